@@ -1,0 +1,1 @@
+"""Pluggable cookie stores for Crossbar.io. The contract is in `cookietrack_plugin.interfaces`."""

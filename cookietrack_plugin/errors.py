@@ -1,0 +1,29 @@
+"""What can go wrong, named after the cause. `StoreUnavailable` alone is worth a retry."""
+
+
+class CookieTrackError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class ConfigError(CookieTrackError):
+    """An item of the configuration is wrong: the message names it, what was found, what is allowed."""
+
+
+class UnknownStoreType(ConfigError):
+    """No installed package registers the configured `store.type`, or more than one does."""
+
+
+class StoreUnavailable(CookieTrackError):
+    """The store cannot answer now and may answer later. The only error that is worth a retry."""
+
+
+class StoreLocked(StoreUnavailable):
+    """Another process holds a store that only one can open; the message has its pid."""
+
+
+class StoreCorrupt(CookieTrackError):
+    """What lies at the store's place cannot be read as a store: foreign, damaged, or too new."""
+
+
+class StoreFull(CookieTrackError):
+    """There is no room for the change: the disk, the map or the configured limit is exhausted."""

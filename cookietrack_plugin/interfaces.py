@@ -1,0 +1,199 @@
+"""
+The contract between the plugin, a store, and Crossbar's router.
+
+To write a store, implement `ICookieStoreProvider` and `ICookieStore` over a driver that you trust,
+name the provider under the entry-point group `cookietrack_plugin.stores`, and run the suite in
+`cookietrack_plugin.testing` over it. A store is plain, blocking Python: threads, batching, caching,
+expiry, ids and connections are the plugin's business. `stores/memory.py` is the one to read first.
+
+Errors are those of `cookietrack_plugin.errors`. A store chains its driver's exception as the cause
+(`raise StoreUnavailable(...) from error`) and puts no password into a message.
+"""
+
+# Methods of an interface have no `self`, and their prose is their body.
+# mypy-zope knows that; the linter does not.
+# ruff: noqa: N805
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from zope.interface import Attribute, Interface
+
+from cookietrack_plugin.record import Change, Cookie
+
+
+class ICookieStoreProvider(Interface):
+    """
+    One store type. The entry point's name is the `store.type` in the node configuration; the entry
+    point's object is a class or function that gives a provider when called without arguments.
+    """
+
+    summary: str = Attribute("One line for people who choose a store.")
+
+    def check(options: Mapping[str, Any]) -> None:
+        """
+        Check the `store` item of a node configuration, `type` included. Opens nothing, waits for
+        nothing: it runs in `crossbar-cookietrack check` too, on a machine that may not run the node.
+
+        :raises ConfigError: naming the attribute, what was found, and what is allowed. An attribute
+            that the store does not know is an error.
+        """
+
+    def open(options: Mapping[str, Any], node_dir: str) -> "ICookieStore | IRouterCookieStore":
+        """
+        Open the store that `options`, checked before, describe. Paths are relative to `node_dir`.
+
+        Called once for each distinct `options` in a worker process, on a thread that may wait.
+
+        :raises StoreUnavailable: the engine does not answer, or the place cannot be used.
+        :raises StoreLocked: another process has it, and it cannot be shared.
+        :raises StoreCorrupt: what is there is not a store of this type, or one of a newer format.
+        """
+
+
+class ICookieStore(Interface):
+    """
+    A set of `Cookie` records by id.
+
+    Records that have expired may still be there or not: whoever reads checks `Cookie.expires`.
+    A record whose bytes cannot be decoded counts as absent for `load` and `scan`, cannot be
+    updated, can be deleted, and never makes a method fail.
+
+    `commit`, `expire` and `close` are called by one thread at a time. `load`, `scan` and `stat` are
+    called by other threads at the same moment and must neither wait for a commit nor see half of one.
+    """
+
+    reads_block: bool = Attribute(
+        "True when load() can wait on a network or a disk: it is then called on a reader thread."
+    )
+    commits_block: bool = Attribute(
+        "True when commit() can wait: it is then called on the store's writer thread."
+    )
+
+    def load(ids: Sequence[str]) -> Mapping[str, Cookie]:
+        """
+        The records of those `ids` that are there, by id; in one round trip.
+
+        Absent and undecodable ones are left out. Changes whose `commit` has returned are seen.
+        Idempotent. On the reactor's thread, unless `reads_block`.
+
+        :raises StoreUnavailable: the engine does not answer.
+        """
+
+    def commit(changes: Sequence[Change]) -> Sequence[bool]:
+        """
+        Apply `changes` in order, all or none; when it returns they survive kill -9 and a power cut
+        (a volatile store: they are visible).
+
+        :returns: for each change whether it applied. It does not for a `Create` of an id that
+            exists, nor for any other change of an id that is absent at that point of the sequence.
+            Such a change alters nothing and is no error: updates never bring a record back.
+        :raises StoreUnavailable: none was applied, or it cannot be known; trying again is safe.
+        :raises StoreFull: none was applied; there is no room.
+
+        On the store's writer thread; on the reactor's, unless `commits_block`.
+        """
+
+    def expire(now: int, limit: int) -> int:
+        """
+        Delete at most `limit` records with `expires <= now` (milliseconds), durably.
+
+        :returns: how many were deleted. Less than `limit`: no more are left. Idempotent. Takes time
+            in proportion to `limit`, not to the size of the store. Called like `commit`.
+        :raises StoreUnavailable: the engine does not answer.
+        """
+
+    def scan(authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+        """
+        Iterate over all records, or those logged in as `authid` and/or in `authrealm`; in any order,
+        never holding the whole store in memory, and without keeping writers waiting.
+
+        A record that changes meanwhile is seen in one of its states or not at all. On any thread
+        but the reactor's.
+
+        :raises StoreUnavailable: the engine does not answer.
+        """
+
+    def stat() -> Mapping[str, Any]:
+        """
+        Numbers about the store: `cookies` (records, expired ones included, possibly estimated),
+        `bytes` (room that they take on disk or in memory), and what else its operator wants to see.
+        On any thread.
+        """
+
+    def close() -> None:
+        """Let go of every file, thread and connection. Idempotent. Called on the writer thread."""
+
+
+class IRevocationFeed(Interface):
+    """An optional power: a store that several workers or nodes share, and that tells of deletions."""
+
+    def revoked_since(cursor: Any) -> tuple[Iterable[str], Any]:
+        """
+        The ids that were deleted, or lost their authentication, since `cursor`, by whomever.
+
+        :param cursor: what the last call gave, or None for "from now on".
+        :returns: the ids and the new cursor. Nothing is left out: where the store no longer knows
+            what happened since `cursor`, it raises.
+        :raises StoreUnavailable: the engine does not answer, or the cursor is too old. The caller
+            then treats what it knows as stale and starts again with None.
+
+        On any thread but the reactor's. Idempotent. Expired records need not be told.
+        """
+
+
+class IRouterCookieStore(Interface):
+    """
+    What Crossbar's router calls, on the reactor's thread, by position: its own names and orders.
+
+    An `ICookieStore` is adapted to it. A provider may return one itself: its cookies are then
+    neither tracked nor made durable by this plugin (that is how `database` works).
+    """
+
+    def for_transport(cookie: Mapping[str, Any], authenticates: bool) -> "IRouterCookieStore":
+        """
+        This store as seen by one transport.
+
+        :param cookie: the transport's `cookie` item: `name`, `length`, `max_age`, ...
+        :param authenticates: whether the transport offers `auth.cookie`; where it does not, the
+            cookie only tracks, and logins are not stored.
+        """
+
+    def parse(headers: Mapping[str, str]) -> str | None:
+        """The id of the cookie in the request headers (names in lower case), None without one."""
+
+    def exists(cbtid: str) -> bool:
+        """Whether the id is one that was issued and neither deleted nor expired."""
+
+    def create() -> tuple[str, str]:
+        """A new cookie: its id and the `Set-Cookie` header's value, without attributes but max-age."""
+
+    def getAuth(
+        cbtid: str,
+    ) -> tuple[str | None, str | None, str | None, str | None, dict[str, Any] | None]:
+        """`(authid, authrole, authmethod, authrealm, authextra)`, five None where there is no login."""
+
+    def setAuth(
+        cbtid: str,
+        authid: str | None,
+        authrole: str | None,
+        authmethod: str | None,
+        authextra: Mapping[str, Any] | None,
+        authrealm: str | None,
+    ) -> bool:
+        """Store a login, five None to forget it. Mind the order: `authextra` before `authrealm`."""
+
+    def delAuth(cbtid: str) -> bool:
+        """Delete the cookie. Whether there was one."""
+
+    def addProto(cbtid: str, proto: Any) -> int:
+        """Note an open connection of the cookie; how many there are."""
+
+    def dropProto(cbtid: str, proto: Any) -> int:
+        """Forget a connection of the cookie; how many are left."""
+
+    def getProtos(cbtid: str) -> list[Any]:
+        """The connections of the cookie that the router may close."""
+
+    def close() -> Any:
+        """Release the store: None, or a Deferred that fires when it is done. Idempotent."""

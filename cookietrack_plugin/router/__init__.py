@@ -1,0 +1,1 @@
+"""Everything that touches Crossbar: the only package that imports it."""

@@ -1,0 +1,1 @@
+"""Cookie stores: plain, blocking Python behind `interfaces.ICookieStore`."""
