@@ -10,10 +10,6 @@ Errors are those of `cookietrack_plugin.errors`. A store chains its driver's exc
 (`raise StoreUnavailable(...) from error`) and puts no password into a message.
 """
 
-# Methods of an interface have no `self`, and their prose is their body.
-# mypy-zope knows that; the linter does not.
-# ruff: noqa: N805
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -149,6 +145,8 @@ class IRouterCookieStore(Interface):
     An `ICookieStore` is adapted to it. A provider may return one itself: its cookies are then
     neither tracked nor made durable by this plugin (that is how `database` works).
     """
+
+    _cookie_id_field: str = Attribute("The cookie's name: Crossbar logs it.")
 
     def for_transport(cookie: Mapping[str, Any], authenticates: bool) -> "IRouterCookieStore":
         """

@@ -1,0 +1,68 @@
+"""The door: the only place that sees a cookie's value. Header in, id out; pure functions."""
+
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+from werkzeug.http import dump_cookie
+from werkzeug.sansio.http import parse_cookie
+
+ID_LENGTH = 24
+
+
+def id_of(value: str) -> str:
+    """
+    The public id of a secret value: base64url of the first 18 bytes of its SHA-256, 24 characters.
+
+    One way: who reads an id in a log, a store or a meta event cannot log in with it.
+    """
+    return urlsafe_b64encode(sha256(value.encode()).digest()[:18]).decode()
+
+
+def new_value(length: int) -> str:
+    """A secret of `length` characters, 6 bits each, from the operating system's random source."""
+    return secrets.token_urlsafe(length)[:length]
+
+
+def parse(header: str, name: str) -> str | None:
+    """
+    The value that a `Cookie` header gives for `name` (RFC 6265 section 5.4), read as leniently as
+    servers have to: stray text, quotes, spaces and neighbours of any syntax are passed over.
+
+    None where the cookie is absent, empty, or ambiguous: a second value for the same name comes
+    from another path or domain, and there is no telling which of the two is ours.
+    """
+    values = set(parse_cookie(header).getlist(name))
+    return values.pop() or None if len(values) == 1 else None
+
+
+def hide(header: str, name: str, replacement: str) -> str:
+    """The same `Cookie` header with `replacement` in the place of every value of `name`."""
+    found = re.compile(rf"(^|[;,])(\s*{re.escape(name)}\s*=)[^;]*")
+    return found.sub(lambda match: f"{match[1]}{match[2]}{replacement}", header)
+
+
+def render(
+    name: str,
+    value: str,
+    max_age: int,
+    secure: bool = False,
+    http_strict: bool = False,
+    same_site: str | None = None,
+) -> str:
+    """
+    A `Set-Cookie` header's value (RFC 6265 section 4.1). `max_age` is in seconds.
+
+    Without `Path`, as Crossbar has always sent it: with another path, browsers that hold one of
+    Crossbar's cookies would present two of the same name, which is ambiguous.
+    """
+    return dump_cookie(
+        name,
+        value,
+        max_age=max_age,
+        path=None,
+        secure=secure,
+        httponly=http_strict,
+        samesite=same_site,
+    )
