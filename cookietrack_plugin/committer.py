@@ -1,0 +1,128 @@
+"""Group commit: changes go to the store in order, by one thread, and are seen here at once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.lane import Lane
+from cookietrack_plugin.record import Change, Cookie, after
+
+Job = Callable[[], Any]
+
+
+@define(eq=False)
+class _Waiting:
+    """A change that is not known to be durable yet, and who waits for it."""
+
+    change: Change
+    waiters: list[Deferred[Any]] = field(factory=list)
+
+    def wait(self) -> Deferred[Any]:
+        waiter: Deferred[Any] = Deferred()
+        self.waiters.append(waiter)
+        return waiter
+
+    def settle(self, result: Any) -> None:
+        for waiter in self.waiters:
+            waiter.callback(result)
+
+
+class Committer:
+    """
+    The only way in which changes reach a store. On the reactor's thread.
+
+    Where `store.commits_block`, its writer thread takes everything that waits as one batch. A
+    volatile store commits in place: a thread would buy nothing.
+    """
+
+    def __init__(self, store: ICookieStore, reactor: IReactorFromThreads) -> None:
+        self._store = store
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._lane: Lane[Change | Job] | None = None
+        if store.commits_block:
+            self._lane = Lane("cookietrack-writer", self._work, reactor)
+        self.pending = 0
+
+    def submit(self, change: Change) -> Deferred[bool]:
+        """
+        Queue a change. Fires with whether it applied, once that is durable; fails with the store's
+        error when the change was not stored.
+        """
+        if self._lane is None:
+            return maybeDeferred(lambda: self._store.commit([change])[0])
+        entry = _Waiting(change)
+        self._waiting.setdefault(change.id, []).append(entry)
+        self.pending += 1
+        durable = entry.wait()
+        self._lane.put(change).addBoth(self._settle, entry)
+        return durable
+
+    def run(self, job: Job) -> Deferred[Any]:
+        """Run `job` where commits run, between two batches; its result."""
+        return maybeDeferred(job) if self._lane is None else self._lane.put(job)
+
+    def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
+        """The record as it will be once every queued change is stored, given what the store has."""
+        for entry in self._waiting.get(id, ()):
+            cookie = after(cookie, entry.change)
+        return cookie
+
+    def settled(self, id: str) -> Deferred[Any]:
+        """Fires when every change queued for `id` is durable; fails when one could not be stored."""
+        entries = self._waiting.get(id)
+        if not entries:
+            return succeed(None)
+        done = gatherResults([entry.wait() for entry in entries], consumeErrors=True)
+        return done.addErrback(lambda failure: fail(failure.value.subFailure))
+
+    def close(self) -> Deferred[Any]:
+        """Store what is queued, then close the store on its writer thread."""
+        if self._lane is None:
+            return maybeDeferred(self._store.close)
+        closed = self._lane.put(self._store.close)
+        ended = self._lane.close()
+        return closed.addBoth(lambda result: ended.addCallback(lambda _: result))
+
+    def _settle(self, result: Any, entry: _Waiting) -> None:
+        self.pending -= 1
+        entries = self._waiting[entry.change.id]
+        entries.remove(entry)
+        if not entries:
+            del self._waiting[entry.change.id]
+        entry.settle(result)
+
+    def _work(self, batch: Sequence[Change | Job]) -> list[Any]:
+        results: list[Any] = []
+        changes: list[Change] = []
+        for item in batch:
+            if callable(item):
+                results += self._commit(changes)
+                results.append(_outcome(item))
+                changes = []
+            else:
+                changes.append(item)
+        return results + self._commit(changes)
+
+    def _commit(self, changes: list[Change]) -> list[Any]:
+        if not changes:
+            return []
+        outcome = _outcome(lambda: list(self._store.commit(changes)))
+        if not isinstance(outcome, Failure):
+            return outcome
+        # One change that the store cannot take must not fail those that share its batch.
+        if len(changes) > 1 and not outcome.check(StoreUnavailable):
+            return [result for change in changes for result in self._commit([change])]
+        return [outcome] * len(changes)
+
+
+def _outcome(job: Job) -> Any:
+    try:
+        return job()
+    except Exception:  # noqa: BLE001 - it is delivered to those who wait
+        return Failure()

@@ -1,0 +1,96 @@
+"""From a `store.type` to the provider that an installed package registers under that name."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+
+from zope.interface.exceptions import Invalid
+from zope.interface.verify import verifyObject
+
+from cookietrack_plugin.errors import ConfigError, UnknownStoreType
+from cookietrack_plugin.interfaces import ICookieStoreProvider
+
+GROUP = "cookietrack_plugin.stores"
+DISTRIBUTION = "cookietrack-plugin"
+
+# Our types whose driver is an extra of the same name.
+EXTRAS = frozenset({"lmdb", "sql", "redis"})
+
+
+def registrations(store_type: str) -> list[EntryPoint]:
+    """The entry points that claim `store_type`, one for each distribution."""
+    found = entry_points(group=GROUP, name=store_type)
+    return list({owner(entry): entry for entry in found}.values())
+
+
+def installed_types() -> list[str]:
+    """Every registered store type, sorted. Nothing is imported."""
+    return sorted(entry_points(group=GROUP).names)
+
+
+def owner(entry: EntryPoint) -> str:
+    """The distribution that registers `entry`, as pip writes it: `name version`."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+
+
+def find_provider(store_type: str) -> ICookieStoreProvider:
+    """
+    Import and return the provider of `store_type`, and of no other.
+
+    :raises UnknownStoreType: nobody, or more than one distribution, registers the name.
+    :raises ConfigError: its package cannot be imported (that error is the cause), or does not give
+        a provider.
+    """
+    claims = registrations(store_type)
+    if len(claims) != 1:
+        raise _ambiguous(store_type, claims) if claims else _unknown(store_type)
+    provider = _load(claims[0])
+    try:
+        verifyObject(ICookieStoreProvider, provider)
+    except Invalid as error:
+        raise ConfigError(
+            f"store type {store_type!r} of {owner(claims[0])} does not give an"
+            f" ICookieStoreProvider: {error}"
+        ) from error
+    return provider
+
+
+def _load(entry: EntryPoint) -> ICookieStoreProvider:
+    try:
+        return entry.load()()
+    # Whatever a third party's package raises on import is its defect, and named as that.
+    except Exception as error:
+        raise ConfigError(_load_failure(entry, error)) from error
+
+
+def _load_failure(entry: EntryPoint, error: Exception) -> str:
+    if isinstance(error, ImportError) and entry.name in EXTRAS and _is_ours(entry):
+        return (
+            f"store type {entry.name!r} needs a driver that is not installed ({error}):"
+            f' pip install "{DISTRIBUTION}[{entry.name}]"'
+        )
+    return (
+        f"store type {entry.name!r} of {owner(entry)} cannot be loaded:"
+        f" {type(error).__name__}: {error}"
+    )
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    return entry.value.startswith("cookietrack_plugin.")
+
+
+def _ambiguous(store_type: str, claims: Sequence[EntryPoint]) -> UnknownStoreType:
+    owners = " and ".join(sorted(owner(entry) for entry in claims))
+    return UnknownStoreType(
+        f"store type {store_type!r} is claimed by {owners}: uninstall all but one of them"
+    )
+
+
+def _unknown(store_type: str) -> UnknownStoreType:
+    types = installed_types()
+    message = f"unknown store type {store_type!r}: installed are {', '.join(types)}"
+    if close := get_close_matches(store_type, types, n=1):
+        message += f". Did you mean {close[0]!r}?"
+    if store_type in EXTRAS:
+        message += f'. To have it: pip install "{DISTRIBUTION}[{store_type}]"'
+    return UnknownStoreType(message)
