@@ -1,0 +1,155 @@
+"""Cookies in the memory of one process: the reference implementation of the contract."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from itertools import islice
+from sys import getsizeof
+from threading import Lock
+from typing import Any
+
+from attrs import astuple, evolve
+from zope.interface import implementer
+
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie, Create, after, applies
+from cookietrack_plugin.stores.deadlines import Deadlines
+from cookietrack_plugin.stores.options import check_options, wrong_option
+
+MAX_COOKIES = 1_000_000
+
+
+@implementer(ICookieStoreProvider)
+class MemoryProvider:
+    """`{"type": "memory"}`, with `max_cookies` for how many are kept at most."""
+
+    summary = "in the worker's memory: nothing to set up, forgotten when the worker stops"
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        check_options(options, optional={"max_cookies": int})
+        if options.get("max_cookies", MAX_COOKIES) < 1:
+            raise wrong_option("max_cookies", options["max_cookies"], "an integer from 1 on")
+
+    def open(self, options: Mapping[str, Any], node_dir: str) -> "MemoryStore":
+        return MemoryStore(options.get("max_cookies", MAX_COOKIES))
+
+
+@implementer(ICookieStore)
+class MemoryStore:
+    """
+    A dictionary of records. A new one that finds no room takes that of the oldest record without
+    a login, or where all have one, of the oldest login: whoever asks for cookies in masses drives
+    out no user.
+    """
+
+    reads_block = False
+    commits_block = False
+
+    def __init__(self, max_cookies: int) -> None:
+        self._max_cookies = max_cookies
+        self._cookies: dict[str, Cookie] = {}
+        self._anonymous: OrderedDict[str, None] = OrderedDict()
+        self._authenticated: OrderedDict[str, None] = OrderedDict()
+        self._deadlines = Deadlines()
+        # Held for dictionary operations alone, so that no reader sees half of a commit.
+        self._lock = Lock()
+
+    def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
+        with self._lock:
+            found = [self._cookies[id] for id in ids if id in self._cookies]
+        return {cookie.id: _copy(cookie) for cookie in found}
+
+    def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
+        # What can fail is done before anything is altered: all or none.
+        changes = [_own(change) for change in changes]
+        with self._lock:
+            return [self._apply(change) for change in changes]
+
+    def expire(self, now: int, limit: int) -> int:
+        with self._lock:
+            due = self._deadlines.take(now, limit)
+            for id in due:
+                self._replace(self._cookies[id], None)
+        return len(due)
+
+    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+        with self._lock:
+            ids = list(self._cookies)
+        for id in ids:
+            cookie = self._cookies.get(id)
+            if cookie is not None and _is_of(cookie, authid, authrealm):
+                yield _copy(cookie)
+
+    def stat(self) -> Mapping[str, Any]:
+        with self._lock:
+            count = len(self._cookies)
+            sample = list(islice(self._cookies.values(), 100))
+            authenticated = len(self._authenticated)
+        size = sum(map(_size, sample)) * count // max(1, len(sample))
+        return {
+            "cookies": count,
+            "bytes": size,
+            "authenticated": authenticated,
+            "max_cookies": self._max_cookies,
+        }
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _apply(self, change: Change) -> bool:
+        old = self._cookies.get(change.id)
+        if not applies(old, change):
+            return False
+        if old is None:
+            self._make_room()
+        self._replace(old, after(old, change))
+        return True
+
+    def _make_room(self) -> None:
+        if len(self._cookies) >= self._max_cookies:
+            oldest = next(iter(self._anonymous or self._authenticated))
+            self._replace(self._cookies[oldest], None)
+
+    def _replace(self, old: Cookie | None, new: Cookie | None) -> None:
+        """Put `new` into the place of `old`, here and in every index; None stands for no record."""
+        if old is not None:
+            self._deadlines.discard(old)
+            if new is None or self._queue(new) is not self._queue(old):
+                del self._queue(old)[old.id]
+            if new is None:
+                del self._cookies[old.id]
+        if new is not None:
+            self._cookies[new.id] = new
+            self._queue(new)[new.id] = None
+            self._deadlines.add(new)
+
+    def _queue(self, cookie: Cookie) -> OrderedDict[str, None]:
+        return self._anonymous if cookie.auth is None else self._authenticated
+
+
+def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
+    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
+    return authid in (None, found[0]) and authrealm in (None, found[1])
+
+
+def _own(change: Change) -> Change:
+    """The change with an authextra that nobody else holds, and so nobody else can alter."""
+    match change:
+        case Create(cookie):
+            return Create(_copy(cookie))
+        case Authenticate(auth=Auth() as auth):
+            return evolve(change, auth=_copy_auth(auth))
+    return change
+
+
+def _copy(cookie: Cookie) -> Cookie:
+    return evolve(cookie, auth=_copy_auth(cookie.auth)) if cookie.auth else cookie
+
+
+def _copy_auth(auth: Auth) -> Auth:
+    return evolve(auth, authextra=deepcopy(auth.authextra))
+
+
+def _size(cookie: Cookie) -> int:
+    """About how many bytes the record takes: an authextra counts with its text."""
+    return getsizeof(cookie) + sum(getsizeof(repr(each)) for each in astuple(cookie))
