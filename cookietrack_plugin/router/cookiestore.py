@@ -1,0 +1,121 @@
+"""A tracked store under the names, orders and assumptions of Crossbar's router."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.python.components import registerAdapter
+from zope.interface import implementer
+
+from cookietrack_plugin import header
+from cookietrack_plugin.interfaces import ICookieStore, IRouterCookieStore
+from cookietrack_plugin.record import Auth
+from cookietrack_plugin.settings import CookieSettings
+from cookietrack_plugin.tracker import Tracker
+
+Login = tuple[str | None, str | None, str | None, str | None, dict[str, Any] | None]
+
+
+class Headers(dict[str, str]):
+    """Request headers of an admitted handshake; `cookie_id` is the cookie's."""
+
+    cookie_id: str | None = None
+
+
+@implementer(IRouterCookieStore)
+class RouterCookieStore:
+    """
+    One transport's view of a tracker. All names in camelCase are the router's.
+
+    The router calls it in the middle of joining and leaving sessions, where an exception would
+    leave a session half open: nothing here raises.
+    """
+
+    def __init__(
+        self, tracker: Tracker, settings: CookieSettings, authenticates: bool = True
+    ) -> None:
+        self.tracker = tracker
+        self.settings = settings
+        self.authenticates = authenticates
+        self._cookie_id_field = settings.name
+
+    def for_transport(self, cookie: Mapping[str, Any], authenticates: bool) -> "RouterCookieStore":
+        return RouterCookieStore(self.tracker, CookieSettings.of(cookie), authenticates)
+
+    def parse(self, headers: Mapping[str, str]) -> str | None:
+        # Behind the door headers carry no value: our protocol says whose handshake this is.
+        if isinstance(headers, Headers):
+            return headers.cookie_id
+        value = header.parse(headers.get("cookie", ""), self.settings.name)
+        return header.id_of(value) if value else None
+
+    def exists(self, cbtid: str) -> bool:
+        return self.tracker.current(cbtid) is not None
+
+    def create(self) -> tuple[str, str]:
+        # Our own protocol has admitted every connection before the router looks: it never comes here.
+        settings = self.settings
+        value = header.new_value(settings.length)
+        id = header.id_of(value)
+        self.tracker.create(id, settings.max_age)
+        return id, f"{settings.name}={value};max-age={settings.max_age}"
+
+    def getAuth(self, cbtid: str) -> Login:
+        cookie = self.tracker.current(cbtid)
+        if cookie is None or cookie.auth is None:
+            return None, None, None, None, None
+        auth = cookie.auth
+        # A copy: the router's proxy changes what it gets.
+        extra = deepcopy(dict(auth.authextra)) if auth.authextra is not None else None
+        return auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra
+
+    def setAuth(
+        self,
+        cbtid: str,
+        authid: str | None,
+        authrole: str | None,
+        authmethod: str | None,
+        authextra: Mapping[str, Any] | None,
+        authrealm: str | None,
+    ) -> bool:
+        if not self.authenticates or authmethod in ("anonymous", "anonymous-proxy"):
+            return False
+        if authid is None or authrole is None or authmethod is None or authrealm is None:
+            return self.tracker.authenticate(cbtid, None)
+        auth = Auth(authid, authrole, authmethod, authrealm, _lasting(authextra))
+        return self.tracker.authenticate(cbtid, auth)
+
+    def delAuth(self, cbtid: str) -> bool:
+        existed = self.exists(cbtid)
+        # The tracker has logged a failure, and our protocol holds back the GOODBYE.
+        self.tracker.revoke(cbtid).addErrback(lambda _: None)
+        return existed
+
+    def addProto(self, cbtid: str, proto: Any) -> int:
+        return self.tracker.join(cbtid, proto)
+
+    def dropProto(self, cbtid: str, proto: Any) -> int:
+        return self.tracker.drop(cbtid, proto)
+
+    def getProtos(self, cbtid: str) -> list[Any]:
+        # After delAuth there are none: the tracker closes them once the deletion is durable. The
+        # router's sendClose() raises on a connection that is not open.
+        return [proto for proto in self.tracker.connections.of(cbtid) if proto.state == proto.STATE_OPEN]
+
+    def close(self) -> Deferred[Any]:
+        return self.tracker.close()
+
+
+def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What of an authextra outlives its connection: Crossbar adds its own, with a new port each time."""
+    kept = {k: deepcopy(v) for k, v in (extra or {}).items() if not k.startswith("x_cb_")}
+    return kept or None
+
+
+def _track(store: ICookieStore) -> RouterCookieStore:
+    return RouterCookieStore(Tracker(store, reactor), CookieSettings())
+
+
+registerAdapter(_track, ICookieStore, IRouterCookieStore)

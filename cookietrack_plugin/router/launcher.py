@@ -1,0 +1,55 @@
+"""`crossbar-cookietrack`: every Crossbar command, with cookie-aware personalities."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+PERSONALITIES = ("standalone", "edge", "master", "network")
+# Crossbar's own commands that start no node and know no personality.
+ELSEWHERE = ("shell", "quickstart", "quickstart-venv")
+# Crossbar answers these two for its `master` personality, whatever the node.
+INFORMATION = ("version", "legal")
+
+
+def main() -> None:
+    """The console script. Arguments are those of `crossbar`; never returns."""
+    args = sys.argv[1:]
+    if not args or args[0] in ELSEWHERE:
+        import crossbar
+
+        crossbar.run()
+        return
+    word = "standalone"
+    if args[0] in PERSONALITIES:
+        word, *args = args
+    elif args[0] in INFORMATION:
+        word = "master"
+    run_node(f"cookietrack_plugin.router.personalities.{word}.Personality", args)
+
+
+def run_node(personality: str, args: list[str]) -> None:
+    """
+    Run a Crossbar command with a personality; never returns.
+
+    :param personality: dotted name of the class. A name and no class, because the reactor has to be
+        installed before anything of Crossbar is imported, and because workers import it again.
+    :param args: the command and its options, as after `crossbar`.
+    """
+    reactor = _install_reactor()
+    module, _, name = personality.rpartition(".")
+    chosen = getattr(import_module(module), name)
+    from crossbar.node.main import main as crossbar_main
+
+    sys.argv[1:] = args
+    sys.exit(crossbar_main(sys.argv[0], args, reactor, chosen))
+
+
+def _install_reactor() -> Any:
+    from autobahn.twisted import install_reactor
+
+    return install_reactor(
+        explicit_reactor=os.environ.get("CROSSBAR_REACTOR"),
+        verbose=False,
+        require_optimal_reactor=False,
+    )

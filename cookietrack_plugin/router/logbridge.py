@@ -1,0 +1,27 @@
+"""What stores log with the standard library's `logging`, in the log of the Crossbar worker."""
+
+import logging
+
+from txaio import make_logger
+
+PACKAGE = "cookietrack_plugin"
+
+
+class CrossbarHandler(logging.Handler):
+    """Passes records on to Crossbar's log, at the same level."""
+
+    log = make_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = record.levelname.lower()
+        level = name if name in ("debug", "info", "error", "critical") else "warn"
+        getattr(self.log, level)("{message}", message=record.getMessage())
+
+
+def install() -> None:
+    """Attach the handler once; records of other packages stay where they were."""
+    logger = logging.getLogger(PACKAGE)
+    if not any(isinstance(handler, CrossbarHandler) for handler in logger.handlers):
+        logger.addHandler(CrossbarHandler())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

@@ -1,0 +1,83 @@
+"""The stores that a worker has open: one for each distinct `store` item, shared by its transports."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, maybeDeferred
+from twisted.internet.threads import deferToThreadPool
+from txaio import make_logger
+
+from cookietrack_plugin.interfaces import IRouterCookieStore
+from cookietrack_plugin.registry import find_provider
+from cookietrack_plugin.router import cookiestore, logbridge
+from cookietrack_plugin.settings import CookieSettings
+
+# Importing it registers the adapter from ICookieStore to IRouterCookieStore.
+assert cookiestore
+
+
+class OpenStores:
+    """Opens stores on a thread, and closes them all before the worker's reactor stops."""
+
+    log = make_logger()
+
+    def __init__(self, reactor: Any, node_dir: str) -> None:
+        self._reactor = reactor
+        self._node_dir = node_dir
+        self._stores: dict[str, Deferred[IRouterCookieStore]] = {}
+        reactor.addSystemEventTrigger("before", "shutdown", self.close)
+
+    @inlineCallbacks
+    def for_transport(self, config: Mapping[str, Any]) -> Any:
+        """
+        The store that a transport's `cookie` item names, as this transport sees it.
+
+        :returns: a Deferred with an `IRouterCookieStore`. It fails with the provider's error.
+        """
+        cookie = config["cookie"]
+        store = yield self._shared(CookieSettings.of(cookie).store)
+        return store.for_transport(cookie, "cookie" in config.get("auth", {}))
+
+    def close(self) -> Deferred[Any]:
+        """Close every store. Fires when all that was queued is stored."""
+        closing = [
+            opened.addCallback(lambda store: store.close()) for opened in self._stores.values()
+        ]
+        return DeferredList(closing, consumeErrors=True)
+
+    def _shared(self, options: Mapping[str, Any]) -> Deferred[IRouterCookieStore]:
+        key = json.dumps(options, sort_keys=True)
+        if key not in self._stores:
+            self._stores[key] = self._open(options)
+            self._stores[key].addErrback(self._not_opened, key)
+        waiter: Deferred[IRouterCookieStore] = Deferred()
+        self._stores[key].addBoth(lambda result: (waiter.callback(result), result)[1])
+        return waiter
+
+    def _open(self, options: Mapping[str, Any]) -> Deferred[Any]:
+        return maybeDeferred(find_provider, options["type"]).addCallback(
+            lambda provider: deferToThreadPool(
+                self._reactor, self._reactor.getThreadPool(), provider.open, options, self._node_dir
+            )
+        ).addCallback(IRouterCookieStore)
+
+    def _not_opened(self, failure: Any, key: str) -> Any:
+        # So that a transport that is started later tries again.
+        del self._stores[key]
+        self.log.error(
+            "cookie store {store} cannot be opened: {cause}", store=key, cause=failure.value
+        )
+        return failure
+
+
+_open_stores: WeakKeyDictionary[Any, OpenStores] = WeakKeyDictionary()
+
+
+def open_stores(worker: Any) -> OpenStores:
+    """The stores of a worker (a Crossbar controller session)."""
+    if worker not in _open_stores:
+        logbridge.install()
+        _open_stores[worker] = OpenStores(worker._reactor, worker.config.extra.cbdir)
+    return _open_stores[worker]

@@ -1,0 +1,1 @@
+"""Crossbar's personalities, cookie-aware. One module each, as importing `master` takes its time."""

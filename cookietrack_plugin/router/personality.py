@@ -1,0 +1,40 @@
+"""Node personalities with cookie stores of ours, and the mixin to make more of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crossbar.common.checkconfig import InvalidConfigException
+
+from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.router.proxy import with_cookie_proxy
+from cookietrack_plugin.router.transport import create_router_transport
+from cookietrack_plugin.router.webservice import CookieWebSocketService
+from cookietrack_plugin.settings import check_cookie_item
+
+
+def check_transport_cookie(personality: Any, cookie: Any, ignore: Sequence[str] = ()) -> None:
+    """
+    In the place of Crossbar's function of this name: every check of a `cookie` item ends here.
+
+    :raises InvalidConfigException: with the message of the `ConfigError` that is its cause.
+    """
+    try:
+        check_cookie_item(cookie)
+    except ConfigError as error:
+        raise InvalidConfigException(str(error)) from error
+
+
+class CookieTracking:
+    """
+    Makes a personality cookie-aware: `class Mine(CookieTracking, Personality): ...`. It has to stand
+    in a module that a worker can import, and is started by `launcher.run_node(Mine, ...)`.
+    """
+
+    check_transport_cookie = check_transport_cookie
+    create_router_transport = create_router_transport
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        services: dict[str, Any] = cls.WEB_SERVICE_FACTORIES  # type: ignore[attr-defined]
+        cls.WEB_SERVICE_FACTORIES = {**services, "websocket": CookieWebSocketService}  # type: ignore[attr-defined]
+        cls.native_workers = with_cookie_proxy(cls.native_workers)  # type: ignore[attr-defined]

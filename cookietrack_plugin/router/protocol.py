@@ -1,0 +1,187 @@
+"""Crossbar's WAMP-WebSocket server protocol, with admission, and messages that wait for the disk."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from autobahn.wamp.message import Abort, Goodbye, Welcome
+from autobahn.wamp.websocket import parseSubprotocolIdentifier
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from crossbar.router.protocol import WampWebSocketServerProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from cookietrack_plugin.router.cookiestore import Headers, RouterCookieStore
+from cookietrack_plugin.router.door import Door
+from cookietrack_plugin.tracker import Admission, Visitor
+
+LOGOUT = "wamp.close.logout"
+UNAVAILABLE = "cookie store not available"
+
+
+class CheckedProtocol(WampWebSocketServerProtocol):
+    """Crossbar's own, failing closed: it accepts a connection when its cookie store raises."""
+
+    def onConnect(self, request: ConnectionRequest) -> Any:
+        accepted = super().onConnect(request)
+        if accepted is None:
+            raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+        return accepted
+
+
+class TrackedProtocol(CheckedProtocol):
+    """
+    A connection whose cookie a tracker looks after.
+
+    The handshake waits for the look-up, and for a new cookie until it is durable. WELCOME waits for
+    the login, GOODBYE for the logout; whatever is sent behind them waits in order.
+    """
+
+    _cookies: RouterCookieStore
+    _door: Door
+    _admitting = False
+    _admitted_as: str | None = None
+    _held: list[Callable[[], None]] | None = None
+    _said_goodbye = False
+
+    def connectionMade(self) -> None:
+        self._cookies = self.factory._cookiestore
+        self._door = Door(self._cookies.settings)
+        super().connectionMade()
+
+    # -- the opening handshake ---------------------------------------------------------------
+
+    def processHandshake(self) -> None:
+        # Bytes that arrive while we wait stay in self.data: the handshake was read already.
+        if not self._admitting:
+            self.data = self._door.enter(self.data)
+            super().processHandshake()
+
+    def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
+        self._require_subprotocol(request)
+        self._admitting = True
+        visitor = Visitor(
+            self._door.presented, request.peer, request.headers.get("user-agent")
+        )
+        settings = self._cookies.settings
+        admitted = self._cookies.tracker.admit(
+            visitor, self._door.issue, settings.max_age, settings.max_pending
+        )
+        admitted.addCallbacks(self._admitted, self._refused, callbackArgs=(request,))
+        return admitted
+
+    def _require_subprotocol(self, request: ConnectionRequest) -> None:
+        """Nothing is stored for a client that the router is going to turn away."""
+        spoken = [parseSubprotocolIdentifier(name) for name in request.protocols]
+        if self.factory._requireWebSocketSubprotocol and not any(
+            version == 2 and serializer in self.factory._serializers
+            for version, serializer in spoken
+        ):
+            super().onConnect(request)
+
+    def _admitted(self, admission: Admission, request: ConnectionRequest) -> Any:
+        if self.state != self.STATE_CONNECTING:
+            # The peer left, or its time was up: without this a ghost session would be opened.
+            raise ConnectionDeny(ConnectionDeny.REQUEST_TIMEOUT, "handshake abandoned")
+        self._admitted_as = admission.cookie.id
+        self._cookies.tracker.connections.add(admission.cookie, self)
+        received = request.headers
+        request.headers = Headers(received)
+        request.headers.cookie_id = admission.cookie.id
+        protocol, headers = super().onConnect(request)
+        self._transport_details.http_headers_received = received
+        if admission.created:
+            headers["Set-Cookie"] = self._door.set_cookie()
+        return protocol, headers
+
+    def _refused(self, failure: Failure) -> None:
+        self.log.error("handshake refused, {what}: {cause}", what=UNAVAILABLE, cause=failure.value)
+        raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+
+    def sendData(self, data: bytes, *args: Any, **kwargs: Any) -> None:
+        super().sendData(self._door.leave(data), *args, **kwargs)
+
+    # -- messages that wait ------------------------------------------------------------------
+
+    def send(self, msg: Any) -> None:
+        if isinstance(msg, Goodbye):
+            self._said_goodbye = True
+            if msg.reason == LOGOUT:
+                self.end_cookie()
+        if isinstance(msg, (Goodbye, Abort)) or self._is_login(msg):
+            self._hold()
+        super().send(msg)
+
+    def _is_login(self, msg: Any) -> bool:
+        return self._cookies.authenticates and isinstance(msg, Welcome)
+
+    def end_cookie(self) -> None:
+        """`wamp.session.kill*` with the logout reason ends the cookie too (Crossbar issue 2051)."""
+        if self._cbtid and self in self._cookies.tracker.connections.of(self._cbtid):
+            self._cookies.delAuth(self._cbtid)
+
+    def _hold(self) -> None:
+        if self._held is None and self._cbtid:
+            self._held = []
+            # The router writes after it has sent, in the same stack: look at the next turn.
+            self.factory.reactor.callLater(0, self._release_when_settled)
+
+    def _release_when_settled(self) -> None:
+        settled = self._cookies.tracker.settled(self._cbtid)
+        settled.addCallbacks(lambda _: self._release(), self._not_settled)
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        for send in held:
+            if self.state == self.STATE_OPEN:
+                send()
+
+    def _not_settled(self, failure: Failure) -> None:
+        self._held = []
+        self.log.error("connection failed, {what}: {cause}", what=UNAVAILABLE, cause=failure.value)
+        self._fail_connection(self.CLOSE_STATUS_CODE_INTERNAL_ERROR, UNAVAILABLE)
+
+    def sendMessage(self, *args: Any, **kwargs: Any) -> None:
+        self._in_order(partial(super().sendMessage, *args, **kwargs))
+
+    def sendClose(self, *args: Any, **kwargs: Any) -> None:
+        self._in_order(partial(super().sendClose, *args, **kwargs))
+
+    def _in_order(self, send: Callable[[], None]) -> None:
+        if self._held is None:
+            send()
+        else:
+            self._held.append(send)
+
+    # -- what the tracker asks of a connection -----------------------------------------------
+
+    def forget_login(self) -> None:
+        """Otherwise a HELLO on this connection would still be let in by the cookie it came with."""
+        if self._authprovider == "cookie":
+            self._authid = self._authrole = self._authrealm = None
+            self._authmethod = self._authextra = self._authprovider = None
+
+    def end_session(self) -> None:
+        """Close this connection: its session was ended elsewhere."""
+        if self.state != self.STATE_OPEN or self._said_goodbye:
+            return
+        if self._session and self._session._session_id:
+            self.send(Goodbye(LOGOUT, "the session was ended"))
+        self.sendClose()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self._confirm_login()
+        super().onMessage(payload, isBinary)
+
+    def _confirm_login(self) -> None:
+        """A HELLO may come long after the handshake: the cookie's login has to be good still."""
+        if self._authprovider == "cookie" and self._session and not self._session._session_id:
+            cookie = self._cookies.tracker.current(self._cbtid)
+            if cookie is None or cookie.auth is None:
+                self.forget_login()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        if self._admitted_as:
+            self._cookies.tracker.drop(self._admitted_as, self)

@@ -1,0 +1,52 @@
+"""Crossbar's listening transports, with WebSocket listeners over stores of ours."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crossbar.router.unisocket import UniSocketServerFactory
+from crossbar.worker.transport import RouterTransport, RouterWebTransport
+from twisted.internet.defer import inlineCallbacks
+
+from cookietrack_plugin.router.factory import create_factory
+
+
+class _CookieListener(RouterTransport):
+    """Makes the WebSocket factories itself and leaves the rest to the class that it is mixed into."""
+
+    @inlineCallbacks
+    def _create_factory(self, create_paths: bool = False, ignore: Sequence[str] = ()) -> Any:
+        if self.type == "websocket":
+            return (yield create_factory(self, self.config)), None
+        if self.type == "universal" and "websocket" in self.config:
+            return (yield self._create_universal(create_paths, ignore))
+        return (yield super()._create_factory(create_paths, list(ignore)))
+
+    @inlineCallbacks
+    def _create_universal(self, create_paths: bool, ignore: Sequence[str]) -> Any:
+        websockets = {}
+        for path, config in self.config["websocket"].items():
+            websockets[path] = yield create_factory(self, config)
+        whole = self._config
+        self._config = {key: item for key, item in whole.items() if key != "websocket"}
+        try:
+            rest, root = yield super()._create_factory(create_paths, list(ignore))
+        finally:
+            self._config = whole
+        factory = UniSocketServerFactory(
+            rest._web_factory, websockets, rest._rawsocket_factory, rest._mqtt_factory
+        )
+        return factory, root
+
+
+class CookieTransport(_CookieListener, RouterTransport):
+    """A transport without a Web part."""
+
+
+class CookieWebTransport(_CookieListener, RouterWebTransport):
+    """A Web transport, or a universal one with a Web part."""
+
+
+def create_router_transport(worker: Any, transport_id: str, config: Any) -> RouterTransport:
+    """In the place of Crossbar's function of this name, for routers and for proxies."""
+    has_web = config["type"] == "web" or (config["type"] == "universal" and config.get("web"))
+    return (CookieWebTransport if has_web else CookieTransport)(worker, transport_id, config)

@@ -1,0 +1,61 @@
+"""Removing expired records in the background, a small step at a time."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from txaio import make_logger
+
+from cookietrack_plugin.clock import Clock
+from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.interfaces import ICookieStore
+
+# Seconds between two sweeps; between two steps of one; records in a step on a writer thread, and
+# in one that runs on the reactor's thread (a millisecond or less).
+INTERVAL = 30.0
+PAUSE = 0.02
+STEP = 500
+STEP_IN_PLACE = 100
+
+
+class Sweep:
+    """
+    Calls `ICookieStore.expire` until nothing is left, again and again. Commits go first: between
+    two steps the writer thread takes what has queued up.
+    """
+
+    log = make_logger()
+
+    def __init__(
+        self, store: ICookieStore, committer: Committer, clock: Clock, reactor: IReactorTime
+    ) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+        self._reactor = reactor
+        self._step = STEP if store.commits_block else STEP_IN_PLACE
+        self._call = reactor.callLater(INTERVAL, self._run)
+        self._stopped = False
+
+    def stop(self) -> None:
+        """No further step. Idempotent."""
+        self._stopped = True
+        if self._call.active():
+            self._call.cancel()
+
+    def _run(self) -> Deferred[None]:
+        now = self._clock.now()
+        done = self._committer.run(lambda: self._store.expire(now, self._step))
+        return done.addCallbacks(self._swept, self._failed)
+
+    def _swept(self, deleted: int) -> None:
+        if deleted:
+            self.log.debug("swept {deleted} expired cookies", deleted=deleted)
+        self._again(PAUSE if deleted >= self._step else INTERVAL)
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.warn("expired cookies cannot be removed now: {cause}", cause=failure.value)
+        self._again(INTERVAL)
+
+    def _again(self, seconds: float) -> None:
+        if not self._stopped:
+            self._call = self._reactor.callLater(seconds, self._run)

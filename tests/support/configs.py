@@ -1,0 +1,74 @@
+"""Node configurations for tests: what a user would write, with free ports."""
+
+from pathlib import Path
+from typing import Any
+
+REALM = "realm1"
+ROLES = [
+    {
+        "name": role,
+        "permissions": [
+            {
+                "uri": "",
+                "match": "prefix",
+                "allow": {"call": True, "register": True, "publish": True, "subscribe": True},
+            }
+        ],
+    }
+    for role in ("user", "anonymous", "trusted")
+]
+USERS = {"alice": {"secret": "alice-secret", "role": "user"}, "bob": {"secret": "bob-secret", "role": "user"}}
+TICKETS = {"carol": {"ticket": "carol-ticket", "role": "user"}}
+LOGIN = {
+    "cookie": {},
+    "wampcra": {"type": "static", "users": USERS},
+    "ticket": {"type": "static", "principals": TICKETS},
+}
+
+
+def websocket(port: int, cookie: Any = None, auth: Any = LOGIN, **more: Any) -> dict[str, Any]:
+    """A WebSocket transport; `cookie` and `auth` are left out where None."""
+    transport: dict[str, Any] = {
+        "type": "websocket",
+        "endpoint": {"type": "tcp", "port": port, "interface": "127.0.0.1"},
+        **more,
+    }
+    return transport | {k: v for k, v in {"cookie": cookie, "auth": auth}.items() if v is not None}
+
+
+def router(*transports: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A node with one router worker."""
+    return {"version": 2, "workers": [router_worker(*transports, **more)]}
+
+
+def router_worker(*transports: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A router worker with one realm."""
+    realms = [{"name": REALM, "roles": ROLES}]
+    return {"type": "router", "realms": realms, "transports": list(transports), **more}
+
+
+def proxy(folder: Path, *transports: dict[str, Any]) -> dict[str, Any]:
+    """A node with a router worker behind a Unix socket, and a proxy worker in front of it."""
+    backend = {
+        "type": "rawsocket",
+        "endpoint": {"type": "unix", "path": str(folder / "router.sock")},
+        "serializers": ["cbor"],
+        "auth": {"anonymous-proxy": {"type": "static"}},
+    }
+    connection = {
+        "transport": {
+            "type": "rawsocket",
+            "endpoint": backend["endpoint"],
+            "url": "rs://localhost",
+            "serializer": "cbor",
+        },
+        "auth": {"anonymous-proxy": {"type": "static"}},
+    }
+    routes = {REALM: {role["name"]: "backend" for role in ROLES}}
+    front = {
+        "type": "proxy",
+        "connections": {"backend": connection},
+        "routes": routes,
+        "transports": list(transports),
+    }
+    return {"version": 2, "workers": [router_worker(backend), front]}
