@@ -1,22 +1,48 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO := node_examples/demo
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help:
-	@echo "make demo   a node on the lmdb store, with a page at http://localhost:8080"
+	@echo "make demo   a node on the lmdb store, with a page at http://localhost:8080 (PORT=number for another)"
 	@echo "make test   lint, types and every test"
 	@echo "make bench  the benchmarks (make bench ONLY=name for one)"
 
-$(VENV)/.ready: setup.cfg pyproject.toml
-	@echo "Setting up $(VENV): the first run takes a few minutes ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "Python cannot make virtual environments: on Debian, apt install python3-venv"; exit 1; }
+
+# What the demo runs on.
+$(VENV)/.runtime: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Setting up $(VENV): the first run takes a minute or two ..."
+	@$(PIP) --editable '.[lmdb]'
 	@touch $@
 
+# What the tests need besides.
+$(VENV)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Setting up $(VENV) for the tests: the first run takes a few minutes ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+# npm writes this file last. Without npm, or without its registry, the demo says what is missing.
+$(DEMO)/node_modules/.package-lock.json: $(DEMO)/package.json $(DEMO)/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "Fetching autobahn-js ..."; \
+		(cd $(DEMO) && npm ci --loglevel=error && touch node_modules/.package-lock.json) \
+			|| echo "npm could not fetch autobahn-js: see above"; \
+	fi
+
+.PHONY: demo
+demo: $(VENV)/.runtime $(DEMO)/node_modules/.package-lock.json
+	@$(BIN)/python $(DEMO)/demo.py
+
 .PHONY: test
-test: $(VENV)/.ready
+test: $(VENV)/.ready $(DEMO)/node_modules/.package-lock.json
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
 	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --cov --cov-report=term
