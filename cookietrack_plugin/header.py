@@ -65,4 +65,5 @@ def render(
         secure=secure,
         httponly=http_strict,
         samesite=same_site,
+        sync_expires=False,
     )

@@ -37,6 +37,7 @@ def run_node(personality: str, args: list[str]) -> None:
     :param args: the command and its options, as after `crossbar`.
     """
     reactor = _install_reactor()
+    _import_serializers()
     module, _, name = personality.rpartition(".")
     chosen = getattr(import_module(module), name)
     from crossbar.node.main import main as crossbar_main
@@ -53,3 +54,10 @@ def _install_reactor() -> Any:
         verbose=False,
         require_optimal_reactor=False,
     )
+
+
+def _import_serializers() -> None:
+    """As Crossbar's own launcher does it, where it does: without NumPy's notice on stderr."""
+    import crossbar
+
+    getattr(crossbar, "_import_serializers_quietly", lambda: None)()

@@ -61,6 +61,7 @@ class Clients:
             [sys.executable, "-m", "tests.support.client_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
         self._names = count(1)

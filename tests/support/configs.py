@@ -15,7 +15,7 @@ ROLES = [
             }
         ],
     }
-    for role in ("user", "anonymous", "trusted")
+    for role in ("user", "anonymous")
 ]
 USERS = {"alice": {"secret": "alice-secret", "role": "user"}, "bob": {"secret": "bob-secret", "role": "user"}}
 TICKETS = {"carol": {"ticket": "carol-ticket", "role": "user"}}

@@ -77,7 +77,7 @@ class Node:
         wait_for(
             lambda: self.ended() or all(map(accepts, ports)), f"listen on {ports}: {self.log}"
         )
-        assert not self.ended(), self.output()
+        assert not self.ended(), self.complaints()
 
     def ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
@@ -85,6 +85,11 @@ class Node:
     def output(self) -> str:
         """All that the node has printed so far."""
         return self.log.read_text(errors="replace")
+
+    def complaints(self) -> str:
+        """The lines of the log that tell what went wrong."""
+        lines = self.output().splitlines()
+        return "\n".join(line for line in lines if "rror" in line or "raceback" in line)
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
