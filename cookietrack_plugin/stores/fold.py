@@ -1,0 +1,112 @@
+"""
+What a batch of changes makes of the records that are there, worked out before anything is written.
+
+For stores that read the records of a batch in one statement and write what came out in another.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Final
+
+from attrs import frozen
+
+from cookietrack_plugin.record import (
+    Authenticate,
+    Change,
+    Cookie,
+    Create,
+    Delete,
+    after,
+    applies,
+)
+
+
+class Damage(Enum):
+    """Stands for a record that is there and cannot be decoded: it can only be deleted."""
+
+    DAMAGED = "damaged"
+
+
+DAMAGED: Final = Damage.DAMAGED
+Stored = Cookie | Damage
+
+
+@frozen
+class Outcome:
+    """
+    `applied`: for each change of the batch whether it did. `before`, `after`: the records under the
+    ids of the batch, without those that are absent. `revoked`: the ids that were deleted or lost
+    their authentication, in order, even if they were given another one in the same batch.
+    """
+
+    applied: Sequence[bool]
+    before: Mapping[str, Stored]
+    after: Mapping[str, Stored]
+    revoked: Sequence[str]
+
+    def created(self) -> list[Cookie]:
+        """Records under ids that had none, by id."""
+        return [cookie for cookie in self._altered() if cookie.id not in self.before]
+
+    def updated(self) -> list[Cookie]:
+        """Records in the place of others, by id."""
+        return [cookie for cookie in self._altered() if cookie.id in self.before]
+
+    def deleted(self) -> list[str]:
+        """Ids that had a record and have none, in order."""
+        return sorted(self.before.keys() - self.after.keys())
+
+    def _altered(self) -> list[Cookie]:
+        """In the order of ids: writers who all lock in one order do not wait for one another."""
+        return [
+            record
+            for id, record in sorted(self.after.items())
+            if isinstance(record, Cookie) and record != self.before.get(id)
+        ]
+
+
+def fold(changes: Iterable[Change], before: Mapping[str, Stored]) -> Outcome:
+    """
+    Apply `changes` in order to the records `before`, which are those under the ids of the changes.
+    """
+    records = dict(before)
+    applied = []
+    revoked = set()
+    for change in changes:
+        old = records.pop(change.id, None)
+        new, applies_ = _apply(old, change)
+        if new is not None:
+            records[change.id] = new
+        if applies_ and _revokes(old, change):
+            revoked.add(change.id)
+        applied.append(applies_)
+    return Outcome(applied, before, records, sorted(revoked))
+
+
+def _apply(old: Stored | None, change: Change) -> tuple[Stored | None, bool]:
+    if old is DAMAGED:
+        return (None, True) if isinstance(change, Delete) else (DAMAGED, False)
+    return after(old, change), applies(old, change)
+
+
+def _revokes(old: Stored | None, change: Change) -> bool:
+    match change:
+        case Delete():
+            return True
+        case Authenticate(auth=None):
+            return isinstance(old, Cookie) and old.auth is not None
+    return False
+
+
+def lone_creates(changes: Sequence[Change]) -> set[str]:
+    """
+    The ids whose only change is their creation: most of them all, and where the engine can insert
+    unless the id exists, nothing has to be read for them.
+    """
+    created = {change.id for change in changes if isinstance(change, Create)}
+    seen: set[str] = set()
+    for change in changes:
+        if change.id in seen:
+            created.discard(change.id)
+        seen.add(change.id)
+    return created
