@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
@@ -74,12 +74,12 @@ class Committer:
         return cookie
 
     def settled(self, id: str) -> Deferred[Any]:
-        """Fires when every change queued for `id` is durable; fails when one could not be stored."""
+        """Fires when every change queued for `id` is durable; fails when one is not stored."""
         entries = self._waiting.get(id)
         if not entries:
             return succeed(None)
         done = gatherResults([entry.wait() for entry in entries], consumeErrors=True)
-        return done.addErrback(lambda failure: fail(failure.value.subFailure))
+        return done.addErrback(_first_error)
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store on its writer thread."""
@@ -119,6 +119,11 @@ class Committer:
         if len(changes) > 1 and not outcome.check(StoreUnavailable):
             return [result for change in changes for result in self._commit([change])]
         return [outcome] * len(changes)
+
+
+def _first_error(failure: Failure) -> Failure:
+    first: Any = failure.value
+    return first.subFailure
 
 
 def _outcome(job: Job) -> Any:

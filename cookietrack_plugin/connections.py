@@ -10,6 +10,9 @@ from cookietrack_plugin.record import Cookie
 class Connection(Protocol):
     """What the tracker asks of a connection."""
 
+    def is_usable(self) -> bool:
+        """Whether the router may send on it, and close it."""
+
     def forget_login(self) -> None:
         """The login that came with its cookie no longer counts. Synchronous: nothing in between."""
 

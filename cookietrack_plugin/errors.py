@@ -6,7 +6,7 @@ class CookieTrackError(Exception):
 
 
 class ConfigError(CookieTrackError):
-    """An item of the configuration is wrong: the message names it, what was found, what is allowed."""
+    """The configuration is wrong: the message names what, what was found, and what is allowed."""
 
 
 class UnknownStoreType(ConfigError):

@@ -29,7 +29,7 @@ class ICookieStoreProvider(Interface):
     def check(options: Mapping[str, Any]) -> None:
         """
         Check the `store` item of a node configuration, `type` included. Opens nothing, waits for
-        nothing: it runs in `crossbar-cookietrack check` too, on a machine that may not run the node.
+        nothing: it runs in `crossbar-cookietrack check` too, where the node may never run.
 
         :raises ConfigError: naming the attribute, what was found, and what is allowed. An attribute
             that the store does not know is an error.
@@ -55,8 +55,8 @@ class ICookieStore(Interface):
     A record whose bytes cannot be decoded counts as absent for `load` and `scan`, cannot be
     updated, can be deleted, and never makes a method fail.
 
-    `commit`, `expire` and `close` are called by one thread at a time. `load`, `scan` and `stat` are
-    called by other threads at the same moment and must neither wait for a commit nor see half of one.
+    `commit`, `expire` and `close` are called by one thread at a time. Other threads call `load`,
+    `scan` and `stat` meanwhile; these neither wait for a commit nor see half of one.
     """
 
     reads_block: bool = Attribute(
@@ -101,8 +101,8 @@ class ICookieStore(Interface):
 
     def scan(authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
         """
-        Iterate over all records, or those logged in as `authid` and/or in `authrealm`; in any order,
-        never holding the whole store in memory, and without keeping writers waiting.
+        Iterate over all records, or over those logged in as `authid` and/or in `authrealm`. In any
+        order; never holding the whole store in memory, and without keeping writers waiting.
 
         A record that changes meanwhile is seen in one of its states or not at all. On any thread
         but the reactor's.
@@ -122,7 +122,7 @@ class ICookieStore(Interface):
 
 
 class IRevocationFeed(Interface):
-    """An optional power: a store that several workers or nodes share, and that tells of deletions."""
+    """An optional power of a store that several workers or nodes share: it tells of deletions."""
 
     def revoked_since(cursor: Any) -> tuple[Iterable[str], Any]:
         """
@@ -164,12 +164,12 @@ class IRouterCookieStore(Interface):
         """Whether the id is one that was issued and neither deleted nor expired."""
 
     def create() -> tuple[str, str]:
-        """A new cookie: its id and the `Set-Cookie` header's value, without attributes but max-age."""
+        """A new cookie: its id, and the `Set-Cookie` header with max-age and nothing else."""
 
     def getAuth(
         cbtid: str,
     ) -> tuple[str | None, str | None, str | None, str | None, dict[str, Any] | None]:
-        """`(authid, authrole, authmethod, authrealm, authextra)`, five None where there is no login."""
+        """`(authid, authrole, authmethod, authrealm, authextra)`; five None without a login."""
 
     def setAuth(
         cbtid: str,

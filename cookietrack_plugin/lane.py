@@ -9,6 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.fork import fork
+
 T = TypeVar("T")
 
 
@@ -50,9 +52,7 @@ class Lane(Generic[T]):
         if self._closed is None:
             self._closed = Deferred()
             self._queue.put(None)
-        waiter: Deferred[None] = Deferred()
-        self._closed.addCallback(lambda _: waiter.callback(None))
-        return waiter
+        return fork(self._closed)
 
     def _run(self) -> None:
         open_ = True

@@ -83,7 +83,7 @@ class Lookup:
         for waiter in reading.waiters:
             waiter.callback(self._overlaid(id, result))
 
-    def _overlaid(self, id: str, result: Cookie | None | Failure) -> Cookie | None | Failure:
+    def _overlaid(self, id: str, result: Cookie | Failure | None) -> Cookie | Failure | None:
         return result if isinstance(result, Failure) else self._committer.overlay(id, result)
 
     def _load(self, ids: Sequence[str]) -> list[Cookie | None]:

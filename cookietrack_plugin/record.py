@@ -1,4 +1,4 @@
-"""What a store keeps, and the four ways in which it changes. Times are integer Unix milliseconds."""
+"""What a store keeps, and the four ways in which it changes. Times are Unix milliseconds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -50,7 +50,7 @@ class Create:
 
 @frozen
 class Authenticate:
-    """Set who the cookie stands for, None for nobody, and `seen` to `at`. Not where it is absent."""
+    """Set who the cookie stands for (None: nobody), and `seen` to `at`. Not where it is absent."""
 
     id: str
     auth: Auth | None
@@ -70,7 +70,7 @@ class Touch:
 
 @frozen
 class Delete:
-    """Remove the record. Idempotent: where the id is absent it does not apply, and harms nothing."""
+    """Remove the record. Idempotent: where the id is absent it does not apply and does no harm."""
 
     id: str
 
@@ -79,7 +79,7 @@ Change = Create | Authenticate | Touch | Delete
 
 
 def applies(cookie: Cookie | None, change: Change) -> bool:
-    """Whether `change` has an effect on the record stored under its id (None where there is none)."""
+    """Whether `change` has an effect on the record stored under its id, None for no record."""
     return (cookie is None) == isinstance(change, Create)
 
 
@@ -92,9 +92,10 @@ def after(cookie: Cookie | None, change: Change) -> Cookie | None:
     """
     if not applies(cookie, change):
         return cookie
+    if isinstance(change, Create):
+        return change.cookie
+    assert cookie is not None
     match change:
-        case Create(created):
-            return created
         case Authenticate(_, auth, at):
             return evolve(cookie, auth=auth, seen=at)
         case Touch(_, seen, expires, peer, user_agent):

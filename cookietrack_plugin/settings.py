@@ -40,14 +40,18 @@ def _same_site(_: Any, attribute: Any, value: Any) -> None:
 
 def _store(_: Any, attribute: Any, value: Any) -> None:
     if not isinstance(value, Mapping):
-        raise _wrong(attribute.name, value, 'a dictionary such as {"type": "lmdb", "path": ".cookies"}')
+        raise _wrong(
+            attribute.name, value, 'a dictionary such as {"type": "lmdb", "path": ".cookies"}'
+        )
     if not isinstance(store_type := value.get("type"), str):
         raise _wrong("store.type", store_type, "the name of a store type, such as 'lmdb'")
 
 
 def _wrong(name: str, found: Any, allowed: str) -> ConfigError:
     seen = "it is missing" if found is None else f"found {found!r}"
-    return ConfigError(f"invalid attribute {name!r} in the cookie item: {seen}, allowed is {allowed}")
+    return ConfigError(
+        f"invalid attribute {name!r} in the cookie item: {seen}, allowed is {allowed}"
+    )
 
 
 @frozen
@@ -57,9 +61,9 @@ class CookieSettings:
     Crossbar's behaviour.
 
     `name`: of the cookie. `length`: of its secret value, in characters of 6 bits. `max_age`:
-    lifetime in seconds, enforced by the server too. `secure`, `http_strict`, `same_site`: attributes
-    of Set-Cookie. `store`: the store's own item. `max_pending`: writes that may wait for the store
-    before new handshakes are answered with 503.
+    lifetime in seconds, enforced by the server too. `secure`, `http_strict`, `same_site`:
+    attributes of Set-Cookie. `store`: the store's own item. `max_pending`: writes that
+    may wait for the store before new handshakes are answered with 503.
     """
 
     name: str = field(default="cbtid", validator=_cookie_name)

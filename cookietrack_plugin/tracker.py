@@ -12,6 +12,7 @@ from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.connections import Connection, Connections
 from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.fork import fork
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lookup import Lookup
 from cookietrack_plugin.record import Auth, Authenticate, Cookie, Create, Delete
@@ -99,7 +100,9 @@ class Tracker:
         applied = False
         while not applied:
             if self._closed or self._committer.pending >= max_pending:
-                raise StoreUnavailable(f"{self._committer.pending} writes are waiting for the store")
+                raise StoreUnavailable(
+                    f"{self._committer.pending} writes are waiting for the store"
+                )
             cookie = self._new_cookie(issue(), max_age, visitor)
             applied = yield self._committer.submit(Create(cookie))
         return Admission(cookie, created=True)
@@ -141,7 +144,7 @@ class Tracker:
         return True
 
     def settled(self, id: str) -> Deferred[Any]:
-        """Fires when all that was written about the cookie is durable; fails when some of it is not."""
+        """Fires when all that was written about the cookie is durable; fails when some is not."""
         if failure := self._unstored.pop(id, None):
             return fail(failure)
         return self._committer.settled(id)
@@ -213,9 +216,7 @@ class Tracker:
         if self._closed is None:
             self._sweep.stop()
             self._closed = self._lookup.close().addCallback(lambda _: self._committer.close())
-        waiter: Deferred[Any] = Deferred()
-        self._closed.addBoth(lambda result: (waiter.callback(None), result)[1])
-        return waiter
+        return fork(self._closed)
 
     # -- helpers -----------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class RouterCookieStore:
         return self.tracker.current(cbtid) is not None
 
     def create(self) -> tuple[str, str]:
-        # Our own protocol has admitted every connection before the router looks: it never comes here.
+        # Our own protocol has admitted every connection before the router gets to this.
         settings = self.settings
         value = header.new_value(settings.length)
         id = header.id_of(value)
@@ -102,14 +102,14 @@ class RouterCookieStore:
     def getProtos(self, cbtid: str) -> list[Any]:
         # After delAuth there are none: the tracker closes them once the deletion is durable. The
         # router's sendClose() raises on a connection that is not open.
-        return [proto for proto in self.tracker.connections.of(cbtid) if proto.state == proto.STATE_OPEN]
+        return [proto for proto in self.tracker.connections.of(cbtid) if proto.is_usable()]
 
     def close(self) -> Deferred[Any]:
         return self.tracker.close()
 
 
 def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What of an authextra outlives its connection: Crossbar adds its own, with a new port each time."""
+    """What of an authextra outlives its connection: Crossbar puts the peer's port into it."""
     kept = {k: deepcopy(v) for k, v in (extra or {}).items() if not k.startswith("x_cb_")}
     return kept or None
 

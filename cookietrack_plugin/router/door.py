@@ -23,7 +23,7 @@ class Door:
         The same request without our cookie's value, and without a `Set-Cookie` header, which has no
         business in a request: Crossbar would take it for a login (ROUTER_CONTRACT, "Traps").
 
-        Lines are split as Autobahn splits them, so that no line is one thing here and another there.
+        Lines are split as Autobahn splits them: no line is one thing here and another there.
         """
         head, end, rest = data.partition(END_OF_HEAD)
         if not end:

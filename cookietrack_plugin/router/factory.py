@@ -14,8 +14,8 @@ from cookietrack_plugin.router.protocol import CheckedProtocol, TrackedProtocol
 
 class CookieWebSocketFactory(WampWebSocketServerFactory):
     """
-    The base class is built without the `cookie` item, as it would open one of Crossbar's own stores;
-    then it gets ours.
+    The base class is built without the `cookie` item, as it would open one of Crossbar's own
+    stores; then it gets ours.
     """
 
     noisy = False
@@ -34,6 +34,7 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
         self._cookiestore = store
         tracked = isinstance(store, RouterCookieStore)
         self.protocol = TrackedProtocol if tracked else CheckedProtocol
+        self.anonymous_alone = set(config.get("auth", ())) - {"cookie"} == {"anonymous"}
 
 
 def create_factory(transport: Any, config: Mapping[str, Any]) -> Deferred[Any]:

@@ -1,4 +1,4 @@
-"""The stores that a worker has open: one for each distinct `store` item, shared by its transports."""
+"""The stores that a worker has open: one for each distinct `store` item, shared."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, mayb
 from twisted.internet.threads import deferToThreadPool
 from txaio import make_logger
 
+from cookietrack_plugin.fork import fork
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.registry import find_provider
 from cookietrack_plugin.router import cookiestore, logbridge
@@ -52,16 +53,22 @@ class OpenStores:
         if key not in self._stores:
             self._stores[key] = self._open(options)
             self._stores[key].addErrback(self._not_opened, key)
-        waiter: Deferred[IRouterCookieStore] = Deferred()
-        self._stores[key].addBoth(lambda result: (waiter.callback(result), result)[1])
-        return waiter
+        return fork(self._stores[key])
 
     def _open(self, options: Mapping[str, Any]) -> Deferred[Any]:
-        return maybeDeferred(find_provider, options["type"]).addCallback(
-            lambda provider: deferToThreadPool(
-                self._reactor, self._reactor.getThreadPool(), provider.open, options, self._node_dir
+        return (
+            maybeDeferred(find_provider, options["type"])
+            .addCallback(
+                lambda provider: deferToThreadPool(
+                    self._reactor,
+                    self._reactor.getThreadPool(),
+                    provider.open,
+                    options,
+                    self._node_dir,
+                )
             )
-        ).addCallback(IRouterCookieStore)
+            .addCallback(IRouterCookieStore)
+        )
 
     def _not_opened(self, failure: Any, key: str) -> Any:
         # So that a transport that is started later tries again.

@@ -26,8 +26,8 @@ def check_transport_cookie(personality: Any, cookie: Any, ignore: Sequence[str] 
 
 class CookieTracking:
     """
-    Makes a personality cookie-aware: `class Mine(CookieTracking, Personality): ...`. It has to stand
-    in a module that a worker can import, and is started by `launcher.run_node(Mine, ...)`.
+    Makes a personality cookie-aware: `class Mine(CookieTracking, Personality): ...`. It has to
+    stand in a module that workers can import; `launcher.run_node("a.module.Mine", ...)` starts it.
     """
 
     check_transport_cookie = check_transport_cookie

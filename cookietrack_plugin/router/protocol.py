@@ -1,6 +1,7 @@
-"""Crossbar's WAMP-WebSocket server protocol, with admission, and messages that wait for the disk."""
+"""Crossbar's WAMP-WebSocket server protocol, with admission, and messages that wait."""
 
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,10 @@ class TrackedProtocol(CheckedProtocol):
 
     _cookies: RouterCookieStore
     _door: Door
+    # Autobahn's and Crossbar's own attributes.
+    data: bytes
+    _authprovider: str | None
+
     _admitting = False
     _admitted_as: str | None = None
     _held: list[Callable[[], None]] | None = None
@@ -61,9 +66,7 @@ class TrackedProtocol(CheckedProtocol):
     def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
         self._require_subprotocol(request)
         self._admitting = True
-        visitor = Visitor(
-            self._door.presented, request.peer, request.headers.get("user-agent")
-        )
+        visitor = Visitor(self._door.presented, request.peer, request.headers.get("user-agent"))
         settings = self._cookies.settings
         admitted = self._cookies.tracker.admit(
             visitor, self._door.issue, settings.max_age, settings.max_pending
@@ -98,6 +101,17 @@ class TrackedProtocol(CheckedProtocol):
     def _refused(self, failure: Failure) -> None:
         self.log.error("handshake refused, {what}: {cause}", what=UNAVAILABLE, cause=failure.value)
         raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+
+    def onOpen(self) -> None:
+        super().onOpen()
+        if self.factory.anonymous_alone and self._session:
+            self._session._transport_config = self._named_config(self.factory._config)
+
+    def _named_config(self, config: dict[str, Any]) -> Mapping[str, Any]:
+        """With anonymous authentication alone the cookie's id is the authid, as without `auth`."""
+        auth = config["auth"]
+        anonymous = {"authid": self._cbtid, **auth["anonymous"]}
+        return ChainMap({"auth": {**auth, "anonymous": anonymous}}, config)
 
     def sendData(self, data: bytes, *args: Any, **kwargs: Any) -> None:
         super().sendData(self._door.leave(data), *args, **kwargs)
@@ -156,6 +170,10 @@ class TrackedProtocol(CheckedProtocol):
 
     # -- what the tracker asks of a connection -----------------------------------------------
 
+    def is_usable(self) -> bool:
+        """Whether it is open: `sendClose` raises while the handshake is under way."""
+        return self.state == self.STATE_OPEN
+
     def forget_login(self) -> None:
         """Otherwise a HELLO on this connection would still be let in by the cookie it came with."""
         if self._authprovider == "cookie":
@@ -164,7 +182,7 @@ class TrackedProtocol(CheckedProtocol):
 
     def end_session(self) -> None:
         """Close this connection: its session was ended elsewhere."""
-        if self.state != self.STATE_OPEN or self._said_goodbye:
+        if not self.is_usable() or self._said_goodbye:
             return
         if self._session and self._session._session_id:
             self.send(Goodbye(LOGOUT, "the session was ended"))

@@ -11,7 +11,9 @@ from cookietrack_plugin.router.factory import create_factory
 
 
 class _CookieListener(RouterTransport):
-    """Makes the WebSocket factories itself and leaves the rest to the class that it is mixed into."""
+    """Makes the WebSocket factories itself and leaves the rest to the class it is mixed into."""
+
+    _config: dict[str, Any]
 
     @inlineCallbacks
     def _create_factory(self, create_paths: bool = False, ignore: Sequence[str] = ()) -> Any:

@@ -26,9 +26,7 @@ def test_a_login_is_remembered_until_the_logout_and_never_again(
 ) -> None:
     other = Listener()
     cookie = {"store": STORES[store]}
-    config = place(
-        configs.websocket(listener.port, cookie), configs.websocket(other.port, cookie)
-    )
+    config = place(configs.websocket(listener.port, cookie), configs.websocket(other.port, cookie))
     node = make_node(config)
     node.start(listener.port, other.port)
 

@@ -21,7 +21,7 @@ class Session:
         self.state = state
 
     def __getattr__(self, key: str) -> Any:
-        """What the client knew when it was opened: cookie, set_cookie, joined, authid, error, ..."""
+        """What the client knew when it was opened: cookie, set_cookie, joined, authid, ..."""
         try:
             return self.state[key]
         except KeyError:
@@ -57,7 +57,7 @@ class Clients:
     """The process with the clients. One for a test, any number of sessions."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.client_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -113,7 +113,7 @@ class Clients:
         return Session(self, name, state)
 
     def login(self, url: str, authid: str = "alice", cookie: str | None = None) -> Session:
-        """As a page does it: by cookie if that works, else by WAMP-CRA (alice, bob) or ticket (carol)."""
+        """As a page does: by cookie, else by WAMP-CRA (alice, bob) or ticket (carol)."""
         method, secret = {
             "alice": ("wampcra", "alice-secret"),
             "bob": ("wampcra", "bob-secret"),

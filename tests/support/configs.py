@@ -17,7 +17,10 @@ ROLES = [
     }
     for role in ("user", "anonymous")
 ]
-USERS = {"alice": {"secret": "alice-secret", "role": "user"}, "bob": {"secret": "bob-secret", "role": "user"}}
+USERS = {
+    "alice": {"secret": "alice-secret", "role": "user"},
+    "bob": {"secret": "bob-secret", "role": "user"},
+}
 TICKETS = {"carol": {"ticket": "carol-ticket", "role": "user"}}
 LOGIN = {
     "cookie": {},

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Node:
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the launcher over this node directory, to its end."""
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [self.command, *args, "--cbdir", str(self.cbdir)],
             capture_output=True,
             text=True,
@@ -68,15 +68,13 @@ class Node:
     def start(self, *ports: int, loglevel: str = "info", env: dict[str, str] | None = None) -> None:
         """Start the node and wait until it listens on `ports`."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(
                 [self.command, "start", "--cbdir", str(self.cbdir), "--loglevel", loglevel],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(env or {})},
             )
-        wait_for(
-            lambda: self.ended() or all(map(accepts, ports)), f"listen on {ports}: {self.log}"
-        )
+        wait_for(lambda: self.ended() or all(map(accepts, ports)), f"listen on {ports}: {self.log}")
         assert not self.ended(), self.complaints()
 
     def ended(self) -> bool:
@@ -106,10 +104,8 @@ class Node:
             family = []
         if not self.ended():
             self.process.send_signal(signal.SIGINT)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            pass
         _, alive = psutil.wait_procs(family, timeout=5)
         for process in alive:
             process.kill()

@@ -1,0 +1,29 @@
+"""Crossbar's database-backed cookie store as an `IRouterCookieStore`."""
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Any
+
+from crossbar.router.cookiestore import CookieStoreDatabaseBacked
+from zope.interface import implementer
+
+from cookietrack_plugin.interfaces import IRouterCookieStore
+from cookietrack_plugin.settings import CookieSettings
+
+
+@implementer(IRouterCookieStore)
+class CrossbarDatabase(CookieStoreDatabaseBacked):
+    """Opened once for each path; every transport gets a view with its own name, length and age."""
+
+    def for_transport(self, cookie: Mapping[str, Any], authenticates: bool) -> "CrossbarDatabase":
+        settings = CookieSettings.of(cookie)
+        view = copy(self)
+        view._config = cookie
+        view._cookie_id_field = settings.name
+        view._cookie_id_field_length = settings.length
+        view._cookie_max_age = settings.max_age
+        return view
+
+    def close(self) -> None:
+        # zLMDB shares its environments within a process and closes them with it.
+        pass

@@ -1,0 +1,39 @@
+"""Crossbar's own zLMDB store, passed through: its cookies are Crossbar's, with Crossbar's defects."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from zope.interface import implementer
+
+from cookietrack_plugin.interfaces import ICookieStoreProvider, IRouterCookieStore
+from cookietrack_plugin.stores.options import check_options, wrong_option
+
+# The range that Crossbar asserts at start, in bytes.
+SMALLEST, LARGEST = 128 * 2**10, 128 * 2**30
+
+
+@implementer(ICookieStoreProvider)
+class DatabaseProvider:
+    """`{"type": "database", "path": ...}`, with all options that Crossbar gives it."""
+
+    summary = (
+        "Crossbar's own zLMDB database: keeps cookie values, waits on the reactor, never expires"
+    )
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        check_options(
+            options,
+            required={"path": str},
+            optional={"purge_on_startup": bool, "maxsize": int, "readonly": bool, "sync": bool},
+        )
+        maxsize = options.get("maxsize", LARGEST)
+        if not SMALLEST <= maxsize <= LARGEST:
+            raise wrong_option("maxsize", maxsize, f"from {SMALLEST} to {LARGEST} bytes")
+
+    def open(self, options: Mapping[str, Any], node_dir: str) -> IRouterCookieStore:
+        # The one store that needs Crossbar, and only when it is named.
+        from cookietrack_plugin.router.crossbar_database import CrossbarDatabase
+
+        path = os.path.abspath(os.path.join(node_dir, options["path"]))
+        return CrossbarDatabase(path, {"store": dict(options)})
