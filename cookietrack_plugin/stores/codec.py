@@ -1,0 +1,112 @@
+"""
+A `Cookie` as bytes, for stores that keep opaque values: compact, quick to read, and self-checking.
+
+The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, and `authextra`
+as CBOR. `GENERAL` is one CBOR array, for the few cookies that PLAIN cannot tell apart: those with a
+NUL, an empty text, or an integer of more than 64 bits. A CRC-32 ends both.
+"""
+
+from collections.abc import Mapping
+from struct import Struct
+from struct import error as StructError
+from typing import Any
+from zlib import crc32
+
+import cbor2
+
+from cookietrack_plugin.record import Auth, Cookie
+
+_PLAIN, _GENERAL = 1, 2
+# Layout, bytes of text; created, expires, seen.
+_HEAD = Struct(">BHqqq")
+_CRC_SIZE = 4
+# The CRC-32 of any bytes followed by their own CRC: one pass over data, without a copy, checks it.
+_INTACT = 0x2144DF1C
+
+
+def encode(cookie: Cookie) -> bytes:
+    """
+    Everything of `cookie` but its id, which is the key that a store files it under.
+
+    :raises ValueError: `authextra` is no data that CBOR carries there and back, or a text is not
+        Unicode. What WAMP transports is fine, bytes included; a tuple comes back as a list.
+    """
+    try:
+        body = _plain(cookie) or _general(cookie)
+    except (cbor2.CBORError, RecursionError) as error:
+        raise ValueError(f"a cookie that cannot be stored: {error}") from error
+    return body + crc32(body).to_bytes(_CRC_SIZE, "little")
+
+
+def decode(id: str, data: bytes) -> Cookie:
+    """
+    The cookie that `encode` turned into `data`, with its id.
+
+    :raises ValueError: `data` is truncated, damaged, or of a layout unknown to this version.
+    """
+    if crc32(data) != _INTACT:
+        raise ValueError("a cookie record with a wrong checksum")
+    try:
+        return _read_plain(id, data) if data[0] == _PLAIN else _read_general(id, data)
+    except (StructError, TypeError, LookupError, cbor2.CBORError) as error:
+        raise ValueError("a cookie record of an unknown layout") from error
+
+
+def _plain(cookie: Cookie) -> bytes | None:
+    """The PLAIN layout, None where decoding it would give another cookie."""
+    texts, extra = [cookie.peer, cookie.user_agent], b""
+    if (auth := cookie.auth) is not None:
+        texts += auth.authid, auth.authrole, auth.authmethod, auth.authrealm
+        extra = _encode_extra(auth.authextra)
+    joined = "\0".join(text or "" for text in texts).encode()
+    if "" in texts or None in texts[2:] or joined.count(0) != len(texts) - 1:
+        return None
+    try:
+        head = _HEAD.pack(_PLAIN, len(joined), cookie.created, cookie.expires, cookie.seen)
+    except StructError:
+        return None
+    return head + joined + extra
+
+
+def _read_plain(id: str, data: bytes) -> Cookie:
+    _, size, created, expires, seen = _HEAD.unpack_from(data)
+    end = _HEAD.size + size
+    texts = data[_HEAD.size : end].decode().split("\0")
+    auth = None
+    if len(texts) > 2:
+        # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
+        auth = Auth(texts[2], texts[3], texts[4], texts[5], _decode_extra(data[end:-_CRC_SIZE]))
+    return Cookie(id, created, expires, seen, texts[0] or None, texts[1] or None, auth)
+
+
+def _general(cookie: Cookie) -> bytes:
+    login = None
+    if (auth := cookie.auth) is not None:
+        extra = _encode_extra(auth.authextra)
+        login = [auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra]
+    fields = [cookie.created, cookie.expires, cookie.seen, cookie.peer, cookie.user_agent, login]
+    return bytes([_GENERAL]) + cbor2.dumps(fields)
+
+
+def _read_general(id: str, data: bytes) -> Cookie:
+    if data[0] != _GENERAL:
+        raise LookupError(f"layout {data[0]}")
+    created, expires, seen, peer, user_agent, login = cbor2.loads(data[1:-_CRC_SIZE])
+    auth = None
+    if login is not None:
+        authid, authrole, authmethod, authrealm, extra = login
+        auth = Auth(authid, authrole, authmethod, authrealm, _decode_extra(extra))
+    return Cookie(id, created, expires, seen, peer, user_agent, auth)
+
+
+def _encode_extra(extra: Mapping[str, Any] | None) -> bytes:
+    if extra is None:
+        return b""
+    data = cbor2.dumps(extra)
+    # Deeply nested data can be written but not read: refused now, not lost at the next login.
+    cbor2.loads(data)
+    return data
+
+
+def _decode_extra(data: bytes) -> Mapping[str, Any] | None:
+    return cbor2.loads(data) if data else None

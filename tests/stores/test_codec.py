@@ -1,0 +1,151 @@
+"""A cookie survives the way to bytes and back unchanged, and damaged bytes never pass for one."""
+
+import zlib
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.codec import decode, encode
+
+texts = st.text() | st.sampled_from(["", "\0", "a\0b", "tcp4:192.0.2.1:52410", "Zoë ☃"])
+times = st.integers(0, 2**48) | st.integers()
+extras = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=20,
+)
+auths = st.builds(
+    Auth, texts, texts, texts, texts, st.none() | st.dictionaries(texts, extras, max_size=4)
+)
+cookies = st.builds(
+    Cookie,
+    st.just("A" * 24),
+    *(times, times, times),
+    *(st.none() | texts, st.none() | texts),
+    st.none() | auths,
+)
+
+TYPICAL = Cookie(
+    id="A" * 24,
+    created=1_764_000_000_000,
+    expires=1_764_086_400_000,
+    seen=1_764_000_000_500,
+    peer="tcp4:192.0.2.1:52410",
+    auth=Auth("user12345", "frontend", "wampcra", "realm1"),
+)
+
+
+def same(found, expected):
+    """Equal, and of the same types all the way down: 1, 1.0 and True are equal but not the same."""
+    return found == expected and repr(deep(found)) == repr(deep(expected))
+
+
+def deep(cookie):
+    return cookie, cookie.auth and cookie.auth.authextra
+
+
+def sealed(body):
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+@given(cookies)
+def test_every_cookie_comes_back_as_it_went(cookie):
+    assert same(decode(cookie.id, encode(cookie)), cookie)
+
+
+@pytest.mark.parametrize("peer", [None, "", "p"])
+@pytest.mark.parametrize("user_agent", [None, "", "\0"])
+def test_no_text_is_not_an_empty_text(peer, user_agent):
+    cookie = evolve(TYPICAL, peer=peer, user_agent=user_agent)
+    assert same(decode(cookie.id, encode(cookie)), cookie)
+
+
+@pytest.mark.parametrize("extra", [None, {}, {"token": b"\0\xff", "n": None, "x": [1, 1.0, True]}])
+def test_no_authextra_is_not_an_empty_one(extra):
+    cookie = evolve(TYPICAL, auth=evolve(TYPICAL.auth, authextra=extra))
+    assert same(decode(cookie.id, encode(cookie)), cookie)
+
+
+def test_a_login_without_a_role_keeps_none_apart_from_an_empty_role():
+    for role in (None, ""):
+        cookie = evolve(TYPICAL, auth=evolve(TYPICAL.auth, authrole=role))
+        assert same(decode(cookie.id, encode(cookie)), cookie)
+
+
+def test_texts_longer_than_the_plain_layout_holds_come_back():
+    cookie = evolve(TYPICAL, user_agent="☃" * 70_000)
+    assert decode(cookie.id, encode(cookie)) == cookie
+
+
+def test_a_typical_authenticated_cookie_takes_less_than_ninety_bytes():
+    assert len(encode(TYPICAL)) < 90
+
+
+@given(cookies, st.data())
+def test_a_changed_byte_anywhere_is_noticed(cookie, data):
+    damaged = bytearray(encode(cookie))
+    where = data.draw(st.integers(0, len(damaged) - 1))
+    damaged[where] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(ValueError, match="cookie record"):
+        decode(cookie.id, bytes(damaged))
+
+
+@given(cookies, st.binary(min_size=1))
+def test_bytes_behind_the_end_are_noticed(cookie, tail):
+    with pytest.raises(ValueError, match="cookie record"):
+        decode(cookie.id, encode(cookie) + tail)
+
+
+@given(cookies)
+def test_data_that_ends_early_at_any_byte_is_noticed(cookie):
+    whole = encode(cookie)
+    for end in range(len(whole)):
+        with pytest.raises(ValueError, match="cookie record"):
+            decode(cookie.id, whole[:end])
+
+
+@given(st.binary())
+def test_garbage_is_no_cookie(garbage):
+    with pytest.raises(ValueError, match="cookie record"):
+        decode("A" * 24, garbage)
+
+
+@given(st.sampled_from([b"\1", b"\2", b""]), st.binary(max_size=80))
+def test_garbage_with_a_right_checksum_raises_nothing_but_valueerror(layout, garbage):
+    try:
+        decode("A" * 24, sealed(layout + garbage))
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize("layout", [0, 3, 255])
+def test_a_layout_of_a_later_version_is_refused(layout):
+    with pytest.raises(ValueError, match="unknown layout"):
+        decode("A" * 24, sealed(bytes([layout]) + encode(TYPICAL)[1:-4]))
+
+
+def nested(depth):
+    extra = {}
+    for _ in range(depth):
+        extra = {"inner": extra}
+    return extra
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"x": object()}, {"x": "\ud800"}, nested(600)],
+    ids=["no data", "no Unicode", "too deep to be read again"],
+)
+def test_what_could_not_be_read_again_is_refused_when_written(extra):
+    with pytest.raises(ValueError):
+        encode(evolve(TYPICAL, auth=evolve(TYPICAL.auth, authextra=extra)))
+
+
+def test_the_error_does_not_show_the_value_that_could_not_be_stored():
+    extra = {"token": ["hunter2", object()]}
+    with pytest.raises(ValueError) as caught:
+        encode(evolve(TYPICAL, auth=evolve(TYPICAL.auth, authextra=extra)))
+    assert "hunter2" not in str(caught.value)
