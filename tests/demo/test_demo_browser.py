@@ -1,0 +1,206 @@
+"""The demo's page in a real browser: what somebody sees to whom it is shown."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+
+from cookietrack_plugin.header import id_of
+from tests.support.browser import Tab, chromium
+from tests.support.demo import Demo
+from tests.support.node import free_port, wait_for
+
+pytestmark = [pytest.mark.node, pytest.mark.browser]
+
+PASSWORD = {"alice": "looking-glass", "bob": "can-we-fix-it"}
+BY_COOKIE = "Let in by the cookie, without a challenge"
+ENDED_ELSEWHERE = "Your login was ended in another tab, on another device, or by the operator."
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of a demo that keeps running."""
+    demo = Demo(tmp_path_factory.mktemp("module") / "demo")
+    try:
+        yield demo.start(free_port())
+    finally:
+        demo.stop()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Chrome]:
+    with chromium(tmp_path / "profile") as browser:
+        yield browser
+
+
+def logged_in(browser: Chrome, url: str, user: str = "alice", method: str = "wampcra") -> Tab:
+    tab = Tab(browser, url).wait_until("visitor")
+    tab.login(user, PASSWORD[user], method)
+    return tab.wait_until("member")
+
+
+def test_a_first_visit_is_tracked_and_nobody_is_logged_in(url: str, browser: Chrome) -> None:
+    tab = Tab(browser, url).wait_until("visitor")
+    assert tab.text("authid") == "Not logged in"
+    assert re.fullmatch(r"[\w-]{24}", tab.text("tracking-id"))
+    assert tab.text("login-button") == "Log in"
+    assert tab.text("logout") == ""
+    assert not tab.complaints()
+
+
+def test_the_page_shows_the_public_id_and_no_script_can_read_the_cookie(
+    url: str, browser: Chrome
+) -> None:
+    tab = logged_in(browser, url)
+    cookie = tab.browser.get_cookie("cbtid")
+    assert cookie is not None
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert tab.run("return document.cookie") == ""
+    assert tab.text("tracking-id") == id_of(cookie["value"])
+    assert cookie["value"] not in tab.browser.page_source
+
+
+@pytest.mark.parametrize(
+    ("user", "method", "named"), [("alice", "wampcra", "WAMP-CRA"), ("bob", "ticket", "a ticket")]
+)
+def test_a_login_by_either_method(
+    user: str, method: str, named: str, url: str, browser: Chrome
+) -> None:
+    tab = logged_in(browser, url, user, method)
+    assert tab.text("authid") == user
+    assert tab.text("manner") == f"Logged in by {named}, stored with the cookie"
+    assert tab.text("authrole") == "member"
+    assert tab.text("login") == ""
+    assert "login" in tab.ticked()
+
+
+@pytest.mark.parametrize("method", ["wampcra", "ticket"])
+def test_a_wrong_password_is_refused_and_the_right_one_still_works(
+    method: str, url: str, browser: Chrome
+) -> None:
+    tab = Tab(browser, url).wait_until("visitor")
+    tab.login("alice", "wrong", method)
+    wait_for(lambda: tab.text("login-error"), "the refusal is shown")
+    assert tab.text("login-error") == "That is not a demo user with this password."
+    tab.wait_until("visitor")
+    assert tab.text("login-error")
+    tab.login("alice", PASSWORD["alice"], method)
+    tab.wait_until("member")
+    assert tab.text("authid") == "alice"
+
+
+def test_a_click_on_a_demo_user_fills_in_the_form(url: str, browser: Chrome) -> None:
+    tab = Tab(browser, url).wait_until("visitor")
+    tab.run("document.querySelector('[data-user=bob]').click()")
+    tab.click("login-button")
+    assert tab.wait_until("member").text("authid") == "bob"
+
+
+def test_a_reload_keeps_you_in(url: str, browser: Chrome) -> None:
+    tab = logged_in(browser, url)
+    known_as = tab.text("tracking-id")
+    tab.browser.refresh()
+    tab.wait_until("member")
+    assert (tab.text("authid"), tab.text("manner")) == ("alice", BY_COOKIE)
+    assert tab.text("tracking-id") == known_as
+    assert "reload" in tab.ticked()
+
+
+def test_a_second_tab_is_in_as_well(url: str, browser: Chrome) -> None:
+    first = logged_in(browser, url)
+    second = Tab(browser, url).wait_until("member")
+    assert (second.text("authid"), second.text("manner")) == ("alice", BY_COOKIE)
+    assert second.text("tracking-id") == first.text("tracking-id")
+    wait_for(lambda: "tab" in first.ticked(), "the first tab ticks the step")
+
+
+def test_a_login_in_one_tab_lets_the_other_in(url: str, browser: Chrome) -> None:
+    waiting = Tab(browser, url).wait_until("visitor")
+    logged_in(browser, url)
+    assert waiting.wait_until("member").text("authid") == "alice"
+
+
+def test_a_logout_in_one_tab_ends_both(url: str, browser: Chrome) -> None:
+    first = logged_in(browser, url)
+    second = Tab(browser, url).wait_until("member")
+    gone = first.text("tracking-id")
+    second.click("logout")
+    second.wait_until("visitor")
+    first.wait_until("visitor")
+    assert second.text("notice") == "You logged out, and with you every tab of this browser."
+    assert first.text("notice") == ENDED_ELSEWHERE
+    assert gone not in (first.text("tracking-id"), second.text("tracking-id"))
+    assert "logout" in first.ticked()
+    first.browser.refresh()
+    assert first.wait_until("visitor").text("authid") == "Not logged in"
+
+
+def test_somebody_else_can_log_in_after_a_logout(url: str, browser: Chrome) -> None:
+    tab = logged_in(browser, url, "alice")
+    tab.click("logout")
+    tab.wait_until("visitor")
+    tab.login("bob", PASSWORD["bob"], "ticket")
+    assert tab.wait_until("member").text("authid") == "bob"
+
+
+def test_another_browser_is_not_let_in(url: str, browser: Chrome, tmp_path: Path) -> None:
+    logged_in(browser, url)
+    with chromium(tmp_path / "another") as another:
+        assert Tab(another, url).wait_until("visitor").text("authid") == "Not logged in"
+
+
+def test_a_restart_of_the_node_keeps_you_in(browser: Chrome, tmp_path: Path) -> None:
+    demo, port = Demo(tmp_path / "demo"), free_port()
+    try:
+        tab = logged_in(browser, demo.start(port))
+        known_as = tab.text("tracking-id")
+        demo.stop()
+        tab.wait_until("away")
+        assert tab.text("link") == "Node away, trying again"
+        assert tab.text("authid") == "alice"
+        demo.start(port)
+        tab.wait_until("member")
+        assert (tab.text("authid"), tab.text("manner")) == ("alice", BY_COOKIE)
+        assert tab.text("tracking-id") == known_as
+        assert "restart" in tab.ticked()
+    finally:
+        demo.stop()
+
+
+def test_six_tabs_that_come_back_together_are_all_still_in(browser: Chrome, tmp_path: Path) -> None:
+    demo, port = Demo(tmp_path / "demo"), free_port()
+    try:
+        url = demo.start(port)
+        tabs = [logged_in(browser, url), *(Tab(browser, url) for _ in range(5))]
+        for tab in tabs:
+            tab.wait_until("member")
+        demo.stop()
+        demo.start(port)
+        assert {tab.wait_until("member").text("authid") for tab in tabs} == {"alice"}
+        assert len({tab.text("tracking-id") for tab in tabs}) == 1
+    finally:
+        demo.stop()
+
+
+def test_without_npm_the_page_says_what_is_missing(browser: Chrome, tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "demo", with_library=False)
+    try:
+        tab = Tab(browser, demo.start(free_port())).wait_until("missing")
+        assert "apt install npm" in demo.said()
+        assert tab.text("notice").startswith("autobahn-js is missing")
+        assert tab.text("link") == "Not connected"
+    finally:
+        demo.stop()
+
+
+@pytest.mark.parametrize("width", [320, 768, 1600])
+def test_the_page_fits_any_width(width: int, url: str, browser: Chrome) -> None:
+    tab = logged_in(browser, url)
+    tab.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    page = "document.documentElement"
+    assert tab.run(f"return {page}.scrollWidth - {page}.clientWidth") == 0

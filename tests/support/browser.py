@@ -1,0 +1,108 @@
+"""A headless Chromium, driven through ChromeDriver, and the demo's page in its tabs."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from tests.support.node import wait_for
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--window-size=1280,1000",
+)
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, but fail it on a machine that has to have everything."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(what)
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[Chrome]:
+    """A browser with a profile of its own: nothing in it is shared with another test's."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not driver:
+        missing("Chromium is not installed (Debian: apt install chromium chromium-driver)")
+    options = ChromeOptions()
+    options.binary_location = binary
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = Chrome(options=options, service=Service(driver))
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+class Tab:
+    """One tab with the demo's page."""
+
+    def __init__(self, browser: Chrome, url: str) -> None:
+        self._browser = browser
+        browser.switch_to.new_window("tab")
+        self._handle = browser.current_window_handle
+        browser.get(url)
+
+    @property
+    def browser(self) -> Chrome:
+        """The browser, with this tab in front."""
+        self._browser.switch_to.window(self._handle)
+        return self._browser
+
+    def run(self, script: str) -> Any:
+        return self.browser.execute_script(script)
+
+    def text(self, element: str) -> str:
+        """What a reader sees of the element: nothing while it is hidden."""
+        return self.browser.find_element(By.ID, element).text
+
+    def phase(self) -> str | None:
+        return self.browser.find_element(By.ID, "link").get_attribute("data-phase")
+
+    def wait_until(self, phase: str) -> "Tab":
+        wait_for(lambda: self.phase() == phase, f"phase {phase}: {self.text('main')}")
+        return self
+
+    def login(self, user: str, password: str, method: str) -> None:
+        for name, value in (("user", user), ("password", password)):
+            field = self.browser.find_element(By.ID, name)
+            field.clear()
+            field.send_keys(value)
+        self.browser.find_element(By.CSS_SELECTOR, f"input[value={method}]").click()
+        self.click("login-button")
+
+    def click(self, element: str) -> None:
+        self.browser.find_element(By.ID, element).click()
+
+    def ticked(self) -> set[str]:
+        """The steps of the tour that the page has seen happen."""
+        return set(
+            self.run(
+                "return [...document.querySelectorAll('[data-done]')].map(e => e.dataset.step)"
+            )
+        )
+
+    def complaints(self) -> list[str]:
+        """What the browser itself had to say: script errors, blocked or missing files."""
+        return [
+            entry["message"]
+            for entry in self.browser.get_log("browser")
+            if entry["level"] == "SEVERE"
+        ]
