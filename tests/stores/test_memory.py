@@ -7,6 +7,21 @@ import pytest
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.record import Auth, Authenticate, Cookie, Create, Delete, Touch
 from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
+from cookietrack_plugin.testing import StoreSuite
+
+
+class TestMemoryStore(StoreSuite):
+    provider = MemoryProvider
+    options = {"type": "memory", "max_cookies": 1_000_000}
+    wrong_options = [("max_cookies", {"type": "memory", "max_cookies": 0})]
+    lacks = {
+        "sharing": "every opening has a memory of its own",
+        "feed": "there is nobody to tell",
+        "damage": "records are kept as objects: there is nothing to decode",
+        "foreign": "it opens nothing",
+        "limit": "a new record takes the place of an old one",
+    }
+
 
 JOE = Auth("joe", "user", "ticket", "realm1")
 

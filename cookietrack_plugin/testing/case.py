@@ -1,0 +1,101 @@
+"""What every check needs: the store under test, and what its author says about it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.testing.process import StoreProcess
+
+OpenStore = Callable[[], ICookieStore]
+StartProcess = Callable[[], StoreProcess]
+Power = Literal["sharing", "feed", "damage", "foreign", "limit"]
+
+
+class StoreCase:
+    """
+    The base of all checks. A suite sets `provider` and `options`; the rest has a default.
+
+    Where the options are known at run time alone (a server on a free port), override the fixture
+    `store_options` instead of setting `options`.
+    """
+
+    #: What the entry point names: gives an `ICookieStoreProvider` when called.
+    provider: ClassVar[Callable[[], Any]]
+
+    #: A valid `store` item, `type` included, with every option that the store knows.
+    options: ClassVar[Mapping[str, Any]]
+
+    #: More `store` items that `check` has to refuse, each with the attribute that it has to name.
+    wrong_options: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = ()
+
+    #: A valid `store` item with which the store is full after some megabytes.
+    cramped_options: ClassVar[Mapping[str, Any] | None] = None
+
+    #: What the store does not do, and why: the checks of it are skipped with that reason.
+    #: "sharing": be open in several processes at once. "feed": tell of revocations. "damage": meet
+    #: a record that it cannot decode. "foreign": meet data of something else. "limit": get full.
+    lacks: ClassVar[Mapping[Power, str]] = {}
+
+    def damage(self, options: Mapping[str, Any], node_dir: Path, id: str) -> None:
+        """Make the stored record `id` undecodable. No store is open meanwhile."""
+        pytest.skip("damage() is not overridden, nor does `lacks` say why")
+
+    def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
+        """Put something that is no store of this type to where the store is going to be opened."""
+        pytest.skip("plant() is not overridden, nor does `lacks` say why")
+
+    def need(self, power: Power) -> None:
+        """Skip the check that calls it where the store lacks `power`."""
+        if power in self.lacks:
+            pytest.skip(self.lacks[power])
+
+    def new_provider(self) -> ICookieStoreProvider:
+        provider: ICookieStoreProvider = type(self).provider()
+        return provider
+
+    @pytest.fixture
+    def node_dir(self, tmp_path: Path) -> Path:
+        path = tmp_path / "node"
+        path.mkdir()
+        return path
+
+    @pytest.fixture
+    def store_options(self) -> Mapping[str, Any]:
+        return dict(self.options)
+
+    @pytest.fixture
+    def open_store(self, store_options: Mapping[str, Any], node_dir: Path) -> Iterator[OpenStore]:
+        """Opens the store, again each time it is called; whatever is still open is closed later."""
+        opened = []
+
+        def open_store() -> ICookieStore:
+            store = self.new_provider().open(store_options, str(node_dir))
+            opened.append(store)
+            return store  # type: ignore[return-value]
+
+        yield open_store
+        for store in opened:
+            store.close()
+
+    @pytest.fixture
+    def store(self, open_store: OpenStore) -> ICookieStore:
+        return open_store()
+
+    @pytest.fixture
+    def start_process(
+        self, store_options: Mapping[str, Any], node_dir: Path
+    ) -> Iterator[StartProcess]:
+        """Starts processes that open the same store; those still there are killed later."""
+        started = []
+
+        def start_process() -> StoreProcess:
+            process = StoreProcess(type(self).provider, store_options, str(node_dir))
+            started.append(process)
+            return process
+
+        yield start_process
+        for process in started:
+            process.kill()

@@ -1,0 +1,120 @@
+"""The four changes, one at a time: what they do, and where they do not apply."""
+
+import pytest
+from attrs import evolve
+
+from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.testing.case import StoreCase
+from cookietrack_plugin.testing.samples import (
+    NOW,
+    make_auth,
+    make_cookie,
+    make_id,
+    make_touch,
+    replay,
+)
+
+UPDATES = [
+    Authenticate(make_id(1), make_auth(), NOW + 1),
+    Authenticate(make_id(1), None, NOW + 1),
+    make_touch(1),
+]
+
+
+class ChangeChecks(StoreCase):
+    def test_a_created_record_is_loaded_as_it_was(self, store: ICookieStore) -> None:
+        """load() gives back what Create stored, every field of it."""
+        cookie = make_cookie(1, make_auth(authextra={"a": 1}))
+        assert _bools(store, Create(cookie)) == [True]
+        assert dict(store.load([cookie.id])) == {cookie.id: cookie}
+
+    def test_a_collision_overwrites_nothing(self, store: ICookieStore) -> None:
+        """Create of an id that exists does not apply, and alters nothing."""
+        cookie = make_cookie(1, make_auth())
+        store.commit([Create(cookie)])
+        assert _bools(store, Create(evolve(cookie, auth=None, expires=NOW))) == [False]
+        assert dict(store.load([cookie.id])) == {cookie.id: cookie}
+
+    @pytest.mark.parametrize("change", UPDATES, ids=["login", "logout", "touch"])
+    def test_an_update_does_what_the_contract_says(
+        self, store: ICookieStore, change: Change
+    ) -> None:
+        """Authenticate and Touch set the fields that they name, and no other."""
+        cookie = make_cookie(1, make_auth("mary", authextra={"a": 1}))
+        store.commit([Create(cookie)])
+        assert _bools(store, change) == [True]
+        assert dict(store.load([cookie.id])) == replay({cookie.id: cookie}, [change])
+
+    @pytest.mark.parametrize("change", UPDATES, ids=["login", "logout", "touch"])
+    def test_an_update_brings_no_record_into_being(
+        self, store: ICookieStore, change: Change
+    ) -> None:
+        """Authenticate and Touch of an id that never was do not apply, and store nothing."""
+        assert _bools(store, change) == [False]
+        assert _all(store) == set()
+
+    @pytest.mark.parametrize("change", UPDATES, ids=["login", "logout", "touch"])
+    def test_an_update_revives_no_record(self, store: ICookieStore, change: Change) -> None:
+        """Authenticate and Touch of an id that was deleted do not apply: gone is gone."""
+        store.commit([Create(make_cookie(1, make_auth()))])
+        store.commit([Delete(make_id(1))])
+        assert _bools(store, change) == [False]
+        assert _all(store) == set()
+
+    def test_a_deleted_record_is_gone(self, store: ICookieStore) -> None:
+        """Delete removes the record, and leaves the others where they are."""
+        store.commit([Create(make_cookie(n, make_auth())) for n in range(3)])
+        assert _bools(store, Delete(make_id(1))) == [True]
+        assert _all(store) == {make_id(0), make_id(2)}
+
+    def test_delete_is_idempotent(self, store: ICookieStore) -> None:
+        """Delete of an id that is absent does not apply, and is no error."""
+        assert _bools(store, Delete(make_id(1))) == [False]
+        store.commit([Create(make_cookie(1))])
+        assert _bools(store, Delete(make_id(1))) == [True]
+        assert _bools(store, Delete(make_id(1))) == [False]
+
+    def test_a_deleted_id_can_be_created_anew(self, store: ICookieStore) -> None:
+        """Create after Delete applies, and nothing of the old record is left in the new one."""
+        store.commit([Create(make_cookie(1, make_auth()))])
+        store.commit([Delete(make_id(1))])
+        assert _bools(store, Create(make_cookie(1))) == [True]
+        assert dict(store.load([make_id(1)])) == {make_id(1): make_cookie(1)}
+        assert list(store.scan(authid="joe")) == []
+
+    def test_loading_nothing_finds_nothing(self, store: ICookieStore) -> None:
+        """load() of no ids, and of absent ones, is an empty mapping."""
+        assert dict(store.load([])) == {}
+        assert dict(store.load([make_id(1), make_id(2)])) == {}
+
+    def test_absent_ids_are_left_out(self, store: ICookieStore) -> None:
+        """load() of some that are there and some that are not has those that are, once each."""
+        store.commit([Create(make_cookie(1))])
+        assert dict(store.load([make_id(0), make_id(1), make_id(1)])) == {
+            make_id(1): make_cookie(1)
+        }
+
+    def test_many_ids_are_loaded_at_once(self, store: ICookieStore) -> None:
+        """load() takes thousands of ids in one call."""
+        cookies = {make_id(n): make_cookie(n) for n in range(3_000)}
+        store.commit([Create(cookie) for cookie in cookies.values()])
+        assert dict(store.load([make_id(n) for n in range(6_000)])) == cookies
+
+    def test_ids_that_differ_in_case_are_two(self, store: ICookieStore) -> None:
+        """`a` and `A` are different ids, whatever the engine's collation thinks."""
+        lower, upper = (evolve(make_cookie(), id=letter * 24) for letter in "aA")
+        assert _bools(store, Create(lower), Create(upper)) == [True, True]
+        store.commit([Delete(lower.id)])
+        assert dict(store.load([lower.id, upper.id])) == {upper.id: upper}
+
+
+def _bools(store: ICookieStore, *changes: Change) -> list[bool]:
+    """What commit() returns, if it is truth values: 1 is equal to True and yet is none."""
+    results = list(store.commit(changes))
+    assert all(isinstance(result, bool) for result in results)
+    return results
+
+
+def _all(store: ICookieStore) -> set[str]:
+    return {cookie.id for cookie in store.scan()}

@@ -1,0 +1,89 @@
+"""IRevocationFeed: how processes that share a store learn of each other's revocations."""
+
+from typing import Any
+
+import pytest
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed
+from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.testing.case import OpenStore
+from cookietrack_plugin.testing.checks.sharing import SharedCase
+from cookietrack_plugin.testing.process import StoreProcess
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
+
+
+class FeedChecks(SharedCase):
+    @pytest.fixture
+    def feed(self, store: ICookieStore) -> IRevocationFeed:
+        self.need("feed")
+        if not IRevocationFeed.providedBy(store):
+            pytest.skip("the store does not provide IRevocationFeed, nor does `lacks` say why")
+        store.commit([Create(make_cookie(n, make_auth())) for n in range(5)])
+        return store
+
+    def test_a_new_cursor_tells_nothing_of_the_past(
+        self, feed: IRevocationFeed, store: ICookieStore
+    ) -> None:
+        """revoked_since(None) gives a cursor and no ids."""
+        store.commit([Delete(make_id(1))])
+        ids, cursor = feed.revoked_since(None)
+        assert list(ids) == []
+        assert list(feed.revoked_since(cursor)[0]) == []
+
+    def test_deletes_and_logouts_are_told(self, feed: IRevocationFeed, store: ICookieStore) -> None:
+        """revoked_since() gives the ids that were deleted or lost their login, and no others."""
+        _, cursor = feed.revoked_since(None)
+        store.commit([Delete(make_id(1)), Authenticate(make_id(2), None, NOW), make_touch(3)])
+        store.commit([Authenticate(make_id(4), make_auth(), NOW), Create(make_cookie(9))])
+        assert set(feed.revoked_since(cursor)[0]) == {make_id(1), make_id(2)}
+
+    def test_a_cursor_moves_on(self, feed: IRevocationFeed, store: ICookieStore) -> None:
+        """What was told up to a cursor is not told again from there; what came after is."""
+        _, first = feed.revoked_since(None)
+        store.commit([Delete(make_id(1))])
+        _, second = feed.revoked_since(first)
+        store.commit([Delete(make_id(2))])
+        assert set(feed.revoked_since(second)[0]) == {make_id(2)}
+
+    def test_reading_a_feed_is_idempotent(self, feed: IRevocationFeed, store: ICookieStore) -> None:
+        """The same cursor tells the same, and more when more has happened."""
+        _, cursor = feed.revoked_since(None)
+        store.commit([Delete(make_id(1))])
+        assert set(feed.revoked_since(cursor)[0]) == {make_id(1)}
+        store.commit([Delete(make_id(2))])
+        assert set(feed.revoked_since(cursor)[0]) == {make_id(1), make_id(2)}
+
+    def test_many_revocations_are_all_told(
+        self, feed: IRevocationFeed, store: ICookieStore
+    ) -> None:
+        """Thousands of revocations between two calls: nothing is left out."""
+        store.commit([Create(make_cookie(n)) for n in range(100, 3_100)])
+        _, cursor = feed.revoked_since(None)
+        ids = [make_id(n) for n in range(100, 3_100)]
+        store.commit([Delete(id) for id in ids])
+        assert set(feed.revoked_since(cursor)[0]) == set(ids)
+
+    def test_revocations_by_other_processes_are_told(
+        self, feed: IRevocationFeed, other: StoreProcess
+    ) -> None:
+        """A revocation is told to every process, whoever made it, once its commit has returned."""
+        _, cursor = feed.revoked_since(None)
+        _, theirs = other.call("revoked_since", None)
+        other.call("commit", [Delete(make_id(1)), Authenticate(make_id(2), None, NOW)])
+        assert set(feed.revoked_since(cursor)[0]) == {make_id(1), make_id(2)}
+        assert set(other.call("revoked_since", theirs)[0]) == {make_id(1), make_id(2)}
+
+    def test_revocations_while_it_was_closed_are_told_or_refused(
+        self, feed: IRevocationFeed, store: ICookieStore, other: StoreProcess, open_store: OpenStore
+    ) -> None:
+        """A cursor from before a restart still tells all, or raises StoreUnavailable."""
+        _, cursor = feed.revoked_since(None)
+        store.close()
+        other.call("commit", [Delete(make_id(1))])
+        reopened: Any = open_store()
+        try:
+            ids = set(reopened.revoked_since(cursor)[0])
+        except StoreUnavailable:
+            return
+        assert ids == {make_id(1)}

@@ -1,0 +1,135 @@
+"""Random histories of a store, compared step by step with the meaning of the changes."""
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from cookietrack_plugin.record import (
+    Auth,
+    Authenticate,
+    Change,
+    Cookie,
+    Create,
+    Delete,
+    Touch,
+    after,
+    applies,
+)
+from cookietrack_plugin.testing.case import OpenStore, StoreCase
+from cookietrack_plugin.testing.samples import NOW, make_id
+
+IDS = [make_id(n) for n in range(6)]
+NAMES = ["joe", "mary", ""]
+
+ids = st.sampled_from(IDS)
+times = st.integers(NOW, NOW + 20)
+texts = st.none() | st.text(max_size=20)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+extras = st.none() | st.dictionaries(st.text(max_size=5), values, max_size=4)
+names = st.sampled_from(NAMES)
+auths = st.builds(Auth, names, st.text(max_size=5), st.text(max_size=5), names, extras)
+cookies = st.builds(Cookie, ids, times, times, times, texts, texts, st.none() | auths)
+changes: st.SearchStrategy[Change] = st.one_of(
+    st.builds(Create, cookies),
+    st.builds(Authenticate, ids, st.none() | auths, times),
+    st.builds(Touch, ids, times, times, texts, texts),
+    st.builds(Delete, ids),
+)
+
+
+class StoreHistory(RuleBasedStateMachine):
+    """A store, and beside it a dictionary of what it has to hold."""
+
+    def __init__(self, open_store: OpenStore, durable: bool) -> None:
+        super().__init__()
+        self._open_store = open_store
+        self._durable = durable
+        self.held: dict[str, Cookie] = {}
+
+    @initialize()
+    def begin_empty(self) -> None:
+        self.store = self._open_store()
+        self.store.commit([Delete(id) for id in IDS])
+
+    @rule(batch=st.lists(changes, min_size=1, max_size=6))
+    def commit(self, batch: list[Change]) -> None:
+        expected = []
+        for change in batch:
+            before = self.held.pop(change.id, None)
+            expected.append(applies(before, change))
+            cookie = after(before, change)
+            if cookie is not None:
+                self.held[change.id] = cookie
+        assert list(self.store.commit(batch)) == expected
+
+    @rule(now=times, limit=st.integers(1, 8))
+    def expire(self, now: int, limit: int) -> None:
+        due = {id for id, cookie in self.held.items() if cookie.expires <= now}
+        assert self.store.expire(now, limit) == min(limit, len(due))
+        gone = set(self.held) - set(self.store.load(IDS))
+        assert gone <= due
+        assert len(gone) == min(limit, len(due))
+        for id in gone:
+            del self.held[id]
+
+    @rule(authid=st.none() | names, authrealm=st.none() | names)
+    def scan(self, authid: str | None, authrealm: str | None) -> None:
+        def wanted(cookie: Cookie) -> bool:
+            if authid is authrealm is None:
+                return True
+            return cookie.auth is not None and (
+                authid in (None, cookie.auth.authid) and authrealm in (None, cookie.auth.authrealm)
+            )
+
+        expected = {id: cookie for id, cookie in self.held.items() if wanted(cookie)}
+        found = list(self.store.scan(authid, authrealm))
+        assert len(found) == len(expected)
+        assert {cookie.id: cookie for cookie in found} == expected
+
+    @precondition(lambda self: self._durable)
+    @rule()
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = self._open_store()
+
+    @invariant()
+    def holds_what_it_should(self) -> None:
+        if hasattr(self, "store"):
+            assert dict(self.store.load(IDS)) == self.held
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.store.close()
+
+
+class ModelChecks(StoreCase):
+    durable = False
+
+    def test_any_history_leads_to_what_the_contract_says(self, open_store: OpenStore) -> None:
+        """After any sequence of calls the store holds what `record.after` says it holds."""
+        run_state_machine_as_test(  # a function that makes one will do, whatever its type says
+            lambda: StoreHistory(open_store, self.durable),  # type: ignore[arg-type]
+            settings=settings(
+                max_examples=60,
+                stateful_step_count=25,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

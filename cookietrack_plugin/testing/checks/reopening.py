@@ -1,0 +1,75 @@
+"""What a durable store was given is there when it is opened again."""
+
+from collections.abc import Sequence
+
+from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.testing.case import OpenStore, StoreCase
+from cookietrack_plugin.testing.samples import (
+    NOW,
+    make_auth,
+    make_cookie,
+    make_id,
+    make_touch,
+    replay,
+)
+
+
+class ReopenChecks(StoreCase):
+    def test_a_durable_commit_blocks(self, store: ICookieStore) -> None:
+        """commits_block is True: what survives a power cut has waited for a disk or a server."""
+        assert store.commits_block is True
+
+    def test_records_are_there_again(self, open_store: OpenStore) -> None:
+        """Records, logins and touches survive close() and open(), in every field."""
+        changes: list[Change] = [
+            Create(make_cookie(n, make_auth(authextra={"n": n}))) for n in range(3)
+        ]
+        changes += [Create(make_cookie(3))]
+        updates: list[Change] = [
+            make_touch(1),
+            Authenticate(make_id(3), make_auth("mary"), NOW + 3),
+        ]
+        self._commit(open_store, changes)
+        self._commit(open_store, updates)
+        expected = replay({}, [*changes, *updates])
+        store = open_store()
+        assert dict(store.load(list(expected))) == expected
+        assert {cookie.id: cookie for cookie in store.scan()} == expected
+        assert [cookie.id for cookie in store.scan(authid="mary")] == [make_id(3)]
+
+    def test_a_deleted_record_stays_gone(self, open_store: OpenStore) -> None:
+        """A delete survives close() and open(), and updates still do not apply."""
+        self._commit(open_store, [Create(make_cookie(n, make_auth())) for n in (1, 2)])
+        self._commit(open_store, [Delete(make_id(1))])
+        store = open_store()
+        assert [cookie.id for cookie in store.scan()] == [make_id(2)]
+        assert list(store.commit([make_touch(1), Delete(make_id(1))])) == [False, False]
+
+    def test_a_logout_stays_a_logout(self, open_store: OpenStore) -> None:
+        """An Authenticate to nobody survives close() and open()."""
+        self._commit(open_store, [Create(make_cookie(1, make_auth()))])
+        self._commit(open_store, [Authenticate(make_id(1), None, NOW)])
+        store = open_store()
+        assert store.load([make_id(1)])[make_id(1)].auth is None
+        assert list(store.scan(authid="joe")) == []
+
+    def test_expired_records_stay_gone(self, open_store: OpenStore) -> None:
+        """What expire() has deleted does not come back; what it has not can still expire."""
+        self._commit(open_store, [Create(make_cookie(n, expires=NOW + n)) for n in range(4)])
+        store = open_store()
+        assert store.expire(NOW + 1, 10) == 2
+        store.close()
+        store = open_store()
+        assert {cookie.id for cookie in store.scan()} == {make_id(2), make_id(3)}
+        assert store.expire(NOW + 2, 10) == 1
+
+    def test_a_collision_is_found_after_reopening(self, open_store: OpenStore) -> None:
+        """Create of an id that was stored before close() does not apply."""
+        self._commit(open_store, [Create(make_cookie(1, make_auth()))])
+        assert list(open_store().commit([Create(make_cookie(1))])) == [False]
+
+    def _commit(self, open_store: OpenStore, changes: Sequence[Change]) -> None:
+        store = open_store()
+        store.commit(changes)
+        store.close()

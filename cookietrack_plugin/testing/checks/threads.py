@@ -1,0 +1,126 @@
+"""The threads that the contract names: one that writes, others that read at the same moment."""
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.testing.case import OpenStore, StoreCase
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
+
+PATIENCE = 60
+COMMITS = 200
+
+
+class ThreadChecks(StoreCase):
+    def test_every_call_may_come_from_another_thread(self, open_store: OpenStore) -> None:
+        """A store that one thread opened is written, read and closed by others."""
+        store = _elsewhere(open_store)
+        assert list(_elsewhere(store.commit, [Create(make_cookie(1, make_auth()))])) == [True]
+        assert set(_elsewhere(store.load, [make_id(1)])) == {make_id(1)}
+        assert len(_elsewhere(lambda: list(store.scan(authid="joe")))) == 1
+        assert _elsewhere(store.stat)["cookies"] == 1
+        assert _elsewhere(store.expire, NOW, 10) == 0
+        _elsewhere(store.close)
+
+    def test_what_was_committed_is_seen_by_every_thread(self, store: ICookieStore) -> None:
+        """A thread that has read before sees a commit as soon as it has returned."""
+        ids = [make_id(n) for n in range(20)]
+        with ThreadPoolExecutor(1) as reader:
+            for number, id in enumerate(ids):
+                store.commit([Create(make_cookie(number))])
+                assert set(reader.submit(store.load, ids).result()) == set(ids[: number + 1])
+                assert id in {each.id for each in reader.submit(list, store.scan()).result()}
+            store.commit([Delete(ids[0])])
+            assert set(reader.submit(store.load, ids).result()) == set(ids[1:])
+
+    def test_no_reader_sees_half_of_an_update(
+        self, store: ICookieStore, frequent_switches: None
+    ) -> None:
+        """Two records that are always updated together are always loaded alike."""
+        ids = [make_id(0), make_id(1)]
+        store.commit([Create(evolve(make_cookie(), id=id)) for id in ids])
+
+        def change(step: int) -> list[Change]:
+            touches: list[Change] = [make_touch(n, seen=NOW + step) for n in (0, 1)]
+            logins = [Authenticate(id, make_auth(f"user{step}"), NOW + step) for id in ids]
+            return touches + logins
+
+        for seen in _watch(store, change, ids):
+            assert seen[ids[0]].seen == seen[ids[1]].seen
+            assert seen[ids[0]].auth == seen[ids[1]].auth
+
+    def test_no_reader_sees_half_of_a_coming_or_going(
+        self, store: ICookieStore, frequent_switches: None
+    ) -> None:
+        """Two records that come and go together are loaded both or not at all."""
+        ids = [make_id(0), make_id(1)]
+
+        def change(step: int) -> list[Change]:
+            return [Delete(id) if step % 2 else Create(make_cookie(int(id))) for id in ids]
+
+        for seen in _watch(store, change, ids):
+            assert len(seen) in (0, 2)
+
+    def test_scans_and_stats_go_on_during_commits(
+        self, store: ICookieStore, frequent_switches: None
+    ) -> None:
+        """scan() and stat() on other threads raise nothing and miss nothing while one commits."""
+        kept = {make_id(n) for n in range(300)}
+        store.commit([Create(make_cookie(n, make_auth())) for n in range(300)])
+
+        def write(step: int) -> None:
+            store.commit([Create(make_cookie(1_000 + step)), Delete(make_id(999 + step))])
+            store.expire(NOW, 10)
+
+        def read() -> None:
+            assert kept <= {cookie.id for cookie in store.scan()}
+            assert kept == {cookie.id for cookie in store.scan(authid="joe")}
+            store.stat()
+
+        _together(write, read)
+
+    @pytest.fixture
+    def frequent_switches(self) -> Iterator[None]:
+        """Threads take turns a hundred times as often, so that a gap shows in a short time."""
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(usual / 100)
+        yield
+        sys.setswitchinterval(usual)
+
+
+def _elsewhere(function: Callable[..., Any], *args: Any) -> Any:
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *args).result(PATIENCE)
+
+
+def _watch(store: ICookieStore, change: Callable[[int], list[Change]], ids: list[str]) -> list[Any]:
+    """All that was loaded while one thread committed `change(0)`, `change(1)`, ..."""
+    seen: list[Any] = []
+    _together(lambda step: store.commit(change(step)), lambda: seen.append(store.load(ids)))
+    return seen
+
+
+def _together(write: Callable[[int], Any], read: Callable[[], None]) -> None:
+    """One thread writes `COMMITS` times while two read, again and again."""
+    written = Event()
+
+    def keep_reading() -> None:
+        while not written.is_set():
+            read()
+
+    with ThreadPoolExecutor(2) as readers:
+        reading = [readers.submit(keep_reading) for _ in range(2)]
+        try:
+            for step in range(COMMITS):
+                write(step)
+        finally:
+            written.set()
+        for each in reading:
+            each.result(PATIENCE)

@@ -1,0 +1,69 @@
+"""A store that another process has open: the near end of `writer`."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from time import sleep
+from typing import Any
+
+
+class StoreProcess:
+    """
+    Calls a store's methods in a process of its own, which can be killed.
+
+    The provider has to be importable there: it is named by its module, and found on our own path.
+    """
+
+    def __init__(
+        self, provider: Callable[[], Any], options: Mapping[str, Any], node_dir: str
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cookietrack_plugin.testing.writer"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        self.send(provider, options, node_dir)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, *request: Any) -> None:
+        """Ask for something, and go on: `receive` has the answer."""
+        assert self._process.stdin is not None
+        pickle.dump(request, self._process.stdin)
+        self._process.stdin.flush()
+
+    def receive(self) -> Any:
+        """The next answer; what was raised there is raised here."""
+        assert self._process.stdout is not None
+        answer, error = pickle.load(self._process.stdout)
+        if error is not None:
+            raise error
+        return answer
+
+    def open(self) -> None:
+        """Wait until the store is open there. To be called once, before anything else."""
+        self.receive()
+
+    def call(self, method: str, *args: Any) -> Any:
+        """The result of the store's `method`; a list instead of an iterator."""
+        self.send(method, *args)
+        return self.receive()
+
+    def kill(self, delay: float = 0) -> None:
+        """kill -9 after `delay` seconds. Idempotent; `rest` still has what was answered before."""
+        sleep(delay)
+        self._process.kill()
+        self._process.wait()
+
+    def rest(self) -> Iterator[Any]:
+        """The answers that a killed process had given and nobody has read. A torn one is none."""
+        while True:
+            try:
+                yield self.receive()
+            except (EOFError, pickle.UnpicklingError):
+                return

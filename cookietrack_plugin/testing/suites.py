@@ -1,0 +1,41 @@
+"""The conformance suites: every check for the stores that it is for."""
+
+from cookietrack_plugin.testing.checks.batches import BatchChecks
+from cookietrack_plugin.testing.checks.changes import ChangeChecks
+from cookietrack_plugin.testing.checks.configuration import ConfigurationChecks
+from cookietrack_plugin.testing.checks.crashes import CrashChecks
+from cookietrack_plugin.testing.checks.damage import DamageChecks
+from cookietrack_plugin.testing.checks.expiry import ExpiryChecks
+from cookietrack_plugin.testing.checks.feed import FeedChecks
+from cookietrack_plugin.testing.checks.interface import InterfaceChecks
+from cookietrack_plugin.testing.checks.locking import LockChecks
+from cookietrack_plugin.testing.checks.model import ModelChecks
+from cookietrack_plugin.testing.checks.reopening import ReopenChecks
+from cookietrack_plugin.testing.checks.scans import ScanChecks
+from cookietrack_plugin.testing.checks.sharing import SharingChecks
+from cookietrack_plugin.testing.checks.threads import ThreadChecks
+from cookietrack_plugin.testing.checks.values import IsolationChecks, ValueChecks
+
+
+class StoreSuite(
+    InterfaceChecks,
+    ConfigurationChecks,
+    ChangeChecks,
+    BatchChecks,
+    ValueChecks,
+    IsolationChecks,
+    ExpiryChecks,
+    ScanChecks,
+    ThreadChecks,
+    ModelChecks,
+    DamageChecks,
+    SharingChecks,
+    FeedChecks,
+):
+    """What every store has to do."""
+
+
+class DurableStoreSuite(StoreSuite, ReopenChecks, LockChecks, CrashChecks):
+    """What a store has to do that keeps its records when the process ends, however it ends."""
+
+    durable = True
