@@ -41,6 +41,10 @@ class Session:
         """Say GOODBYE; fires when the router has answered, or the connection was closed."""
         return self.clients.ask("leave", self.name, reason=reason)
 
+    def join(self, *methods: str) -> dict[str, Any]:
+        """Say HELLO (again) on the same connection; the state once joined, refused or closed."""
+        return self.clients.ask("join", self.name, methods=methods)
+
     def close(self) -> None:
         """Close the connection and wait until it is."""
         self.clients.ask("close", self.name)
@@ -88,9 +92,11 @@ class Clients:
         realm: str | None = "realm1",
         headers: dict[str, str] | None = None,
         join: bool = True,
+        stay: bool = False,
     ) -> Session:
         """
         Connect and join. Fires when joined, refused, or closed. `cookie` is a Cookie header's text.
+        `join`: say HELLO at once. `stay`: keep the connection open after a GOODBYE.
 
         The state has: `set_cookie` (the header), `cookie` (what to send the next time), `joined`,
         `authid`, `authrole`, `authmethod`, `authprovider`, `challenged`, `error`, `status` (HTTP).
@@ -107,6 +113,7 @@ class Clients:
             secret=secret,
             realm=realm,
             join=join,
+            stay=stay,
         )
         set_cookie = state["set_cookie"]
         state["cookie"] = set_cookie.partition(";")[0] if set_cookie else cookie

@@ -71,7 +71,7 @@ class Client(ApplicationSession):
         self.state.update(joined=False, leave_reason=details.reason, error=details.message)
         self._fire(self.opened)
         self._fire(self.left)
-        if self.params.get("stay"):
+        if self.params["stay"]:
             return
         self.disconnect()
 
@@ -143,6 +143,13 @@ class Commands(LineOnlyReceiver):
         client = self.clients[name]
         client.leave(reason)
         await client.left
+        return client.state
+
+    async def join(self, name: str, methods: Any) -> Any:
+        client = self.clients[name]
+        client.opened = Deferred()
+        client.join(client.params["realm"], list(methods), client.params["authid"])
+        await client.opened
         return client.state
 
     async def close(self, name: str) -> None:
