@@ -2,11 +2,12 @@
 A `Cookie` as bytes, for stores that keep opaque values: compact, quick to read, and self-checking.
 
 The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, and `authextra`
-as CBOR. `GENERAL` is one CBOR array, for the few cookies that PLAIN cannot tell apart: those with a
-NUL, an empty text, or an integer of more than 64 bits. A CRC-32 ends both.
+as CBOR behind an 0xFF, which no UTF-8 contains. `GENERAL` is one CBOR array, for the few cookies
+that PLAIN cannot hold: with a NUL or an empty text, or with times that make no sense. A CRC-32 ends
+both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -17,8 +18,10 @@ import cbor2
 from cookietrack_plugin.record import Auth, Cookie
 
 _PLAIN, _GENERAL = 1, 2
-# Layout, bytes of text; created, expires, seen.
-_HEAD = Struct(">BHqqq")
+# Layout; created, and the milliseconds from then to expires and to seen: high and low part each.
+_HEAD = Struct(">BHIBIBI")
+_LOW = 2**32
+_TEXT_END = b"\xff"
 _CRC_SIZE = 4
 # The CRC-32 of any bytes followed by their own CRC: one pass over data, without a copy, checks it.
 _INTACT = 0x2144DF1C
@@ -58,24 +61,33 @@ def _plain(cookie: Cookie) -> bytes | None:
     if (auth := cookie.auth) is not None:
         texts += auth.authid, auth.authrole, auth.authmethod, auth.authrealm
         extra = _encode_extra(auth.authextra)
-    joined = "\0".join(text or "" for text in texts).encode()
-    if "" in texts or None in texts[2:] or joined.count(0) != len(texts) - 1:
+    joined = "\0".join(text or "" for text in texts)
+    if "" in texts or None in texts[2:] or joined.count("\0") != len(texts) - 1:
         return None
     try:
-        head = _HEAD.pack(_PLAIN, len(joined), cookie.created, cookie.expires, cookie.seen)
+        head = _HEAD.pack(_PLAIN, *_times(cookie))
     except StructError:
         return None
-    return head + joined + extra
+    return head + joined.encode() + (_TEXT_END + extra if extra else b"")
+
+
+def _times(cookie: Cookie) -> Iterator[int]:
+    since = cookie.created
+    for milliseconds in (since, cookie.expires - since, cookie.seen - since):
+        yield from divmod(milliseconds, _LOW)
 
 
 def _read_plain(id: str, data: bytes) -> Cookie:
-    _, size, created, expires, seen = _HEAD.unpack_from(data)
-    end = _HEAD.size + size
-    texts = data[_HEAD.size : end].decode().split("\0")
+    _, high, low, expires_high, expires_low, seen_high, seen_low = _HEAD.unpack_from(data)
+    created = high << 32 | low
+    joined, _, extra = data[_HEAD.size : -_CRC_SIZE].partition(_TEXT_END)
+    texts = joined.decode().split("\0")
     auth = None
     if len(texts) > 2:
         # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
-        auth = Auth(texts[2], texts[3], texts[4], texts[5], _decode_extra(data[end:-_CRC_SIZE]))
+        auth = Auth(texts[2], texts[3], texts[4], texts[5], _decode_extra(extra))
+    expires = created + (expires_high << 32 | expires_low)
+    seen = created + (seen_high << 32 | seen_low)
     return Cookie(id, created, expires, seen, texts[0] or None, texts[1] or None, auth)
 
 
