@@ -64,7 +64,7 @@ def _load(entry: EntryPoint) -> ICookieStoreProvider:
 
 
 def _load_failure(entry: EntryPoint, error: Exception) -> str:
-    if isinstance(error, ImportError) and entry.name in EXTRAS and _is_ours(entry):
+    if entry.name in EXTRAS and _is_ours(entry.value) and _is_foreign_import(error):
         return (
             f"store type {entry.name!r} needs a driver that is not installed ({error}):"
             f' pip install "{DISTRIBUTION}[{entry.name}]"'
@@ -75,8 +75,12 @@ def _load_failure(entry: EntryPoint, error: Exception) -> str:
     )
 
 
-def _is_ours(entry: EntryPoint) -> bool:
-    return entry.value.startswith("cookietrack_plugin.")
+def _is_foreign_import(error: Exception) -> bool:
+    return isinstance(error, ImportError) and not _is_ours(error.name or "")
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith("cookietrack_plugin")
 
 
 def _ambiguous(store_type: str, claims: Sequence[EntryPoint]) -> UnknownStoreType:

@@ -189,7 +189,9 @@ class Tracker:
         return failure
 
     def _retry_delete(self, id: str, retry: float) -> None:
-        self._delete(id, retry).addErrback(lambda _: None)
+        deleted = self._delete(id, retry)
+        deleted.addCallback(lambda _: self.log.info("the end of cookie {id} is stored now", id=id))
+        deleted.addErrback(lambda _: None)
 
     def _close_connections(self, result: Any, ended: list[Connection]) -> Any:
         # Not in this turn: the connection that logs out has yet to send its own GOODBYE.

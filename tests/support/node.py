@@ -58,24 +58,43 @@ class Node:
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the launcher over this node directory, to its end."""
         return subprocess.run(
-            [self.command, *args, "--cbdir", str(self.cbdir)],
+            [*self._command(), *args, *self._place()],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
 
-    def start(self, *ports: int, loglevel: str = "info", env: dict[str, str] | None = None) -> None:
-        """Start the node and wait until it listens on `ports`."""
+    def command_output(self, *args: str) -> str:
+        """What the launcher prints when called with these arguments and nothing else."""
+        done = subprocess.run(
+            [*self._command(), *args], capture_output=True, text=True, timeout=PATIENCE, check=True
+        )
+        return done.stdout
+
+    def start(
+        self,
+        *ports: int,
+        loglevel: str = "info",
+        env: dict[str, str] | None = None,
+        word: str = "standalone",
+    ) -> None:
+        """Start the node, with a personality's word, and wait until it listens on `ports`."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.command, "start", "--cbdir", str(self.cbdir), "--loglevel", loglevel],
+                [*self._command(word), "start", *self._place(), "--loglevel", loglevel],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(env or {})},
             )
         wait_for(lambda: self.ended() or all(map(accepts, ports)), f"listen on {ports}: {self.log}")
         assert not self.ended(), self.complaints()
+
+    def _command(self, *word: str) -> list[str]:
+        return [sys.executable, self.command, *(w for w in word if w != "standalone")]
+
+    def _place(self) -> list[str]:
+        return ["--cbdir", str(self.cbdir)]
 
     def ended(self) -> bool:
         return self.process is None or self.process.poll() is not None

@@ -1,0 +1,150 @@
+"""`crossbar-cookietrack` is `crossbar` with another set of stores."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.node.conftest import STORES, Listener
+from tests.support import configs
+from tests.support.client import Clients
+from tests.support.node import Node
+
+pytestmark = pytest.mark.node
+
+Make = Callable[..., Node]
+
+
+@pytest.mark.parametrize("word", [(), ("standalone",), ("edge",), ("master",)])
+def test_check_accepts_our_stores_under_every_personality_word(
+    word: tuple[str, ...], make_node: Make, listener: Listener
+) -> None:
+    node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES["lmdb"]})))
+    done = node.run(*word, "check")
+    assert "looks good" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("word", ["edge"])
+def test_other_personalities_start_with_our_stores(
+    word: str, make_node: Make, clients: Clients, listener: Listener
+) -> None:
+    node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES["lmdb"]})))
+    node.start(listener.port, word=word)
+    first = clients.login(listener.url)
+    assert clients.login(listener.url, cookie=first.cookie).authprovider == "cookie"
+
+
+def test_status_and_stop_know_a_running_node(make_node: Make, listener: Listener) -> None:
+    node = make_node(configs.router(configs.websocket(listener.port)))
+    assert node.run("status", "--assert", "stopped").returncode == 0
+    node.start(listener.port)
+    assert node.run("status", "--assert", "running").returncode == 0
+    assert node.run("stop").returncode == 0
+    assert node.run("status", "--assert", "stopped").returncode == 0
+
+
+def test_version_and_usage_are_crossbars(make_node: Make) -> None:
+    node = make_node({"version": 2})
+    assert "Crossbar.io" in node.command_output("version")
+    assert "standalone" in node.command_output()
+
+
+MINE = """
+from crossbar.personality import Personality as Base
+
+from cookietrack_plugin.router.personality import CookieTracking
+
+
+class Mine(CookieTracking, Base):
+    NAME = "mine"
+"""
+
+START = """
+import sys
+from cookietrack_plugin.router.launcher import run_node
+run_node("mine.Mine", sys.argv[1:])
+"""
+
+
+def test_anyone_makes_their_own_personality_cookie_aware(
+    make_node: Make, clients: Clients, listener: Listener, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    script = tmp_path / "crossbar-mine"
+    script.write_text(START)
+    node = make_node(
+        configs.router(configs.websocket(listener.port, {"store": STORES["lmdb"]})),
+        command=str(script),
+    )
+    node.start(listener.port, env={"PYTHONPATH": str(tmp_path)})
+    first = clients.login(listener.url)
+    assert clients.login(listener.url, cookie=first.cookie).authprovider == "cookie"
+
+
+def places(port: int, cookie: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """The same `cookie` item at every place where one can stand."""
+    service = {"type": "websocket", "cookie": cookie}
+    web = {"endpoint": {"type": "tcp", "port": port}}
+    nested = {"a": {"type": "path", "paths": {"b": {"type": "path", "paths": {"ws": service}}}}}
+    return {
+        "websocket": configs.router(configs.websocket(port, cookie)),
+        "web path": configs.router({"type": "web", **web, "paths": {"ws": service}}),
+        "nested web path": configs.router({"type": "web", **web, "paths": nested}),
+        "universal": configs.router({"type": "universal", **web, "websocket": {"ws": service}}),
+        "universal web": configs.router(
+            {"type": "universal", **web, "web": {"paths": {"ws": service}}}
+        ),
+        "proxy": configs.proxy(folder, configs.websocket(port, cookie)),
+        "proxy web": configs.proxy(folder, {"type": "web", **web, "paths": {"ws": service}}),
+    }
+
+
+@pytest.mark.parametrize("where", places(0, None, Path()))
+def test_a_wrong_cookie_item_is_refused_wherever_it_stands(
+    where: str, make_node: Make, listener: Listener, tmp_path: Path
+) -> None:
+    node = make_node(places(listener.port, {"store": {"type": "lmbd"}}, tmp_path)[where])
+    done = node.run("check")
+    assert done.returncode == 1
+    assert "unknown store type 'lmbd'" in done.stdout
+    assert "Did you mean 'lmdb'?" in done.stdout
+
+
+def test_bad_input_is_told_at_start_as_at_check(make_node: Make, listener: Listener) -> None:
+    cookie = {"length": 5, "store": {"type": "memory"}}
+    node = make_node(configs.router(configs.websocket(listener.port, cookie)))
+    started = node.run("start")
+    assert started.returncode != 0
+    assert "invalid attribute 'length' in the cookie item: found 5" in (
+        started.stdout + started.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("store", "damage", "message"),
+    [
+        ("lmdb", "a file where a directory belongs", ".cookies"),
+        ("file", "no cookie file", "cookies.dat"),
+        ("lmdb", "a directory that cannot be written", ".cookies"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_ends_the_start_with_its_reason(
+    store: str, damage: str, message: str, make_node: Make, listener: Listener
+) -> None:
+    options = dict(STORES[store])
+    if damage == "a directory that cannot be written":
+        options["path"] = "/proc/cookies/.cookies"
+    node = make_node(configs.router(configs.websocket(listener.port, {"store": options})))
+    if damage == "a file where a directory belongs":
+        (node.cbdir / ".cookies").write_text("mine")
+    if damage == "no cookie file":
+        (node.cbdir / "cookies.dat").write_text("Dear diary,\n" * 10)
+    with pytest.raises(AssertionError):
+        node.start(listener.port)
+    told = [line for line in node.output().splitlines() if "cannot be opened" in line]
+    assert len(told) == 1, node.complaints()
+    assert message in told[0]
+    assert json.loads((node.cbdir / "config.json").read_text())
