@@ -1,0 +1,1 @@
+"""Crossbar.io cookies in diskcache: a store for cookietrack-plugin."""
