@@ -1,0 +1,108 @@
+"""A file that only grows: what was appended is on disk, or it is not in the file."""
+
+import os
+from contextlib import suppress
+
+# Bytes that are written to a new file before they are flushed: all at once, they would hold up the
+# commits that go on beside it.
+_STRIDE = 4_000_000
+
+
+class AppendFile:
+    """
+    An open file, mode 0600. `size` is how far it is whole.
+
+    `is_trusted`: False once a flush, or taking back a partial write, has failed. What is on disk is
+    then unknown, and asking again does not tell: after a failed flush the kernel may call the next
+    one a success and have dropped the data. Only a new file helps.
+    """
+
+    def __init__(self, path: str, fd: int) -> None:
+        self._path = path
+        self._fd = fd
+        self._flushed = self.size = os.fstat(fd).st_size
+        self.is_trusted = True
+
+    @classmethod
+    def open(cls, path: str) -> "AppendFile":
+        """The file that is there. Makes it its owner's alone."""
+        fd = os.open(path, os.O_RDWR | os.O_APPEND)
+        try:
+            os.fchmod(fd, 0o600)
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(path, fd)
+
+    @classmethod
+    def create(cls, path: str, owner: os.stat_result | None) -> "AppendFile":
+        """A new file in the place of whatever is there, with the `owner` of another if possible."""
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        if owner is not None:
+            with suppress(PermissionError):
+                os.fchown(fd, owner.st_uid, owner.st_gid)
+        return cls(path, fd)
+
+    def append(self, data: bytes) -> None:
+        """Write `data`, all of it or nothing; durable with the next `flush`."""
+        try:
+            _write(self._fd, data)
+        except BaseException:
+            self._cut()
+            raise
+        self.size += len(data)
+        if self.size - self._flushed > _STRIDE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until everything appended is on disk."""
+        try:
+            os.fdatasync(self._fd)
+        except OSError:
+            self.is_trusted = False
+            raise
+        self._flushed = self.size
+
+    def move(self, path: str) -> None:
+        """Take the place of the file at `path`, at one moment and durably."""
+        os.rename(self._path, path)
+        self._path = path
+        try:
+            _flush_directory(path)
+        except OSError:
+            # After a power cut the old file might be back, without what is going to be appended.
+            self.is_trusted = False
+
+    def discard(self) -> None:
+        """Close and remove it."""
+        self.close()
+        with suppress(OSError):
+            os.unlink(self._path)
+
+    def close(self) -> None:
+        """Idempotent."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _cut(self) -> None:
+        try:
+            os.ftruncate(self._fd, self.size)
+        except OSError:
+            self.is_trusted = False
+
+
+def _write(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _flush_directory(path: str) -> None:
+    fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,83 @@
+"""The order in which records expire, in some 25 bytes a record."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+# Records that expire in the same 65.5 s share a bucket.
+_SHIFT = 16
+
+
+class ExpiryQueue:
+    """
+    Keys in buckets by the time at which they may expire; only the bucket that is just falling due
+    is put into an exact order.
+
+    A key may be filed too early, or although its record is gone: it is looked at again when its
+    bucket falls due, so a record that lives longer and longer costs nothing until then.
+
+    :param expires_of: when the record of a key expires (milliseconds), None where it is gone.
+    """
+
+    def __init__(self, expires_of: Callable[[bytes], int | None]) -> None:
+        self._expires_of = expires_of
+        # The keys of a bucket are one string of bytes, with a line end behind each: a list would
+        # take as much, and the garbage collector would look at every key in it.
+        self._buckets: dict[int, bytearray] = {}
+        self._numbers: list[int] = []
+        # The bucket that is falling due, in order.
+        self._open = -1
+        self._ordered: list[tuple[int, bytes]] = []
+
+    def add(self, key: bytes, expires: int) -> None:
+        """File a record that is new, or expires earlier than it did."""
+        number = expires >> _SHIFT
+        if number == self._open:
+            heappush(self._ordered, (expires, key))
+            return
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            bucket = self._buckets[number] = bytearray()
+            heappush(self._numbers, number)
+        bucket += key
+        bucket += b"\n"
+
+    def take(self, now: int, limit: int) -> list[bytes]:
+        """Remove and return at most `limit` keys of records with `expires <= now`."""
+        due: dict[bytes, None] = {}
+        while len(due) < limit and (key := self._next(now)) is not None:
+            expires = self._expires_of(key)
+            if expires is not None and expires > now:
+                self.add(key, expires)
+            elif expires is not None:
+                due[key] = None
+        return list(due)
+
+    def _next(self, now: int) -> bytes | None:
+        """Remove and return a key that was filed for `now` or earlier."""
+        number = now >> _SHIFT
+        while self._numbers and self._numbers[0] < number:
+            bucket = self._buckets[self._numbers[0]]
+            if bucket:
+                return _pop(bucket)
+            del self._buckets[heappop(self._numbers)]
+        if self._numbers and self._numbers[0] == number:
+            self._put_in_order(number)
+        if self._ordered and self._ordered[0][0] <= now:
+            return heappop(self._ordered)[1]
+        return None
+
+    def _put_in_order(self, number: int) -> None:
+        self._open = number
+        bucket = self._buckets.pop(heappop(self._numbers))
+        while bucket:
+            key = _pop(bucket)
+            expires = self._expires_of(key)
+            if expires is not None:
+                self.add(key, expires)
+
+
+def _pop(bucket: bytearray) -> bytes:
+    start = bucket.rfind(b"\n", 0, -1) + 1
+    key = bytes(bucket[start:-1])
+    del bucket[start:]
+    return key

@@ -1,0 +1,46 @@
+"""One process at a time: a lock on a file beside the store's, which says who holds it."""
+
+import fcntl
+import os
+
+from cookietrack_plugin.errors import StoreLocked
+
+
+class FileLock:
+    """
+    Held from its making until `release`, or until the process ends in whatever way. The file stays:
+    without a process that holds it, it means nothing.
+
+    :param path: of the lock file.
+    :param name: what is locked, for the message.
+    :raises StoreLocked: another has it; with that one's process id.
+    :raises OSError: the file cannot be made, or not be locked.
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._lock(name)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Idempotent."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _lock(self, name: str) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreLocked(f"{name} is in use by {self._holder()}") from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+
+    def _holder(self) -> str:
+        pid = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+        if pid == str(os.getpid()):
+            return f"this process (pid {pid})"
+        return f"the process with pid {pid}" if pid else "another process"

@@ -1,0 +1,78 @@
+"""
+The lines of the `file` store's file. Each is the new state of one record:
+
+    ["ct1","<CRC-32>","<id>",<lines that follow in its batch>,<record, or null: deleted>]
+
+The checksum, eight hexadecimal digits, covers all that follows it. A batch is stored when its last
+line is. Crossbar's own lines are objects, ours are arrays: there is no mistaking one for the other.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+FORMAT = 1
+START = b'["ct1","'
+# What stands in the place of a deleted record.
+GONE = b"null"
+# Read by people, and for its number by a version that is older than the one that wrote it.
+HEADER = (
+    b'{"cookietrack": 1, "lines": ["ct1", "crc32", "id", "lines that follow in the batch", '
+    b'["expires", "created", "seen", "peer", "user_agent", '
+    b'["authid", "authrole", "authmethod", "authrealm", "authextra"]]]}\n'
+)
+_BODY = len(START) + len('01234567",')
+
+# A record's key and its new text, or GONE.
+State = tuple[bytes, bytes]
+# Its key, how many lines of its batch come behind it, and the new text.
+Line = tuple[bytes, int, bytes]
+
+
+def write_line(key: bytes, text: bytes, following: int = 0) -> bytes:
+    """The line that says that the record `key` has become `text`, or is `GONE`."""
+    body = b'"%b",%d,%b]' % (key, following, text)
+    return b'["ct1","%08x",%b\n' % (crc32(body), body)
+
+
+def write_batch(states: Sequence[State]) -> bytes:
+    """Lines that count together or, where the last of them is missing, not at all."""
+    following = range(len(states) - 1, -1, -1)
+    return b"".join(
+        write_line(key, text, left) for (key, text), left in zip(states, following, strict=True)
+    )
+
+
+def write_lines(states: Iterable[State]) -> bytes:
+    """Lines of which each counts by itself."""
+    return b"".join(write_line(key, text) for key, text in states)
+
+
+def line_size(key: bytes, text: bytes) -> int:
+    """How long the line is that a record takes when it is alone in its batch."""
+    return _BODY + len(key) + len(text) + len('"",0,]\n')
+
+
+def read_line(raw: bytes) -> Line | None:
+    """The line that `raw`, with or without its line end, is; None where it is none, or damaged."""
+    body = raw[_BODY:].rstrip(b"\n")
+    try:
+        if not raw.startswith(START) or crc32(body) != int(raw[len(START) : _BODY - 2], 16):
+            return None
+        key, rest = body[1:-1].split(b'",', 1)
+        following, text = rest.split(b",", 1)
+        return key, int(following), text
+    except ValueError:
+        return None
+
+
+def read_version(raw: bytes) -> int | None:
+    """The format that a header names; None where `raw` is no header."""
+    if not raw.startswith(b'{"cookietrack":'):
+        return None
+    try:
+        header = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    version = header["cookietrack"]
+    return version if isinstance(version, int) else None
