@@ -138,6 +138,51 @@ class IRevocationFeed(Interface):
         """
 
 
+class IVerifiable(Interface):
+    """
+    An optional power of a store whose bytes can be damaged: it tells of what the other methods pass
+    over in silence, and removes it. `cookietrack verify` asks for it.
+    """
+
+    def damaged() -> Iterator[str]:
+        """
+        Read everything, and name what is damaged: a line of text for each record that cannot be
+        decoded, and for each index entry or other part that contradicts the records.
+
+        For people: it says where (an id, a line number) and what is wrong, and shows nothing of a
+        record's content. In any order; never holding the whole store in memory; what changes
+        meanwhile is no damage. On any thread but the reactor's.
+
+        :raises StoreUnavailable: the engine does not answer.
+        """
+
+    def repair() -> int:
+        """
+        Remove what `damaged` tells of, durably, and touch no record that can be decoded.
+
+        :returns: how much was removed, by this or by opening the store. Idempotent. Called like
+            `ICookieStore.commit`.
+        :raises StoreUnavailable: the engine does not answer.
+        """
+
+
+class IReadOnlyProvider(Interface):
+    """
+    An optional power of a provider: it opens a store without a trace, for `cookietrack ls` and the
+    like. Stores of others are opened by `ICookieStoreProvider.open`, if there is something to open.
+    """
+
+    def open_readonly(options: Mapping[str, Any], node_dir: str) -> ICookieStore:
+        """
+        Open the store that `options` describe, as it is: nothing is made, purged, converted or
+        repaired, and what a node does with the store goes on. Of the store's methods `commit` and
+        `expire`, and `IVerifiable.repair` where it has that power, are not called.
+
+        :raises StoreUnavailable, StoreLocked, StoreCorrupt: as `ICookieStoreProvider.open` does;
+            `StoreUnavailable` also where there is no store.
+        """
+
+
 class IRouterCookieStore(Interface):
     """
     What Crossbar's router calls, on the reactor's thread, by position: its own names and orders.
