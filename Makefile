@@ -46,3 +46,13 @@ test: $(VENV)/.ready $(DEMO)/node_modules/.package-lock.json
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
 	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+$(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."
+	@$(PIP) --editable '.[bench]'
+	@touch $@ $(VENV)/.runtime
+
+# ARGS: more options, such as --rounds 7, or a store to put beside ours (--help tells).
+.PHONY: bench
+bench: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)

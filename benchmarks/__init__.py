@@ -1,0 +1,1 @@
+"""Measures Crossbar nodes with cookie stores, and the stores themselves: see docs/benchmarks.md."""

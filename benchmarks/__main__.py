@@ -1,0 +1,76 @@
+"""`python -m benchmarks`: run them all, or one; profile a worker."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import profiling, registry, result
+from benchmarks.bench import Options
+from benchmarks.runner import Runner
+
+MINIMUM_ROUNDS = 5
+
+
+class Store(click.ParamType):
+    """`TYPE` or `TYPE:{"option": value}`: the `store` item of a cookie configuration."""
+
+    name = "TYPE[:JSON]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Options:
+        store_type, _, options = value.partition(":")
+        try:
+            return {"type": store_type, **json.loads(options or "{}")}
+        except (ValueError, TypeError) as error:
+            self.fail(f"{options!r} is no JSON object: {error}", param, ctx)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--only", metavar="NAME", help="One benchmark; without it, all of them.")
+@click.option("--store", "others", type=Store(), multiple=True, help="A store to put beside ours.")
+@click.option("--rounds", default=MINIMUM_ROUNDS, show_default=True, help="Rounds to measure.")
+@click.option("--scale", default=1.0, help="Shrink sizes and times, to try things out.")
+@click.option("--results", default=result.DIRECTORY, type=Path, help="Where the JSON files go.")
+@click.option("--docs/--no-docs", default=True, help="Bring docs/benchmarks.md up to date.")
+@click.pass_context
+def main(
+    context: click.Context,
+    only: str | None,
+    others: tuple[Options, ...],
+    rounds: int,
+    scale: float,
+    results: Path,
+    docs: bool,
+) -> None:
+    """Measure cookie stores, and Crossbar nodes that use them."""
+    if context.invoked_subcommand:
+        return
+    try:
+        chosen = [registry.find(only)] if only else list(registry.benchmarks().values())
+    except registry.UnknownBenchmark as error:
+        raise click.UsageError(str(error)) from error
+    labelled = {options["type"]: options for options in others}
+    if scale != 1 or others:
+        # The documentation shows what everybody can measure again, in full.
+        docs = False
+    sys.exit(not Runner(rounds, scale, labelled, results, docs).run(chosen))
+
+
+@main.command()
+@click.argument("what", type=click.Choice(sorted(profiling.LOADS)))
+@click.option("--store", default='lmdb:{"path": ".cookies"}', type=Store(), show_default=True)
+@click.option("--crossbar", is_flag=True, help="Crossbar's own personality and stores.")
+@click.option("--flush", "flush_ms", default=0.0, help="Milliseconds that a flush takes longer.")
+@click.option("--seconds", default=5.0, show_default=True)
+@click.option("--lines", default=40, show_default=True)
+@click.option("--save", type=Path, help="Keep the profile here: pstats, or SVG with --flame.")
+@click.option("--flame", is_flag=True, help="A flame graph of all threads, by py-spy.")
+def profile(**options: Any) -> None:
+    """Where the time of the worker goes under a load."""
+    profiling.profile(**options)
+
+
+if __name__ == "__main__":
+    main()

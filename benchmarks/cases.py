@@ -1,0 +1,80 @@
+"""The cases that are compared over the network: Crossbar's node with its stores, ours with ours."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from attrs import frozen
+
+from benchmarks import node
+from benchmarks.bench import CROSSBARS, Bench
+from benchmarks.config import Transport
+from benchmarks.figure import Figure, Target
+from benchmarks.node import Node
+
+NO_COOKIE = "no cookie"
+# What the targets are about.
+JUDGED = ("lmdb", "file")
+
+
+@frozen
+class Case:
+    """A transport of a running node, and the transport without cookie of the same node."""
+
+    label: str
+    node: Node
+    transport: Transport
+    baseline: str
+
+    @property
+    def port(self) -> int:
+        return self.transport.port
+
+    @property
+    def caller_port(self) -> int:
+        """The transport without cookie, for what is to be measured beside the cookies."""
+        return self.node.transports[NO_COOKIE].port
+
+
+@contextmanager
+def running(bench: Bench, worker_env: Mapping[str, str] | None = None) -> Iterator[list[Case]]:
+    """Both nodes at once, so that their cases can take turns. The idle one costs nothing."""
+    with ExitStack() as stack:
+        cases = []
+        for launcher, suffix, stores in (
+            ("crossbar", " (Crossbar)", CROSSBARS),
+            ("crossbar-cookietrack", "", bench.stores),
+        ):
+            bench.tell(f"starting {launcher}")
+            started = node.running(launcher, {NO_COOKIE: None, **stores}, worker_env)
+            cases += _cases(stack.enter_context(started), suffix)
+        yield cases
+
+
+def _cases(node: Node, suffix: str) -> list[Case]:
+    return [
+        Case(label + suffix, node, transport, NO_COOKIE + suffix)
+        for label, transport in node.transports.items()
+    ]
+
+
+def compare(
+    bench: Bench,
+    cases: list[Case],
+    measure: Callable[[Case], float],
+    metric: str,
+    unit: str,
+    target: Target | None = None,
+) -> list[Figure]:
+    """A figure for each case, as a ratio to the transport without cookie of its node."""
+    values = bench.interleaved({case.label: lambda case=case: measure(case) for case in cases})
+    return [
+        Figure(
+            metric,
+            case.label,
+            unit,
+            values[case.label],
+            *((case.baseline, values[case.baseline]) if case.label != case.baseline else ()),
+            target=target if case.label in JUDGED else None,
+        )
+        for case in cases
+    ]

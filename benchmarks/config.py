@@ -1,0 +1,75 @@
+"""Node configurations: one router worker, one WebSocket transport for each case compared."""
+
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+REALM = "bench"
+ROLE = "client"
+TICKET = "open-sesame"
+# As many as clients at once, so that no two of them are the same person.
+AUTHIDS = [f"user{number}" for number in range(32)]
+PATH = "/ws"
+PROBE = "benchmarks.probe.Probe"
+
+
+@frozen
+class Transport:
+    """A WebSocket transport: what it is called in the results, its port, its `cookie.store`."""
+
+    label: str
+    port: int
+    store: Mapping[str, Any] | None
+    extra: Mapping[str, Any] = field(factory=dict)
+
+    def config(self) -> dict[str, Any]:
+        principals = {authid: {"ticket": TICKET, "role": ROLE} for authid in AUTHIDS}
+        auth: dict[str, Any] = {"ticket": {"type": "static", "principals": principals}}
+        transport: dict[str, Any] = {
+            "type": "websocket",
+            "endpoint": {"type": "tcp", "port": self.port, "interface": "127.0.0.1"},
+            "auth": auth,
+        }
+        if self.store is not None:
+            auth["cookie"] = {}
+            transport["cookie"] = {"max_age": 86400, "store": dict(self.store), **self.extra}
+        return transport
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` different ports that nobody listens on at the moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def node(transports: Iterable[Transport], worker_env: Mapping[str, str]) -> dict[str, Any]:
+    """The `config.json` of a node with these transports, and the probe in the same worker."""
+    return {
+        "version": 2,
+        "controller": {},
+        "workers": [
+            {
+                "type": "router",
+                "options": {
+                    "pythonpath": [str(Path(__file__).parent.parent)],
+                    "env": {"inherit": True, "vars": dict(worker_env)},
+                },
+                "realms": [{"name": REALM, "roles": [_role(ROLE), _role("probe")]}],
+                "transports": [transport.config() for transport in transports],
+                "components": [
+                    {"type": "class", "classname": PROBE, "realm": REALM, "role": "probe"}
+                ],
+            }
+        ],
+    }
+
+
+def _role(name: str) -> dict[str, Any]:
+    allow = {"call": True, "register": True, "publish": True, "subscribe": True}
+    return {"name": name, "permissions": [{"uri": "", "match": "prefix", "allow": allow}]}

@@ -1,0 +1,110 @@
+"""What a benchmark finds: figures, each with its rounds, what it is compared with, and a target."""
+
+import operator
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from attrs import frozen
+
+COMPARISONS = {"≥": operator.ge, "≤": operator.le}
+
+
+@frozen
+class Target:
+    """What the figure has to be: `≥` or `≤` a number; of the ratio where there is one."""
+
+    comparison: str
+    limit: float
+
+    def met_by(self, value: float) -> bool:
+        return bool(COMPARISONS[self.comparison](value, self.limit))
+
+    def __str__(self) -> str:
+        return f"{self.comparison} {number(self.limit)}"
+
+
+@frozen
+class Figure:
+    """
+    One row: `values` are the measurements of `metric` for `case`, one for each round, in `unit`.
+
+    With `baseline`, the measurements of `compared_with` in the same rounds, the row is also a
+    ratio. It is taken round by round, so that what slows a machine down for a while cancels out.
+    """
+
+    metric: str
+    case: str
+    unit: str
+    values: Sequence[float]
+    compared_with: str | None = None
+    baseline: Sequence[float] = ()
+    target: Target | None = None
+
+    @property
+    def value(self) -> float:
+        return median(self.values)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        return min(self.values), max(self.values)
+
+    @property
+    def ratios(self) -> list[float]:
+        return [value / base for value, base in zip(self.values, self.baseline, strict=True)]
+
+    @property
+    def ratio(self) -> float | None:
+        return median(self.ratios) if self.compared_with else None
+
+    @property
+    def ratio_spread(self) -> tuple[float, float] | None:
+        return (min(self.ratios), max(self.ratios)) if self.compared_with else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None without a target."""
+        judged = self.value if self.ratio is None else self.ratio
+        return self.target.met_by(judged) if self.target else None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "metric": self.metric,
+            "case": self.case,
+            "unit": self.unit,
+            "values": list(self.values),
+            "median": self.value,
+            "spread": self.spread,
+            "compared_with": self.compared_with,
+            "baseline": list(self.baseline),
+            "ratio": self.ratio,
+            "ratio_spread": self.ratio_spread,
+            "target": str(self.target) if self.target else None,
+            "met": self.met,
+        }
+
+
+def from_json(row: dict[str, Any]) -> Figure:
+    """The figure that `as_json` wrote."""
+    target = None
+    if row["target"]:
+        comparison, limit = row["target"].split(" ", 1)
+        target = Target(comparison, float(limit.replace(",", "")))
+    return Figure(
+        row["metric"],
+        row["case"],
+        row["unit"],
+        row["values"],
+        row["compared_with"],
+        row["baseline"],
+        target,
+    )
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands apart, no exponent."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    if value == 0:
+        return "0"
+    return f"{float(f'{value:.3g}'):.10f}".rstrip("0").rstrip(".")

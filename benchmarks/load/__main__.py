@@ -1,0 +1,34 @@
+"""Reads one job a line from standard input, does it, and writes its result as a line of JSON."""
+
+import json
+import sys
+import traceback
+from typing import Any
+
+from benchmarks.load import jobs
+
+
+def main() -> None:
+    held = jobs.Held()
+    doing = {
+        "visits": jobs.visits,
+        "collect": jobs.collect,
+        "calls": jobs.calls,
+        "procedure": jobs.procedure,
+        "hold": held.hold,
+        "release": held.release,
+    }
+    for line in sys.stdin:
+        job = json.loads(line)
+        print(json.dumps(_outcome(doing[job.pop("do")], job)), flush=True)
+
+
+def _outcome(action: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"result": action(**arguments)}
+    except Exception:  # noqa: BLE001 - it is the answer
+        return {"error": traceback.format_exc()}
+
+
+if __name__ == "__main__":
+    main()

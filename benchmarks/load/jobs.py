@@ -1,0 +1,147 @@
+"""What the load generator can be asked to do. Arguments and results travel as JSON."""
+
+import math
+from typing import Any
+
+from benchmarks import config
+from benchmarks.load import wire
+from benchmarks.load.crowd import Crowd
+from benchmarks.load.loop import Loop, now
+from benchmarks.load.visit import Script, Visit
+
+WARMUP = 0.3
+
+
+def visits(
+    port: int, clients: int, seconds: float, join: bool = False, cookies: list[str] | None = None
+) -> dict[str, Any]:
+    """
+    How many visits a second the server can take when `clients` come again and again. With `join`
+    they log in by ticket; with `cookies` they come back with these in turn.
+    """
+    loop = Loop()
+    begin = now() + WARMUP
+    crowd = Crowd(loop, port, scripts(port, join, cookies), begin)
+    crowd.keep(clients)
+    loop.run(lambda: now() >= begin + seconds)
+    elapsed = now() - begin
+    crowd.disperse()
+    return {"rate": len(crowd.spans) / elapsed, **_summary(crowd)}
+
+
+def collect(port: int, clients: int, count: int) -> list[str]:
+    """The cookies of so many clients that logged in by ticket."""
+    loop = Loop()
+    crowd = Crowd(loop, port, scripts(port, join=True), now())
+    crowd.keep(clients)
+    loop.run(lambda: len(crowd.spans) >= count)
+    crowd.disperse()
+    return crowd.given[:count]
+
+
+def calls(
+    port: int, caller_port: int, seconds: float, visits_per_second: float, calls_per_second: float
+) -> dict[str, Any]:
+    """
+    How long a procedure call takes, from the moment it was due, over a connection to `caller_port`,
+    while new clients visit `port`.
+    """
+    loop = Loop()
+    caller = joined(loop, caller_port)
+    begin = now() + WARMUP
+    crowd = Crowd(loop, port, scripts(port), begin)
+    crowd.pace(visits_per_second, now())
+    spans: list[float] = []
+
+    def call(due: float) -> None:
+        caller.call("bench.echo", 1, then=lambda _: spans.append(now() - due))
+        following = due + 1 / calls_per_second
+        loop.at(following, lambda: call(following))
+
+    loop.at(begin, lambda: call(begin))
+    loop.run(lambda: now() >= begin + seconds)
+    crowd.disperse()
+    caller.close()
+    return {"calls": quantiles(spans), **_summary(crowd)}
+
+
+def procedure(port: int, uri: str, args: list[Any]) -> Any:
+    """Call one procedure and give its result."""
+    loop = Loop()
+    caller = joined(loop, port)
+    results: list[Any] = []
+    caller.call(uri, *args, then=results.append)
+    loop.run(lambda: bool(results))
+    caller.close()
+    return results[0]
+
+
+class Held:
+    """Connections that stay open between `hold` and `release`."""
+
+    def __init__(self) -> None:
+        self._loop = Loop()
+        self._visits: list[Visit] = []
+
+    def hold(self, port: int, connections: int) -> int:
+        """Open as many connections, each with a cookie of its own and logged in."""
+        wanted = scripts(port, join=True)
+        for number in range(connections):
+            self._visits.append(join(self._loop, port, wanted[number % len(wanted)]))
+        return len(self._visits)
+
+    def release(self) -> None:
+        for visit in self._visits:
+            visit.close()
+        self._visits.clear()
+
+
+def scripts(port: int, join: bool = False, cookies: list[str] | None = None) -> list[Script]:
+    """What visitors do, one script for each cookie and each person."""
+    requests = [wire.upgrade(port, config.PATH, cookie) for cookie in cookies or [None]]
+    if not join:
+        return [Script(request) for request in requests]
+    people = len(config.AUTHIDS)
+    return [
+        Script(
+            requests[number % len(requests)],
+            wire.hello(config.REALM, ["ticket"], config.AUTHIDS[number % people]),
+            wire.authenticate(config.TICKET),
+            wire.WELCOME,
+        )
+        for number in range(math.lcm(people, len(requests)))
+    ]
+
+
+def joined(loop: Loop, port: int) -> Visit:
+    """A visit that is logged in."""
+    return join(loop, port, scripts(port, join=True)[0])
+
+
+def join(loop: Loop, port: int, script: Script) -> Visit:
+    outcome: list[bool] = []
+    visit = Visit(loop, port, script, lambda _, succeeded: outcome.append(succeeded))
+    loop.run(lambda: bool(outcome))
+    if not outcome[0]:
+        raise ConnectionError(f"port {port} refused the login")
+    return visit
+
+
+def quantiles(spans: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and maximum, in milliseconds; how many there were."""
+    ordered = sorted(spans) or [math.nan]
+    count = len(ordered)
+    return {
+        "count": len(spans),
+        "p50": ordered[count // 2] * 1e3,
+        "p99": ordered[min(count - 1, count * 99 // 100)] * 1e3,
+        "max": ordered[-1] * 1e3,
+    }
+
+
+def _summary(crowd: Crowd) -> dict[str, Any]:
+    return {
+        "failed": crowd.failed,
+        "given": len(crowd.given),
+        "visits": quantiles(crowd.spans),
+    }

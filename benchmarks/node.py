@@ -1,0 +1,120 @@
+"""A real Crossbar node in a temporary directory, as a process of its own."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from attrs import frozen
+
+from benchmarks import config
+
+START_TIMEOUT = 60
+STOP_TIMEOUT = 15
+
+
+@frozen
+class Node:
+    """A running node. `transports` by label; `started` is how many seconds it took to listen."""
+
+    directory: Path
+    process: "subprocess.Popen[bytes]"
+    transports: Mapping[str, config.Transport]
+    started: float
+
+    def worker(self) -> psutil.Process:
+        (worker,) = psutil.Process(self.process.pid).children()
+        return worker
+
+
+class NodeFailed(RuntimeError):
+    """The node ended, or did not listen in time: with the end of its log."""
+
+
+@contextmanager
+def running(
+    launcher: str,
+    stores: Mapping[str, Mapping[str, object] | None],
+    worker_env: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Iterator[Node]:
+    """
+    A node started by `launcher` (a command of this environment), with a transport for each of
+    `stores` by label; None is a transport without cookie item. In `directory`, which is left
+    standing, or in one that is removed at the end.
+    """
+    home = directory or Path(tempfile.mkdtemp(prefix="cookietrack-bench-"))
+    ports = config.free_ports(len(stores))
+    transports = {
+        label: config.Transport(label, port, store)
+        for port, (label, store) in zip(ports, stores.items(), strict=True)
+    }
+    (home / "config.json").write_text(
+        json.dumps(config.node(transports.values(), worker_env or {}), indent=2)
+    )
+    began = time.perf_counter()
+    with (home / "node.log").open("wb") as log:
+        process = _start(launcher, home, log)
+    try:
+        _wait_until_listening(process, ports, home)
+        yield Node(home, process, transports, time.perf_counter() - began)
+    finally:
+        _stop(process)
+        if directory is None:
+            shutil.rmtree(home)
+
+
+def command(name: str) -> str:
+    """A console script of the environment that runs the benchmarks."""
+    return str(Path(sys.executable).parent / name)
+
+
+def _start(launcher: str, home: Path, log: object) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # type: ignore[call-overload]
+        [command(launcher), "start", "--cbdir", str(home), "--loglevel", LOG_LEVEL],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=home,
+    )
+
+
+LOG_LEVEL = os.environ.get("BENCH_LOGLEVEL", "info")
+
+
+def _wait_until_listening(
+    process: "subprocess.Popen[bytes]", ports: Iterable[int], home: Path
+) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    for port in ports:
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = (home / "node.log").read_text(errors="replace").splitlines()[-30:]
+                raise NodeFailed("\n".join(tail))
+            time.sleep(0.01)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the node and whatever it started; by force where it does not end by itself."""
+    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for child in psutil.wait_procs(family, timeout=STOP_TIMEOUT)[1]:
+        child.kill()
