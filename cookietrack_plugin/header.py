@@ -6,7 +6,6 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 
 from werkzeug.http import dump_cookie
-from werkzeug.sansio.http import parse_cookie
 
 ID_LENGTH = 24
 
@@ -28,12 +27,15 @@ def new_value(length: int) -> str:
 def parse(header: str, name: str) -> str | None:
     """
     The value that a `Cookie` header gives for `name` (RFC 6265 section 5.4), read as leniently as
-    servers have to: stray text, quotes, spaces and neighbours of any syntax are passed over.
+    servers have to: stray text, quotes, spaces and neighbours of any syntax are passed over. Pairs
+    end at a semicolon even within quotes: to a browser these are characters like any other, and
+    those of two neighbours would otherwise swallow what stands between them.
 
     None where the cookie is absent, empty, or ambiguous: a second value for the same name comes
     from another path or domain, and there is no telling which of the two is ours.
     """
-    values = set(parse_cookie(header).getlist(name))
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    values = {value.strip(' \t"') for key, _, value in pairs if key.strip() == name}
     return values.pop() or None if len(values) == 1 else None
 
 

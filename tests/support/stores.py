@@ -1,0 +1,144 @@
+"""A store that records what is asked of it, waits when it is told to, and fails on demand."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.record import Change, Cookie, after, applies
+
+PATIENCE = 30.0
+
+
+class Gate:
+    """A place in a store: open, until it is shut. Whoever comes to a shut one waits."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self._open.set()
+        self._changed = threading.Condition()
+        self.arrived = 0
+
+    def shut(self) -> None:
+        self._open.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def pass_through(self) -> None:
+        with self._changed:
+            self.arrived += 1
+            self._changed.notify_all()
+        assert self._open.wait(PATIENCE), "a gate that nobody opens"
+
+    def wait_for_arrival(self, number: int = 1) -> None:
+        """Wait until somebody has come here for the `number`th time."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.arrived >= number, PATIENCE)
+
+
+@implementer(ICookieStore)
+class ScriptedStore:
+    """A dictionary of records, durable at once. `reads` and `commits` are its gates."""
+
+    def __init__(self, reads_block: bool = False, commits_block: bool = False) -> None:
+        self.reads_block = reads_block
+        self.commits_block = commits_block
+        self.cookies: dict[str, Cookie] = {}
+        self.reads, self.commits, self.closing = Gate(), Gate(), Gate()
+        # What was asked: the ids of each load, the changes of each commit, (now, limit) of sweeps.
+        self.loaded: list[list[str]] = []
+        self.committed: list[list[Change]] = []
+        self.expired: list[tuple[int, int]] = []
+        self.closed = 0
+        self.threads: dict[str, threading.Thread] = {}
+        self._load_error: Callable[[], BaseException] | None = None
+        self._commit_error: Callable[[Sequence[Change]], BaseException | None] = lambda _: None
+        self.expire_error: Exception | None = None
+        self.close_error: Exception | None = None
+
+    # -- the script ----------------------------------------------------------------------------
+
+    def fail_loads(self, error: type[BaseException] = StoreUnavailable) -> None:
+        """From now on nothing can be read."""
+        self._load_error = lambda: error("the disk is away")
+
+    def fail_commits(
+        self,
+        error: type[BaseException] = StoreUnavailable,
+        of: Callable[[Change], bool] = lambda _: True,
+    ) -> None:
+        """From now on a batch fails with a change in it for which `of` is true."""
+
+        def script(changes: Sequence[Change]) -> BaseException | None:
+            return error("the disk is away") if any(of(change) for change in changes) else None
+
+        self._commit_error = script
+
+    def recover(self) -> None:
+        """Nothing fails any more."""
+        self._load_error = None
+        self._commit_error = lambda _: None
+        self.expire_error = None
+
+    @property
+    def changes(self) -> list[Change]:
+        """Every change of every commit that succeeded, in order."""
+        return [change for batch in self.committed for change in batch]
+
+    # -- the store -----------------------------------------------------------------------------
+
+    def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
+        self.threads["load"] = threading.current_thread()
+        self.loaded.append(list(ids))
+        found = {id: self.cookies[id] for id in ids if id in self.cookies}
+        # What it read lies in its hands while it waits: it may be stale when it gets through.
+        self.reads.pass_through()
+        if self._load_error:
+            raise self._load_error()
+        return found
+
+    def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
+        self.threads["commit"] = threading.current_thread()
+        self.commits.pass_through()
+        if error := self._commit_error(changes):
+            raise error
+        self.committed.append(list(changes))
+        return [self._apply(change) for change in changes]
+
+    def _apply(self, change: Change) -> bool:
+        cookie = self.cookies.get(change.id)
+        if not applies(cookie, change):
+            return False
+        changed = after(cookie, change)
+        if changed is None:
+            del self.cookies[change.id]
+        else:
+            self.cookies[change.id] = changed
+        return True
+
+    def expire(self, now: int, limit: int) -> int:
+        self.threads["expire"] = threading.current_thread()
+        self.expired.append((now, limit))
+        if self.expire_error:
+            raise self.expire_error
+        due = [id for id, cookie in self.cookies.items() if cookie.expires <= now][:limit]
+        for id in due:
+            del self.cookies[id]
+        return len(due)
+
+    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+        raise NotImplementedError
+
+    def stat(self) -> Mapping[str, Any]:
+        return {"cookies": len(self.cookies), "bytes": 0}
+
+    def close(self) -> None:
+        self.threads["close"] = threading.current_thread()
+        self.closing.pass_through()
+        self.closed += 1
+        if self.close_error:
+            raise self.close_error

@@ -1,0 +1,82 @@
+"""What unit tests share: a reactor, stores, the log, and no error that nobody heard of."""
+
+import gc
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import pytest
+import txaio
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+
+from tests.support.reactor import FakeReactor
+from tests.support.stores import ScriptedStore
+
+txaio.use_twisted()
+txaio.set_global_log_level("debug")
+
+
+class Log:
+    """What was logged: `(level, message)` each."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        self.events.append(event)
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        return [(event["log_level"].name, formatEvent(event)) for event in self.events]
+
+    def at(self, *levels: str) -> list[str]:
+        """The messages of these levels."""
+        return [text for level, text in self.lines if level in levels]
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[Log]:
+    """The log of the test, in which no error of a Deferred may stand that nobody has handled."""
+    log = Log()
+    globalLogPublisher.addObserver(log)
+    yield log
+    gc.collect(1)
+    globalLogPublisher.removeObserver(log)
+    assert [text for text in log.at("critical") if "Unhandled" in text] == []
+
+
+@pytest.fixture
+def reactor() -> Iterator[FakeReactor]:
+    reactor = FakeReactor()
+    yield reactor
+    reactor.stop()
+
+
+MakeStore = Callable[..., ScriptedStore]
+
+
+@pytest.fixture
+def make_store() -> Iterator[MakeStore]:
+    """A function that makes stores; whoever waits at their gates is let through in the end."""
+    stores: list[ScriptedStore] = []
+
+    def make(reads_block: bool = False, commits_block: bool = False) -> ScriptedStore:
+        stores.append(ScriptedStore(reads_block, commits_block))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        for gate in (store.reads, store.commits, store.closing):
+            gate.open()
+
+
+def _waits(reads_block: bool, commits_block: bool) -> str:
+    return f"{'slow' if reads_block else 'quick'} reads, {'slow' if commits_block else 'quick'} commits"
+
+
+BLOCKING = list(product((False, True), repeat=2))
+
+
+@pytest.fixture(params=BLOCKING, ids=[_waits(*each) for each in BLOCKING])
+def any_store(request: pytest.FixtureRequest, make_store: MakeStore) -> ScriptedStore:
+    """A store, in every combination of what of it can wait."""
+    return make_store(*request.param)

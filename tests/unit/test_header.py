@@ -1,0 +1,215 @@
+"""Cookie headers as browsers, proxies and attackers send them."""
+
+import re
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cookietrack_plugin.header import ID_LENGTH, hide, id_of, new_value, parse, render
+
+VALUE = "Wd3sTn0rQ8vYk2mXz5uB7hJp"
+JSON = '{"theme":"dark","tags":["a","b"],"n":1}'
+
+
+SPACE = st.text(" \t", max_size=2)
+OTHER_NAMES = st.sampled_from(["xcbtid", "cbtid2", "cb", "a", "session_id", "CBTID", '"', ""])
+NAMES = OTHER_NAMES | st.just("cbtid")
+# Whatever a browser lets a page put into a cookie: anything but a semicolon.
+TEXTS = st.text(
+    st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters=";,"), max_size=20
+)
+
+
+@st.composite
+def pairs_of(draw, names):
+    value = draw(TEXTS | st.sampled_from([VALUE, '"', '"{', '}"', '"\\', '\\"']))
+    return f"{draw(SPACE)}{draw(names)}{draw(SPACE)}={draw(SPACE)}{value}"
+
+
+HEADERS = st.lists(pairs_of(NAMES) | TEXTS, max_size=8).map(";".join)
+
+
+def cookies(header: str) -> list[tuple[str, str]]:
+    """What an independent reader makes of a header: `name=value` between semicolons."""
+    pairs = [part.partition("=") for part in header.split(";")]
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
+class TestTheIdOfAValue:
+    def test_is_known_for_a_known_value(self):
+        assert id_of("abc") == "ungWv48Bz-pBQUDeXa4iI7AD"
+
+    def test_is_base64url_of_the_first_18_bytes_of_sha256(self):
+        assert id_of(VALUE) == urlsafe_b64encode(sha256(VALUE.encode()).digest()[:18]).decode()
+
+    @given(st.text(alphabet=st.characters(codec="utf-8")))
+    def test_is_24_characters_whatever_the_value(self, value):
+        assert re.fullmatch(r"[A-Za-z0-9_-]{24}", id_of(value))
+        assert ID_LENGTH == 24
+
+
+class TestANewValue:
+    @pytest.mark.parametrize("length", [6, 24, 64])
+    def test_has_the_asked_length_in_characters_that_no_header_has_to_quote(self, length):
+        assert re.fullmatch(rf"[A-Za-z0-9_-]{{{length}}}", new_value(length))
+
+    def test_is_another_each_time(self):
+        assert len({new_value(24) for _ in range(100)}) == 100
+
+
+class TestParsing:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            f"cbtid={VALUE}",
+            f"cbtid={VALUE};",
+            f"  cbtid={VALUE}  ",
+            f"cbtid = {VALUE}",
+            f"cbtid=\t{VALUE}\t;",
+            f'cbtid="{VALUE}"',
+            f"a=1; cbtid={VALUE}; b=2",
+            f"a=1;cbtid={VALUE};b=2",
+            f";;; cbtid={VALUE} ;;",
+            f"=; cbtid={VALUE}",
+            f"flag; cbtid={VALUE}",
+            f"cbtid={VALUE}; cbtid={VALUE}",
+            f'cbtid={VALUE}; cbtid="{VALUE}"',
+        ],
+    )
+    def test_finds_the_value_among_spaces_quotes_and_neighbours(self, header):
+        assert parse(header, "cbtid") == VALUE
+
+    @pytest.mark.parametrize(
+        "neighbour",
+        [
+            f"prefs={JSON}",
+            f'prefs="{JSON}"',
+            f"{JSON}",
+            'x="unclosed',
+            'x=clo"sed"',
+            "x=a b c",
+            "two words=1",
+            "x=1, y=2",
+            "x=ö; ö=x",
+            "x=\xff\x80",
+            "x=" + "y" * 100_000,
+        ],
+    )
+    def test_is_not_confused_by_a_neighbour_on_either_side(self, neighbour):
+        assert parse(f"{neighbour}; cbtid={VALUE}", "cbtid") == VALUE
+        assert parse(f"cbtid={VALUE}; {neighbour}", "cbtid") == VALUE
+
+    def test_finds_it_between_two_neighbours_whose_quotes_close_each_other(self):
+        # Browsers know no quotes in cookies; a parser that does takes it for a part of the first.
+        assert parse(f'a="{{; cbtid={VALUE}; b=}}"', "cbtid") == VALUE
+        assert parse(f'a="\\; cbtid={VALUE}; b="', "cbtid") == VALUE
+
+    @given(st.lists(pairs_of(OTHER_NAMES)), st.lists(pairs_of(OTHER_NAMES)))
+    def test_finds_it_among_any_neighbours(self, before, behind):
+        header = ";".join([*before, f" cbtid={VALUE}", *behind])
+        assert parse(header, "cbtid") == VALUE
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            ";",
+            "a=1; b=2",
+            f"xcbtid={VALUE}",
+            f"cbtid2={VALUE}",
+            f"x-cbtid={VALUE}",
+            f"CBTID={VALUE}",
+            f'x="cbtid={VALUE}"',
+            f"x=cbtid={VALUE}",
+            f"{VALUE}",
+            "cbtid",
+            "cbtid=",
+            'cbtid=""',
+            "cbtid=   ;",
+        ],
+    )
+    def test_finds_none_where_the_cookie_is_absent_or_empty(self, header):
+        assert parse(header, "cbtid") is None
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            f"cbtid={VALUE}; cbtid=other",
+            f"cbtid=other; a=1; cbtid={VALUE}",
+            f"cbtid={VALUE}; cbtid=",
+        ],
+    )
+    def test_gives_none_of_two_values_as_there_is_no_telling_which_is_ours(self, header):
+        assert parse(header, "cbtid") is None
+
+    def test_takes_the_cookie_of_exactly_the_name(self):
+        header = f"xcbtid=one; cbtid={VALUE}; cbtid2=two"
+        assert parse(header, "cbtid") == VALUE
+        assert parse(header, "cbtid2") == "two"
+
+    @given(st.text(max_size=200), st.from_regex("[a-z][a-z0-9_]+", fullmatch=True))
+    def test_never_fails(self, header, name):
+        found = parse(header, name)
+        assert found is None or isinstance(found, str)
+
+
+class TestHiding:
+    def test_puts_the_replacement_in_the_place_of_the_value(self):
+        header = f"a=1; cbtid={VALUE}; b=2"
+        assert hide(header, "cbtid", "ID") == "a=1; cbtid=ID; b=2"
+
+    def test_hides_every_value_of_the_name(self):
+        header = f"cbtid={VALUE}; a=1; cbtid=other;cbtid = third"
+        assert hide(header, "cbtid", "ID") == "cbtid=ID; a=1; cbtid=ID;cbtid =ID"
+
+    def test_hides_what_follows_a_comma_too_as_twisted_joins_two_headers_with_one(self):
+        assert hide(f"a=1,cbtid={VALUE}", "cbtid", "ID") == "a=1,cbtid=ID"
+
+    def test_hides_quoted_values_with_their_quotes(self):
+        assert hide(f'cbtid="{VALUE}"; a=1', "cbtid", "ID") == "cbtid=ID; a=1"
+
+    def test_takes_the_replacement_literally(self):
+        assert hide("cbtid=x", "cbtid", r"\1\g<0>") == r"cbtid=\1\g<0>"
+
+    @pytest.mark.parametrize("header", ["", "a=1", "xcbtid=1; cbtid2=2; CBTID=3; x-cbtid=4"])
+    def test_leaves_a_header_without_the_cookie_as_it_is(self, header):
+        assert hide(header, "cbtid", "ID") == header
+
+    @given(HEADERS)
+    def test_no_value_of_the_name_is_left_and_no_other_cookie_is_touched(self, header):
+        hidden = hide(header, "cbtid", "ID")
+        expected = [
+            (name, "ID" if name == "cbtid" and "=" in part else value)
+            for part, (name, value) in zip(header.split(";"), cookies(header), strict=True)
+        ]
+        assert cookies(hidden) == expected
+
+    @given(HEADERS)
+    def test_what_parsing_finds_is_not_found_after_hiding(self, header):
+        assert parse(hide(header, "cbtid", ""), "cbtid") is None
+
+    @given(HEADERS)
+    def test_hiding_twice_is_hiding_once(self, header):
+        once = hide(header, "cbtid", "ID")
+        assert hide(once, "cbtid", "ID") == once
+
+
+class TestRendering:
+    def test_gives_the_value_and_its_lifetime_and_no_more(self):
+        assert render("cbtid", VALUE, 86400) == f"cbtid={VALUE}; Max-Age=86400"
+
+    def test_gives_each_attribute_that_is_configured(self):
+        header = render("cbtid", VALUE, 60, secure=True, http_strict=True, same_site="Lax")
+        first, *attributes = header.split("; ")
+        assert first == f"cbtid={VALUE}"
+        assert set(attributes) == {"Max-Age=60", "Secure", "HttpOnly", "SameSite=Lax"}
+
+    @pytest.mark.parametrize("same_site", ["Strict", "Lax", "None"])
+    def test_gives_same_site_as_it_is_configured(self, same_site):
+        assert f"SameSite={same_site}" in render("cbtid", VALUE, 60, same_site=same_site)
+
+    def test_names_no_path_as_browsers_would_then_send_two_cookies(self):
+        assert "path" not in render("cbtid", VALUE, 60).lower()
