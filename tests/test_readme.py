@@ -1,0 +1,44 @@
+"""The configuration examples of the README: what somebody copies has to work."""
+
+import json
+import re
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cookietrack_plugin.registry import DISTRIBUTION, GROUP, find_provider, owner
+from tests.support.node import Node
+
+TOP = Path(__file__).parent.parent
+EXAMPLES = [
+    json.loads(block)
+    for block in re.findall(r"```json\n(.*?)```", (TOP / "README.md").read_text(), re.DOTALL)
+]
+NODES = [example for example in EXAMPLES if "version" in example]
+STORES = [example for example in EXAMPLES if "version" not in example]
+
+
+def test_every_store_of_ours_has_an_example() -> None:
+    ours = {entry.name for entry in entry_points(group=GROUP) if DISTRIBUTION in owner(entry)}
+    assert {store["type"] for store in STORES} == ours
+
+
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store["type"])
+def test_the_store_accepts_its_example(store: dict[str, Any]) -> None:
+    find_provider(store["type"]).check(store)
+
+
+@pytest.mark.parametrize("config", NODES, ids=lambda node: "node")
+def test_the_check_accepts_the_node(config: dict[str, Any], tmp_path: Path) -> None:
+    checked = Node(tmp_path, config).run("check")
+    assert "Ok, node configuration looks good!" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    "page", [TOP / "README.md", *(TOP / "docs").glob("*.md")], ids=lambda p: p.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
