@@ -1,19 +1,32 @@
 """One result for several who wait for it: a Deferred can be given to one of them alone."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
 
-def fork(source: Deferred[T]) -> Deferred[T]:
-    """Another Deferred that fires with the result of `source`, which keeps it."""
-    branch: Deferred[T] = Deferred()
+@frozen
+class _Failed:
+    """A failure at rest: Twisted would report one that stays in a Deferred as unhandled."""
 
-    def pass_on(result: T | Failure) -> T | Failure:
-        branch.callback(result)
+    failure: Failure
+
+
+def fork(source: Deferred[T]) -> Deferred[T]:
+    """
+    Another Deferred that fires as `source` does. Whoever holds `source` does nothing with it but
+    fork it; it may have fired already.
+    """
+    branch: Deferred[Any] = Deferred()
+
+    def pass_on(result: Any) -> Any:
+        if isinstance(result, Failure):
+            result = _Failed(result)
+        branch.callback(result.failure if isinstance(result, _Failed) else result)
         return result
 
     source.addBoth(pass_on)

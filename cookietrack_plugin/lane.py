@@ -5,10 +5,11 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.fork import fork
 
 T = TypeVar("T")
@@ -42,7 +43,12 @@ class Lane(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> Deferred[Any]:
-        """Queue an item. The Deferred fires, on the reactor's thread, with its result."""
+        """
+        Queue an item. The Deferred fires, on the reactor's thread, with its result; it fails with
+        `StoreUnavailable` at once when the lane was closed: nobody is there any more to answer.
+        """
+        if self._closed is not None:
+            return fail(StoreUnavailable("the store is closed"))
         done: Deferred[Any] = Deferred()
         self._queue.put((item, done))
         return done
