@@ -28,6 +28,9 @@ class StoreCase:
     #: A valid `store` item, `type` included, with every option that the store knows.
     options: ClassVar[Mapping[str, Any]]
 
+    #: Whether the records are there again after close() and open().
+    durable: ClassVar[bool] = False
+
     #: More `store` items that `check` has to refuse, each with the attribute that it has to name.
     wrong_options: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = ()
 

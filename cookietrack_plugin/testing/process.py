@@ -5,8 +5,12 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from threading import Timer
 from time import sleep
 from typing import Any
+
+# Seconds that any call may take before the process counts as hung.
+PATIENCE = 60
 
 
 class StoreProcess:
@@ -38,9 +42,14 @@ class StoreProcess:
         self._process.stdin.flush()
 
     def receive(self) -> Any:
-        """The next answer; what was raised there is raised here."""
+        """The next answer; what was raised there is raised here. EOFError: it is dead, or hung."""
         assert self._process.stdout is not None
-        answer, error = pickle.load(self._process.stdout)
+        watchdog = Timer(PATIENCE, self._process.kill)
+        watchdog.start()
+        try:
+            answer, error = pickle.load(self._process.stdout)
+        finally:
+            watchdog.cancel()
         if error is not None:
             raise error
         return answer

@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
-from cookietrack_plugin.testing.case import StoreCase
+from cookietrack_plugin.record import Create
+from cookietrack_plugin.testing.case import OpenStore, StoreCase
+from cookietrack_plugin.testing.samples import make_cookie
 
 Options = Mapping[str, Any]
 
 
 class ConfigurationChecks(StoreCase):
     def test_valid_options_are_accepted(self, store_options: Options) -> None:
-        """check() accepts the options that the suite opens the store with."""
+        """check() accepts the options that the suite opens the store with, and alters none."""
+        before = deepcopy(store_options)
         self.new_provider().check(store_options)
+        assert store_options == before
 
     def test_an_unknown_option_is_refused(self, store_options: Options) -> None:
         """check() raises ConfigError, naming the attribute, for one that nobody reads."""
@@ -52,6 +57,18 @@ class ConfigurationChecks(StoreCase):
         monkeypatch.chdir(tmp_path)
         self.new_provider().check(store_options)
         assert list(tmp_path.iterdir()) == []
+
+    def test_paths_are_relative_to_the_node_directory(
+        self, open_store: OpenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing of the store lies in the working directory."""
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        monkeypatch.chdir(elsewhere)
+        store = open_store()
+        store.commit([Create(make_cookie())])
+        store.close()
+        assert list(elsewhere.iterdir()) == []
 
     def test_a_place_that_cannot_be_used_is_unavailable(
         self, store_options: Options, tmp_path: Path

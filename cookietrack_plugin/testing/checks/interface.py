@@ -1,11 +1,17 @@
 """A store and its provider are what they claim to be."""
 
+import threading
+from pathlib import Path
+
+import pytest
 from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import make_cookie
+
+FILES = Path("/proc/self/fd")
 
 
 class InterfaceChecks(StoreCase):
@@ -50,6 +56,20 @@ class InterfaceChecks(StoreCase):
         store.close()
         store.close()
 
+    @pytest.mark.skipif(not FILES.exists(), reason="this system does not list open files")
+    def test_close_lets_go_of_everything(self, open_store: OpenStore) -> None:
+        """close() leaves no thread and no open file of the store behind."""
+        left = [_use(open_store()) for _ in range(5)]
+        assert len(left[1:]) * [left[1]] == left[1:]
+
     def test_an_unused_store_can_be_closed(self, open_store: OpenStore) -> None:
         """close() right after open() is no error."""
         open_store().close()
+
+
+def _use(store: ICookieStore) -> tuple[int, int]:
+    """Use the store and close it: how many threads and open files there are afterwards."""
+    store.commit([Create(make_cookie())])
+    assert list(store.scan()) == list(store.load([make_cookie().id]).values())
+    store.close()
+    return threading.active_count(), len(list(FILES.iterdir()))

@@ -120,8 +120,6 @@ class StoreHistory(RuleBasedStateMachine):
 
 
 class ModelChecks(StoreCase):
-    durable = False
-
     def test_any_history_leads_to_what_the_contract_says(self, open_store: OpenStore) -> None:
         """After any sequence of calls the store holds what `record.after` says it holds."""
         run_state_machine_as_test(  # a function that makes one will do, whatever its type says
