@@ -74,12 +74,15 @@ class Committer:
         return cookie
 
     def settled(self, id: str) -> Deferred[Any]:
-        """Fires when every change queued for `id` is durable; fails when one is not stored."""
+        """
+        Fires when every change queued for `id` is durable, those that come while it waits as well;
+        fails when one is not stored.
+        """
         entries = self._waiting.get(id)
         if not entries:
             return succeed(None)
         done = gatherResults([entry.wait() for entry in entries], consumeErrors=True)
-        return done.addErrback(_first_error)
+        return done.addCallbacks(lambda _: self.settled(id), _first_error)
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store on its writer thread."""

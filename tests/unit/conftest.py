@@ -69,14 +69,15 @@ def make_store() -> Iterator[MakeStore]:
             gate.open()
 
 
-def _waits(reads_block: bool, commits_block: bool) -> str:
-    return f"{'slow' if reads_block else 'quick'} reads, {'slow' if commits_block else 'quick'} commits"
+def _speed(reads_block: bool, commits_block: bool) -> str:
+    speeds = ["slow" if each else "quick" for each in (reads_block, commits_block)]
+    return "{} reads, {} commits".format(*speeds)
 
 
 BLOCKING = list(product((False, True), repeat=2))
 
 
-@pytest.fixture(params=BLOCKING, ids=[_waits(*each) for each in BLOCKING])
+@pytest.fixture(params=BLOCKING, ids=[_speed(*each) for each in BLOCKING])
 def any_store(request: pytest.FixtureRequest, make_store: MakeStore) -> ScriptedStore:
     """A store, in every combination of what of it can wait."""
     return make_store(*request.param)

@@ -1,0 +1,299 @@
+"""Group commit: in order, all that waits at once, and a batch never suffers for one of its own."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
+from tests.support.reactor import FakeReactor
+from tests.support.stores import ScriptedStore
+
+ID = make_id(1)
+COOKIE = make_cookie(1)
+
+
+def create(number: int = 1) -> Create:
+    return Create(make_cookie(number))
+
+
+def login(number: int = 1, authid: str = "joe") -> Authenticate:
+    return Authenticate(make_id(number), make_auth(authid), NOW + 5)
+
+
+def touches(id: str) -> Callable[[object], bool]:
+    return lambda change: change.id == id
+
+
+@pytest.fixture
+def make_committer(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], Committer]]:
+    made: list[tuple[Committer, ScriptedStore]] = []
+
+    def make(store: ScriptedStore) -> Committer:
+        made.append((Committer(store, reactor), store))
+        return made[-1][0]
+
+    yield make
+    for committer, store in made:
+        store.commits.open()
+        store.closing.open()
+        closed: list[object] = []
+        committer.close().addBoth(closed.append)
+        reactor.turn_until(partial(bool, closed))
+
+
+@pytest.fixture
+def committer(any_store, make_committer) -> Committer:
+    return make_committer(any_store)
+
+
+@pytest.fixture
+def store(make_store) -> ScriptedStore:
+    """One whose commits wait."""
+    return make_store(commits_block=True)
+
+
+@pytest.fixture
+def slow(store, make_committer) -> Committer:
+    """A committer whose store is in the middle of a commit, and stays there until it is let go."""
+    committer = make_committer(store)
+    store.commits.shut()
+    committer.submit(create(999)).addErrback(lambda _: None)
+    store.commits.wait_for_arrival()
+    return committer
+
+
+class TestAChange:
+    def test_is_stored_once_it_has_fired(self, any_store, committer, reactor):
+        assert reactor.result_of(committer.submit(create())) is True
+        assert any_store.cookies == {ID: COOKIE}
+
+    def test_tells_whether_it_applied(self, committer, reactor):
+        assert reactor.result_of(committer.submit(login())) is False
+        assert reactor.result_of(committer.submit(create())) is True
+        assert reactor.result_of(committer.submit(create())) is False
+        assert reactor.result_of(committer.submit(Delete(ID))) is True
+
+    def test_fails_with_the_stores_error(self, any_store, committer, reactor):
+        any_store.fail_commits(StoreFull)
+        with pytest.raises(StoreFull):
+            reactor.result_of(committer.submit(create()))
+        any_store.recover()
+        assert reactor.result_of(committer.submit(create())) is True
+
+    def test_is_committed_by_the_writer_thread_only_where_that_can_wait(
+        self, any_store, committer, reactor
+    ):
+        reactor.result_of(committer.submit(create()))
+        on_writer = any_store.threads["commit"].name == "cookietrack-writer"
+        assert on_writer == any_store.commits_block
+
+    def test_of_a_store_that_answers_for_too_few_fails(self, store, make_committer, reactor):
+        store.commit = lambda changes: []
+        with pytest.raises(RuntimeError, match="0 results for 1 items"):
+            reactor.result_of(make_committer(store).submit(create()))
+
+
+class TestABatch:
+    def test_is_all_that_came_while_the_store_was_busy_in_order(self, store, slow, reactor):
+        changes = [create(1), create(2), login(1), Delete(make_id(2)), make_touch(1)]
+        done = [slow.submit(change) for change in changes]
+        store.commits.open()
+        assert [reactor.result_of(each) for each in done] == [True] * 5
+        assert store.committed == [[create(999)], changes]
+
+    def test_fails_as_one_when_the_store_is_away(self, store, slow, reactor):
+        done = [slow.submit(create(1)), slow.submit(create(2))]
+        store.fail_commits(StoreUnavailable)
+        store.commits.open()
+        for each in done:
+            with pytest.raises(StoreUnavailable):
+                reactor.result_of(each)
+        # One commit for the change that was under way, one for the batch: no vain repetition.
+        assert store.commits.arrived == 2
+
+    @pytest.mark.parametrize("error", [StoreFull, ValueError, OverflowError])
+    def test_with_a_change_that_the_store_cannot_take_fails_that_change_alone(
+        self, store, slow, reactor, error
+    ):
+        store.fail_commits(error, of=touches(make_id(2)))
+        done = [slow.submit(create(number)) for number in (1, 2, 3)]
+        store.commits.open()
+        assert reactor.result_of(done[0]) is True
+        with pytest.raises(error):
+            reactor.result_of(done[1])
+        assert reactor.result_of(done[2]) is True
+        assert set(store.cookies) == {make_id(number) for number in (999, 1, 3)}
+
+    def test_that_is_repeated_change_by_change_keeps_its_order(self, store, slow, reactor):
+        store.fail_commits(ValueError, of=touches(make_id(2)))
+        changes = [create(1), create(2), login(1), Delete(ID), create(1)]
+        done = [slow.submit(change) for change in changes]
+        done[1].addErrback(lambda _: None)
+        store.commits.open()
+        assert [reactor.result_of(each) for each in done] == [True, None, True, True, True]
+        assert store.changes[1:] == [changes[0], *changes[2:]]
+
+
+class TestTheOverlay:
+    def test_shows_a_change_before_it_is_stored(self, store, slow):
+        slow.submit(create())
+        assert slow.overlay(ID, None) == COOKIE
+        slow.submit(login())
+        assert slow.overlay(ID, None).auth == make_auth()
+        slow.submit(Delete(ID))
+        assert slow.overlay(ID, None) is None
+        assert store.changes == []
+
+    def test_shows_them_on_top_of_what_the_store_has(self, slow):
+        slow.submit(login())
+        assert slow.overlay(ID, COOKIE) == evolve(COOKIE, auth=make_auth(), seen=NOW + 5)
+
+    def test_shows_each_id_its_own(self, slow):
+        slow.submit(Delete(ID))
+        other = make_cookie(2)
+        assert slow.overlay(other.id, other) == other
+
+    def test_is_gone_once_all_is_stored(self, any_store, committer, reactor):
+        reactor.result_of(committer.submit(create()))
+        assert committer.overlay(ID, None) is None
+        assert committer.overlay(ID, any_store.cookies[ID]) == COOKIE
+
+    def test_is_gone_too_when_the_change_could_not_be_stored(self, store, slow, reactor):
+        done = slow.submit(create())
+        store.fail_commits()
+        store.commits.open()
+        with pytest.raises(StoreUnavailable):
+            reactor.result_of(done)
+        assert slow.overlay(ID, None) is None
+
+    def test_keeps_a_second_change_while_the_first_is_done(self, store, slow, reactor):
+        first = slow.submit(create())
+        seen: list[object] = []
+
+        def submit_and_look(_: object) -> None:
+            slow.submit(Delete(ID))
+            seen.append(slow.overlay(ID, COOKIE))
+
+        first.addCallback(submit_and_look)
+        store.commits.open()
+        reactor.result_of(first)
+        assert seen == [None]
+
+
+class TestSettled:
+    def test_fires_at_once_for_an_id_without_changes(self, committer, reactor):
+        assert committer.settled(ID).called
+
+    def test_waits_for_every_change_of_the_id_and_for_no_other(self, store, slow, reactor):
+        slow.submit(create(1))
+        slow.submit(login(1))
+        settled = slow.settled(ID)
+        reactor.turn()
+        assert not settled.called
+        store.commits.open()
+        reactor.result_of(settled)
+        assert store.cookies[ID].auth == make_auth()
+        store.commits.shut()
+        slow.submit(create(2))
+        assert slow.settled(ID).called
+
+    def test_waits_too_for_what_comes_while_it_waits(self, store, slow, reactor):
+        """A session that is killed while its WELCOME waits: its GOODBYE waits for the Delete."""
+        created = slow.submit(create())
+        settled = slow.settled(ID)
+        created.addCallback(lambda _: store.commits.shut() or slow.submit(Delete(ID)) and None)
+        store.commits.open()
+        reactor.result_of(created)
+        reactor.turn()
+        assert not settled.called
+        store.commits.open()
+        reactor.result_of(settled)
+        assert ID not in store.cookies
+
+    def test_fails_with_the_error_of_the_change_that_was_not_stored(self, store, slow, reactor):
+        slow.submit(create()).addErrback(lambda _: None)
+        slow.submit(login()).addErrback(lambda _: None)
+        first, second = slow.settled(ID), slow.settled(ID)
+        store.fail_commits(StoreFull)
+        store.commits.open()
+        for settled in (first, second):
+            with pytest.raises(StoreFull):
+                reactor.result_of(settled)
+
+
+class TestPending:
+    def test_counts_what_is_queued_or_under_way(self, store, slow, reactor):
+        assert slow.pending == 1
+        done = [slow.submit(create(number)) for number in (1, 2)]
+        assert slow.pending == 3
+        store.commits.open()
+        for each in done:
+            reactor.result_of(each)
+        assert slow.pending == 0
+
+    def test_goes_down_for_changes_that_fail_as_well(self, store, slow, reactor):
+        done = slow.submit(create()).addErrback(lambda _: None)
+        store.fail_commits()
+        store.commits.open()
+        reactor.result_of(done)
+        assert slow.pending == 0
+
+
+class TestAJob:
+    def test_runs_where_commits_run_and_gives_its_result(self, any_store, committer, reactor):
+        job = committer.run(lambda: any_store.expire(NOW, 5))
+        assert reactor.result_of(job) == 0
+        on_writer = any_store.threads["expire"].name == "cookietrack-writer"
+        assert on_writer == any_store.commits_block
+
+    def test_that_fails_harms_nobody(self, committer, reactor):
+        with pytest.raises(ZeroDivisionError):
+            reactor.result_of(committer.run(lambda: 1 / 0))
+        assert reactor.result_of(committer.submit(create())) is True
+
+    def test_comes_between_the_changes_before_and_behind_it(self, store, slow, reactor):
+        slow.submit(create(1))
+        job = slow.run(lambda: set(store.cookies))
+        last = slow.submit(create(2))
+        store.commits.open()
+        assert reactor.result_of(job) == {make_id(999), make_id(1)}
+        assert reactor.result_of(last) is True
+        assert store.committed == [[create(999)], [create(1)], [create(2)]]
+
+    def test_counts_for_itself_in_a_batch_that_fails(self, store, slow, reactor):
+        first = slow.submit(create(1))
+        job = slow.run(lambda: "done")
+        store.fail_commits(of=touches(make_id(1)))
+        store.commits.open()
+        with pytest.raises(StoreUnavailable):
+            reactor.result_of(first)
+        assert reactor.result_of(job) == "done"
+
+
+class TestClosing:
+    def test_stores_what_is_queued_then_closes_the_store_where_it_commits(
+        self, store, slow, reactor
+    ):
+        done: Deferred[bool] = slow.submit(create())
+        closed = slow.close()
+        reactor.turn()
+        assert store.closed == 0
+        assert not closed.called
+        store.commits.open()
+        reactor.result_of(closed)
+        assert reactor.result_of(done) is True
+        assert store.closed == 1
+        assert store.threads["close"].name == "cookietrack-writer"
+
+    def test_fails_with_the_stores_error_once_the_thread_has_ended(
+        self, any_store, committer, reactor
+    ):
+        any_store.close_error = StoreUnavailable("cannot flush")
+        with pytest.raises(StoreUnavailable, match="cannot flush"):
+            reactor.result_of(committer.close())
