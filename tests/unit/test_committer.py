@@ -205,16 +205,22 @@ class TestSettled:
 
     def test_waits_too_for_what_comes_while_it_waits(self, store, slow, reactor):
         """A session that is killed while its WELCOME waits: its GOODBYE waits for the Delete."""
-        created = slow.submit(create())
-        settled = slow.settled(ID)
-        created.addCallback(lambda _: store.commits.shut() or slow.submit(Delete(ID)) and None)
+        deleted: list[Deferred[bool]] = []
+
+        def delete(_: object) -> None:
+            store.commits.shut()
+            deleted.append(slow.submit(Delete(ID)))
+
+        created = slow.submit(create()).addCallback(delete)
+        settled: list[object] = []
+        slow.settled(ID).addCallback(settled.append)
         store.commits.open()
         reactor.result_of(created)
         reactor.turn()
-        assert not settled.called
+        assert settled == []
         store.commits.open()
-        reactor.result_of(settled)
-        assert ID not in store.cookies
+        reactor.result_of(deleted[0])
+        assert settled == [None]
 
     def test_fails_with_the_error_of_the_change_that_was_not_stored(self, store, slow, reactor):
         slow.submit(create()).addErrback(lambda _: None)
