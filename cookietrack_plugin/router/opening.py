@@ -44,16 +44,18 @@ class OpenStores:
     def close(self) -> Deferred[Any]:
         """Close every store. Fires when all that was queued is stored."""
         closing = [
-            opened.addCallback(lambda store: store.close()) for opened in self._stores.values()
+            fork(opened).addCallback(lambda store: store.close()).addErrback(self._not_closed)
+            for opened in self._stores.values()
         ]
-        return DeferredList(closing, consumeErrors=True)
+        return DeferredList(closing)
 
     def _shared(self, options: Mapping[str, Any]) -> Deferred[IRouterCookieStore]:
         key = json.dumps(options, sort_keys=True)
-        if key not in self._stores:
-            self._stores[key] = self._open(options)
-            self._stores[key].addErrback(self._not_opened, key)
-        return fork(self._stores[key])
+        opened = self._stores.get(key)
+        if opened is None:
+            opened = self._stores[key] = self._open(options)
+            opened.addErrback(self._not_opened, key, options["type"])
+        return fork(opened)
 
     def _open(self, options: Mapping[str, Any]) -> Deferred[Any]:
         return (
@@ -70,13 +72,19 @@ class OpenStores:
             .addCallback(IRouterCookieStore)
         )
 
-    def _not_opened(self, failure: Any, key: str) -> Any:
+    def _not_opened(self, failure: Any, key: str, store_type: str) -> Any:
         # So that a transport that is started later tries again.
         del self._stores[key]
+        # The type alone: other options may hold a password.
         self.log.error(
-            "cookie store {store} cannot be opened: {cause}", store=key, cause=failure.value
+            "cookie store of type {type} cannot be opened: {cause}",
+            type=store_type,
+            cause=failure.value,
         )
         return failure
+
+    def _not_closed(self, failure: Any) -> None:
+        self.log.error("a cookie store cannot be closed: {cause}", cause=failure.value)
 
 
 _open_stores: WeakKeyDictionary[Any, OpenStores] = WeakKeyDictionary()
