@@ -1,0 +1,176 @@
+"""An LMDB environment: transactions of many threads and processes over a map that grows."""
+
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import lmdb
+
+from cookietrack_plugin.errors import CookieTrackError, StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.lmdb_gate import MapGate
+from cookietrack_plugin.stores.lmdb_opening import DATA_FILE, open_environment
+
+# Readers wait while the kernel unmaps what they have read, so the map grows seldom and by much: it
+# takes addresses, not memory.
+_FIRST_MAP = 64 * 2**20
+_GROWTH = 16
+_DELETION_RESERVE = 16 * 2**20
+_NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+# Called with the tables, a transaction, and whatever else was given.
+Work = Callable[..., Any]
+
+
+class Environment:
+    """
+    The environment in one directory, for all stores of this process: LMDB forbids to open it twice.
+
+    Threads that read never wait for a commit. Only moving the map excludes them, for microseconds.
+    LMDB wants no transaction of ours to be open then (`_gate` knows those that read,
+    `_in_transaction` the one that writes), and no thread of ours to wait inside of it until another
+    process has committed: so processes queue outside of it, in `_turn`.
+
+    :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
+    """
+
+    def __init__(self, path: str, maxsize: int, sync: bool) -> None:
+        self.path = path
+        self.sync = sync
+        self._gate = MapGate()
+        self._writer = Lock()
+        self._in_transaction = Lock()
+        self._closed = False
+        self._open(min(maxsize, _FIRST_MAP))
+        self._data = os.open(os.path.join(path, DATA_FILE), os.O_RDONLY)
+
+    def read(self, work: Work, *args: Any) -> Any:
+        """The result of `work` in a transaction that sees one state of the store."""
+        while True:
+            try:
+                with self._gate.mine(), self._env.begin() as txn:
+                    return work(self._tables, txn, *args)
+            except lmdb.MapResizedError:
+                self._unless_writing(self._adopt_growth)
+            except lmdb.Error as error:
+                self._unless_writing(self._reopen_if_broken)
+                raise StoreUnavailable(f"{self.path} cannot be read: {error}") from error
+
+    def write(self, maxsize: int, frees: bool, work: Work, *args: Any) -> Any:
+        """
+        The result of `work` in a transaction that is durable on return. Where the map was too small
+        it is begun anew, from the state before.
+
+        :param maxsize: the bytes to which the map may grow.
+        :param frees: whether `work` only deletes. Even that needs pages before it frees some, and
+            may take more than `maxsize`: a full store has to let go.
+        :raises StoreFull: there is no room, in the map or on the disk.
+        """
+        limit = maxsize + _DELETION_RESERVE if frees else maxsize
+        with self._writer, self._turn():
+            while True:
+                try:
+                    return self._transact(limit, work, *args)
+                except lmdb.MapResizedError:
+                    self._adopt_growth()
+                except lmdb.MapFullError as error:
+                    self._grow(limit, error)
+                except lmdb.Error as error:
+                    self._reopen_if_broken()
+                    raise self._failure(error) from error
+
+    def size(self) -> dict[str, int]:
+        """`bytes` on disk, and those that are mapped."""
+        return {"bytes": os.fstat(self._data).st_size, "map_bytes": self._map_size}
+
+    def close(self) -> None:
+        with self._writer, self._gate.moving():
+            self._closed = True
+            if not self.sync:
+                self._env.sync(True)
+            self._env.close()
+        os.close(self._data)
+
+    def _open(self, map_size: int) -> None:
+        self._env, self._tables = open_environment(self.path, map_size, self.sync)
+        self._map_size: int = self._env.info()["map_size"]
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        try:
+            fcntl.flock(self._data, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path} cannot be locked: {error}") from error
+        try:
+            yield
+        finally:
+            fcntl.flock(self._data, fcntl.LOCK_UN)
+
+    def _transact(self, limit: int, work: Work, *args: Any) -> Any:
+        if self._map_size > limit:
+            # Another store or process may take more. LMDB keeps what is in use by then.
+            self._resize(limit)
+        with self._in_transaction, self._env.begin(write=True) as txn:
+            return work(self._tables, txn, *args)
+
+    def _grow(self, limit: int, error: Exception) -> None:
+        # A process that was killed while it read keeps pages from being used again.
+        with self._gate.mine():
+            if self._env.reader_check():
+                return
+        if self._map_size >= limit:
+            raise StoreFull(f"{self.path} has reached {limit} bytes, its limit") from error
+        self._resize(min(limit, self._map_size * _GROWTH))
+
+    def _resize(self, size: int) -> None:
+        self._check_addresses(size)
+        with self._gate.moving():
+            self._env.set_mapsize(size)
+            self._map_size = size
+
+    def _check_addresses(self, size: int) -> None:
+        # LMDB unmaps before it maps, and does not survive when that fails: so try it elsewhere.
+        try:
+            mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
+        except OSError as error:
+            raise StoreFull(f"{self.path} needs {size} bytes of addresses: {error}") from error
+
+    def _adopt_growth(self) -> None:
+        """Another process has made the map larger."""
+        with self._gate.moving():
+            self._env.set_mapsize(0)
+            self._map_size = self._env.info()["map_size"]
+
+    def _reopen_if_broken(self) -> None:
+        """After a disk error at a wrong moment LMDB refuses everything until it is opened anew."""
+        with self._gate.moving():
+            if not self._closed and not self._works():
+                self._env.close()
+                self._open(self._map_size)
+
+    def _works(self) -> bool:
+        try:
+            self._env.begin().abort()
+        except lmdb.Error:
+            return False
+        return True
+
+    def _failure(self, error: Exception) -> CookieTrackError:
+        if any(reason in str(error) for reason in _NO_ROOM):
+            return StoreFull(f"no room to write {self.path}: {error}")
+        return StoreUnavailable(f"{self.path} cannot be written: {error}")
+
+    def _unless_writing(self, move: Callable[[], None]) -> None:
+        """
+        A transaction that is about to begin or has begun has moved the map for itself: whoever
+        reads need not, and must not.
+        """
+        if self._in_transaction.acquire(blocking=False):
+            try:
+                move()
+            finally:
+                self._in_transaction.release()
