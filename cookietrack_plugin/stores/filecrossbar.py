@@ -18,14 +18,16 @@ from cookietrack_plugin.stores.filerecord import encode, to_key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = ("authid", "authrole", "authmethod", "authrealm")
-# The shortest value that Crossbar makes, in characters of the base64 alphabet.
+# Characters in the shortest value that Crossbar makes.
 _SHORTEST = 6
-_VALUE = re.compile(rb'"(?:cbtid|id)"\s*:\s*"([^"]+)')
-_TOKEN = re.compile(rb"[A-Za-z0-9+/]{%d,}" % _SHORTEST)
-_WORDS = {
-    *(b"status", b"created", b"modified", b"deleted", b"max", b"anonymous", b"authextra"),
-    *(name.encode() for name in _NAMES),
-}
+_VALUE = re.compile(rb'"(?:cbtid|id)":\s*"([\w+/-]+)')
+_TOKEN = re.compile(rb"[\w+/-]{%d,}" % _SHORTEST)
+_HARMLESS = re.compile(
+    rb"auth(?:id|role|method|realm|extra)|max_age|status|created|modified|deleted"
+    rb"|\d+|\d{4}-\d\d-\d\dT\d\d"
+)
+# What Crossbar takes for a login and we do not: whoever comes without one gets it anyway.
+_ANONYMOUS = {"anonymous", "anonymous-proxy"}
 
 
 class CrossbarLines:
@@ -50,7 +52,8 @@ class CrossbarLines:
 
     def _states(self, raw: bytes, entry: dict[str, Any]) -> list[State]:
         value = entry["cbtid"] if "cbtid" in entry else entry["id"]
-        key = to_key(id_of(value))
+        id = id_of(value)
+        key = to_key(id)
         status = entry.get("status")
         if status == "deleted" or entry.get("deleted"):
             self._gone.add(key)
@@ -59,8 +62,9 @@ class CrossbarLines:
             return []
         self._gone.discard(key)
         # Crossbar takes the cookie's value for the authid of an anonymous client.
-        hidden = _hide(entry, value) if raw.count(_escaped(value).encode()) > 1 else entry
-        return [(key, encode(self._cookie(id_of(value), key, hidden)))]
+        if raw.count(to_key(value)) > 1:
+            entry = _hide(entry, value, id)
+        return [(key, encode(self._cookie(id, key, entry)))]
 
     def _cookie(self, id: str, key: bytes, entry: dict[str, Any]) -> Cookie:
         seen = _milliseconds(entry.get("modified") or entry["created"])
@@ -75,7 +79,7 @@ class CrossbarLines:
 
     def _auth(self, entry: dict[str, Any]) -> Auth | None:
         names = [name for name in map(entry.get, _NAMES) if isinstance(name, str)]
-        if not entry.get("authid"):
+        if not entry.get("authid") or entry.get("authmethod") in _ANONYMOUS:
             return None
         if len(names) < len(_NAMES):
             self.incomplete += 1
@@ -85,32 +89,32 @@ class CrossbarLines:
 
 
 def redact(raw: bytes) -> bytes:
-    """A line that cannot be read, without what may be a cookie's value."""
+    """
+    A line that cannot be read, without what may be a cookie's value or the rest of one. Where a
+    value is known as such, its id stands instead; a question mark in the place of other words.
+    """
     values = set(_VALUE.findall(raw))
-    if not values:
-        return _TOKEN.sub(lambda token: token[0] if token[0] in _WORDS else b"?", raw)
-    for value in values:
-        raw = raw.replace(value, id_of(value.decode("latin-1")).encode())
-    return raw
+
+    def replace(token: re.Match[bytes]) -> bytes:
+        if token[0] in values:
+            return id_of(token[0].decode()).encode()
+        return token[0] if _HARMLESS.fullmatch(token[0]) else b"?"
+
+    return _TOKEN.sub(replace, raw)
 
 
-def is_torn(raw: bytes) -> bool:
-    """Whether `raw` is a line of Crossbar's that ends too early. Others begin with `id`, too."""
-    if raw.startswith(b'{"cbtid": "') or b'{"cbtid": "'.startswith(raw):
-        return True
-    return raw.startswith(b'{"id": "') and not raw.rstrip().endswith(b"}")
+def may_begin(raw: bytes) -> bool:
+    """Whether `raw` may be the beginning of a line of Crossbar's, which was then torn off."""
+    starts = (b'{"cbtid": "', b'{"id": "')
+    return any(start.startswith(raw[: len(start)]) for start in starts)
 
 
-def _hide(entry: dict[str, Any], value: str) -> dict[str, Any]:
-    """The entry with the id wherever else the value stands."""
+def _hide(entry: dict[str, Any], value: str, id: str) -> dict[str, Any]:
+    """The entry with the id wherever the value stands."""
     if len(value) < _SHORTEST:
         return entry
-    hidden: dict[str, Any] = json.loads(json.dumps(entry).replace(_escaped(value), id_of(value)))
+    hidden: dict[str, Any] = json.loads(json.dumps(entry).replace(to_key(value).decode(), id))
     return hidden
-
-
-def _escaped(value: str) -> str:
-    return json.dumps(value)[1:-1]
 
 
 def _lasting(extra: object) -> dict[str, Any] | None:
@@ -122,6 +126,6 @@ def _lasting(extra: object) -> dict[str, Any] | None:
 def _milliseconds(text: str) -> int:
     """Unix time of an ISO 8601 date and time, which is in UTC where it does not say otherwise."""
     time = datetime.fromisoformat(text)
-    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(
-        milliseconds=1
-    )
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return (time - _EPOCH) // timedelta(milliseconds=1)

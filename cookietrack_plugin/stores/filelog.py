@@ -21,7 +21,9 @@ HEADER = (
     b'["expires", "created", "seen", "peer", "user_agent", '
     b'["authid", "authrole", "authmethod", "authrealm", "authextra"]]]}\n'
 )
+# Bytes of a line in front of its checksummed part, and of one with an empty key and text.
 _BODY = len(START) + len('01234567",')
+LINE_SIZE = _BODY + len('"",0,]\n')
 
 # A record's key and its new text, or GONE.
 State = tuple[bytes, bytes]
@@ -48,20 +50,15 @@ def write_lines(states: Iterable[State]) -> bytes:
     return b"".join(write_line(key, text) for key, text in states)
 
 
-def line_size(key: bytes, text: bytes) -> int:
-    """How long the line is that a record takes when it is alone in its batch."""
-    return _BODY + len(key) + len(text) + len('"",0,]\n')
-
-
 def read_line(raw: bytes) -> Line | None:
     """The line that `raw`, with or without its line end, is; None where it is none, or damaged."""
-    body = raw[_BODY:].rstrip(b"\n")
+    body = raw[_BODY:-1] if raw.endswith(b"\n") else raw[_BODY:]
     try:
         if not raw.startswith(START) or crc32(body) != int(raw[len(START) : _BODY - 2], 16):
             return None
-        key, rest = body[1:-1].split(b'",', 1)
+        key, rest = body.split(b'",', 1)
         following, text = rest.split(b",", 1)
-        return key, int(following), text
+        return key[1:], int(following), text[:-1]
     except ValueError:
         return None
 

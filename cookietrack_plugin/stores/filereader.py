@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from cookietrack_plugin.errors import StoreCorrupt
-from cookietrack_plugin.stores.filecrossbar import CrossbarLines, is_torn
+from cookietrack_plugin.stores.filecrossbar import CrossbarLines, may_begin
 from cookietrack_plugin.stores.filelog import (
     FORMAT,
     START,
-    Line,
     State,
     read_line,
     read_version,
@@ -46,14 +45,9 @@ class FileReader:
         self.torn_at = 0
         self.foreign = 0
         self._is_ours = False
-        self._rest = b""
         self._ends = True
         self._damage = damage
         self._crossbar = CrossbarLines()
-        self._ready: list[State] = []
-        # The batch that has begun: its lines with their numbers, and the number of its last line.
-        self._batch: list[tuple[int, bytes, State]] = []
-        self._batch_end = 0
 
     @property
     def incomplete(self) -> int:
@@ -70,80 +64,85 @@ class FileReader:
 
         :raises StoreCorrupt: a newer version of this package wrote the file.
         """
-        raw = b""
+        # Of the states that were read, the first `whole` are those of batches that are complete.
+        states: list[State] = []
+        whole = 0
+        # Of the batch that is not: the number of its last line, and its lines.
+        end = 0
+        begun: list[tuple[int, bytes]] = []
+        raw = b"\n"
         for self.lines, raw in enumerate(file, 1):
             line = read_line(raw)
             if line is None:
-                self._read_other(raw)
-            elif line[1] or self._batch:
-                self._add(line, raw)
-            else:
-                self._ready.append((line[0], line[2]))
-            if len(self._ready) >= _STEP:
-                yield self._ready
-                self._ready = []
-        self._finish(raw)
-        yield self._ready
+                if others := self._read_other(raw):
+                    states += others
+                    whole = len(states)
+                continue
+            key, following, text = line
+            if self.lines + following != end:
+                # Another batch. If the last one is not complete, its end is damaged, not torn off.
+                whole = len(states)
+                begun = []
+                end = self.lines + following
+            states.append((key, text))
+            if following:
+                begun.append((self.lines, raw))
+                continue
+            whole = len(states)
+            begun = []
+            if whole >= _STEP:
+                yield states
+                states = []
+                whole = 0
+        self._ends = raw.endswith(b"\n")
+        self._drop(begun)
+        yield states[:whole]
 
-    def _read_other(self, raw: bytes) -> None:
+    def _read_other(self, raw: bytes) -> list[State]:
+        """What a line says that is none of ours, or damaged."""
         if (version := read_version(raw)) is not None:
             _check_version(version)
             self._is_ours = self._is_ours or self.lines == 1
-        elif (states := self._crossbar.read(raw)) is not None:
+            return []
+        if (states := self._crossbar.read(raw)) is not None:
             self.foreign += 1
-            self._ready += states
-        elif not raw.endswith(b"\n"):
-            self._rest = raw
-        elif raw.strip():
-            self._read_damaged(raw)
+            return states
+        return self._read_damaged(raw) if raw.strip() else []
 
-    def _read_damaged(self, raw: bytes) -> None:
+    def _read_damaged(self, raw: bytes) -> list[State]:
+        if not raw.endswith(b"\n"):
+            # The end of the file.
+            self._drop([(self.lines, raw)])
+            return []
         self._keep(self.lines, raw)
         self.damaged += 1
         if len(self.damaged_at) < _NAMED:
             self.damaged_at.append(self.lines)
-        for piece in _pieces(raw):
-            self._add(piece, raw)
+        return list(_pieces(raw))
+
+    def _drop(self, lines: Sequence[tuple[int, bytes]]) -> None:
+        """Leave out lines at the end of the file: those of a batch that is not complete."""
+        for number, raw in lines:
+            self._keep(number, raw)
+            self.torn += 1
+            self.torn_at = min(number, self.torn_at or number)
 
     def _keep(self, number: int, raw: bytes) -> None:
         self._damage.keep(number, raw, self._is_ours and not self.foreign)
 
-    def _add(self, line: Line, raw: bytes) -> None:
-        """Take a line of ours up into its batch, which counts once it is complete."""
-        key, following, text = line
-        if self.lines + following != self._batch_end:
-            # Another batch: the end of the last one is damaged, not torn off.
-            self._close_batch()
-        self._batch_end = self.lines + following
-        self._batch.append((self.lines, raw, (key, text)))
-        if not following:
-            self._close_batch()
-
-    def _close_batch(self) -> None:
-        self._ready += [state for _, _, state in self._batch]
-        self._batch = []
-
-    def _finish(self, last: bytes) -> None:
-        """Drop the batch that is not complete, with the part of a line that may come last."""
-        self._ends = last.endswith(b"\n")
-        dropped = [(number, raw) for number, raw, _ in self._batch]
-        if self._rest:
-            dropped.append((self.lines, self._rest))
-        for number, raw in dropped:
-            self._keep(number, raw)
-        self.torn = len(dropped)
-        self.torn_at = dropped[0][0] if dropped else 0
-
 
 def is_cookie_file(head: bytes) -> bool:
     """Whether a file that begins with `head` is ours or Crossbar's, however damaged, or empty."""
-    crossbar = CrossbarLines()
-    return not head.strip() or any(
-        raw.startswith(START)
+    lines = head.splitlines(keepends=True)
+    is_torn = len(lines) == 1 and not head.endswith((b"\n", b"}")) and may_begin(head)
+    return not head.strip() or is_torn or any(map(_is_cookie_line, lines))
+
+
+def _is_cookie_line(raw: bytes) -> bool:
+    return (
+        raw.startswith((START, b'{"cbtid": "'))
         or read_version(raw) is not None
-        or crossbar.read(raw) is not None
-        or is_torn(raw)
-        for raw in head.splitlines(keepends=True)
+        or CrossbarLines().read(raw) is not None
     )
 
 
@@ -155,11 +154,11 @@ def _check_version(version: int) -> None:
         )
 
 
-def _pieces(raw: bytes) -> Iterator[Line]:
-    """The lines of ours in one whose line end, or beginning, is damaged."""
+def _pieces(raw: bytes) -> Iterator[State]:
+    """What the lines of ours say in one whose line end, or beginning, is damaged."""
     starts = [match.start() for match in re.finditer(re.escape(START), raw)]
     for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
         piece = raw[start:end]
         line = read_line(piece[: piece.rfind(b"]") + 1])
         if line is not None:
-            yield line
+            yield line[0], line[2]

@@ -5,7 +5,7 @@ from itertools import islice
 from time import perf_counter, sleep
 
 from cookietrack_plugin.stores.fileexpiry import ExpiryQueue
-from cookietrack_plugin.stores.filelog import GONE, State, line_size
+from cookietrack_plugin.stores.filelog import GONE, LINE_SIZE, State
 from cookietrack_plugin.stores.filerecord import expires_of
 
 # Records that `pick` gives at a time.
@@ -18,8 +18,6 @@ _WORK, _PAUSE = 0.001, 0.0005
 class FileTable:
     """
     Texts by key. One thread alters it; others read at the same moment, and wait for nothing.
-
-    `live`: the bytes that the file would have if each record stood in it once.
     """
 
     def __init__(self) -> None:
@@ -29,8 +27,13 @@ class FileTable:
         # What the last commit altered. Readers look here first: so it takes effect at once.
         self._latest: Mapping[bytes, bytes] = {}
         self._queue = self.new_queue()
+        self._bytes = 0
         self.count = 0
-        self.live = 0
+
+    @property
+    def live(self) -> int:
+        """How many bytes the file would have if each record stood in it once."""
+        return self._bytes + self.count * LINE_SIZE
 
     def get(self, key: bytes) -> bytes | None:
         """The record's text, None where it is absent; on other threads, maybe half of a commit."""
@@ -103,10 +106,10 @@ class FileTable:
         shard[key] = text
         if old is None:
             self.count += 1
-            self.live += line_size(key, text)
+            self._bytes += len(key) + len(text)
             self._queue.add(key, expires_of(text))
             return
-        self.live += len(text) - len(old)
+        self._bytes += len(text) - len(old)
         expires = expires_of(text)
         if expires < expires_of(old):
             self._queue.add(key, expires)
@@ -115,4 +118,4 @@ class FileTable:
         text = self._shards.get(key[-2:], {}).pop(key, None)
         if text is not None:
             self.count -= 1
-            self.live -= line_size(key, text)
+            self._bytes -= len(key) + len(text)
