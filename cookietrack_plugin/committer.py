@@ -1,16 +1,18 @@
 """Group commit: changes go to the store in order, by one thread, and are seen here at once."""
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lane import Lane
+from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.record import Change, Cookie, after
 
 Job = Callable[[], Any]
@@ -41,21 +43,28 @@ class Committer:
     volatile store commits in place: a thread would buy nothing.
     """
 
-    def __init__(self, store: ICookieStore, reactor: IReactorFromThreads) -> None:
+    def __init__(
+        self, store: ICookieStore, reactor: IReactorFromThreads, measures: Measures
+    ) -> None:
         self._store = store
+        self._measures = measures
         self._waiting: dict[str, list[_Waiting]] = {}
         self._lane: Lane[Change | Job] | None = None
         if store.commits_block:
             self._lane = Lane("cookietrack-writer", self._work, reactor)
+        # How many changes are queued or being stored.
         self.pending = 0
+        self.closed = False
 
     def submit(self, change: Change) -> Deferred[bool]:
         """
         Queue a change. Fires with whether it applied, once that is durable; fails with the store's
         error when the change was not stored.
         """
+        if self.closed:
+            return fail(StoreUnavailable("the store is closed"))
         if self._lane is None:
-            return maybeDeferred(lambda: self._store.commit([change])[0])
+            return maybeDeferred(lambda: self._timed([change])[0])
         entry = _Waiting(change)
         self._waiting.setdefault(change.id, []).append(entry)
         self.pending += 1
@@ -86,6 +95,7 @@ class Committer:
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store on its writer thread."""
+        self.closed = True
         if self._lane is None:
             return maybeDeferred(self._store.close)
         closed = self._lane.put(self._store.close)
@@ -115,13 +125,21 @@ class Committer:
     def _commit(self, changes: list[Change]) -> list[Any]:
         if not changes:
             return []
-        outcome = _outcome(lambda: list(self._store.commit(changes)))
+        outcome = _outcome(lambda: self._timed(changes))
         if not isinstance(outcome, Failure):
             return outcome
         # One change that the store cannot take must not fail those that share its batch.
         if len(changes) > 1 and not outcome.check(StoreUnavailable):
             return [result for change in changes for result in self._commit([change])]
         return [outcome] * len(changes)
+
+    def _timed(self, changes: Sequence[Change]) -> list[bool]:
+        start = perf_counter()
+        results = list(self._store.commit(changes))
+        seconds = perf_counter() - start
+        self._measures.commit_seconds.observe(seconds)
+        self._measures.batch_size.observe(len(changes))
+        return results
 
 
 def _first_error(failure: Failure) -> Failure:

@@ -1,43 +1,67 @@
-"""The live connections of each cookie, and its record as they know it. No I/O."""
+"""The live connections of each cookie, and what they know of it. No I/O."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from attrs import define, field
 
+from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.record import Cookie
 
 
 class Connection(Protocol):
     """What the tracker asks of a connection."""
 
+    # When the client last sent a message, milliseconds.
+    last_heard: int
+
     def is_usable(self) -> bool:
         """Whether the router may send on it, and close it."""
+
+    def is_logging_in(self) -> bool:
+        """Whether its session has not begun yet, as far as its client knows."""
 
     def forget_login(self) -> None:
         """The login that came with its cookie no longer counts. Synchronous: nothing in between."""
 
-    def end_session(self) -> None:
-        """Tell the client that its session was ended, and close."""
+    def end_session(self, reason: str) -> None:
+        """Tell the client that its session was ended, by a WAMP reason, and close."""
 
 
 @define
-class _Live:
+class Live:
+    """
+    A cookie with live connections.
+
+    `cookie`: as last known. `limit`: see `Policy.limit`. `fresh`: it was handed out to one of these
+    connections, so that nobody else can have planted it. `owner`: the authid of the latest login.
+    """
+
     cookie: Cookie
+    policy: Policy
+    limit: int
+    fresh: bool
+    owner: str | None
     connections: set[Connection] = field(factory=set)
+
+    def last_heard(self) -> int:
+        """The latest message on any connection, milliseconds."""
+        return max((each.last_heard for each in self.connections), default=0)
 
 
 class Connections:
     """Live connections by cookie id. On the reactor's thread."""
 
     def __init__(self) -> None:
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, Live] = {}
 
-    def add(self, cookie: Cookie, connection: Connection) -> int:
-        """Note a connection, and its record as it is now; how many the cookie has."""
-        live = self._live.setdefault(cookie.id, _Live(cookie))
-        live.cookie = cookie
-        live.connections.add(connection)
-        return len(live.connections)
+    def add(self, live: Live, connection: Connection) -> int:
+        """Note a connection, with what its handshake knows; how many the cookie has."""
+        known = self._live.setdefault(live.cookie.id, live)
+        known.cookie = live.cookie
+        known.limit = max(known.limit, live.limit)
+        known.connections.add(connection)
+        return len(known.connections)
 
     def drop(self, id: str, connection: Connection) -> int:
         """Forget a connection; how many are left. Quiet where it is not known (any more)."""
@@ -49,6 +73,10 @@ class Connections:
             del self._live[id]
         return len(live.connections)
 
+    def live(self, id: str) -> Live | None:
+        """What is known of a cookie with live connections."""
+        return self._live.get(id)
+
     def of(self, id: str) -> list[Connection]:
         """The connections of a cookie."""
         live = self._live.get(id)
@@ -59,15 +87,9 @@ class Connections:
         live = self._live.pop(id, None)
         return list(live.connections) if live else []
 
-    def cookie(self, id: str) -> Cookie | None:
-        """The record that a live connection was last known to have."""
-        live = self._live.get(id)
-        return live.cookie if live else None
-
-    def update(self, cookie: Cookie) -> None:
-        """Remember a newer record, if any connection is live."""
-        if live := self._live.get(cookie.id):
-            live.cookie = cookie
+    def __iter__(self) -> Iterator[str]:
+        """The ids of cookies with live connections, as they are now."""
+        return iter(list(self._live))
 
     def __len__(self) -> int:
         """How many cookies have a live connection."""

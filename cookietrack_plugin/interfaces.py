@@ -10,7 +10,7 @@ Errors are those of `cookietrack_plugin.errors`. A store chains its driver's exc
 (`raise StoreUnavailable(...) from error`) and puts no password into a message.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from zope.interface import Attribute, Interface
@@ -193,13 +193,13 @@ class IRouterCookieStore(Interface):
 
     _cookie_id_field: str = Attribute("The cookie's name: Crossbar logs it.")
 
-    def for_transport(cookie: Mapping[str, Any], authenticates: bool) -> "IRouterCookieStore":
+    def for_transport(cookie: Mapping[str, Any], methods: Collection[str]) -> "IRouterCookieStore":
         """
         This store as seen by one transport.
 
         :param cookie: the transport's `cookie` item: `name`, `length`, `max_age`, ...
-        :param authenticates: whether the transport offers `auth.cookie`; where it does not, the
-            cookie only tracks, and logins are not stored.
+        :param methods: the authentication methods that the transport offers. Without `cookie` among
+            them the cookie only tracks, and logins are not stored.
         """
 
     def parse(headers: Mapping[str, str]) -> str | None:

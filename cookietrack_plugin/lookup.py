@@ -1,6 +1,7 @@
 """Reading records without blocking, and never an answer that our own writes have overtaken."""
 
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -10,6 +11,7 @@ from twisted.python.failure import Failure
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lane import Lane
+from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.record import Cookie
 
 
@@ -30,9 +32,14 @@ class Lookup:
     """
 
     def __init__(
-        self, store: ICookieStore, committer: Committer, reactor: IReactorFromThreads
+        self,
+        store: ICookieStore,
+        committer: Committer,
+        reactor: IReactorFromThreads,
+        measures: Measures,
     ) -> None:
         self._store = store
+        self._measures = measures
         self._committer = committer
         self._reading: dict[str, _Reading] = {}
         self._lane: Lane[str] | None = None
@@ -51,7 +58,8 @@ class Lookup:
         :raises StoreUnavailable: and what else the store's `load` raises.
         """
         assert not self.blocks
-        return self._committer.overlay(id, self._store.load((id,)).get(id))
+        [cookie] = self._load((id,))
+        return self._committer.overlay(id, cookie)
 
     def soon(self, id: str) -> Deferred[Cookie | None]:
         """The record; fails as `load` does."""
@@ -87,5 +95,7 @@ class Lookup:
         return result if isinstance(result, Failure) else self._committer.overlay(id, result)
 
     def _load(self, ids: Sequence[str]) -> list[Cookie | None]:
+        start = perf_counter()
         found: Mapping[str, Cookie] = self._store.load(tuple(ids))
+        self._measures.load_seconds.observe(perf_counter() - start)
         return [found.get(id) for id in ids]

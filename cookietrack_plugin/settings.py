@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, fields, frozen
 
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.registry import find_provider
 
 TEN_YEARS = 10 * 365 * 86400
@@ -20,6 +21,11 @@ def _integer(low: int, high: int, unit: str = "") -> Callable[..., None]:
             raise _wrong(attribute.name, value, f"an integer from {low} to {high}{unit}")
 
     return check
+
+
+def _lifetime(_: Any, attribute: Any, value: Any) -> None:
+    if value is not None:
+        _integer(1, TEN_YEARS, " seconds")(_, attribute, value)
 
 
 def _boolean(_: Any, attribute: Any, value: Any) -> None:
@@ -60,10 +66,12 @@ class CookieSettings:
     The cookie item. Keys, ranges and meaning are Crossbar's; where it has no key, the default keeps
     Crossbar's behaviour.
 
+    Ours are `idle_timeout` (seconds), `rolling`, `absolute_max_age` (seconds), `rotate` and
+    `max_pending`: see `Policy`.
+
     `name`: of the cookie. `length`: of its secret value, in characters of 6 bits. `max_age`:
     lifetime in seconds, enforced by the server too. `secure`, `http_strict`, `same_site`:
-    attributes of Set-Cookie. `store`: the store's own item. `max_pending`: writes that
-    may wait for the store before new handshakes are answered with 503.
+    attributes of Set-Cookie. `store`: the store's own item.
     """
 
     name: str = field(default="cbtid", validator=_cookie_name)
@@ -74,6 +82,32 @@ class CookieSettings:
     http_strict: bool = field(default=False, validator=_boolean)
     same_site: str | None = field(default=None, validator=_same_site)
     max_pending: int = field(default=10_000, validator=_integer(1, 10_000_000, " writes"))
+    idle_timeout: int | None = field(default=None, validator=_lifetime)
+    rolling: bool = field(default=False, validator=_boolean)
+    absolute_max_age: int | None = field(default=None, validator=_lifetime)
+    rotate: bool = field(default=True, validator=_boolean)
+
+    def __attrs_post_init__(self) -> None:
+        if self.absolute_max_age is None:
+            return
+        if not self.rolling:
+            raise ConfigError(
+                "attribute 'absolute_max_age' in the cookie item bounds what 'rolling' adds:"
+                " without \"rolling\": true, 'max_age' is absolute already"
+            )
+        if self.absolute_max_age < self.max_age:
+            raise _wrong("absolute_max_age", self.absolute_max_age, "at least 'max_age'")
+
+    def policy(self, offers_login: bool) -> Policy:
+        """What a transport with this item demands; `offers_login`: by any method but anonymous."""
+        return Policy(
+            self.max_age,
+            self.idle_timeout,
+            self.rolling,
+            self.absolute_max_age,
+            self.rotate and offers_login,
+            self.max_pending,
+        )
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> "CookieSettings":

@@ -8,6 +8,7 @@ from txaio import make_logger
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.measures import Measures
 
 # Seconds between two sweeps; between two steps of one; records in a step on a writer thread, and
 # in one that runs on the reactor's thread (a millisecond or less).
@@ -26,9 +27,15 @@ class Sweep:
     log = make_logger()
 
     def __init__(
-        self, store: ICookieStore, committer: Committer, clock: Clock, reactor: IReactorTime
+        self,
+        store: ICookieStore,
+        committer: Committer,
+        clock: Clock,
+        reactor: IReactorTime,
+        measures: Measures,
     ) -> None:
         self._store = store
+        self._measures = measures
         self._committer = committer
         self._clock = clock
         self._reactor = reactor
@@ -48,6 +55,7 @@ class Sweep:
         return done.addCallbacks(self._swept, self._failed)
 
     def _swept(self, deleted: int) -> None:
+        self._measures.swept += deleted
         if deleted:
             self.log.debug("swept {deleted} expired cookies", deleted=deleted)
         self._again(PAUSE if deleted >= self._step else INTERVAL)

@@ -1,46 +1,32 @@
 """Admission, login, logout: the only place with rules about what comes before what."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, fail, inlineCallbacks
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, gatherResults, inlineCallbacks
 from twisted.python.failure import Failure
 from txaio import make_logger
 
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer
-from cookietrack_plugin.connections import Connection, Connections
+from cookietrack_plugin.connections import Connection, Connections, Live
+from cookietrack_plugin.deletion import Deletions
 from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.events import Event, Events, Kind
 from cookietrack_plugin.fork import fork
 from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.lifetime import Lifetimes
 from cookietrack_plugin.lookup import Lookup
-from cookietrack_plugin.record import Auth, Authenticate, Cookie, Create, Delete
+from cookietrack_plugin.measures import Measures
+from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie, Create, Touch
 from cookietrack_plugin.sweep import Sweep
+from cookietrack_plugin.visit import Admission, Visitor
 
-# Seconds until a deletion that could not be stored is tried again: doubled each time.
-FIRST_RETRY = 0.5
-LAST_RETRY = 30.0
-
-
-@frozen
-class Visitor:
-    """
-    A handshake, as far as it matters here: `presented` is the id of the cookie that came with it,
-    None without one.
-    """
-
-    presented: str | None
-    peer: str | None = None
-    user_agent: str | None = None
-
-
-@frozen
-class Admission:
-    """The record that a handshake goes on with; `created`: it is new, a Set-Cookie has to leave."""
-
-    cookie: Cookie
-    created: bool
+LOGOUT = "wamp.close.logout"
+EXPIRED = "cookietrack.close.expired"
 
 
 class Tracker:
@@ -56,15 +42,22 @@ class Tracker:
     log = make_logger()
 
     def __init__(self, store: ICookieStore, reactor: Any, clock: Clock | None = None) -> None:
+        self.store = store
+        self.reactor = reactor
         self.clock = clock or Clock()
         self.connections = Connections()
-        self._store = store
-        self._reactor = reactor
-        self._committer = Committer(store, reactor)
-        self._lookup = Lookup(store, self._committer, reactor)
-        self._sweep = Sweep(store, self._committer, self.clock, reactor)
-        # Ids whose deletion is not stored yet: refused all the same (invariant 5).
-        self._refused: set[str] = set()
+        self.events = Events()
+        self.measures = Measures()
+        self.events.observe(self._count)
+        self.committer = Committer(store, reactor, self.measures)
+        self.lookup = Lookup(store, self.committer, reactor, self.measures)
+        self._deletions = Deletions(self.committer, reactor)
+        self._sweep = Sweep(store, self.committer, self.clock, reactor, self.measures)
+        self._lifetimes = Lifetimes(
+            self.connections, self.committer, self.lookup, self.clock, reactor, self._expired
+        )
+        # Authids that are being ended, None for all: their logins must not slip through.
+        self._barred: Counter[str | None] = Counter()
         # Writes that failed, until whoever waits for them has heard of it.
         self._unstored: dict[str, Failure] = {}
         self._closed: Deferred[Any] | None = None
@@ -72,45 +65,71 @@ class Tracker:
     # -- admission ---------------------------------------------------------------------------
 
     @inlineCallbacks
-    def admit(
-        self, visitor: Visitor, issue: Callable[[], str], max_age: int, max_pending: int
-    ) -> Any:
+    def admit(self, visitor: Visitor, issue: Callable[[], str], policy: Policy) -> Any:
         """
         The record of a visitor's cookie if it is one that we issued and that is still good, and a
         new one, durable by the time this fires, for everybody else.
 
         :param issue: gives the id of a fresh secret value.
-        :param max_age: lifetime of a new cookie, in seconds.
-        :param max_pending: how many writes may be queued before a new cookie is refused.
         :returns: a Deferred with an `Admission`. It fails with `StoreUnavailable`, or what else the
             store raised, when the truth cannot be known or the new record cannot be stored.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
         if visitor.presented is not None:
-            cookie = self._valid((yield self._lookup.soon(visitor.presented)))
-            if cookie is not None:
-                return Admission(cookie, created=False)
-        return (yield self._create(visitor, issue, max_age, max_pending))
+            cookie = self._good((yield self.lookup.soon(visitor.presented)))
+            if cookie is not None and policy.outlives(cookie, self.clock.now()):
+                if cookie.auth is not None or not policy.rotates:
+                    return self._returning(cookie, visitor, policy)
+                self.events.tell(Event(Kind.ROTATED, cookie.id))
+        return (yield self._create(visitor, issue, policy))
+
+    def _returning(self, cookie: Cookie, visitor: Visitor, policy: Policy) -> Admission:
+        self.measures.handshakes["returning"] += 1
+        now = self.clock.now()
+        limit = policy.limit(cookie.created, now)
+        expires = policy.expires(limit, now) if policy.extends else cookie.expires
+        touch = Touch(cookie.id, now, expires, visitor.peer, visitor.user_agent)
+        self._lifetimes.touch(touch, cookie.expires)
+        return Admission(evolve(cookie, seen=now, expires=expires), limit, created=False)
 
     @inlineCallbacks
-    def _create(
-        self, visitor: Visitor, issue: Callable[[], str], max_age: int, max_pending: int
-    ) -> Any:
+    def _create(self, visitor: Visitor, issue: Callable[[], str], policy: Policy) -> Any:
         applied = False
         while not applied:
-            if self._closed or self._committer.pending >= max_pending:
-                raise StoreUnavailable(
-                    f"{self._committer.pending} writes are waiting for the store"
-                )
-            cookie = self._new_cookie(issue(), max_age, visitor)
-            applied = yield self._committer.submit(Create(cookie))
-        return Admission(cookie, created=True)
+            if self.committer.pending >= policy.max_pending:
+                waiting = self.committer.pending
+                raise StoreUnavailable(f"{waiting} writes are waiting for the store")
+            cookie = self._new_cookie(issue(), visitor, policy)
+            applied = yield self._submit(Create(cookie))
+        self.measures.handshakes["new"] += 1
+        self.events.tell(Event(Kind.CREATED, cookie.id, detail=visitor.peer))
+        return Admission(cookie, policy.limit(cookie.created, cookie.created), created=True)
 
-    def create(self, id: str, max_age: int) -> None:
+    def create(self, id: str, policy: Policy) -> None:
         """Queue a new record without waiting for it: `settled` tells when it is durable."""
-        created = self._submit(Create(self._new_cookie(id, max_age, Visitor(None))))
+        created = self._submit(Create(self._new_cookie(id, Visitor(None), policy)))
         created.addErrback(self._failed, id)
+
+    def _new_cookie(self, id: str, visitor: Visitor, policy: Policy) -> Cookie:
+        now = self.clock.now()
+        expires = policy.expires(policy.limit(now, now), now)
+        return Cookie(id, now, expires, now, visitor.peer, visitor.user_agent)
+
+    def refused(self, id: str | None, failure: Failure) -> None:
+        """A handshake was answered with an error: note why."""
+        cause = type(failure.value).__name__
+        self.measures.handshakes["refused"] += 1
+        self.measures.faults[cause] += 1
+        self.events.tell(Event(Kind.REFUSED, id, detail=cause))
+
+    def enter(self, admission: Admission, policy: Policy, connection: Connection) -> None:
+        """Note the connection that goes on with an admission."""
+        cookie = admission.cookie
+        owner = cookie.auth.authid if cookie.auth else None
+        live = Live(cookie, policy, admission.limit, admission.created, owner)
+        self.connections.add(live, connection)
+        self._lifetimes.watch(live)
 
     # -- what the router asks ----------------------------------------------------------------
 
@@ -122,131 +141,185 @@ class Tracker:
         if self._closed:
             return None
         try:
-            cookie = self._known(id) if self._lookup.blocks else self._lookup.now(id)
+            return self._good(self._known(id) if self.lookup.blocks else self.lookup.now(id))
         except Exception:  # noqa: BLE001 - it must not leave into the router's code
             self.log.failure("cookie {id} cannot be looked up", id=id)
             return None
-        return self._valid(cookie)
 
-    def authenticate(self, id: str, auth: Auth | None) -> bool:
+    def authenticate(self, id: str, auth: Auth | None, policy: Policy) -> bool:
         """
         Store who a cookie stands for, None for nobody. `settled` tells when it is durable.
 
-        :returns: whether there is something to store: not for a record that is gone, and not where
-            it says so already.
+        :returns: whether there is something to store: not for a record that is gone, not where it
+            says so already, and not where the cookie may have been planted (`Policy.rotates`).
         """
         cookie = self.current(id)
         if cookie is None or cookie.auth == auth:
             return False
+        if auth is not None and not self._may_log_in(id, auth, policy):
+            return False
         change = Authenticate(id, auth, self.clock.now())
-        self.connections.update(evolve(cookie, auth=auth, seen=change.at))
-        self._submit(change).addErrback(self._not_stored, cookie)
+        self._remember(evolve(cookie, auth=auth, seen=change.at))
+        self._submit(change).addCallbacks(
+            self._authenticated,
+            self._not_stored,
+            callbackArgs=(change,),
+            errbackArgs=(cookie,),
+        )
         return True
+
+    def _may_log_in(self, id: str, auth: Auth, policy: Policy) -> bool:
+        if self._barred[auth.authid] or self._barred[None]:
+            self.revoke(id).addErrback(_logged)
+            return False
+        live = self.connections.live(id)
+        if live is None or not policy.rotates:
+            return True
+        if live.owner not in (None, auth.authid):
+            self.revoke(id, spare=lambda each: each.is_logging_in()).addErrback(_logged)
+            return False
+        return live.fresh or live.owner is not None
+
+    def _authenticated(self, applied: bool, change: Authenticate) -> None:
+        if applied and change.auth:
+            auth = change.auth
+            self.events.tell(
+                Event(Kind.AUTHENTICATED, change.id, auth.authid, auth.authrealm, auth.authmethod)
+            )
 
     def settled(self, id: str) -> Deferred[Any]:
         """Fires when all that was written about the cookie is durable; fails when some is not."""
-        if failure := self._unstored.pop(id, None):
-            return fail(failure)
-        return self._committer.settled(id)
+        failure = self._unstored.pop(id, None) or self._deletions.failure(id)
+        return fail(failure) if failure else self.committer.settled(id)
 
     # -- the end -----------------------------------------------------------------------------
 
-    def revoke(self, id: str) -> Deferred[bool]:
+    def revoke(
+        self, id: str, spare: Callable[[Connection], bool] = lambda _: False
+    ) -> Deferred[tuple[int, int]]:
         """
         End a cookie: refused from this moment on; its connections are closed once the deletion is
-        durable. Fires then, with whether there was a record. Fails when it could not be stored: it
-        is still refused by this process, and tried again until it is stored.
+        durable. Fails when it could not be stored: it is still refused by this process, its
+        connections are closed, and it is tried again until it is stored.
+
+        :param spare: connections for which this is true stay open, without the cookie.
+        :returns: a Deferred with how many records and how many connections were ended, 0 or 1 of
+            the former.
         """
-        ended = self.connections.take(id)
-        for connection in ended:
+        live = self.connections.live(id)
+        owner = live.owner if live else None
+        ended = self._cut_off(id, spare)
+        if self._closed:
+            return fail(StoreUnavailable("the store is closed"))
+        self._lifetimes.ended(id)
+        deleted = self._deletions.start(id).addBoth(self._overtaken, id)
+        deleted.addBoth(self._close_connections, ended, LOGOUT)
+        return deleted.addCallback(self._revoked, id, owner, len(ended))
+
+    def revoke_all(self, ids: Iterable[str]) -> Deferred[tuple[int, int]]:
+        """End a set of cookies; the sums of what `revoke` gives. Fails with the first failure."""
+        ending = gatherResults([self.revoke(id) for id in set(ids)], consumeErrors=True)
+        return ending.addCallback(lambda ends: (sum(e[0] for e in ends), sum(e[1] for e in ends)))
+
+    def bar(self, authid: str | None) -> None:
+        """From now on, end the cookie of every login of `authid` (None: of every login)."""
+        self._barred[authid] += 1
+
+    def unbar(self, authid: str | None) -> None:
+        """Take one `bar` back."""
+        self._barred[authid] -= 1
+
+    def ended_elsewhere(self, id: str, reason: str = LOGOUT) -> int:
+        """The record is gone by another's hand: close its connections; how many there were."""
+        self.lookup.overtake(id)
+        ended = self._cut_off(id, lambda _: False)
+        self._close_connections(None, ended, reason)
+        return len(ended)
+
+    def _cut_off(self, id: str, spare: Callable[[Connection], bool]) -> list[Connection]:
+        connections = self.connections.take(id)
+        for connection in connections:
             connection.forget_login()
-        self._refused.add(id)
-        deleted = self._delete(id, FIRST_RETRY)
-        return deleted.addBoth(self._close_connections, ended)
+        return [connection for connection in connections if not spare(connection)]
 
-    def _delete(self, id: str, retry: float) -> Deferred[bool]:
-        deleted = self._submit(Delete(id))
-        return deleted.addCallbacks(
-            self._deleted, self._not_deleted, callbackArgs=(id,), errbackArgs=(id, retry)
-        )
+    def _revoked(self, existed: bool, id: str, owner: str | None, closed: int) -> tuple[int, int]:
+        if existed:
+            self.events.tell(Event(Kind.REVOKED, id, owner))
+        return int(existed), closed
 
-    def _deleted(self, existed: bool, id: str) -> bool:
-        self._refused.discard(id)
-        self._unstored.pop(id, None)
-        return existed
-
-    def _not_deleted(self, failure: Failure, id: str, retry: float) -> Failure:
-        self.log.critical(
-            "the end of cookie {id} cannot be stored, it is refused here and tried again in"
-            " {retry} seconds: {cause}",
-            id=id,
-            retry=retry,
-            cause=failure.value,
-        )
-        self._unstored[id] = failure
-        if not self._closed:
-            self._reactor.callLater(retry, self._retry_delete, id, min(2 * retry, LAST_RETRY))
-        return failure
-
-    def _retry_delete(self, id: str, retry: float) -> None:
-        deleted = self._delete(id, retry)
-        deleted.addCallback(lambda _: self.log.info("the end of cookie {id} is stored now", id=id))
-        deleted.addErrback(lambda _: None)
-
-    def _close_connections(self, result: Any, ended: list[Connection]) -> Any:
+    def _close_connections(self, result: Any, ended: list[Connection], reason: str) -> Any:
         # Not in this turn: the connection that logs out has yet to send its own GOODBYE.
         for connection in ended:
-            self._reactor.callLater(0, connection.end_session)
+            self.reactor.callLater(0, connection.end_session, reason)
         return result
 
     # -- life --------------------------------------------------------------------------------
 
-    def join(self, id: str, connection: Connection) -> int:
-        """Note a connection of a cookie that is good; how many it has."""
-        cookie = self.connections.cookie(id) or self.current(id)
-        return 0 if cookie is None else self.connections.add(cookie, connection)
-
     def drop(self, id: str, connection: Connection) -> int:
         """Forget a connection that was lost; how many the cookie has left."""
+        live = self.connections.live(id)
         left = self.connections.drop(id, connection)
-        if not left and id not in self._refused:
+        if live is not None and not left:
             self._unstored.pop(id, None)
+            self._lifetimes.left(live, connection.last_heard)
         return left
+
+    def refresh(self, cookie: Cookie) -> None:
+        """Another worker or node has changed the record of a live cookie."""
+        self._remember(cookie)
+        if cookie.auth is None:
+            for connection in self.connections.of(cookie.id):
+                connection.forget_login()
 
     def close(self) -> Deferred[Any]:
         """Store what is queued and close the store. Idempotent; afterwards nobody is known."""
         if self._closed is None:
             self._sweep.stop()
-            self._closed = self._lookup.close().addCallback(lambda _: self._committer.close())
+            self._lifetimes.stop()
+            self._closed = self.lookup.close().addCallback(lambda _: self.committer.close())
         return fork(self._closed)
+
+    def _expired(self, id: str, cookie: Cookie | None) -> None:
+        if self.ended_elsewhere(id, EXPIRED):
+            owner = cookie.auth.authid if cookie and cookie.auth else None
+            self.events.tell(Event(Kind.EXPIRED, id, owner))
 
     # -- helpers -----------------------------------------------------------------------------
 
-    def _new_cookie(self, id: str, max_age: int, visitor: Visitor) -> Cookie:
-        now = self.clock.now()
-        return Cookie(id, now, now + max_age * 1000, now, visitor.peer, visitor.user_agent)
-
     def _known(self, id: str) -> Cookie | None:
-        return self._committer.overlay(id, self.connections.cookie(id))
+        live = self.connections.live(id)
+        return self.committer.overlay(id, live.cookie if live else None)
 
-    def _valid(self, cookie: Cookie | None) -> Cookie | None:
-        if cookie is None or cookie.id in self._refused or cookie.expires <= self.clock.now():
+    def _good(self, cookie: Cookie | None) -> Cookie | None:
+        if cookie is None or cookie.id in self._deletions or cookie.expires <= self.clock.now():
             return None
         return cookie
 
-    def _submit(self, change: Any) -> Deferred[bool]:
+    def _remember(self, cookie: Cookie) -> None:
+        if live := self.connections.live(cookie.id):
+            live.cookie = cookie
+            live.owner = cookie.auth.authid if cookie.auth else live.owner
+
+    def _submit(self, change: Change) -> Deferred[bool]:
         if self._closed:
             return fail(StoreUnavailable("the store is closed"))
-        return self._committer.submit(change).addBoth(self._overtaken, change.id)
+        return self.committer.submit(change).addBoth(self._overtaken, change.id)
 
     def _overtaken(self, result: Any, id: str) -> Any:
-        self._lookup.overtake(id)
+        self.lookup.overtake(id)
         return result
 
     def _not_stored(self, failure: Failure, before: Cookie) -> None:
-        self.connections.update(before)
+        self._remember(before)
         self._failed(failure, before.id)
 
     def _failed(self, failure: Failure, id: str) -> None:
         self.log.error("cookie {id} cannot be stored: {cause}", id=id, cause=failure.value)
         self._unstored[id] = failure
+
+    def _count(self, event: Event) -> None:
+        self.measures.events[event.kind.value] += 1
+
+
+def _logged(_: Any) -> None:
+    """The failure was logged where it happened."""

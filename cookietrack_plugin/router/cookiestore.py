@@ -1,6 +1,6 @@
 """A tracked store under the names, orders and assumptions of Crossbar's router."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -14,6 +14,10 @@ from cookietrack_plugin.interfaces import ICookieStore, IRouterCookieStore
 from cookietrack_plugin.record import Auth
 from cookietrack_plugin.settings import CookieSettings
 from cookietrack_plugin.tracker import Tracker
+from cookietrack_plugin.visit import Admission
+
+# Authentication methods by which nobody logs in.
+NO_LOGIN = {"anonymous", "anonymous-proxy", "cookie"}
 
 Login = tuple[str | None, str | None, str | None, str | None, dict[str, Any] | None]
 
@@ -34,15 +38,22 @@ class RouterCookieStore:
     """
 
     def __init__(
-        self, tracker: Tracker, settings: CookieSettings, authenticates: bool = True
+        self,
+        tracker: Tracker,
+        settings: CookieSettings,
+        methods: Collection[str] = ("cookie",),
     ) -> None:
         self.tracker = tracker
         self.settings = settings
-        self.authenticates = authenticates
+        # Without auth.cookie the cookie only tracks, and logins are not stored.
+        self.authenticates = "cookie" in methods
+        self.policy = settings.policy(bool(set(methods) - NO_LOGIN))
         self._cookie_id_field = settings.name
 
-    def for_transport(self, cookie: Mapping[str, Any], authenticates: bool) -> "RouterCookieStore":
-        return RouterCookieStore(self.tracker, CookieSettings.of(cookie), authenticates)
+    def for_transport(
+        self, cookie: Mapping[str, Any], methods: Collection[str]
+    ) -> "RouterCookieStore":
+        return RouterCookieStore(self.tracker, CookieSettings.of(cookie), methods)
 
     def parse(self, headers: Mapping[str, str]) -> str | None:
         # Behind the door headers carry no value: our protocol says whose handshake this is.
@@ -59,7 +70,7 @@ class RouterCookieStore:
         settings = self.settings
         value = header.new_value(settings.length)
         id = header.id_of(value)
-        self.tracker.create(id, settings.max_age)
+        self.tracker.create(id, self.policy)
         return id, f"{settings.name}={value};max-age={settings.max_age}"
 
     def getAuth(self, cbtid: str) -> Login:
@@ -83,9 +94,9 @@ class RouterCookieStore:
         if not self.authenticates or authmethod in ("anonymous", "anonymous-proxy"):
             return False
         if authid is None or authrole is None or authmethod is None or authrealm is None:
-            return self.tracker.authenticate(cbtid, None)
+            return self.tracker.authenticate(cbtid, None, self.policy)
         auth = Auth(authid, authrole, authmethod, authrealm, _lasting(authextra))
-        return self.tracker.authenticate(cbtid, auth)
+        return self.tracker.authenticate(cbtid, auth, self.policy)
 
     def delAuth(self, cbtid: str) -> bool:
         existed = self.exists(cbtid)
@@ -94,7 +105,11 @@ class RouterCookieStore:
         return existed
 
     def addProto(self, cbtid: str, proto: Any) -> int:
-        return self.tracker.join(cbtid, proto)
+        # Our own protocol has entered already: this is for one that does not know us.
+        cookie = self.tracker.current(cbtid)
+        if cookie is not None and proto not in self.tracker.connections.of(cbtid):
+            self.tracker.enter(Admission(cookie, cookie.expires, False), self.policy, proto)
+        return len(self.tracker.connections.of(cbtid))
 
     def dropProto(self, cbtid: str, proto: Any) -> int:
         return self.tracker.drop(cbtid, proto)

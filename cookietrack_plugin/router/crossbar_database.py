@@ -1,6 +1,6 @@
 """Crossbar's database-backed cookie store as an `IRouterCookieStore`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from typing import Any
 
@@ -15,7 +15,9 @@ from cookietrack_plugin.settings import CookieSettings
 class CrossbarDatabase(CookieStoreDatabaseBacked):
     """Opened once for each path; every transport gets a view with its own name, length and age."""
 
-    def for_transport(self, cookie: Mapping[str, Any], authenticates: bool) -> "CrossbarDatabase":
+    def for_transport(
+        self, cookie: Mapping[str, Any], methods: Collection[str]
+    ) -> "CrossbarDatabase":
         settings = CookieSettings.of(cookie)
         view = copy(self)
         view._config = cookie

@@ -1,5 +1,7 @@
 """The door of one connection: its cookie's value goes no further, in either direction."""
 
+import re
+
 from cookietrack_plugin import header
 from cookietrack_plugin.settings import CookieSettings
 
@@ -14,26 +16,30 @@ class Door:
 
     def __init__(self, settings: CookieSettings) -> None:
         self._settings = settings
+        # Ids and values: of the cookie that the client presented, and of a fresh one.
+        self._presented: tuple[str, str] | None = None
         self._issued: tuple[str, str] | None = None
-        # The id of the cookie that the client presented.
-        self.presented: str | None = None
+        self._leaving: tuple[str, str] | None = None
+
+    @property
+    def presented(self) -> str | None:
+        """The id of the cookie that the client presented."""
+        return self._presented[0] if self._presented else None
 
     def enter(self, data: bytes) -> bytes:
         """
         The same request without our cookie's value, and without a `Set-Cookie` header, which has no
         business in a request: Crossbar would take it for a login (ROUTER_CONTRACT, "Traps").
-
-        Lines are split as Autobahn splits them: no line is one thing here and another there.
         """
         head, end, rest = data.partition(END_OF_HEAD)
         if not end:
             return data
-        lines = head.decode("iso-8859-1").splitlines()
-        cookies = [_value(line) for line in lines[1:] if _name(line) == "cookie"]
-        if presented := header.parse(", ".join(cookies), self._settings.name):
-            self.presented = header.id_of(presented)
-        kept = [self._hide(line) for line in lines if _name(line) != "set-cookie"]
-        return "\r\n".join(kept).encode("iso-8859-1") + end + rest
+        request, *fields = _lines(head.decode("iso-8859-1"))
+        cookies = [_value(line) for line in fields if _name(line) == "cookie"]
+        if value := header.parse("; ".join(cookies), self._settings.name):
+            self._presented = header.id_of(value), value
+        kept = [request, *(line for line in fields if _name(line) != "set-cookie")]
+        return "\r\n".join(map(self._hide, kept)).encode("iso-8859-1") + end + rest
 
     def issue(self) -> str:
         """Make a fresh secret value, to be handed out by `leave`; its id."""
@@ -41,14 +47,18 @@ class Door:
         self._issued = header.id_of(value), value
         return self._issued[0]
 
-    def set_cookie(self) -> str:
-        """The `Set-Cookie` header for what `issue` made, with the id in the place of the value."""
-        assert self._issued is not None
+    def set_cookie(self, max_age: int) -> str:
+        """
+        The `Set-Cookie` header for what `issue` made, or for what was presented; with the id in the
+        place of the value. `max_age` is in seconds.
+        """
+        self._leaving = self._issued or self._presented
+        assert self._leaving is not None
         settings = self._settings
         return header.render(
             settings.name,
-            self._issued[0],
-            settings.max_age,
+            self._leaving[0],
+            max_age,
             settings.secure,
             settings.http_strict,
             settings.same_site,
@@ -56,9 +66,9 @@ class Door:
 
     def leave(self, data: bytes) -> bytes:
         """The response with the value in the place of the id: the moment in which it leaves us."""
-        if self._issued is None:
+        if self._leaving is None:
             return data
-        (id, value), self._issued = self._issued, None
+        (id, value), self._leaving = self._leaving, None
         name = self._settings.name
         return data.replace(f"{name}={id}".encode(), f"{name}={value}".encode(), 1)
 
@@ -68,8 +78,22 @@ class Door:
         return f"Cookie: {header.hide(_value(line), self._settings.name, self.presented or '')}"
 
 
+def _lines(head: str) -> list[str]:
+    """
+    The lines of a request, as Autobahn is going to split them: no line is one thing here and
+    another there. It ends lines at more characters than HTTP does, one of them a byte of UTF-8's
+    "Å": a Cookie header is kept whole, or our cookie would be lost behind such a neighbour.
+    """
+    lines: list[str] = []
+    for line in re.split("\r\n|\r|\n", head):
+        parts = line.splitlines() or [""]
+        lines += [" ".join(parts)] if _name(line) == "cookie" else parts
+    return lines
+
+
 def _name(line: str) -> str:
-    return line.partition(":")[0].strip().lower()
+    name, colon, _ = line.partition(":")
+    return name.strip().lower() if colon else ""
 
 
 def _value(line: str) -> str:

@@ -39,7 +39,7 @@ class OpenStores:
         """
         cookie = config["cookie"]
         store = yield self._shared(CookieSettings.of(cookie).store)
-        return store.for_transport(cookie, "cookie" in config.get("auth", {}))
+        return store.for_transport(cookie, config.get("auth", {}).keys())
 
     def close(self) -> Deferred[Any]:
         """Close every store. Fires when all that was queued is stored."""

@@ -13,11 +13,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.policy import SECOND
 from cookietrack_plugin.router.cookiestore import Headers, RouterCookieStore
 from cookietrack_plugin.router.door import Door
-from cookietrack_plugin.tracker import Admission, Visitor
+from cookietrack_plugin.tracker import LOGOUT
+from cookietrack_plugin.visit import Admission, Visitor
 
-LOGOUT = "wamp.close.logout"
 UNAVAILABLE = "cookie store not available"
 
 
@@ -49,6 +50,7 @@ class TrackedProtocol(CheckedProtocol):
     _admitted_as: str | None = None
     _held: list[Callable[[], None]] | None = None
     _said_goodbye = False
+    last_heard = 0
 
     def connectionMade(self) -> None:
         self._cookies = self.factory._cookiestore
@@ -67,10 +69,7 @@ class TrackedProtocol(CheckedProtocol):
         self._require_subprotocol(request)
         self._admitting = True
         visitor = Visitor(self._door.presented, request.peer, request.headers.get("user-agent"))
-        settings = self._cookies.settings
-        admitted = self._cookies.tracker.admit(
-            visitor, self._door.issue, settings.max_age, settings.max_pending
-        )
+        admitted = self._cookies.tracker.admit(visitor, self._door.issue, self._cookies.policy)
         admitted.addCallbacks(self._admitted, self._refused, callbackArgs=(request,))
         return admitted
 
@@ -88,18 +87,25 @@ class TrackedProtocol(CheckedProtocol):
             # The peer left, or its time was up: without this a ghost session would be opened.
             raise ConnectionDeny(ConnectionDeny.REQUEST_TIMEOUT, "handshake abandoned")
         self._admitted_as = admission.cookie.id
-        self._cookies.tracker.connections.add(admission.cookie, self)
+        self._cookies.tracker.enter(admission, self._cookies.policy, self)
         received = request.headers
         request.headers = Headers(received)
         request.headers.cookie_id = admission.cookie.id
         protocol, headers = super().onConnect(request)
         self._transport_details.http_headers_received = received
-        if admission.created:
-            headers["Set-Cookie"] = self._door.set_cookie()
+        if admission.created or self._cookies.policy.rolling:
+            headers["Set-Cookie"] = self._door.set_cookie(self._max_age(admission))
         return protocol, headers
+
+    def _max_age(self, admission: Admission) -> int:
+        if admission.created:
+            return self._cookies.policy.max_age
+        left = admission.limit - self._cookies.tracker.clock.now()
+        return max(1, round(left / SECOND))
 
     def _refused(self, failure: Failure) -> None:
         self.log.error("handshake refused, {what}: {cause}", what=UNAVAILABLE, cause=failure.value)
+        self._cookies.tracker.refused(self._door.presented, failure)
         raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
 
     def onOpen(self) -> None:
@@ -180,15 +186,20 @@ class TrackedProtocol(CheckedProtocol):
             self._authid = self._authrole = self._authrealm = None
             self._authmethod = self._authextra = self._authprovider = None
 
-    def end_session(self) -> None:
+    def is_logging_in(self) -> bool:
+        """Whether its session has not begun yet, as far as its client knows."""
+        return not (self._session and self._session._session_id) or self._held is not None
+
+    def end_session(self, reason: str) -> None:
         """Close this connection: its session was ended elsewhere."""
         if not self.is_usable() or self._said_goodbye:
             return
         if self._session and self._session._session_id:
-            self.send(Goodbye(LOGOUT, "the session was ended"))
+            self.send(Goodbye(reason, "the session was ended"))
         self.sendClose()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.last_heard = self._cookies.tracker.clock.now()
         self._confirm_login()
         super().onMessage(payload, isBinary)
 

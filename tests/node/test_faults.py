@@ -24,7 +24,7 @@ class FaultyNode:
     def __init__(self, make_node: Callable[..., Node]) -> None:
         self.listener, self.healthy = Listener(), Listener()
         options = {"open_handshake_timeout": 30000}
-        faulty = {"store": {"type": "faulty"}}
+        faulty = {"store": {"type": "faulty"}, "rotate": False}
         self.node = make_node(
             configs.router(
                 configs.websocket(self.listener.port, faulty, options=options),

@@ -90,7 +90,7 @@ def test_what_we_did_not_issue_logs_nobody_in_and_is_replaced(
 def test_cookies_are_read_as_browsers_send_them(
     make_node: Callable[..., Node], clients: Clients, listener: Listener
 ) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES["memory"]})))
+    node = make_node(configs.router(configs.websocket(listener.port, {}, auth=None)))
     node.start(listener.port)
     value = handshake(listener.port).cookie
     lenient = [

@@ -115,9 +115,10 @@ def test_where_auth_cookie_is_not_offered_the_cookie_only_tracks(
 ) -> None:
     offering = Listener()
     login = {key: item for key, item in configs.LOGIN.items() if key != "cookie"}
+    kept = {**LMDB, "rotate": False}
     node = make_node(
         configs.router(
-            configs.websocket(listener.port, LMDB, login), configs.websocket(offering.port, LMDB)
+            configs.websocket(listener.port, kept, login), configs.websocket(offering.port, kept)
         )
     )
     node.start(listener.port, offering.port)

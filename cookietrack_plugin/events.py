@@ -1,0 +1,66 @@
+"""What happens to cookies, told to whoever wants to know: log, metrics, WAMP subscribers."""
+
+from collections.abc import Callable
+from enum import Enum
+
+from attrs import frozen
+from txaio import make_logger
+
+
+class Kind(Enum):
+    """The events in a cookie's life."""
+
+    CREATED = "created"
+    AUTHENTICATED = "authenticated"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    ROTATED = "rotated"
+    REFUSED = "refused"
+
+
+@frozen
+class Event:
+    """
+    `id`: the cookie's, None for a client that was refused without one. `authid`, `authrealm`: whose
+    it is, where somebody is logged in. `detail`: a few words more.
+    """
+
+    kind: Kind
+    id: str | None
+    authid: str | None = None
+    authrealm: str | None = None
+    detail: str | None = None
+
+
+Observer = Callable[[Event], None]
+
+
+class Events:
+    """Calls every observer for every event, and writes one line to the log."""
+
+    log = make_logger()
+
+    def __init__(self) -> None:
+        self._observers: list[Observer] = []
+
+    def observe(self, observer: Observer) -> None:
+        """Call `observer` from now on. It must not raise."""
+        self._observers.append(observer)
+
+    def forget(self, observer: Observer) -> None:
+        """Call it no longer. Quiet where it is not known."""
+        if observer in self._observers:
+            self._observers.remove(observer)
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on."""
+        self.log.info(
+            "cookie {kind} id={id} authid={authid} authrealm={authrealm} detail={detail}",
+            kind=event.kind.value,
+            id=event.id,
+            authid=event.authid,
+            authrealm=event.authrealm,
+            detail=event.detail,
+        )
+        for observer in list(self._observers):
+            observer(event)

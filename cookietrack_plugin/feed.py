@@ -1,0 +1,87 @@
+"""What other workers and nodes have ended, noticed within a second."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.failure import Failure
+from txaio import make_logger
+
+from cookietrack_plugin.interfaces import IRevocationFeed
+from cookietrack_plugin.lane import Lane
+from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.tracker import Tracker
+
+# Seconds between two questions.
+INTERVAL = 0.4
+
+
+class Feed:
+    """
+    Asks the store, on a thread of its own, what was revoked since it last asked, and closes the
+    connections of those cookies here. When it could not ask for a while, or its cursor is too old,
+    it looks up every cookie with a live connection: what it knew may be stale.
+    """
+
+    log = make_logger()
+
+    def __init__(self, tracker: Tracker, store: IRevocationFeed) -> None:
+        self._tracker = tracker
+        self._store = store
+        self._cursor: Any = None
+        self._failing = False
+        self._stopped = False
+        self._timer: Any = None
+        self._lane: Lane[Any] = Lane("cookietrack-feed", self._ask, tracker.reactor)
+        self._poll()
+
+    def stop(self) -> Deferred[None]:
+        """Ask no more. Fires when the thread has ended. Idempotent."""
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        return self._lane.close()
+
+    def _poll(self) -> None:
+        self._lane.put(self._cursor).addCallbacks(self._told, self._not_told)
+
+    def _ask(self, cursors: Iterable[Any]) -> list[Any]:
+        asked = [self._store.revoked_since(cursor) for cursor in cursors]
+        return [(list(ids), cursor) for ids, cursor in asked]
+
+    def _told(self, answer: tuple[list[str], Any]) -> None:
+        ids, self._cursor = answer
+        if self._failing:
+            self.log.info("revocations of other workers are known again")
+            self._failing = False
+            ids = list(self._tracker.connections)
+        self._check(id for id in ids if self._tracker.connections.live(id))
+        self._again()
+
+    def _not_told(self, failure: Failure) -> None:
+        if not self._failing:
+            self.log.warn(
+                "revocations of other workers are not known: {cause}", cause=failure.value
+            )
+        self._failing = True
+        # From now on, as everything that is live is looked up then.
+        self._cursor = None
+        self._again()
+
+    def _check(self, ids: Iterable[str]) -> None:
+        checks = [self._tracker.lookup.soon(id).addCallback(self._looked_up, id) for id in ids]
+        gatherResults(checks, consumeErrors=True).addErrback(self._not_told_later)
+
+    def _looked_up(self, cookie: Cookie | None, id: str) -> None:
+        if cookie is None:
+            self._tracker.ended_elsewhere(id)
+        else:
+            self._tracker.refresh(cookie)
+
+    def _not_told_later(self, failure: Failure) -> None:
+        self._failing = True
+        self._cursor = None
+
+    def _again(self) -> None:
+        if not self._stopped:
+            self._timer = self._tracker.reactor.callLater(INTERVAL, self._poll)

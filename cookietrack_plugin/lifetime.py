@@ -1,0 +1,105 @@
+"""Signs of life of clients that are connected, and the end of cookies that expire meanwhile."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
+
+from cookietrack_plugin.clock import Clock
+from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.connections import Connections, Live
+from cookietrack_plugin.expiry import Expiry
+from cookietrack_plugin.lookup import Lookup
+from cookietrack_plugin.policy import SECOND
+from cookietrack_plugin.record import Cookie, Touch
+from cookietrack_plugin.touches import Touches
+
+# Milliseconds: a touch that keeps a record from expiring sooner than this is not put off.
+URGENT = 20_000
+
+
+class Lifetimes:
+    """
+    Watches cookies with live connections. On the reactor's thread.
+
+    :param expired: called with the id of a cookie that has expired, and its record if it is still
+        there.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        committer: Committer,
+        lookup: Lookup,
+        clock: Clock,
+        reactor: IReactorTime,
+        expired: Callable[[str, Cookie | None], Any],
+    ) -> None:
+        self._connections = connections
+        self._lookup = lookup
+        self._clock = clock
+        self._expired = expired
+        self._touches = Touches(committer, reactor)
+        self._expiry = Expiry(self._is_due, clock, reactor)
+
+    def watch(self, live: Live) -> None:
+        """Be there when the cookie expires."""
+        # An idle timeout is looked at early: the record must not expire under an active client.
+        early = (live.policy.idle_timeout or 0) * SECOND // 4
+        self._expiry.set(live.cookie.id, live.cookie.expires - early)
+
+    def touch(self, touch: Touch, expires: int) -> None:
+        """Write a sign of life in its turn. `expires`: what the store has, milliseconds."""
+        self._touches.add(touch)
+        if touch.expires > expires and expires - self._clock.now() < URGENT:
+            self._touches.write(touch.id)
+
+    def left(self, live: Live, last_heard: int) -> None:
+        """The last connection of a cookie was lost; when its client was last heard."""
+        self._prolong(live, last_heard)
+
+    def ended(self, id: str) -> None:
+        """There is no record left to touch."""
+        self._touches.drop(id)
+
+    def stop(self) -> None:
+        """Queue what is to be written, and watch no longer. Idempotent."""
+        self._expiry.stop()
+        self._touches.flush()
+
+    def _is_due(self, id: str) -> None:
+        live = self._connections.live(id)
+        if live is None:
+            return
+        if self._prolong(live, live.last_heard()):
+            self.watch(live)
+        elif live.cookie.expires > self._clock.now():
+            self._expiry.set(id, live.cookie.expires)
+        else:
+            # A store that does not answer: the connection cannot be shown to be good.
+            self._lookup.soon(id).addErrback(lambda _: None).addCallback(self._looked_up, id)
+
+    def _looked_up(self, cookie: Cookie | None, id: str) -> None:
+        live = self._connections.live(id)
+        if live is None:
+            return
+        if cookie is not None and cookie.expires > self._clock.now():
+            # Another worker has prolonged it.
+            live.cookie = cookie
+            self.watch(live)
+        else:
+            self._expired(id, live.cookie)
+
+    def _prolong(self, live: Live, seen: int) -> bool:
+        """Note a sign of life. Whether the cookie expires later by that."""
+        before = live.cookie
+        if seen <= before.seen:
+            return False
+        expires = before.expires
+        if live.policy.idle_timeout is not None:
+            expires = max(expires, live.policy.expires(live.limit, seen))
+        live.cookie = evolve(before, seen=seen, expires=expires)
+        touch = Touch(before.id, seen, expires, before.peer, before.user_agent)
+        self.touch(touch, before.expires)
+        return expires > before.expires
