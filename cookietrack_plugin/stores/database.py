@@ -1,4 +1,4 @@
-"""Crossbar's own zLMDB store, passed through: its cookies are Crossbar's, with Crossbar's defects."""
+"""Crossbar's own zLMDB store, passed through: its cookies and their defects are Crossbar's."""
 
 import os
 from collections.abc import Mapping
@@ -6,14 +6,19 @@ from typing import Any
 
 from zope.interface import implementer
 
-from cookietrack_plugin.interfaces import ICookieStoreProvider, IRouterCookieStore
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IReadOnlyProvider,
+    IRouterCookieStore,
+)
 from cookietrack_plugin.stores.options import check_options, wrong_option
 
 # The range that Crossbar asserts at start, in bytes.
 SMALLEST, LARGEST = 128 * 2**10, 128 * 2**30
 
 
-@implementer(ICookieStoreProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider)
 class DatabaseProvider:
     """`{"type": "database", "path": ...}`, with all options that Crossbar gives it."""
 
@@ -35,5 +40,13 @@ class DatabaseProvider:
         # The one store that needs Crossbar, and only when it is named.
         from cookietrack_plugin.router.crossbar_database import CrossbarDatabase
 
-        path = os.path.abspath(os.path.join(node_dir, options["path"]))
-        return CrossbarDatabase(path, {"store": dict(options)})
+        return CrossbarDatabase(_path(options, node_dir), {"store": dict(options)})
+
+    def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
+        from cookietrack_plugin.stores.databaserecords import DatabaseRecords
+
+        return DatabaseRecords(_path(options, node_dir))
+
+
+def _path(options: Mapping[str, Any], node_dir: str) -> str:
+    return os.path.abspath(os.path.join(node_dir, options["path"]))

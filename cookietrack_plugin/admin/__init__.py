@@ -1,0 +1,1 @@
+"""What the command `cookietrack` does, one module a command group."""

@@ -1,0 +1,136 @@
+"""`cookietrack revoke` and `purge`: ending sessions, and removing what has ended by itself."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import click
+
+from cookietrack_plugin.admin.output import note, print_json
+from cookietrack_plugin.admin.params import (
+    confirm,
+    json_option,
+    names_argument,
+    split_names,
+    store_argument,
+    the_place,
+    transport_option,
+    yes_option,
+)
+from cookietrack_plugin.admin.place import Place, opened
+from cookietrack_plugin.admin.text import counted, now_ms
+from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.record import Delete
+
+# Records that end with one commit: running workers commit between two of them.
+STEP = 500
+
+
+@click.command()
+@names_argument
+@transport_option
+@click.option("--authid", metavar="NAME", help="All cookies that are logged in as this authid.")
+@click.option("--authrealm", metavar="REALM", help="With --authid: only in this realm.")
+@click.option("--all", "everything", is_flag=True, help="All cookies of the store.")
+@yes_option
+@json_option
+@click.pass_context
+def revoke(
+    ctx: click.Context,
+    names: Sequence[str],
+    transport: str | None,
+    authid: str | None,
+    authrealm: str | None,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """
+    End sessions: by id, of a user, or all.
+
+    The cookies are deleted, durably, before this prints how many there were. Running workers that
+    share the store close the connections of these cookies within a second.
+    """
+    store, ids = split_names(names)
+    _check_choice(ids, authid, authrealm, everything)
+    place = the_place(store, transport)
+    instead = "call the WAMP procedure cookietrack.revoke" + ("_by_authid" if authid else "")
+    confirm(_question(place, ids, authid, authrealm), yes)
+    with opened(place, f"{instead}, or stop the node first") as cookies:
+        ended = end(cookies, ids) if ids else _end_all(cookies, authid, authrealm)
+    absent = len(ids) - ended if ids else 0
+    if as_json:
+        print_json({"store": place.label, "ended": ended, "absent": absent})
+    else:
+        click.echo(f"{counted(ended, 'cookie')} ended")
+    if absent:
+        note(f"{counted(absent, 'id')} not in {place.label}")
+        ctx.exit(1)
+
+
+def _check_choice(
+    ids: Sequence[str], authid: str | None, authrealm: str | None, everything: bool
+) -> None:
+    if [bool(ids), authid is not None, everything].count(True) != 1:
+        raise click.UsageError("say what to end: ids, --authid NAME, or --all")
+    if authrealm is not None and authid is None:
+        raise click.UsageError("--authrealm goes with --authid")
+
+
+def _question(place: Place, ids: Sequence[str], authid: str | None, authrealm: str | None) -> str:
+    if ids:
+        what = counted(len(ids), "cookie")
+    elif authid is not None:
+        what = f"all cookies of {authid!r}" + (f" in realm {authrealm!r}" if authrealm else "")
+    else:
+        what = "ALL cookies"
+    return f"End {what} in {place.label}?"
+
+
+def _end_all(cookies: ICookieStore, authid: str | None, authrealm: str | None) -> int:
+    """
+    End all that were there when this began. A login on one of them that comes in between is found
+    by the second look; who logs in anew has a cookie of his own by then, and keeps it.
+    """
+    started = now_ms()
+    ended = end(cookies, (cookie.id for cookie in cookies.scan(authid, authrealm)))
+    late = (each.id for each in cookies.scan(authid, authrealm) if each.created < started)
+    return ended + end(cookies, late)
+
+
+def end(cookies: ICookieStore, ids: Iterable[str]) -> int:
+    """Delete these cookies, durably and in steps; how many there were."""
+    iterator = iter(ids)
+    ended = 0
+    while some := list(islice(iterator, STEP)):
+        ended += sum(map(bool, cookies.commit([Delete(id) for id in some])))
+    return ended
+
+
+@click.command()
+@store_argument
+@transport_option
+@yes_option
+@json_option
+def purge(store: str | None, transport: str | None, yes: bool, as_json: bool) -> None:
+    """
+    Remove cookies that have expired.
+
+    A running node does that by itself, and refuses them meanwhile. It is done in small steps, so
+    that running workers go on.
+    """
+    place = the_place(store, transport)
+    confirm(f"Remove all expired cookies from {place.label}?", yes)
+    with opened(place, "it removes expired cookies by itself") as cookies:
+        removed = sum(_expire(cookies, now_ms()))
+    if as_json:
+        print_json({"store": place.label, "removed": removed})
+    else:
+        click.echo(f"{counted(removed, 'expired cookie')} removed")
+
+
+def _expire(cookies: ICookieStore, now: int) -> Iterator[int]:
+    while True:
+        removed = cookies.expire(now, STEP)
+        yield removed
+        if removed < STEP:
+            return

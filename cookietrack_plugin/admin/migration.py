@@ -1,0 +1,213 @@
+"""`cookietrack migrate`: every client known to one store becomes known to another."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from attrs import define, field
+
+from cookietrack_plugin.admin.ending import end
+from cookietrack_plugin.admin.output import note, print_fields, print_json, progress_bar
+from cookietrack_plugin.admin.params import (
+    complete_store,
+    complete_transport,
+    confirm,
+    json_option,
+    the_place,
+    yes_option,
+)
+from cookietrack_plugin.admin.place import VOLATILE, Place, opened
+from cookietrack_plugin.admin.text import counted, now_ms
+from cookietrack_plugin.admin.transfer import Comparison, Copied, compare, copy, strangers
+from cookietrack_plugin.errors import ConfigError, StoreLocked
+from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
+
+INSTEAD = "stop the node first"
+# Ids that a report names.
+NAMED = 10
+
+
+@define
+class Migration:
+    """
+    What was done. `damaged`: records of the source that cannot be read. `strangers`: records of the
+    target that the source does not have, and `ended`: how many of these were ended.
+    """
+
+    damaged: int = 0
+    copied: Copied = field(factory=Copied)
+    strangers: int = 0
+    ended: int = 0
+    comparison: Comparison = field(factory=Comparison)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that could be read is at its new place."""
+        return self.comparison.is_equal and not (
+            self.comparison.missing or self.comparison.different or self.copied.refused
+        )
+
+
+@click.command()
+@click.argument("source", metavar="FROM", shell_complete=complete_store)
+@click.argument("target", metavar="TO", shell_complete=complete_store)
+@click.option("--from-transport", metavar="NAME", shell_complete=complete_transport)
+@click.option("--to-transport", metavar="NAME", shell_complete=complete_transport)
+@click.option("--mirror", is_flag=True, help="End the cookies that TO has and FROM has not.")
+@yes_option
+@json_option
+@click.pass_context
+def migrate(
+    ctx: click.Context,
+    source: str,
+    target: str,
+    from_transport: str | None,
+    to_transport: str | None,
+    mirror: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """
+    Copy all cookies of the store FROM into the store TO; nobody has to log in again.
+
+    FROM can be of any type, Crossbar's own files (file:PATH) and databases (database:PATH)
+    included, and is left as it is. It has to be at rest: what a node does with it meanwhile would
+    be lost. TO is made where it is missing. What TO has already stays there; where both know a
+    cookie, the later state wins. Expired cookies are left behind.
+
+    After an interruption, run the same command again: it goes on from there. At the end both stores
+    are read again and compared.
+    """
+    origin = the_place(source, from_transport, "--from-transport")
+    goal = the_place(target, to_transport, "--to-transport")
+    _check(origin, goal)
+    if mirror:
+        confirm(f"End the cookies in {goal.label} that are not in {origin.label}?", yes)
+    with (
+        opened(origin, INSTEAD, reading=True) as old,
+        opened(goal, INSTEAD, making=True) as new,
+        _resumable(),
+    ):
+        migration = _migrate(old, new, mirror, quiet=as_json)
+    _report(migration, origin, goal, as_json)
+    if not migration.is_whole:
+        ctx.exit(1)
+
+
+def _check(origin: Place, goal: Place) -> None:
+    if goal.type == VOLATILE:
+        raise ConfigError(
+            f"a {VOLATILE} store forgets everything when its worker stops: it cannot be migrated to"
+        )
+    if goal.type == "database":
+        raise ConfigError(
+            "a store of type 'database' is Crossbar's own and keeps the values of cookies; of a"
+            " cookie we have only the id, from which its value cannot be told: it can be migrated"
+            " from, but not to"
+        )
+    if _identity(origin) == _identity(goal):
+        raise ConfigError(f"FROM and TO are the same store, {goal.label}")
+    if (pid := origin.running_pid()) is not None:
+        raise StoreLocked(
+            f"{origin.label} is in use by a running node (pid {pid}), and what happens there"
+            f" meanwhile would be lost: {INSTEAD}"
+        )
+
+
+def _identity(place: Place) -> Any:
+    return os.path.realpath(place.path) if place.path is not None else dict(place.options)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted: run the same command again to go on")
+        raise
+
+
+def _migrate(old: ICookieStore, new: ICookieStore, mirror: bool, quiet: bool) -> Migration:
+    now = now_ms()
+    total = old.stat()["cookies"]
+    migration = Migration()
+    if IVerifiable.providedBy(old):
+        migration.damaged = sum(1 for _ in old.damaged())
+    with progress_bar("copying", total, quiet) as advance:
+        migration.copied = copy(old, new, now, advance)
+    if mirror:
+        migration.ended = end(new, strangers(old, new, now))
+    else:
+        migration.strangers = sum(1 for _ in strangers(old, new, now))
+    with progress_bar("verifying", total, quiet) as advance:
+        migration.comparison = compare(old, new, now, advance)
+    return migration
+
+
+def _report(migration: Migration, origin: Place, goal: Place, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_data(migration, origin, goal))
+    else:
+        print_fields(_as_fields(migration, origin, goal))
+        for warning in _warnings(migration):
+            note(warning)
+
+
+def _as_data(migration: Migration, origin: Place, goal: Place) -> dict[str, Any]:
+    copied, comparison = migration.copied, migration.comparison
+    kinds = ("created", "updated", "kept", "same", "expired")
+    return {
+        "from": origin.label,
+        "to": goal.label,
+        **{kind: copied.counts[kind] for kind in kinds},
+        "refused": copied.refused,
+        "damaged": migration.damaged,
+        "strangers": migration.strangers,
+        "ended": migration.ended,
+        "verified": migration.is_whole,
+        "cookies": {"from": comparison.source.count, "to": comparison.target.count},
+        "digest": {"from": comparison.source.hex(), "to": comparison.target.hex()},
+        "missing": comparison.missing,
+        "different": comparison.different,
+    }
+
+
+def _as_fields(migration: Migration, origin: Place, goal: Place) -> dict[str, str]:
+    counts, comparison = migration.copied.counts, migration.comparison
+    verdict = "the same" if migration.is_whole else "NOT the same"
+    return {
+        "from": origin.label,
+        "to": goal.label,
+        "copied": f"{counts['created']:,}",
+        "updated": f"{counts['updated']:,} (FROM had the later state)",
+        "already there": f"{counts['same']:,}, and {counts['kept']:,} with a later state",
+        "left behind": f"{counts['expired']:,} expired",
+        "verified": f"{comparison.target.count:,} of {comparison.source.count:,} cookies",
+        "digests": f"{comparison.source.hex()[:16]} {comparison.target.hex()[:16]}: {verdict}",
+    }
+
+
+def _warnings(migration: Migration) -> Iterator[str]:
+    copied, comparison = migration.copied, migration.comparison
+    if migration.damaged:
+        yield f"{counted(migration.damaged, 'damage')} in FROM: see `cookietrack verify FROM`"
+    if copied.refused:
+        yield f"TO cannot hold {_named(copied.refused)}"
+    if comparison.missing:
+        yield f"not in TO: {_named(comparison.missing)}"
+    if comparison.different:
+        yield f"changed in FROM meanwhile, run the command again: {_named(comparison.different)}"
+    if migration.ended:
+        yield f"{counted(migration.ended, 'cookie')} ended that FROM does not have"
+    if migration.strangers:
+        yield (
+            f"TO has {counted(migration.strangers, 'cookie')} that FROM does not have, of its own"
+            " or ended in FROM since an earlier run: --mirror ends them"
+        )
+
+
+def _named(ids: list[str]) -> str:
+    more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
+    return ", ".join(ids[:NAMED]) + more

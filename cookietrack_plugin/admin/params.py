@@ -1,0 +1,134 @@
+"""The arguments and options that commands share, and how a shell completes them."""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from cookietrack_plugin.admin.node import default_directory, read_node
+from cookietrack_plugin.admin.place import Place, places
+from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.registry import installed_types
+
+Command = Callable[..., Any]
+
+# What `header.id_of` gives. A store's name of this form is written ./NAME.
+_ID = re.compile(r"[A-Za-z0-9_-]{24}")
+
+
+class NotConfirmed(click.ClickException):
+    """Nobody is there to be asked, and `--yes` was not said."""
+
+    exit_code = 2
+
+
+def complete_store(ctx: click.Context, param: click.Parameter, found: str) -> list[CompletionItem]:
+    """Store types, and directories by the shell."""
+    types = [f"{each}:" for each in installed_types() if each.startswith(found)]
+    return [*map(CompletionItem, types), CompletionItem(found, type="dir")]
+
+
+def complete_transport(ctx: click.Context, param: click.Parameter, found: str) -> list[str]:
+    """The transports of the node that stands on the command line, or of the default one."""
+    names = ctx.params.get("names") or ()
+    node = next((name for name in names if not is_id(name)), None) or ctx.params.get("store")
+    try:
+        tracking = read_node(node or default_directory()).tracking()
+    except ConfigError:
+        return []
+    return [each.name for each in tracking if each.name.startswith(found)]
+
+
+def store_argument(command: Command) -> Command:
+    """`[STORE]`: a name for `the_place`."""
+    return click.argument("store", required=False, shell_complete=complete_store)(command)
+
+
+def names_argument(command: Command) -> Command:
+    """`[STORE] [ID]...`: for `split_names`."""
+    argument = click.argument(
+        "names", nargs=-1, metavar="[STORE] [ID]...", shell_complete=complete_store
+    )
+    return argument(command)
+
+
+def transport_option(command: Command) -> Command:
+    """`--transport NAME`: which store of a node."""
+    option = click.option(
+        "--transport",
+        metavar="NAME",
+        shell_complete=complete_transport,
+        help="The store of this transport (or of those below this worker), if a node has several.",
+    )
+    return option(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`: for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def yes_option(command: Command) -> Command:
+    """`--yes`: for `confirm`."""
+    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
+
+
+def is_id(name: str) -> bool:
+    """Whether `name` has the form of a cookie's id."""
+    return _ID.fullmatch(name) is not None
+
+
+def split_names(names: Sequence[str]) -> tuple[str | None, list[str]]:
+    """
+    The store's name, None without one, and the ids.
+
+    :raises UsageError: another name than the first is no id.
+    """
+    store = names[0] if names and not is_id(names[0]) else None
+    ids = list(names[store is not None :])
+    for name in ids:
+        if not is_id(name):
+            raise click.UsageError(f"{name!r} is no cookie id: those have 24 characters")
+    return store, list(dict.fromkeys(ids))
+
+
+def the_place(name: str | None, transport: str | None, option: str = "--transport") -> Place:
+    """
+    The one store that the arguments stand for; asks where there are several, and somebody to ask.
+
+    :param option: the one that chooses, for the message.
+    :raises ConfigError: there is none, or several and nobody to ask.
+    """
+    found = places(name, transport)
+    if len(found) == 1:
+        return found[0]
+    if not is_terminal():
+        choice = "; ".join(f"{each.transports[0]} ({each.label})" for each in found)
+        raise ConfigError(f"the node has {len(found)} stores, choose with {option}: {choice}")
+    for number, each in enumerate(found, 1):
+        click.echo(f"{number}  {each.label}  {', '.join(each.transports)}", err=True)
+    number = click.prompt("Which store", type=click.IntRange(1, len(found)), err=True)
+    return found[number - 1]
+
+
+def confirm(question: str, yes: bool) -> None:
+    """
+    Ask before something is lost.
+
+    :param yes: do not.
+    :raises NotConfirmed: there is nobody to ask.
+    :raises Abort: the answer is no.
+    """
+    if yes:
+        return
+    if not is_terminal():
+        raise NotConfirmed(f"nothing was changed: {question} Say --yes where nobody can be asked")
+    click.confirm(question, abort=True, err=True)
+
+
+def is_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
