@@ -17,7 +17,7 @@ class StoreProcess:
     """
     Calls a store's methods in a process of its own, which can be killed.
 
-    The provider has to be importable there: it is named by its module, and found on our own path.
+    The provider is imported there, by the name of its module: better from one that imports little.
     """
 
     def __init__(
@@ -29,17 +29,30 @@ class StoreProcess:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        self.send(provider, options, node_dir)
+        self._place = (options, node_dir)
+        self._write(provider)
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def send(self, *request: Any) -> None:
-        """Ask for something, and go on: `receive` has the answer."""
-        assert self._process.stdin is not None
-        pickle.dump(request, self._process.stdin)
-        self._process.stdin.flush()
+    def open(self) -> None:
+        """Open the store there. What is raised there is raised here."""
+        self.begin_to_open()
+        self.receive()
+
+    def begin_to_open(self) -> None:
+        """The same without waiting for it: `receive` has the answer, None."""
+        self.send("open", *self._place)
+
+    def call(self, method: str, *args: Any) -> Any:
+        """The result of the store's `method`; a list instead of an iterator."""
+        self.send(method, *args)
+        return self.receive()
+
+    def send(self, method: str, *args: Any) -> None:
+        """Call a method, and go on: `receive` has the result."""
+        self._write((method, *args))
 
     def receive(self) -> Any:
         """The next answer; what was raised there is raised here. EOFError: it is dead, or hung."""
@@ -54,15 +67,6 @@ class StoreProcess:
             raise error
         return answer
 
-    def open(self) -> None:
-        """Wait until the store is open there. To be called once, before anything else."""
-        self.receive()
-
-    def call(self, method: str, *args: Any) -> Any:
-        """The result of the store's `method`; a list instead of an iterator."""
-        self.send(method, *args)
-        return self.receive()
-
     def kill(self, delay: float = 0) -> None:
         """kill -9 after `delay` seconds. Idempotent; `rest` still has what was answered before."""
         sleep(delay)
@@ -76,3 +80,8 @@ class StoreProcess:
                 yield self.receive()
             except (EOFError, pickle.UnpicklingError):
                 return
+
+    def _write(self, request: Any) -> None:
+        assert self._process.stdin is not None
+        pickle.dump(request, self._process.stdin)
+        self._process.stdin.flush()

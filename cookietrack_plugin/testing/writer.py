@@ -1,11 +1,12 @@
 """
-The far end of `process`: has a store open and does what it reads, pickled, from standard input.
-Each answer leaves after the store's method has returned. Ends with its input, or by kill -9.
+The far end of `process`: reads a provider and then requests, pickled, from standard input. Each
+answer leaves after the store's method has returned. Ends with its input, or by kill -9.
 """
 
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Any, BinaryIO
 
@@ -15,51 +16,44 @@ from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make
 BATCHES_A_ROUND = 1_000_000
 
 
-def main() -> None:
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    try:
-        store = _open(*pickle.load(requests))
-    except Exception as error:  # noqa: BLE001  whatever it is, it is the answer
-        _answer(answers, None, error)
-        return
-    _answer(answers, None)
-    for method, *args in _read(requests):
+class Writer:
+    """Does what is asked: `open`, then the store's methods by their names, or `write`."""
+
+    def __init__(self, provider: Callable[[], Any], answers: BinaryIO) -> None:
+        self._provider = provider
+        self._answers = answers
+        self._store: Any = None
+
+    def do(self, method: str, *args: Any) -> None:
         try:
-            if method == "write":
-                _write(store, answers, *args)
-            _answer(answers, _call(store, method, args))
-        except Exception as error:  # noqa: BLE001  the same
-            _answer(answers, None, error)
-    store.close()
+            self._answer(self._call(method, *args))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is the answer
+            self._answer(None, error)
 
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
-def _open(provider: Any, options: Any, node_dir: str) -> Any:
-    return provider().open(options, node_dir)
+    def _call(self, method: str, *args: Any) -> Any:
+        match method:
+            case "open":
+                self._store = self._provider().open(*args)
+                return None
+            case "write":
+                return self._write(*args)
+            case "scan":
+                return list(self._store.scan(*args))
+        return getattr(self._store, method)(*args)
 
+    def _write(self, round: int) -> None:
+        """Commit the batches of a round until killed, and acknowledge each."""
+        for step in count():
+            self._store.commit(batch(round, step))
+            self._answer(step)
 
-def _read(requests: BinaryIO) -> Iterator[Any]:
-    while True:
-        try:
-            yield pickle.load(requests)
-        except EOFError:
-            return
-
-
-def _call(store: Any, method: str, args: list[Any]) -> Any:
-    result = getattr(store, method)(*args)
-    return list(result) if method == "scan" else result
-
-
-def _answer(answers: BinaryIO, answer: Any, error: Exception | None = None) -> None:
-    pickle.dump((answer, error), answers)
-    answers.flush()
-
-
-def _write(store: Any, answers: BinaryIO, round: int) -> None:
-    """Commit the batches of a round until killed, and acknowledge each."""
-    for step in count():
-        store.commit(batch(round, step))
-        _answer(answers, step)
+    def _answer(self, answer: Any, error: Exception | None = None) -> None:
+        pickle.dump((answer, error), self._answers)
+        self._answers.flush()
 
 
 def batch(round: int, step: int) -> list[Change]:
@@ -75,6 +69,15 @@ def batch(round: int, step: int) -> list[Change]:
     if step >= 2:
         changes.append(make_touch(stays - 4))
     return changes
+
+
+def main() -> None:
+    requests = sys.stdin.buffer
+    writer = Writer(pickle.load(requests), sys.stdout.buffer)
+    with suppress(EOFError):
+        while True:
+            writer.do(*pickle.load(requests))
+    writer.close()
 
 
 if __name__ == "__main__":

@@ -135,12 +135,13 @@ class ScanChecks(StoreCase):
 
 
 def _changes(number: int) -> list[Change]:
-    """One of each kind, of records next to each other."""
+    """Of each kind, of records next to each other; one more comes than goes."""
     return [
         Delete(make_id(number)),
         make_touch(number + 1, expires=NOW + number),
         Authenticate(make_id(number + 2), make_auth("mary"), NOW + 1),
         Create(make_cookie(number + 3_000)),
+        Create(make_cookie(number + 3_001)),
     ]
 
 
