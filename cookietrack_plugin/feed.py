@@ -52,7 +52,7 @@ class Feed:
     def _told(self, answer: tuple[list[str], Any]) -> None:
         ids, self._cursor = answer
         if self._failing:
-            self.log.info("revocations of other workers are known again")
+            self.log.info("revocations elsewhere are known again")
             self._failing = False
             ids = list(self._tracker.connections)
         self._check(id for id in ids if self._tracker.connections.live(id))

@@ -60,6 +60,7 @@ class Tracker:
         self._barred: Counter[str | None] = Counter()
         # Writes that failed, until whoever waits for them has heard of it.
         self._unstored: dict[str, Failure] = {}
+        self._companions: list[Callable[[], Deferred[Any]]] = []
         self._closed: Deferred[Any] | None = None
 
     # -- admission ---------------------------------------------------------------------------
@@ -276,8 +277,15 @@ class Tracker:
         if self._closed is None:
             self._sweep.stop()
             self._lifetimes.stop()
-            self._closed = self.lookup.close().addCallback(lambda _: self.committer.close())
+            ending = [stop() for stop in (self.lookup.close, *self._companions)]
+            # What is queued is stored first, however long the readers take to end.
+            ended = gatherResults([self.committer.run(_nothing), *ending], consumeErrors=True)
+            self._closed = ended.addBoth(lambda _: self.committer.close())
         return fork(self._closed)
+
+    def close_with(self, stop: Callable[[], Deferred[Any]]) -> None:
+        """Something that uses the store and has to end before it is closed."""
+        self._companions.append(stop)
 
     def _expired(self, id: str, cookie: Cookie | None) -> None:
         if self.ended_elsewhere(id, EXPIRED):
@@ -319,6 +327,10 @@ class Tracker:
 
     def _count(self, event: Event) -> None:
         self.measures.events[event.kind.value] += 1
+
+
+def _nothing() -> None:
+    """Queued behind all that is queued."""
 
 
 def _logged(_: Any) -> None:

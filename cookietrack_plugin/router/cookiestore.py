@@ -10,7 +10,8 @@ from twisted.python.components import registerAdapter
 from zope.interface import implementer
 
 from cookietrack_plugin import header
-from cookietrack_plugin.interfaces import ICookieStore, IRouterCookieStore
+from cookietrack_plugin.feed import Feed
+from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IRouterCookieStore
 from cookietrack_plugin.record import Auth
 from cookietrack_plugin.settings import CookieSettings
 from cookietrack_plugin.tracker import Tracker
@@ -130,7 +131,10 @@ def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _track(store: ICookieStore) -> RouterCookieStore:
-    return RouterCookieStore(Tracker(store, reactor), CookieSettings())
+    tracker = Tracker(store, reactor)
+    if IRevocationFeed.providedBy(store):
+        tracker.close_with(Feed(tracker, store).stop)
+    return RouterCookieStore(tracker, CookieSettings())
 
 
 registerAdapter(_track, ICookieStore, IRouterCookieStore)

@@ -38,7 +38,8 @@ class Door:
         cookies = [_value(line) for line in fields if _name(line) == "cookie"]
         if value := header.parse("; ".join(cookies), self._settings.name):
             self._presented = header.id_of(value), value
-        kept = [request, *(line for line in fields if _name(line) != "set-cookie")]
+        # An empty line would end the head: Autobahn passes over those that end in less than CR LF.
+        kept = [request, *(line for line in fields if line and _name(line) != "set-cookie")]
         return "\r\n".join(map(self._hide, kept)).encode("iso-8859-1") + end + rest
 
     def issue(self) -> str:
@@ -87,7 +88,7 @@ def _lines(head: str) -> list[str]:
     lines: list[str] = []
     for line in re.split("\r\n|\r|\n", head):
         parts = line.splitlines() or [""]
-        lines += [" ".join(parts)] if _name(line) == "cookie" else parts
+        lines += [" ".join(parts)] if _name(parts[0]) == "cookie" else parts
     return lines
 
 

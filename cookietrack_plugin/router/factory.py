@@ -49,5 +49,5 @@ def create_factory(transport: Any, config: Mapping[str, Any]) -> Deferred[Any]:
         plain = WampWebSocketServerFactory(*place)
         plain.noisy = False
         return succeed(plain)
-    store = open_stores(transport.worker).for_transport(config)
+    store = open_stores(transport.cbdir).for_transport(config)
     return store.addCallback(lambda opened: CookieWebSocketFactory(*place, opened))

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from txaio import make_logger
@@ -12,11 +12,10 @@ from txaio import make_logger
 from cookietrack_plugin.fork import fork
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.registry import find_provider
-from cookietrack_plugin.router import cookiestore, logbridge
+from cookietrack_plugin.router import logbridge
+from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.settings import CookieSettings
-
-# Importing it registers the adapter from ICookieStore to IRouterCookieStore.
-assert cookiestore
+from cookietrack_plugin.tracker import Tracker
 
 
 class OpenStores:
@@ -30,6 +29,19 @@ class OpenStores:
         self._stores: dict[str, Deferred[IRouterCookieStore]] = {}
         reactor.addSystemEventTrigger("before", "shutdown", self.close)
 
+    def trackers(self) -> dict[str, Tracker]:
+        """The trackers of the stores that are open, by the stores' items as JSON."""
+        opened = {key: store.result for key, store in self._stores.items() if store.called}
+        return {
+            key: store.tracker
+            for key, store in opened.items()
+            if isinstance(store, RouterCookieStore)
+        }
+
+    def tracker(self, options: Mapping[str, Any]) -> Tracker:
+        """The tracker of a store that is open."""
+        return self.trackers()[_key(options)]
+
     @inlineCallbacks
     def for_transport(self, config: Mapping[str, Any]) -> Any:
         """
@@ -38,7 +50,7 @@ class OpenStores:
         :returns: a Deferred with an `IRouterCookieStore`. It fails with the provider's error.
         """
         cookie = config["cookie"]
-        store = yield self._shared(CookieSettings.of(cookie).store)
+        store = yield self.shared(CookieSettings.of(cookie).store)
         return store.for_transport(cookie, config.get("auth", {}).keys())
 
     def close(self) -> Deferred[Any]:
@@ -49,8 +61,9 @@ class OpenStores:
         ]
         return DeferredList(closing)
 
-    def _shared(self, options: Mapping[str, Any]) -> Deferred[IRouterCookieStore]:
-        key = json.dumps(options, sort_keys=True)
+    def shared(self, options: Mapping[str, Any]) -> Deferred[IRouterCookieStore]:
+        """The store that a `store` item names, opened if it is not open yet."""
+        key = _key(options)
         opened = self._stores.get(key)
         if opened is None:
             opened = self._stores[key] = self._open(options)
@@ -87,12 +100,16 @@ class OpenStores:
         self.log.error("a cookie store cannot be closed: {cause}", cause=failure.value)
 
 
-_open_stores: WeakKeyDictionary[Any, OpenStores] = WeakKeyDictionary()
+def _key(options: Mapping[str, Any]) -> str:
+    return json.dumps(options, sort_keys=True)
 
 
-def open_stores(worker: Any) -> OpenStores:
-    """The stores of a worker (a Crossbar controller session)."""
-    if worker not in _open_stores:
+_processes: dict[str, OpenStores] = {}
+
+
+def open_stores(node_dir: str) -> OpenStores:
+    """The stores of this process, which is one worker of the node in `node_dir`."""
+    if node_dir not in _processes:
         logbridge.install()
-        _open_stores[worker] = OpenStores(worker._reactor, worker.config.extra.cbdir)
-    return _open_stores[worker]
+        _processes[node_dir] = OpenStores(reactor, node_dir)
+    return _processes[node_dir]

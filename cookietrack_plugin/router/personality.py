@@ -6,10 +6,13 @@ from typing import Any
 from crossbar.common.checkconfig import InvalidConfigException
 
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.router.metrics import MetricsService, check_metrics_service
 from cookietrack_plugin.router.proxy import with_cookie_proxy
 from cookietrack_plugin.router.transport import create_router_transport
 from cookietrack_plugin.router.webservice import CookieWebSocketService
 from cookietrack_plugin.settings import check_cookie_item
+
+METRICS = "cookietrack-metrics"
 
 
 def check_transport_cookie(personality: Any, cookie: Any, ignore: Sequence[str] = ()) -> None:
@@ -30,11 +33,20 @@ class CookieTracking:
     stand in a module that workers can import; `launcher.run_node("a.module.Mine", ...)` starts it.
     """
 
+    # Of the personality that it is mixed into.
+    WEB_SERVICE_CHECKERS: dict[str, Any]
+    WEB_SERVICE_FACTORIES: dict[str, Any]
+    native_workers: dict[str, Any]
+
     check_transport_cookie = check_transport_cookie
     create_router_transport = create_router_transport
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        services: dict[str, Any] = cls.WEB_SERVICE_FACTORIES  # type: ignore[attr-defined]
-        cls.WEB_SERVICE_FACTORIES = {**services, "websocket": CookieWebSocketService}  # type: ignore[attr-defined]
-        cls.native_workers = with_cookie_proxy(cls.native_workers)  # type: ignore[attr-defined]
+        cls.WEB_SERVICE_CHECKERS = {**cls.WEB_SERVICE_CHECKERS, METRICS: check_metrics_service}
+        cls.WEB_SERVICE_FACTORIES = {
+            **cls.WEB_SERVICE_FACTORIES,
+            METRICS: MetricsService,
+            "websocket": CookieWebSocketService,
+        }
+        cls.native_workers = with_cookie_proxy(cls.native_workers)

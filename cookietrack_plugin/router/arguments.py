@@ -1,0 +1,43 @@
+"""Arguments of WAMP procedures, checked: what is wrong is `wamp.error.invalid_argument`."""
+
+from typing import Any
+
+from autobahn.wamp.exception import ApplicationError
+
+from cookietrack_plugin.header import ID_LENGTH
+
+
+def invalid(message: str) -> ApplicationError:
+    """The error for a wrong argument."""
+    return ApplicationError(ApplicationError.INVALID_ARGUMENT, message)
+
+
+def an_id(value: Any) -> str:
+    """A cookie's id."""
+    if not isinstance(value, str) or len(value) != ID_LENGTH:
+        raise invalid(f"a cookie's id is a string of {ID_LENGTH} characters, found {value!r}")
+    return value
+
+
+def ids(value: Any) -> list[str]:
+    """A cookie's id, or a list of them."""
+    return [an_id(each) for each in (value if isinstance(value, list) else [value])]
+
+
+def name(what: str, value: Any) -> str:
+    """A name that must be given: an authid, say."""
+    if not isinstance(value, str) or not value:
+        raise invalid(f"{what} must be a string that is not empty, found {value!r}")
+    return value
+
+
+def optional_name(what: str, value: Any) -> str | None:
+    """A name that may be left out."""
+    return None if value is None else name(what, value)
+
+
+def limit(value: Any, most: int = 10_000) -> int:
+    """How many of something."""
+    if type(value) is not int or not 1 <= value <= most:
+        raise invalid(f"limit must be an integer from 1 to {most}, found {value!r}")
+    return value

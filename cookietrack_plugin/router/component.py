@@ -1,0 +1,204 @@
+"""WAMP procedures and events about cookies, as a component for the node configuration."""
+
+from itertools import islice
+from typing import Any
+
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.types import CallDetails, RegisterOptions
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.threads import deferToThreadPool
+
+from cookietrack_plugin.events import Event, Kind
+from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.revocation import revoke_by_authid
+from cookietrack_plugin.router import arguments
+from cookietrack_plugin.router.opening import open_stores
+from cookietrack_plugin.tracker import Tracker
+
+PUBLISHED = (Kind.CREATED, Kind.AUTHENTICATED, Kind.REVOKED, Kind.EXPIRED)
+NOT_DISCLOSED = "cookietrack.error.caller_not_disclosed"
+NO_STORE = "cookietrack.error.no_store"
+
+
+class CookieAdministration(ApplicationSession):
+    """
+    `cookietrack.*` for the operator's application, `cookietrack.my.*` for users and their own
+    devices. Answers have ids, never values.
+
+    `extra.store` is the `store` item that is administered; it can be left out where the component's
+    worker has exactly one store open. Who may call what is a matter of the realm's roles.
+    """
+
+    @inlineCallbacks
+    def onJoin(self, details: Any) -> Any:
+        """Open the store if one is named, and register everything."""
+        self._stores = open_stores(self.config.extra["cbdir"])
+        if options := self.config.extra.get("store"):
+            yield self._stores.shared(options)
+        procedures = {
+            "list": self.list_cookies,
+            "get": self.get_cookie,
+            "count": self.count,
+            "stat": self.stat,
+            "revoke": self.revoke,
+            "revoke_by_authid": self.revoke_by_authid,
+            "my.list": self.my_list,
+            "my.revoke": self.my_revoke,
+            "my.revoke_others": self.my_revoke_others,
+        }
+        for name, procedure in procedures.items():
+            yield self.register(
+                procedure, f"cookietrack.{name}", RegisterOptions(details_arg="details")
+            )
+        if options:
+            self._tracker.events.observe(self._publish)
+
+    # -- for the operator --------------------------------------------------------------------
+
+    def list_cookies(
+        self,
+        authid: Any = None,
+        authrealm: Any = None,
+        limit: Any = 100,
+        details: CallDetails | None = None,
+    ) -> Any:
+        """At most `limit` cookies, of `authid` and/or in `authrealm` if given."""
+        authid = arguments.optional_name("authid", authid)
+        authrealm = arguments.optional_name("authrealm", authrealm)
+        return self._scan(authid, authrealm, arguments.limit(limit))
+
+    @inlineCallbacks
+    def get_cookie(self, id: Any, details: CallDetails | None = None) -> Any:
+        """One cookie, None where there is none."""
+        cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
+        return self._shown(cookie) if cookie else None
+
+    @inlineCallbacks
+    def count(
+        self, authid: Any = None, authrealm: Any = None, details: CallDetails | None = None
+    ) -> Any:
+        """How many cookies there are, of `authid` and/or in `authrealm` if given."""
+        authid = arguments.optional_name("authid", authid)
+        authrealm = arguments.optional_name("authrealm", authrealm)
+        if authid is None and authrealm is None:
+            return (yield self.stat())["cookies"]
+        store = self._tracker.store
+        return (yield self._on_thread(lambda: sum(1 for _ in store.scan(authid, authrealm))))
+
+    @inlineCallbacks
+    def stat(self, details: CallDetails | None = None) -> Any:
+        """What the store says of itself, and how many cookies have a live connection here."""
+        stat = yield self._on_thread(self._tracker.store.stat)
+        return {**stat, "connected": len(self._tracker.connections)}
+
+    @inlineCallbacks
+    def revoke(self, id: Any, details: CallDetails | None = None) -> Any:
+        """End a cookie, or a list of them."""
+        cookies, connections = yield self._tracker.revoke_all(arguments.ids(id))
+        return {"cookies": cookies, "connections": connections}
+
+    def revoke_by_authid(
+        self, authid: Any, authrealm: Any = None, details: CallDetails | None = None
+    ) -> Any:
+        """End every cookie of a user."""
+        authid = arguments.name("authid", authid)
+        return self._revoke_all(authid, arguments.optional_name("authrealm", authrealm))
+
+    # -- for a user's own devices ------------------------------------------------------------
+
+    @inlineCallbacks
+    def my_list(self, details: CallDetails) -> Any:
+        """The caller's cookies in this realm; `current` is the one that it calls with."""
+        authid = self._caller(details)
+        current = yield self._current(details)
+        cookies = yield self._scan(authid, self.config.realm, 1000)
+        return [{**cookie, "current": cookie["id"] == current} for cookie in cookies]
+
+    @inlineCallbacks
+    def my_revoke(self, id: Any, details: CallDetails) -> Any:
+        """End one of the caller's cookies."""
+        authid = self._caller(details)
+        cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
+        auth = cookie.auth if cookie else None
+        if auth is None or (auth.authid, auth.authrealm) != (authid, self.config.realm):
+            raise arguments.invalid(f"{id} is none of your devices")
+        return (yield self.revoke(id))
+
+    @inlineCallbacks
+    def my_revoke_others(self, details: CallDetails) -> Any:
+        """End all of the caller's cookies but the one that it calls with."""
+        authid = self._caller(details)
+        current = yield self._current(details)
+        keep = frozenset([current] if current else [])
+        return (yield self._revoke_all(authid, self.config.realm, keep))
+
+    # -- helpers -----------------------------------------------------------------------------
+
+    @property
+    def _tracker(self) -> Tracker:
+        trackers = list(self._stores.trackers().values())
+        if options := self.config.extra.get("store"):
+            return self._stores.tracker(options)
+        if len(trackers) != 1:
+            raise ApplicationError(
+                NO_STORE,
+                f'name the store in "extra": this worker has {len(trackers)} open',
+            )
+        return trackers[0]
+
+    def _caller(self, details: CallDetails) -> str:
+        if not details.caller_authid:
+            raise ApplicationError(
+                NOT_DISCLOSED, 'the caller\'s role needs "disclose": {"caller": true} for this'
+            )
+        return details.caller_authid
+
+    @inlineCallbacks
+    def _current(self, details: CallDetails) -> Any:
+        session = yield self.call("wamp.session.get", details.caller)
+        return (session.get("transport") or {}).get("http_cbtid")
+
+    @inlineCallbacks
+    def _revoke_all(
+        self, authid: str, authrealm: str | None, keep: frozenset[str] = frozenset()
+    ) -> Any:
+        ended = yield revoke_by_authid(self._tracker, authid, authrealm, keep)
+        return {"cookies": ended.cookies, "connections": ended.connections}
+
+    @inlineCallbacks
+    def _scan(self, authid: str | None, authrealm: str | None, limit: int) -> Any:
+        store = self._tracker.store
+        found = yield self._on_thread(lambda: list(islice(store.scan(authid, authrealm), limit)))
+        return [self._shown(cookie) for cookie in found]
+
+    def _on_thread(self, function: Any) -> Any:
+        reactor = self._tracker.reactor
+        return deferToThreadPool(reactor, reactor.getThreadPool(), function)
+
+    def _shown(self, cookie: Cookie) -> dict[str, Any]:
+        auth = cookie.auth
+        return {
+            "id": cookie.id,
+            "created": cookie.created,
+            "expires": cookie.expires,
+            "seen": cookie.seen,
+            "peer": cookie.peer,
+            "user_agent": cookie.user_agent,
+            "authid": auth and auth.authid,
+            "authrole": auth and auth.authrole,
+            "authmethod": auth and auth.authmethod,
+            "authrealm": auth and auth.authrealm,
+            "connections": len(self._tracker.connections.of(cookie.id)),
+        }
+
+    def _publish(self, event: Event) -> None:
+        if event.kind in PUBLISHED and self.is_attached():
+            told = {"id": event.id, "authid": event.authid, "authrealm": event.authrealm}
+            self.publish(f"cookietrack.on_{event.kind.value}", told)
+
+    def onLeave(self, details: Any) -> None:
+        """Tell nobody any more."""
+        for tracker in self._stores.trackers().values():
+            tracker.events.forget(self._publish)
+        super().onLeave(details)
