@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmarks import profiling, registry, result
+from benchmarks import document, profiling, registry, result
 from benchmarks.bench import Options
 from benchmarks.runner import Runner
 
@@ -56,6 +56,15 @@ def main(
         # The documentation shows what everybody can measure again, in full.
         docs = False
     sys.exit(not Runner(rounds, scale, labelled, results, docs).run(chosen))
+
+
+@main.command()
+@click.option("--results", default=result.DIRECTORY, type=Path, help="Where the JSON files are.")
+def page(results: Path) -> None:
+    """Write docs/benchmarks.md anew from the results that are there."""
+    for name, benchmark in registry.benchmarks().items():
+        if (results / f"{name}.json").exists():
+            document.publish(benchmark, result.load(results / f"{name}.json"))
 
 
 @main.command()

@@ -1,11 +1,10 @@
 """What a benchmark finds: figures, each with its rounds, what it is compared with, and a target."""
 
 import operator
-from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 COMPARISONS = {"≥": operator.ge, "≤": operator.le}
 
@@ -36,9 +35,9 @@ class Figure:
     metric: str
     case: str
     unit: str
-    values: Sequence[float]
+    values: tuple[float, ...] = field(converter=tuple)
     compared_with: str | None = None
-    baseline: Sequence[float] = ()
+    baseline: tuple[float, ...] = field(default=(), converter=tuple)
     target: Target | None = None
 
     @property

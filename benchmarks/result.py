@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from benchmarks import machine
 from benchmarks.figure import Figure, from_json
@@ -23,7 +23,7 @@ class Result:
     machine: Mapping[str, str]
     rounds: int
     scale: float
-    figures: Sequence[Figure]
+    figures: tuple[Figure, ...] = field(converter=tuple)
 
 
 def of(benchmark: str, rounds: int, scale: float, figures: Sequence[Figure]) -> Result:

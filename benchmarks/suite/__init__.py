@@ -2,7 +2,21 @@
 
 from importlib import import_module
 
-ORDER = ("handshakes", "slow_flush", "joins", "calls", "start", "connections")
+ORDER = (
+    "handshakes",
+    "slow_flush",
+    "joins",
+    "calls",
+    "sweep",
+    "compaction",
+    "lookups",
+    "commits",
+    "opening",
+    "disk",
+    "scaling",
+    "start",
+    "connections",
+)
 
 for name in ORDER:
     import_module(f"{__name__}.{name}")

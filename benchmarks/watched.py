@@ -1,0 +1,117 @@
+"""
+A reactor as in a worker, with the plugin's own tracker and sweep on a store, visitors who come
+meanwhile, and a watch on how late it runs. Called in a process of its own, by way of `fresh.run`.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.task import LoopingCall
+
+from benchmarks import stored
+from benchmarks.probe import StallWatch
+from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.sweep import Sweep
+from cookietrack_plugin.tracker import Tracker
+from cookietrack_plugin.visit import Visitor
+
+VISITORS_PER_SECOND = 150
+# The numbers from here on are not those of cookies that were there before.
+FIRST_VISITOR = 2**40
+GLANCE = 0.02
+POLICY = Policy(max_age=86400)
+
+
+class Hurried:
+    """The reactor, with the pauses of a sweep cut: what takes minutes in a node takes seconds."""
+
+    LONGEST = 0.001
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+    def callLater(self, seconds: float, *args: Any, **kwargs: Any) -> Any:
+        return reactor.callLater(min(seconds, self.LONGEST), *args, **kwargs)
+
+
+class Observed:
+    """A store that notes how many records were removed, and when none was left to remove."""
+
+    def __init__(self, store: ICookieStore) -> None:
+        self._store = store
+        self.removed = 0
+        self.is_swept = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def expire(self, now: int, limit: int) -> int:
+        removed = self._store.expire(now, limit)
+        self.removed += removed
+        self.is_swept = removed < limit
+        return removed
+
+
+class Visitors:
+    """Each comes with a cookie that nobody issued, and is given a new one, as in a handshake."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._numbers = count(FIRST_VISITOR)
+        self._loop = LoopingCall(self._come)
+
+    def start(self) -> None:
+        self._loop.start(1 / VISITORS_PER_SECOND)
+
+    def _come(self) -> None:
+        visitor = Visitor(self._id(), "tcp4:192.0.2.1:51234", stored.BROWSER)
+        self._tracker.admit(visitor, self._id, POLICY)
+
+    def _id(self) -> str:
+        return stored.identifier(next(self._numbers))
+
+
+def idle(seconds: float) -> Mapping[str, float]:
+    """The longest stall of a reactor that has nothing to do: what the machine itself adds."""
+    watch = StallWatch()
+    reactor.callWhenRunning(watch.start)
+    reactor.callLater(seconds, reactor.stop)
+    reactor.run()
+    return {"stall_ms": watch.longest() * 1e3}
+
+
+def swept(options: Mapping[str, Any], place: str) -> Mapping[str, float]:
+    """The longest stall until everything that has expired is removed."""
+    return _watch(options, place, lambda store: store.is_swept)
+
+
+def compacted(options: Mapping[str, Any], place: str) -> Mapping[str, float]:
+    """The longest stall until the store has compacted itself, which the sweep makes it do."""
+    return _watch(options, place, lambda store: store.stat()["compactions"] > 0)
+
+
+def _watch(
+    options: Mapping[str, Any], place: str, is_over: Callable[[Observed], bool]
+) -> Mapping[str, float]:
+    with stored.opened(options, Path(place)) as opened:
+        store: Any = Observed(opened)
+        watch = StallWatch()
+        tracker = Tracker(store, reactor)
+
+        def begin() -> None:
+            watch.start()
+            Sweep(store, tracker.committer, tracker.clock, Hurried(), tracker.measures)
+            Visitors(tracker).start()
+            LoopingCall(glance).start(GLANCE)
+
+        def glance() -> None:
+            if is_over(store):
+                reactor.stop()
+
+        reactor.callWhenRunning(begin)
+        reactor.run()
+    return {"stall_ms": watch.longest() * 1e3, "removed": store.removed}

@@ -1,0 +1,105 @@
+"""The load generator: what it sends, and what it makes of answers."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+
+from benchmarks import generator
+from benchmarks.load import jobs, wire
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[int]:
+    """The port of a server that has these answers for its first client, then hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                for answer in answers:
+                    client.recv(65536)
+                    client.sendall(answer)
+
+        server = Thread(target=serve)
+        server.start()
+        yield listener.getsockname()[1]
+        server.join()
+
+
+ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nset-cookie: cbtid=value;max-age=3\r\n\r\n"
+
+
+def test_the_cookie_is_the_name_and_value_of_set_cookie() -> None:
+    assert wire.cookie_of(ACCEPTED) == "cbtid=value"
+    assert wire.cookie_of(b"HTTP/1.1 101 Switching Protocols\r\n\r\n") is None
+
+
+def test_a_returning_visitor_sends_its_cookie_and_a_new_one_none() -> None:
+    assert b"\r\nCookie: cbtid=value\r\n" in wire.upgrade(8080, "/ws", "cbtid=value")
+    assert b"Cookie" not in wire.upgrade(8080, "/ws")
+
+
+@pytest.mark.parametrize("length", [3, 125, 126, 4000, 70000])
+def test_a_frame_is_taken_when_it_is_whole(length: int) -> None:
+    payload = b"x" * length
+    if length < 126:
+        data = bytes([0x81, length]) + payload
+    elif length < 65536:
+        data = bytes([0x81, 126]) + length.to_bytes(2, "big") + payload
+    else:
+        data = bytes([0x81, 127]) + length.to_bytes(8, "big") + payload
+    assert wire.frame(data + b"more") == (payload, len(data))
+    assert wire.frame(data[:-1]) is None
+
+
+@pytest.mark.parametrize("text", ["short", "long" * 100])
+def test_a_message_is_a_masked_text_frame(text: str) -> None:
+    data = wire.message(wire.CALL, 1, {}, "procedure", [text])
+    assert data[0] == 0x81
+    assert data[1] & 0x80
+    start = 8 if data[1] & 0x7F == 126 else 6
+    assert json.loads(data[start:]) == [48, 1, {}, "procedure", [text]]
+
+
+def test_quantiles_are_in_milliseconds() -> None:
+    spans = [number / 1000 for number in range(1, 101)]
+    found = jobs.quantiles(spans)
+    assert (found["count"], found["p50"], found["p99"], found["max"]) == (100, 51, 100, 100)
+
+
+def test_the_trivial_server_is_visited_and_joined() -> None:
+    with generator.trivial_server() as port, generator.running() as load:
+        for join in (False, True):
+            found = load.do("visits", port=port, clients=4, seconds=0.1, join=join)
+            assert found["rate"] > 0
+            assert found["failed"] == 0
+            assert found["given"] >= found["visits"]["count"]
+
+
+def test_cookies_are_collected_from_those_who_joined() -> None:
+    with generator.trivial_server() as port, generator.running() as load:
+        cookies = load.do("collect", port=port, clients=4, count=8)
+    assert cookies == ["cbtid=000000000000000000000000"] * 8
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [b"HTTP/1.1 503 Service Unavailable\r\n\r\n"],
+        [ACCEPTED, wire.from_server(wire.ABORT, {}, "wamp.error.not_authorized")],
+        [ACCEPTED],
+        [],
+    ],
+    ids=["refused", "aborted", "dropped after the handshake", "dropped"],
+)
+def test_whoever_is_not_let_in_has_failed(answers: list[bytes]) -> None:
+    with (
+        answering(*answers) as port,
+        generator.running() as load,
+        pytest.raises(generator.JobFailed, match="refused the login"),
+    ):
+        load.do("hold", port=port, connections=1)

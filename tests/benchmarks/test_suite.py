@@ -1,0 +1,47 @@
+"""Every benchmark works, in sizes that mean nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+# Those that start nodes take turns with the machine's cores for some seconds.
+NODES = ("handshakes", "slow_flush", "joins", "calls", "start", "connections")
+STORES = ("lookups", "commits", "opening", "disk", "scaling", "sweep", "compaction")
+
+
+def run(name: str, results: Path, *options: str) -> dict[str, object]:
+    order = [sys.executable, "-m", "benchmarks", "--only", name, "--results", str(results)]
+    small = ["--rounds", "1", "--scale", "0.01", "--no-docs"]
+    done = subprocess.run([*order, *small, *options], cwd=TOP, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    written: dict[str, object] = json.loads((results / f"{name}.json").read_text())
+    return written
+
+
+def cases(written: dict[str, object]) -> set[str]:
+    return {figure["case"] for figure in written["figures"]}
+
+
+def judged(written: dict[str, object]) -> set[str]:
+    return {figure["case"] for figure in written["figures"] if figure["target"]}
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_benchmark_of_stores(name: str, tmp_path: Path) -> None:
+    written = run(name, tmp_path)
+    assert judged(written)
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("name", ["handshakes", "calls", "start", "connections"])
+def test_a_benchmark_of_nodes(name: str, tmp_path: Path) -> None:
+    run(name, tmp_path)
+
+
+def test_a_store_can_be_put_beside_ours(tmp_path: Path) -> None:
+    options = '{"path": ".more", "sync": false}'
+    assert "lmdb, 64 at a time" in cases(run("commits", tmp_path))
