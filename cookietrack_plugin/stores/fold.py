@@ -4,6 +4,7 @@ What a batch of changes makes of the records that are there, worked out before a
 For stores that read the records of a batch in one statement and write what came out in another.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final
@@ -98,15 +99,14 @@ def _revokes(old: Stored | None, change: Change) -> bool:
     return False
 
 
-def lone_creates(changes: Sequence[Change]) -> set[str]:
+def lone_creates(changes: Sequence[Change]) -> dict[str, Cookie]:
     """
-    The ids whose only change is their creation: most of them all, and where the engine can insert
-    unless the id exists, nothing has to be read for them.
+    The new records, by id, that have no other change in the batch. Most are such, and where the
+    engine can insert a record unless its id exists, nothing has to be read for them.
     """
-    created = {change.id for change in changes if isinstance(change, Create)}
-    seen: set[str] = set()
-    for change in changes:
-        if change.id in seen:
-            created.discard(change.id)
-        seen.add(change.id)
-    return created
+    counts = Counter(change.id for change in changes)
+    return {
+        change.id: change.cookie
+        for change in changes
+        if isinstance(change, Create) and counts[change.id] == 1
+    }

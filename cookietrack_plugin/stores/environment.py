@@ -1,0 +1,41 @@
+"""`${NAME}` in a store's `url`: passwords come from the environment, not from the configuration."""
+
+import os
+import re
+from collections.abc import Callable
+from re import Match
+from urllib.parse import quote
+
+from cookietrack_plugin.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+# One that stands for a whole password: `user:${NAME}@host`.
+_PASSWORD = re.compile(r"(?<=:)\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}(?=@)")
+
+
+def expand(url: str) -> str:
+    """
+    `url` with its variables replaced. In the place of a password (`:${NAME}@`) a variable holds
+    the password as it is, with any characters; elsewhere it is text of the URL.
+
+    :raises ConfigError: a variable is not set, or a `${` is no variable.
+    """
+    expanded = _VARIABLE.sub(_value, _PASSWORD.sub(_quoted(_value), url))
+    if "${" in url and "${" in _VARIABLE.sub("", url):
+        raise ConfigError(
+            '"url" in cookie store: found a "${" that begins no variable, allowed is ${NAME}'
+        )
+    return expanded
+
+
+def _value(found: Match[str]) -> str:
+    try:
+        return os.environ[found["name"]]
+    except KeyError:
+        raise ConfigError(
+            f'"url" in cookie store: the environment variable {found["name"]} is not set'
+        ) from None
+
+
+def _quoted(value: Callable[[Match[str]], str]) -> Callable[[Match[str]], str]:
+    return lambda found: quote(value(found), safe="")

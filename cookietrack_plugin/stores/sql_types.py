@@ -1,0 +1,54 @@
+"""Column types that mean the same on every database: exact, binary collated, and of any length."""
+
+import re
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, LargeBinary, String, Text
+from sqlalchemy.dialects.mysql import LONGBLOB, MEDIUMTEXT, VARCHAR
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_MYSQL = ("mysql", "mariadb")
+# Marks a character of which only the number is stored. It is a noncharacter of Unicode's own:
+# where it is part of the text, it is marked too.
+_MARK = "\ufdd0"
+_UNSTORABLE = re.compile(f"[\0\ud800-\udfff{_MARK}]")
+_MARKED = re.compile(f"{_MARK}([0-9a-f]{{4}})")
+
+Milliseconds = BigInteger
+Bytes = LargeBinary().with_variant(LONGBLOB(), *_MYSQL)
+
+
+class UnicodeText(TypeDecorator[str]):
+    """
+    Any Python string. PostgreSQL refuses NUL and every database half of a surrogate pair, and what
+    a client sends as its user agent must not make a batch fail that is other people's too.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in _MYSQL:
+            return dialect.type_descriptor(MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value and _UNSTORABLE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        if not value or _MARK not in value:
+            return value
+        return _MARKED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+class Id(TypeDecorator[str]):
+    """A cookie's id: ASCII, compared and ordered byte by byte."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in _MYSQL:
+            return dialect.type_descriptor(VARCHAR(64, charset="ascii", collation="ascii_bin"))
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(String(64, collation=collation))

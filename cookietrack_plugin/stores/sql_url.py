@@ -1,0 +1,94 @@
+"""The `url` of an SQL store: which databases, which drivers, and what may be shown of it."""
+
+from importlib import import_module
+from pathlib import Path
+
+from attrs import frozen
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.stores.environment import expand
+
+ALLOWED = "postgresql://, mysql://, mariadb:// or sqlite://"
+
+
+@frozen
+class _Driver:
+    """`name`: as SQLAlchemy calls it. `extra`: the one of ours that installs `module`."""
+
+    name: str
+    module: str
+    extra: str
+
+
+_POSTGRESQL = _Driver("postgresql+psycopg", "psycopg", "postgresql")
+_MYSQL = _Driver("mysql+pymysql", "pymysql", "mysql")
+_MARIADB = _Driver("mariadb+pymysql", "pymysql", "mysql")
+_SQLITE = _Driver("sqlite+pysqlite", "sqlite3", "sql")
+_DRIVERS = {
+    **dict.fromkeys(("postgresql", "postgresql+psycopg"), _POSTGRESQL),
+    **dict.fromkeys(("mysql", "mysql+pymysql"), _MYSQL),
+    **dict.fromkeys(("mariadb", "mariadb+pymysql"), _MARIADB),
+    **dict.fromkeys(("sqlite", "sqlite+pysqlite"), _SQLITE),
+}
+
+
+def parse_url(text: str) -> URL:
+    """
+    The URL with its variables replaced and its driver named.
+
+    :raises ConfigError: it is no URL, or none of a database that the store knows; its driver is not
+        installed; the database is missing, or one in memory. Nothing of the URL but its scheme and
+        its database is in the message.
+    """
+    try:
+        url = make_url(expand(text))
+    except (ArgumentError, ValueError):
+        raise _wrong(
+            "text that is no URL", "such as postgresql://user:${NAME}@host/database"
+        ) from None
+    driver = _DRIVERS.get(url.drivername)
+    if driver is None:
+        raise _wrong(f'the scheme "{url.drivername}"', ALLOWED)
+    _check_driver(driver)
+    _check_database(url)
+    return url.set(drivername=driver.name)
+
+
+def shown(url: URL) -> str:
+    """The URL for people: without its password, and without its query, where others may stand."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def under(url: URL, node_dir: str) -> URL:
+    """The URL with an absolute path, where it names a file."""
+    if not is_file(url):
+        return url
+    return url.set(database=str(Path(node_dir) / str(url.database)))
+
+
+def is_file(url: URL) -> bool:
+    """Whether the database is a file of SQLite."""
+    return url.get_backend_name() == "sqlite"
+
+
+def _check_driver(driver: _Driver) -> None:
+    try:
+        import_module(driver.module)
+    except ImportError as error:
+        raise ConfigError(
+            f'"url" in cookie store: {driver.module} is not installed ({error}):'
+            f' pip install "cookietrack-plugin[{driver.extra}]"'
+        ) from error
+
+
+def _check_database(url: URL) -> None:
+    if not url.database:
+        raise _wrong("no database", "such as postgresql://host/database or sqlite:///file")
+    if is_file(url) and url.database.startswith((":", "file:")):
+        raise _wrong(f'the database "{url.database}"', "the path of a file: it has to be durable")
+
+
+def _wrong(found: str, allowed: str) -> ConfigError:
+    return ConfigError(f'"url" in cookie store: found {found}, allowed is {allowed}')

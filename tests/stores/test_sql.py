@@ -1,0 +1,617 @@
+"""The SQL store on real databases: the contract, and what can be wrong around it."""
+
+import logging
+import random
+import sqlite3
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from sqlalchemy import create_engine, event, text
+
+from cookietrack_plugin.errors import (
+    ConfigError,
+    CookieTrackError,
+    StoreCorrupt,
+    StoreFull,
+    StoreUnavailable,
+)
+from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.stores import sql_feed, sql_schema
+from cookietrack_plugin.stores.sql import SqlProvider, SqlStore
+from cookietrack_plugin.stores.sql_url import parse_url, under
+from cookietrack_plugin.testing import DurableStoreSuite
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
+from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL
+from tests.support.node import free_port, wait_for
+from tests.support.server_process import running
+
+pytest_plugins = ["tests.support.servers"]
+
+SQLITE = "sqlite:///cookies.sqlite"
+NOBODY = "NAME_OF_NO_VARIABLE"
+
+
+def open_sql(url: str, node_dir: object = ".", **options: Any) -> SqlStore:
+    provider = SqlProvider()
+    item = {"type": "sql", "url": url, **options}
+    provider.check(item)
+    return provider.open(item, str(node_dir))
+
+
+def execute(url: str, node_dir: object, *statements: str) -> None:
+    """Do something to the database behind the store's back."""
+    engine = create_engine(under(parse_url(url), str(node_dir)))
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+# -- the contract ---------------------------------------------------------------------------------
+
+
+class SqlSuite(DurableStoreSuite):
+    provider = SqlProvider
+    options: Mapping[str, Any] = {"type": "sql", "url": SQLITE}
+    wrong_options = [
+        ("url", {"type": "sql"}),
+        ("url", {"type": "sql", "url": "somewhere"}),
+        ("table", {"type": "sql", "url": SQLITE, "table": "cookies; DROP TABLE users"}),
+        ("timeout", {"type": "sql", "url": SQLITE, "timeout": 0}),
+        ("pool_size", {"type": "sql", "url": SQLITE, "pool_size": 1}),
+    ]
+    lacks = {"limit": "how much room there is, the database decides"}
+
+    def damage(self, options: Mapping[str, Any], node_dir: Path, id: str) -> None:
+        broken = "'\\xff'" if "postgresql" in options["url"] else "X'ff'"
+        damage = f"UPDATE cookietrack SET authextra = {broken} WHERE id = '{id}'"
+        execute(options["url"], node_dir, damage)
+
+    def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
+        execute(options["url"], node_dir, "CREATE TABLE cookietrack (recipe INTEGER)")
+
+
+class TestSqlite(SqlSuite):
+    pass
+
+
+@pytest.mark.server
+class TestPostgreSQL(SqlSuite):
+    @pytest.fixture
+    def store_options(self, postgresql: PostgreSQL) -> Iterator[dict[str, Any]]:
+        with postgresql.database() as name:
+            yield {"type": "sql", "url": postgresql.url(name)}
+
+
+@pytest.mark.server
+class TestMariaDB(SqlSuite):
+    @pytest.fixture
+    def store_options(self, mariadb: MariaDB) -> Iterator[dict[str, Any]]:
+        with mariadb.database() as name:
+            yield {"type": "sql", "url": mariadb.url(name)}
+
+
+# -- every database -------------------------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.server),
+        pytest.param("mariadb", marks=pytest.mark.server),
+    ]
+)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new, empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/cookies.sqlite"
+        return
+    server: Database = request.getfixturevalue(request.param)
+    with server.database() as name:
+        yield server.url(name)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqlStore]:
+    store = open_sql(url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other(url: str, store: SqlStore) -> Iterator[SqlStore]:
+    """The same store, as another node has it."""
+    other = open_sql(url)
+    yield other
+    other.close()
+
+
+def test_texts_that_databases_refuse_are_kept_apart(store: SqlStore):
+    names = ["a\0", "a\ud800", "a\udfff", "a\ufdd0", "a\ufdd00000", "a", "a "]
+    cookies = [
+        evolve(make_cookie(n, make_auth(name)), user_agent=name) for n, name in enumerate(names)
+    ]
+    store.commit([Create(cookie) for cookie in cookies])
+    for name, cookie in zip(names, cookies, strict=True):
+        assert list(store.scan(authid=name)) == [cookie]
+
+
+def test_a_user_agent_of_a_megabyte_spoils_no_batch(store: SqlStore):
+    long = evolve(make_cookie(1), user_agent="\N{GRINNING FACE}" * 250_000)
+    assert store.commit([Create(make_cookie(0)), Create(long)]) == [True, True]
+    assert store.load([long.id]) == {long.id: long}
+
+
+def test_two_stores_with_two_tables_share_a_database(url: str, store: SqlStore):
+    neighbour = open_sql(url, table="other")
+    store.commit([Create(make_cookie(1))])
+    assert neighbour.load([make_id(1)]) == {}
+    assert neighbour.stat()["cookies"] == 0
+    neighbour.close()
+
+
+def test_a_closed_store_does_not_connect_again(store: SqlStore):
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        store.load([make_id(1)])
+
+
+def test_a_batch_takes_few_statements_however_many_changes(store: SqlStore):
+    ids = range(500)
+    with statements(store) as creating:
+        assert all(store.commit([Create(make_cookie(n)) for n in ids]))
+    with statements(store) as loading:
+        assert len(store.load([make_id(n) for n in ids])) == len(ids)
+    with statements(store) as updating:
+        logins = [Authenticate(make_id(n), make_auth(), NOW) for n in ids]
+        assert all(store.commit([*logins, *(make_touch(n) for n in ids)]))
+    with statements(store) as deleting:
+        assert all(store.commit([Delete(make_id(n)) for n in ids]))
+    reads_first = store._engine.dialect.name in ("mysql", "mariadb")
+    assert len(creating) == (4 if reads_first else 1)
+    assert len(loading) == 1
+    assert len(updating) == 4
+    assert len(deleting) == 7
+
+
+class statements:
+    """The statements that a store executes in the block: how often it goes to the server."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._engine = store._engine
+
+    def __enter__(self) -> list[str]:
+        self._seen: list[str] = []
+        event.listen(self._engine, "before_cursor_execute", self._note)
+        return self._seen
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self._engine, "before_cursor_execute", self._note)
+
+    def _note(self, *args: Any) -> None:
+        self._seen.append(args[2])
+
+
+# -- several nodes --------------------------------------------------------------------------------
+
+
+def test_nodes_that_change_the_same_records_at_once_contradict_nobody(
+    store: SqlStore, other: SqlStore
+):
+    """A record's creations and deletions alternate, whoever made them; so do their answers."""
+    with ThreadPoolExecutor(2) as nodes:
+        results = list(nodes.map(_change_at_random, [store, other], [1, 2]))
+    counts = results[0] + results[1]
+    present = store.load([make_id(n) for n in range(6)])
+    for number in range(6):
+        created, deleted = counts[Create, number], counts[Delete, number]
+        assert created - deleted == (make_id(number) in present)
+
+
+def _change_at_random(store: SqlStore, seed: int) -> "Counter[tuple[type, int]]":
+    """A thousand operations in batches; how often each of them applied to each record."""
+    choice, applied = random.Random(seed), Counter[tuple[type, int]]()
+    for _ in range(250):
+        numbers = [choice.randrange(6) for _ in range(4)]
+        changes: list[Any] = [
+            choice.choice(
+                [
+                    Create(make_cookie(number)),
+                    Delete(make_id(number)),
+                    make_touch(number),
+                    Authenticate(make_id(number), choice.choice([None, make_auth()]), NOW),
+                ]
+            )
+            for number in numbers
+        ]
+        results = store.commit(changes)
+        for number, change, result in zip(numbers, changes, results, strict=True):
+            applied[type(change), number] += result
+    return applied
+
+
+def test_no_revocation_is_left_out_however_commits_overlap(url: str):
+    """Several nodes revoke while one reads: a later number is never seen before an earlier one."""
+    nodes = [open_sql(url) for _ in range(4)]
+    ids = [[make_id(1000 * node + n) for n in range(40)] for node in range(3)]
+    for node, own in zip(nodes, ids, strict=False):
+        node.commit([Create(evolve(make_cookie(), id=id)) for id in own])
+    told: list[str] = []
+    _, cursor = nodes[3].revoked_since(None)
+    with ThreadPoolExecutor(3) as threads:
+        running = [
+            threads.submit(_revoke_one_by_one, *each) for each in zip(nodes, ids, strict=False)
+        ]
+        while not all(each.done() for each in running) or not told:
+            new, cursor = nodes[3].revoked_since(cursor)
+            told += new
+    new, cursor = nodes[3].revoked_since(cursor)
+    for each in running:
+        each.result()
+    assert sorted([*told, *new]) == sorted(id for own in ids for id in own)
+    for node in nodes:
+        node.close()
+
+
+def _revoke_one_by_one(store: SqlStore, ids: list[str]) -> None:
+    for id in ids:
+        assert store.commit([Delete(id)]) == [True]
+
+
+def test_a_cursor_of_another_history_is_refused(store: SqlStore):
+    """As after a restore from a backup: the numbers are there, and stand for other revocations."""
+    number, _ = store.revoked_since(None)[1]
+    with pytest.raises(StoreUnavailable, match="no longer known"):
+        store.revoked_since((number, "another"))
+    with pytest.raises(StoreUnavailable, match="no longer known"):
+        store.revoked_since((number + 1, "never was"))
+
+
+def test_old_revocations_are_forgotten_and_old_cursors_refused(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+):
+    store.commit([Create(make_cookie(n)) for n in range(10)])
+    _, old = store.revoked_since(None)
+    store.commit([Delete(make_id(n)) for n in range(10)])
+    _, new = store.revoked_since(old)
+    store.expire(NOW, 10)
+    assert len(store.revoked_since(old)[0]) == 10
+    monkeypatch.setattr(sql_feed, "KEPT", -1)
+    store.expire(NOW, 10)
+    with pytest.raises(StoreUnavailable, match="no longer known"):
+        store.revoked_since(old)
+    assert store.revoked_since(new) == ([], new)
+
+
+# -- the format -----------------------------------------------------------------------------------
+
+
+def test_nodes_that_start_at_once_make_the_tables_once(url: str):
+    with ThreadPoolExecutor(6) as nodes:
+        stores = list(nodes.map(lambda _: open_sql(url), range(6)))
+    assert stores[0].commit([Create(make_cookie(1))]) == [True]
+    assert all(make_id(1) in store.load([make_id(1)]) for store in stores)
+    for store in stores:
+        store.close()
+
+
+def test_an_older_format_is_migrated_and_keeps_its_records(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    old = open_sql(url)
+    old.commit([Create(make_cookie(1))])
+    old.close()
+    steps: list[str] = []
+
+    def step(connection: Any, tables: Any) -> None:
+        steps.append(tables.cookies.name)
+        connection.execute(text("ALTER TABLE cookietrack ADD COLUMN device VARCHAR(20)"))
+
+    monkeypatch.setattr(sql_schema, "STEPS", (*sql_schema.STEPS, step))
+    for _ in range(2):
+        new = open_sql(url)
+        assert new.load([make_id(1)]) == {make_id(1): make_cookie(1)}
+        new.close()
+    assert steps == ["cookietrack"]
+    monkeypatch.undo()
+    with pytest.raises(StoreCorrupt, match=r"has format 2, and 1 is the newest.*upgrade"):
+        open_sql(url)
+
+
+def test_a_table_of_another_program_is_refused_and_left_alone(url: str):
+    execute(url, ".", "CREATE TABLE cookietrack (recipe INTEGER)")
+    message = r'table "cookietrack" is another program\'s .*: choose another "table"'
+    for _ in range(2):
+        with pytest.raises(StoreCorrupt, match=message):
+            open_sql(url)
+    execute(url, ".", "INSERT INTO cookietrack (recipe) VALUES (1)")
+    open_sql(url, table="ours").close()
+
+
+# -- what is wrong before anything is opened ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"url": "oracle://host/db"},
+            r'found the scheme "oracle", allowed is postgresql://, mysql',
+        ),
+        ({"url": "postgresql+asyncpg://host/db"}, r'found the scheme "postgresql\+asyncpg"'),
+        (
+            {"url": "joe:secret@host"},
+            r"found text that is no URL, allowed is such as postgresql://",
+        ),
+        ({"url": "postgresql://joe:secret@host:port/db"}, r"found text that is no URL"),
+        ({"url": "postgresql://joe:secret@host"}, r"found no database, allowed is such as"),
+        ({"url": "sqlite://"}, r"found no database"),
+        ({"url": "sqlite:///:memory:"}, r'found the database ":memory:", allowed is the path'),
+        ({"url": f"mysql://joe:${{{NOBODY}}}@host/db"}, rf"variable {NOBODY} is not set"),
+        ({"url": "mysql://joe:${a-b}@host/db"}, r'found a "\$\{" that begins no variable'),
+        ({"url": SQLITE, "table": "1st"}, r'"table".*found \'1st\', allowed is up to 40 letters'),
+        ({"url": SQLITE, "tabel": "x"}, r'"tabel".*did you mean "table"'),
+        ({"url": 7}, r'"url" in cookie store: found 7, allowed is a string'),
+    ],
+)
+def test_what_cannot_be_right_is_refused_by_check(options: dict[str, Any], message: str):
+    with pytest.raises(ConfigError, match=message) as refusal:
+        SqlProvider().check({"type": "sql", **options})
+    assert "secret" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "extra"),
+    [
+        ("postgresql://host/db", "psycopg", "postgresql"),
+        ("mysql://host/db", "pymysql", "mysql"),
+        ("mariadb://host/db", "pymysql", "mysql"),
+    ],
+)
+def test_a_missing_driver_is_named_with_what_installs_it(
+    url: str, driver: str, extra: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, driver, None)
+    message = rf'{driver} is not installed .*: pip install "cookietrack-plugin\[{extra}\]"'
+    with pytest.raises(ConfigError, match=message):
+        SqlProvider().check({"type": "sql", "url": url})
+
+
+def test_a_password_comes_from_the_environment_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SECRET", PASSWORD)
+    monkeypatch.setenv("HOST", "db.example.org:5433")
+    url = parse_url("postgresql://joe:${SECRET}@${HOST}/db")
+    assert (url.password, url.host, url.port) == (PASSWORD, "db.example.org", 5433)
+
+
+def test_a_whole_url_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://joe:a%40b@host/db")
+    assert parse_url("${DATABASE_URL}").password == "a@b"
+
+
+# -- what is wrong when it is opened --------------------------------------------------------------
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> Database:
+    return request.getfixturevalue(request.param)
+
+
+def refusal(url: str, caplog: pytest.LogCaptureFixture, **options: Any) -> CookieTrackError:
+    """The error of an open(), which with all that was logged shows no password."""
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(CookieTrackError) as caught:
+        open_sql(url, **options)
+    assert "\n" not in str(caught.value)
+    chain: BaseException | None = caught.value
+    while chain is not None:
+        assert PASSWORD not in f"{chain}{chain!r}"
+        chain = chain.__cause__
+    assert PASSWORD not in caplog.text
+    return caught.value
+
+
+@pytest.mark.server
+def test_a_wrong_password_is_named_as_that(server: Database, caplog: pytest.LogCaptureFixture):
+    error = refusal(server.url(server.admin_database, PASSWORD + "x"), caplog)
+    assert isinstance(error, ConfigError)
+    assert "correct the user or the password" in str(error)
+
+
+@pytest.mark.server
+def test_a_database_that_is_not_there_is_named(server: Database, caplog: pytest.LogCaptureFixture):
+    error = refusal(server.url("nowhere"), caplog)
+    assert isinstance(error, ConfigError)
+    assert "nowhere" in str(error)
+    assert "create the database, or name another" in str(error)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_a_host_that_cannot_be_reached_is_unavailable(
+    scheme: str, caplog: pytest.LogCaptureFixture
+):
+    port = free_port()
+    url = f"{scheme}://joe:p%40ss%2Fw%3Ard%23%2541@127.0.0.1:{port}/db"
+    error = refusal(url, caplog)
+    assert type(error) is StoreUnavailable
+    assert f"127.0.0.1:{port}/db does not answer" in str(error)
+    assert "is it running" in str(error)
+
+
+@pytest.mark.server
+def test_missing_rights_are_named(server: Database, caplog: pytest.LogCaptureFixture):
+    with server.database() as name:
+        if isinstance(server, PostgreSQL):
+            server.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+        else:
+            server.execute(f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+            server.execute(f"GRANT SELECT ON {name}.* TO {name}@'127.0.0.1'")
+        error = refusal(server.url(name, user=name), caplog)
+    assert isinstance(error, ConfigError)
+    assert "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE" in str(error)
+
+
+@pytest.mark.server
+def test_a_database_that_cannot_hold_every_text_is_refused(postgresql: PostgreSQL):
+    with postgresql.database() as name:
+        latin = f"{name}_latin"
+        postgresql.execute(
+            f"CREATE DATABASE {latin} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+        )
+        with pytest.raises(ConfigError, match=r"encoding LATIN1, allowed is UTF8: CREATE DATABASE"):
+            open_sql(postgresql.url(latin))
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path):
+    (tmp_path / "cookies.sqlite").write_text("a shopping list, and a long one at that\n" * 100)
+    with pytest.raises(StoreCorrupt, match="not a database"):
+        open_sql(SQLITE, tmp_path)
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(StoreUnavailable, match=r"nowhere/cookies\.sqlite cannot be used: No such"):
+        open_sql("sqlite:///nowhere/cookies.sqlite", tmp_path)
+
+
+def test_the_files_of_sqlite_are_for_nobody_else(tmp_path: Path):
+    store = open_sql(SQLITE, tmp_path)
+    store.commit([Create(make_cookie(1))])
+    names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert names.keys() == {f"cookies.sqlite{end}" for end in ("", "-wal", "-shm")}
+    assert set(names.values()) == {0o600}
+    store.close()
+
+
+# -- what goes wrong later ------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_as_such_and_spoils_nothing(tmp_path: Path):
+    store = open_sql(SQLITE, tmp_path)
+    store.commit([Create(make_cookie(0))])
+
+    @event.listens_for(store._engine, "checkout")
+    def limit(connection: sqlite3.Connection, *_: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    with pytest.raises(StoreFull, match="has no room"):
+        store.commit([Create(make_cookie(n)) for n in range(1, 5000)])
+    assert [cookie.id for cookie in store.scan()] == [make_id(0)]
+    store.close()
+
+
+def test_a_file_that_another_writer_holds_is_waited_for_and_then_unavailable(tmp_path: Path):
+    store = open_sql(SQLITE, tmp_path, timeout=0.2)
+    writer = sqlite3.connect(tmp_path / "cookies.sqlite")
+    writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        store.commit([Create(make_cookie(1))])
+    assert store.load([make_id(1)]) == {}
+    writer.rollback()
+    assert store.commit([Create(make_cookie(1))]) == [True]
+    writer.close()
+    store.close()
+
+
+@pytest.fixture(params=[PostgreSQL, MariaDB], ids=["postgresql", "mariadb"])
+def own_server(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A server that the test may stop."""
+    with running(request.param()) as server:
+        yield server
+
+
+@pytest.mark.server
+def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(own_server: Database):
+    with own_server.database() as name:
+        store = open_sql(own_server.url(name), timeout=0.5)
+        store.commit([Create(make_cookie(0, make_auth()))])
+        own_server.pause()
+        for call in (
+            lambda: store.load([make_id(0)]),
+            lambda: store.commit([Create(make_cookie(1))]),
+            lambda: store.commit([Delete(make_id(0))]),
+            lambda: store.expire(NOW, 10),
+            lambda: list(store.scan()),
+            lambda: store.stat(),
+            lambda: store.revoked_since(None),
+        ):
+            with pytest.raises(StoreUnavailable):
+                call()
+        own_server.resume()
+        wait_for(lambda: _answers(store), "the store does not come back")
+        assert store.commit([Delete(make_id(0))]) == [True]
+        store.close()
+
+
+def _answers(store: SqlStore) -> bool:
+    try:
+        store.load([make_id(0)])
+    except StoreUnavailable:
+        return False
+    return True
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_restarted_server_is_found_again(own_server: Database, how: str):
+    name = "cookies"
+    own_server.execute(f"CREATE DATABASE {name}")
+    store = open_sql(own_server.url(name), timeout=2)
+    store.commit([Create(make_cookie(0, make_auth()))])
+    getattr(own_server, how)()
+    with pytest.raises(StoreUnavailable):
+        store.load([make_id(0)])
+    with pytest.raises(StoreUnavailable):
+        store.commit([Delete(make_id(0))])
+    own_server.start()
+    assert set(store.load([make_id(0)])) == {make_id(0)}
+    assert store.commit([Delete(make_id(0))]) == [True]
+    store.close()
+
+
+@pytest.mark.server
+def test_a_connection_that_died_at_rest_is_replaced_unseen(
+    own_server: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """A restart that nobody noticed costs nobody an answer."""
+    monkeypatch.setattr("cookietrack_plugin.stores.sql_engine._RESTED", 0)
+    own_server.execute("CREATE DATABASE cookies")
+    store = open_sql(own_server.url("cookies"), timeout=2)
+    own_server.restart()
+    assert store.commit([Create(make_cookie(0))]) == [True]
+    store.close()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("server_type", "setting", "warning"),
+    [
+        (PostgreSQL, "fsync=off", "fsync is off: set fsync = on"),
+        (PostgreSQL, "synchronous_commit=off", "synchronous_commit is off"),
+        (MariaDB, "--innodb-flush-log-at-trx-commit=2", "innodb_flush_log_at_trx_commit is 2"),
+    ],
+)
+def test_a_server_that_forgets_in_a_power_cut_is_warned_of(
+    server_type: type[PostgreSQL | MariaDB],
+    setting: str,
+    warning: str,
+    caplog: pytest.LogCaptureFixture,
+):
+    with running(server_type(setting)) as server, server.database() as name:
+        open_sql(server.url(name)).close()
+        assert warning in caplog.text
+        assert PASSWORD not in caplog.text
+
+
+@pytest.mark.server
+def test_a_durable_server_is_not_warned_of(server: Database, caplog: pytest.LogCaptureFixture):
+    with server.database() as name:
+        open_sql(server.url(name)).close()
+    assert caplog.text == ""

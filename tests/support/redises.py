@@ -1,0 +1,143 @@
+"""Redis in its four shapes: one server, one with TLS, a Sentinel, a cluster of three masters."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import redis
+
+from tests.support.databases import PASSWORD
+from tests.support.node import free_port, wait_for
+from tests.support.server_process import ServerProcess, account, new_folder, program, run
+
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
+
+
+def quoted(password: str) -> str:
+    return quote(password, safe="")
+
+
+class RedisServer(ServerProcess):
+    """One server with a password; durable unless `settings` say otherwise."""
+
+    def __init__(self, *settings: str, name: str = "redis", password: str = PASSWORD) -> None:
+        self.owner = account("redis")
+        self.port = free_port()
+        self.password = password
+        folder = new_folder(name, self.owner)
+        self.socket = folder / "socket"
+        command = [program("redis-server", "redis-server"), "--port", str(self.port)]
+        command += ["--bind", "127.0.0.1", "--unixsocket", str(self.socket), *DURABLE, *settings]
+        command += ["--requirepass", password, "--masterauth", password] if password else []
+        super().__init__(name, command, folder, lambda: self.client().ping(), self.owner)
+
+    def url(self, database: int = 0) -> str:
+        secret = f":{quoted(self.password)}@" if self.password else ""
+        return f"redis://{secret}127.0.0.1:{self.port}/{database}"
+
+    def client(self) -> "redis.Redis[bytes]":
+        return redis.Redis(port=self.port, password=self.password or None, socket_timeout=5)
+
+
+class TlsRedisServer(RedisServer):
+    """One that listens for TLS besides, with a certificate of its own for 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self.tls_port = free_port()
+        super().__init__("--tls-port", str(self.tls_port), "--tls-auth-clients", "no")
+        self.certificate = self.folder / "certificate.pem"
+        key = self.folder / "key.pem"
+        names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+        command = [program("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+        files = ["-keyout", str(key), "-out", str(self.certificate)]
+        run([*command, *files, *names], self.owner)
+        self._command += ["--tls-cert-file", str(self.certificate), "--tls-key-file", str(key)]
+
+
+class RedisCluster:
+    """Three masters that share the slots."""
+
+    def __init__(self, *settings: str) -> None:
+        self.servers = [self._server(settings) for _ in range(3)]
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+        nodes = [f"127.0.0.1:{server.port}" for server in self.servers]
+        command = [program("redis-cli", "redis-tools"), "-a", PASSWORD, "--cluster", "create"]
+        run([*command, *nodes, "--cluster-yes"], None)
+        wait_for(self._agrees, "the cluster does not agree")
+
+    def destroy(self) -> None:
+        for server in self.servers:
+            server.destroy()
+
+    def url(self) -> str:
+        nodes = ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
+        return f"redis+cluster://:{quoted(PASSWORD)}@{nodes}"
+
+    def client(self) -> "redis.RedisCluster[bytes]":
+        return redis.RedisCluster("127.0.0.1", self.servers[0].port, password=PASSWORD)
+
+    @staticmethod
+    def _server(settings: Sequence[str]) -> RedisServer:
+        bus = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+        return RedisServer(*bus, *settings, name="redis-cluster")
+
+    def _agrees(self) -> bool:
+        infos = [server.client().execute_command("CLUSTER INFO") for server in self.servers]
+        return all(info["cluster_state"] == "ok" for info in infos)
+
+
+class RedisSentinel:
+    """A master, a replica, and the one sentinel that moves the service from one to the other."""
+
+    service = "cookies"
+
+    def __init__(self) -> None:
+        self.master = RedisServer(name="redis-master")
+        replica_of = ("--replicaof", f"127.0.0.1 {self.master.port}")
+        self.replica = RedisServer(*replica_of, name="redis-replica")
+        self.sentinel = _SentinelProcess(self.master.port, self.service)
+
+    def start(self) -> None:
+        for server in (self.master, self.replica):
+            server.start()
+        wait_for(self._replicates, "the replica does not follow")
+        self.sentinel.start()
+        wait_for(self._knows_replica, "the sentinel does not see the replica")
+
+    def destroy(self) -> None:
+        for server in (self.sentinel, self.replica, self.master):
+            server.destroy()
+
+    def url(self) -> str:
+        secret = quoted(PASSWORD)
+        return f"redis+sentinel://:{secret}@127.0.0.1:{self.sentinel.port}/{self.service}"
+
+    def _replicates(self) -> bool:
+        return self.replica.client().info("replication")["master_link_status"] == "up"
+
+    def _knows_replica(self) -> bool:
+        return bool(self.sentinel.client().sentinel_slaves(self.service))
+
+
+class _SentinelProcess(ServerProcess):
+    def __init__(self, master_port: int, service: str) -> None:
+        owner = account("redis")
+        self.port = free_port()
+        folder = new_folder("sentinel", owner)
+        config = folder / "sentinel.conf"
+        config.write_text(
+            f"port {self.port}\nbind 127.0.0.1\n"
+            f"sentinel monitor {service} 127.0.0.1 {master_port} 1\n"
+            f'sentinel auth-pass {service} "{PASSWORD}"\n'
+            f"sentinel down-after-milliseconds {service} 300\n"
+            f"sentinel failover-timeout {service} 3000\n"
+        )
+        # It rewrites this file itself.
+        config.chmod(0o666)
+        command = [program("redis-server", "redis-server"), str(config), "--sentinel"]
+        super().__init__("sentinel", command, folder, lambda: self.client().ping(), owner)
+
+    def client(self) -> "redis.Redis[bytes]":
+        return redis.Redis(port=self.port, socket_timeout=5)

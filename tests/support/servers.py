@@ -1,0 +1,38 @@
+"""
+Fixtures: real servers on free ports, one of each kind for a whole run of tests.
+
+A test module asks for them with `pytest_plugins = ["tests.support.servers"]`. What a test alters
+about a server (stopping it, its settings) it does to one of its own.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.databases import MariaDB, PostgreSQL
+from tests.support.redises import RedisCluster, RedisServer
+from tests.support.server_process import running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with running(PostgreSQL()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    with running(MariaDB()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with running(RedisServer()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    with running(RedisCluster()) as server:
+        yield server
