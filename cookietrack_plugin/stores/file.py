@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from logging import getLogger
 from threading import Lock
 from time import monotonic
@@ -11,13 +12,20 @@ from typing import Any
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import CookieTrackError, StoreFull, StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IReadOnlyProvider,
+    IVerifiable,
+)
 from cookietrack_plugin.record import Auth, Change, Cookie
+from cookietrack_plugin.stores import filequery
 from cookietrack_plugin.stores.filecompaction import Compaction, Draft, Stopped
 from cookietrack_plugin.stores.filelock import FileLock
 from cookietrack_plugin.stores.filelog import GONE, State, write_batch
 from cookietrack_plugin.stores.fileopening import Opened, check_place, open_file
-from cookietrack_plugin.stores.filerecord import decode, encode, to_id, to_key, to_text
+from cookietrack_plugin.stores.filerecord import decode, encode, to_id, to_key
+from cookietrack_plugin.stores.filesnapshot import FileSnapshot
 from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
 from cookietrack_plugin.stores.options import check_options, wrong_option
 
@@ -29,7 +37,7 @@ _WORTH = 1_000_000
 _RETRY, _PATIENCE = 1.0, 300.0
 
 
-@implementer(ICookieStoreProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider)
 class FileProvider:
     """
     `{"type": "file", "filename": "cookies.dat"}`, relative to the node's directory.
@@ -46,22 +54,45 @@ class FileProvider:
             raise wrong_option("filename", options["filename"], "a path without a NUL character")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> "FileStore":
-        # The lock and the new file belong beside the file, wherever a link to it may lie.
-        path = os.path.realpath(os.path.join(node_dir, options["filename"]))
-        try:
-            check_place(path)
+        path = _path(options, node_dir)
+        with _telling_of(path):
             lock = FileLock(f"{path}.lock", path)
             try:
                 opened = open_file(path, purge=options.get("purge_on_startup", False))
             except BaseException:
                 lock.release()
                 raise
-        except OSError as error:
-            raise StoreUnavailable(f"the cookie file {path}: {error.strerror}") from error
         return FileStore(path, lock, opened)
 
+    def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
+        path = _path(options, node_dir)
+        with _telling_of(path):
+            # A file of Crossbar's has no lock beside it, and is left without one.
+            lock = FileLock(f"{path}.lock", path) if os.path.exists(f"{path}.lock") else None
+            try:
+                return FileSnapshot(path, lock)
+            except BaseException:
+                if lock is not None:
+                    lock.release()
+                raise
 
-@implementer(ICookieStore)
+
+def _path(options: Mapping[str, Any], node_dir: str) -> str:
+    # The lock and the new file belong beside the file, wherever a link to it may lie.
+    return os.path.realpath(os.path.join(node_dir, options["filename"]))
+
+
+@contextmanager
+def _telling_of(path: str) -> Iterator[None]:
+    """Errors of the system become ours."""
+    try:
+        check_place(path)
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"the cookie file {path}: {error.strerror}") from error
+
+
+@implementer(ICookieStore, IVerifiable)
 class FileStore:
     """A `FileTable`, and a file of which it can be made again."""
 
@@ -85,9 +116,7 @@ class FileStore:
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         self._check_open()
-        found = self._table.load([to_key(id) for id in ids])
-        cookies = (decode(key, text) for key, text in found.items())
-        return {cookie.id: cookie for cookie in cookies if cookie is not None}
+        return filequery.load(self._table, ids)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
         with self._commits:
@@ -109,15 +138,9 @@ class FileStore:
             return len(keys)
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        # A text in which a name does not occur need not be decoded.
-        wanted = [to_text(name) for name in (authid, authrealm) if name is not None]
-        for states in self._table.walk():
+        for cookie in filequery.scan(self._table, authid, authrealm):
             self._check_open()
-            for key, text in states:
-                if all(name in text for name in wanted):
-                    cookie = decode(key, text)
-                    if cookie is not None and _is_of(cookie, authid, authrealm):
-                        yield cookie
+            yield cookie
 
     def stat(self) -> Mapping[str, Any]:
         self._check_open()
@@ -128,6 +151,19 @@ class FileStore:
             "compactions": self._compactions,
             **self._found,
         }
+
+    def damaged(self) -> Iterator[str]:
+        # Lines that could not be read have been put aside when the file was opened.
+        for key in filequery.undecodable(self._table):
+            yield f"record {to_id(key)} cannot be decoded"
+
+    def repair(self) -> int:
+        with self._commits:
+            self._check_open()
+            keys = list(filequery.undecodable(self._table))
+            self._append([(key, GONE) for key in keys])
+            self._found["damaged"] += len(keys)
+            return sum(self._found.values())
 
     def close(self) -> None:
         with self._commits:
@@ -220,8 +256,3 @@ def _ended(outcome: Outcome) -> set[bytes]:
 
 def _login(record: Stored) -> Auth | None:
     return record.auth if isinstance(record, Cookie) else None
-
-
-def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
-    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
-    return authid in (None, found[0]) and authrealm in (None, found[1])

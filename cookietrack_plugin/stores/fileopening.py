@@ -12,7 +12,7 @@ from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.stores.filecompaction import Draft
 from cookietrack_plugin.stores.filedisk import AppendFile
 from cookietrack_plugin.stores.filelog import GONE
-from cookietrack_plugin.stores.filereader import HEAD, FileReader, is_cookie_file
+from cookietrack_plugin.stores.filereader import HEAD, Damaged, FileReader, is_cookie_file
 from cookietrack_plugin.stores.filerescue import Rescue
 from cookietrack_plugin.stores.filetable import FileTable
 
@@ -52,12 +52,28 @@ def open_file(path: str, purge: bool) -> Opened:
     table = FileTable()
     if not os.path.exists(path):
         return Opened(_rewrite(path, table), table)
-    _check_head(path)
     reader = _read(path, table)
     purged = _purge(table) if purge else 0
     is_whole = reader.is_clean and not purged
     file = AppendFile.open(path) if is_whole else _rewrite(path, table)
     return Opened(file, table, reader.damaged, reader.torn)
+
+
+def read_file(path: str, table: FileTable, damage: Damaged) -> FileReader:
+    """
+    Read the file at `path` into `table`; what cannot be read is told to `damage`.
+
+    :raises StoreCorrupt: it is no cookie file, or one of a newer format.
+    """
+    _check_head(path)
+    reader = FileReader(damage)
+    with open(path, "rb", buffering=_BUFFER) as file:
+        try:
+            for states in reader.read(file):
+                table.fill(states)
+        except StoreCorrupt as error:
+            raise StoreCorrupt(f"{path}: {error}") from error
+    return reader
 
 
 def _check_head(path: str) -> None:
@@ -67,14 +83,8 @@ def _check_head(path: str) -> None:
 
 
 def _read(path: str, table: FileTable) -> FileReader:
-    rescue = Rescue(path)
-    reader = FileReader(rescue)
-    with closing(rescue), open(path, "rb", buffering=_BUFFER) as file:
-        try:
-            for states in reader.read(file):
-                table.fill(states)
-        except StoreCorrupt as error:
-            raise StoreCorrupt(f"{path}: {error}") from error
+    with closing(Rescue(path)) as rescue:
+        reader = read_file(path, table, rescue)
     _report(path, reader, rescue.path)
     return reader
 
