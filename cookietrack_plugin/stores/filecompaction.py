@@ -7,7 +7,7 @@ from threading import Event, Lock, Thread
 
 from cookietrack_plugin.stores.filedisk import AppendFile
 from cookietrack_plugin.stores.fileexpiry import ExpiryQueue
-from cookietrack_plugin.stores.filelog import GONE, HEADER, State, write_lines
+from cookietrack_plugin.stores.filelog import GONE, State, write_header, write_lines
 from cookietrack_plugin.stores.filerecord import expires_of
 from cookietrack_plugin.stores.filetable import FileTable
 
@@ -30,7 +30,7 @@ class Draft:
         self._table = table
         self.queue: ExpiryQueue = table.new_queue()
         self.file = AppendFile.create(path + DRAFT, _stat(path))
-        self.file.append(HEADER)
+        self.file.append(write_header())
 
     def add(self, states: Sequence[State]) -> None:
         self.file.append(write_lines(states))

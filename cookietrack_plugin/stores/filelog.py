@@ -7,7 +7,7 @@ The checksum, eight hexadecimal digits, covers all that follows it. A batch is s
 line is. Crossbar's own lines are objects, ours are arrays: there is no mistaking one for the other.
 """
 
-import json
+import re
 from collections.abc import Iterable, Sequence
 from zlib import crc32
 
@@ -15,15 +15,16 @@ FORMAT = 1
 START = b'["ct1","'
 # What stands in the place of a deleted record.
 GONE = b"null"
-# Read by people, and for its number by a version that is older than the one that wrote it.
-HEADER = (
-    b'{"cookietrack": 1, "lines": ["ct1", "crc32", "id", "lines that follow in the batch", '
+# For people, behind the number that is for versions older than the one that wrote it.
+_LEGEND = (
+    b', "lines": ["ct1", "crc32", "id", "lines that follow in the batch", '
     b'["expires", "created", "seen", "peer", "user_agent", '
-    b'["authid", "authrole", "authmethod", "authrealm", "authextra"]]]}\n'
+    b'["authid", "authrole", "authmethod", "authrealm", "authextra"]]]'
 )
+_HEADER = re.compile(rb'\{"cookietrack": (\d{1,9}), "crc32": "([0-9a-f]{8})"(.*)\}\n?')
 # Bytes of a line in front of its checksummed part, and of one with an empty key and text.
-_BODY = len(START) + len('01234567",')
-LINE_SIZE = _BODY + len('"",0,]\n')
+_BODY = len(START) + len("01234567")
+LINE_SIZE = _BODY + len('","",0,]\n')
 
 # A record's key and its new text, or GONE.
 State = tuple[bytes, bytes]
@@ -33,8 +34,8 @@ Line = tuple[bytes, int, bytes]
 
 def write_line(key: bytes, text: bytes, following: int = 0) -> bytes:
     """The line that says that the record `key` has become `text`, or is `GONE`."""
-    body = b'"%b",%d,%b]' % (key, following, text)
-    return b'["ct1","%08x",%b\n' % (crc32(body), body)
+    body = b'","%b",%d,%b]' % (key, following, text)
+    return b'["ct1","%08x%b\n' % (crc32(body), body)
 
 
 def write_batch(states: Sequence[State]) -> bytes:
@@ -54,22 +55,24 @@ def read_line(raw: bytes) -> Line | None:
     """The line that `raw`, with or without its line end, is; None where it is none, or damaged."""
     body = raw[_BODY:-1] if raw.endswith(b"\n") else raw[_BODY:]
     try:
-        if not raw.startswith(START) or crc32(body) != int(raw[len(START) : _BODY - 2], 16):
+        if not raw.startswith(START) or crc32(body) != int(raw[len(START) : _BODY], 16):
             return None
-        key, rest = body.split(b'",', 1)
+        _, key, rest = body.split(b'",', 2)
         following, text = rest.split(b",", 1)
         return key[1:], int(following), text[:-1]
     except ValueError:
         return None
 
 
+def write_header(version: int = FORMAT) -> bytes:
+    """The first line of a file."""
+    checksum = crc32(b"%d%b" % (version, _LEGEND))
+    return b'{"cookietrack": %d, "crc32": "%08x"%b}\n' % (version, checksum, _LEGEND)
+
+
 def read_version(raw: bytes) -> int | None:
-    """The format that a header names; None where `raw` is no header."""
-    if not raw.startswith(b'{"cookietrack":'):
+    """The format that a header names; None where `raw` is no header, or a damaged one."""
+    header = _HEADER.fullmatch(raw)
+    if header is None or crc32(header[1] + header[3]) != int(header[2], 16):
         return None
-    try:
-        header = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    version = header["cookietrack"]
-    return version if isinstance(version, int) else None
+    return int(header[1])

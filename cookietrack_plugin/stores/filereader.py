@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from cookietrack_plugin.errors import StoreCorrupt
@@ -45,6 +46,8 @@ class FileReader:
         self.torn_at = 0
         self.foreign = 0
         self._is_ours = False
+        # The part of a line that the file ends with.
+        self._rest = b""
         self._ends = True
         self._damage = damage
         self._crossbar = CrossbarLines()
@@ -111,8 +114,7 @@ class FileReader:
 
     def _read_damaged(self, raw: bytes) -> list[State]:
         if not raw.endswith(b"\n"):
-            # The end of the file.
-            self._drop([(self.lines, raw)])
+            self._rest = raw
             return []
         self._keep(self.lines, raw)
         self.damaged += 1
@@ -120,12 +122,14 @@ class FileReader:
             self.damaged_at.append(self.lines)
         return list(_pieces(raw))
 
-    def _drop(self, lines: Sequence[tuple[int, bytes]]) -> None:
-        """Leave out lines at the end of the file: those of a batch that is not complete."""
-        for number, raw in lines:
+    def _drop(self, batch: list[tuple[int, bytes]]) -> None:
+        """Leave out what the file ends with: a batch that is not complete, or part of a line."""
+        if self._rest:
+            batch = [*batch, (self.lines, self._rest)]
+        for number, raw in batch:
             self._keep(number, raw)
-            self.torn += 1
-            self.torn_at = min(number, self.torn_at or number)
+        self.torn = len(batch)
+        self.torn_at = batch[0][0] if batch else 0
 
     def _keep(self, number: int, raw: bytes) -> None:
         self._damage.keep(number, raw, self._is_ours and not self.foreign)
@@ -140,8 +144,7 @@ def is_cookie_file(head: bytes) -> bool:
 
 def _is_cookie_line(raw: bytes) -> bool:
     return (
-        raw.startswith((START, b'{"cbtid": "'))
-        or read_version(raw) is not None
+        raw.startswith((START, b'{"cookietrack": ', b'{"cbtid": "'))
         or CrossbarLines().read(raw) is not None
     )
 
@@ -157,7 +160,7 @@ def _check_version(version: int) -> None:
 def _pieces(raw: bytes) -> Iterator[State]:
     """What the lines of ours say in one whose line end, or beginning, is damaged."""
     starts = [match.start() for match in re.finditer(re.escape(START), raw)]
-    for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
+    for start, end in pairwise([*starts, len(raw)]):
         piece = raw[start:end]
         line = read_line(piece[: piece.rfind(b"]") + 1])
         if line is not None:

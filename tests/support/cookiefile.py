@@ -1,0 +1,67 @@
+"""The file store for tests: opening it, filling it, and spoiling its file."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cookietrack_plugin.record import Auth, Cookie, Create
+from cookietrack_plugin.stores.file import FileProvider, FileStore
+
+NAME = "cookies.dat"
+NOW = 1_800_000_000_000
+DAY = 86_400_000
+JOE = Auth("joe", "user", "ticket", "realm1", {"tenant": "acme"})
+
+
+@pytest.fixture
+def no_flushes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that open a file hundreds of times, and do not cut the power."""
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+    monkeypatch.setattr(os, "fdatasync", lambda fd: None)
+
+
+_opened: list[FileStore] = []
+
+
+@pytest.fixture(autouse=True)
+def closed_stores() -> Iterator[None]:
+    """Closes what a test has opened with `open_file`. To be imported by its module."""
+    yield
+    while _opened:
+        _opened.pop().close()
+
+
+def open_file(directory: Path, **options: object) -> FileStore:
+    store = FileProvider().open({"type": "file", "filename": NAME, **options}, str(directory))
+    _opened.append(store)
+    return store
+
+
+def reopened(store: FileStore, directory: Path) -> FileStore:
+    store.close()
+    return open_file(directory)
+
+
+def id_at(number: int) -> str:
+    return f"{number:024d}"
+
+
+def cookie_at(number: int, auth: Auth | None = None, expires: int = NOW + DAY) -> Cookie:
+    return Cookie(id_at(number), NOW, expires, NOW, "tcp4:192.0.2.1:52410", "Mozilla/5.0", auth)
+
+
+def create(
+    numbers: Iterable[int], auth: Auth | None = None, expires: int = NOW + DAY
+) -> list[Create]:
+    return [Create(cookie_at(number, auth, expires)) for number in numbers]
+
+
+def contents(store: FileStore) -> dict[str, Cookie]:
+    return {cookie.id: cookie for cookie in store.scan()}
+
+
+def rescued(directory: Path) -> bytes:
+    """All that was kept of damaged lines."""
+    return b"".join(path.read_bytes() for path in sorted(directory.glob(f"{NAME}.damaged-*")))
