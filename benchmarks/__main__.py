@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from benchmarks import document, profiling, registry, result
-from benchmarks.bench import Options
+from benchmarks.bench import Options, label_of
 from benchmarks.runner import Runner
 
 MINIMUM_ROUNDS = 5
@@ -51,7 +51,7 @@ def main(
         chosen = [registry.find(only)] if only else list(registry.benchmarks().values())
     except registry.UnknownBenchmark as error:
         raise click.UsageError(str(error)) from error
-    labelled = {options["type"]: options for options in others}
+    labelled = {label_of(options): options for options in others}
     if scale != 1 or others:
         # The documentation shows what everybody can measure again, in full.
         docs = False

@@ -1,5 +1,6 @@
 """What a benchmark is given: rounds, sizes, the stores to put beside ours, a place, a progress."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ CROSSBARS: Mapping[str, Options] = {
 }
 
 
+def label_of(options: Options) -> str:
+    """The type of a store; with its options where the type alone is one of ours."""
+    kind = str(options["type"])
+    if kind not in OURS:
+        return kind
+    values = (f"{name}={value}" for name, value in options.items() if name != "type")
+    return f"{kind} ({', '.join(values)})"
+
+
 def _silent(_: str) -> None:
     pass
 
@@ -37,6 +47,10 @@ class Bench:
     scale: float = 1.0
     others: Mapping[str, Options] = field(factory=dict)
     tell: Callable[[str], None] = _silent
+
+    def place(self, label: str) -> Path:
+        """A directory for a store."""
+        return self.directory / re.sub(r"\W+", "-", label)
 
     @property
     def stores(self) -> Mapping[str, Options]:

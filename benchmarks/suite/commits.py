@@ -29,7 +29,7 @@ def measure(bench: Bench) -> list[Figure]:
         cases = {DATABASE: lambda: _rate(database.create, 1, seconds)}
         numbers = itertools.count()
         for label, options in bench.durable().items():
-            store = stack.enter_context(stored.opened(options, bench.directory / label))
+            store = stack.enter_context(stored.opened(options, bench.place(label)))
             for batch in (BATCH, 1):
                 commit = _commits(store, batch, numbers)
                 cases[f"{label}, {batch} at a time"] = lambda commit=commit, batch=batch: _rate(

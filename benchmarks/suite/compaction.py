@@ -24,7 +24,7 @@ def measure(bench: Bench) -> list[Figure]:
     cookies were touched once, and so stand in it twice; an eighth has expired, and while they
     are swept less than half of the file is alive: that is when it compacts itself.
     """
-    place = bench.directory / LABEL
+    place = bench.place(LABEL)
     with stored.opened(OURS[LABEL], place) as store:
         _fill(bench, store)
     cases = {IDLE: partial(idle, bench), LABEL: partial(_compaction, bench)}
@@ -57,7 +57,7 @@ def _compaction(bench: Bench) -> float:
     :raises RuntimeError: the file did not get smaller.
     """
     copy = bench.directory / "copy"
-    shutil.copytree(bench.directory / LABEL, copy)
+    shutil.copytree(bench.place(LABEL), copy)
     before = stored.bytes_on_disk(copy)
     found = fresh.run(watched.compacted, options=OURS[LABEL], place=str(copy))
     after = stored.bytes_on_disk(copy)

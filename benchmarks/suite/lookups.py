@@ -26,7 +26,7 @@ def measure(bench: Bench) -> list[Figure]:
         cases = {DATABASE: _database(bench, stack, cookies)}
         for label, options in bench.stores.items():
             bench.tell(f"filling {label}")
-            store = stack.enter_context(stored.opened(options, bench.directory / label))
+            store = stack.enter_context(stored.opened(options, bench.place(label)))
             stored.fill(store, cookies)
             ids = [stored.identifier(number) for number in range(cookies)]
             cases[label] = _rate(ids, lambda id, load=store.load: load((id,))[id].auth.authid)

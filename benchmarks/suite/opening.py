@@ -61,7 +61,7 @@ def _fill_crossbars(bench: Bench) -> Path:
 
 def _fill(bench: Bench, label: str, options: Options) -> Path:
     bench.tell(f"filling {label}")
-    place = bench.directory / label
+    place = bench.place(label)
     with stored.opened(options, place) as store:
         stored.fill(store, bench.size(COOKIES), tell=bench.tell)
     return place

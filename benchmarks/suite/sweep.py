@@ -26,7 +26,7 @@ def measure(bench: Bench) -> list[Figure]:
     cases: dict[str, Callable[[], float]] = {IDLE: partial(idle, bench)}
     for label, options in bench.durable().items():
         bench.tell(f"filling {label}")
-        with stored.opened(options, bench.directory / label) as store:
+        with stored.opened(options, bench.place(label)) as store:
             stored.fill(store, expired, _expired, tell=bench.tell)
         cases[label] = partial(_sweep, bench, label, options, expired)
     return stalls(bench, cases)
@@ -55,7 +55,7 @@ def _sweep(bench: Bench, label: str, options: Options, expired: int) -> float:
     :raises RuntimeError: it was over before all were gone.
     """
     copy = bench.directory / "copy"
-    shutil.copytree(bench.directory / label, copy)
+    shutil.copytree(bench.place(label), copy)
     found = fresh.run(watched.swept, options=options, place=str(copy))
     shutil.rmtree(copy)
     if found["removed"] != expired:
