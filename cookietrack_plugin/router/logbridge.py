@@ -2,7 +2,7 @@
 
 import logging
 
-from txaio import make_logger
+from txaio import get_global_log_level, make_logger
 
 PACKAGE = "cookietrack_plugin"
 
@@ -15,7 +15,10 @@ class CrossbarHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         name = record.levelname.lower()
         level = name if name in ("debug", "info", "error", "critical") else "warn"
-        getattr(self.log, level)("{message}", message=record.getMessage())
+        try:
+            getattr(self.log, level)("{message}", message=self.format(record))
+        except Exception:  # noqa: BLE001 - as logging demands: whoever logs must not fail by it
+            self.handleError(record)
 
 
 def install() -> None:
@@ -23,5 +26,7 @@ def install() -> None:
     logger = logging.getLogger(PACKAGE)
     if not any(isinstance(handler, CrossbarHandler) for handler in logger.handlers):
         logger.addHandler(CrossbarHandler())
-        logger.setLevel(logging.INFO)
         logger.propagate = False
+        # What Crossbar would not show is not even formatted.
+        verbose = get_global_log_level() in ("debug", "trace")
+        logger.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -1,6 +1,7 @@
 """What unit tests share: a reactor, stores, the log, and no error that nobody heard of."""
 
 import gc
+import logging
 from collections.abc import Callable, Iterator
 from itertools import product
 
@@ -42,6 +43,15 @@ def log() -> Iterator[Log]:
     gc.collect(1)
     globalLogPublisher.removeObserver(log)
     assert [text for text in log.at("critical") if "Unhandled" in text] == []
+
+
+@pytest.fixture
+def unbridged_logging() -> Iterator[logging.Logger]:
+    """The logger of our stores, which is afterwards as it was."""
+    logger = logging.getLogger("cookietrack_plugin")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield logger
+    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture

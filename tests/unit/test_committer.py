@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.reactor import FakeReactor
@@ -35,7 +36,7 @@ def make_committer(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], C
     made: list[tuple[Committer, ScriptedStore]] = []
 
     def make(store: ScriptedStore) -> Committer:
-        made.append((Committer(store, reactor), store))
+        made.append((Committer(store, reactor, Measures()), store))
         return made[-1][0]
 
     yield make

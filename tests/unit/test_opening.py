@@ -195,19 +195,35 @@ class TestShutdown:
         assert provider.stores[0].closed == 2
 
 
-class Worker:
-    """As much of a Crossbar worker's controller as is asked."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-
-    class config:
-        class extra:
-            cbdir = "/node"
-
-
-def test_a_worker_has_one_set_of_open_stores_and_another_worker_another(reactor):
-    one, other = Worker(reactor), Worker(reactor)
-    assert open_stores(one) is open_stores(one)
-    assert open_stores(one) is not open_stores(other)
+def test_a_worker_has_one_set_of_open_stores_for_its_node(reactor, monkeypatch, unbridged_logging):
+    monkeypatch.setattr(opening, "reactor", reactor)
+    monkeypatch.setattr(opening, "_processes", {})
+    assert open_stores("/node") is open_stores("/node")
+    assert open_stores("/node") is not open_stores("/other")
     assert len(reactor.before_shutdown) == 2
+
+
+class TestTheTrackers:
+    def test_are_those_of_the_open_stores_that_we_track(self, stores, provider, reactor):
+        tracked, passed = {"type": "fake", "path": "p"}, {"type": "fake", "path": "q"}
+        provider.make = ScriptedStore
+        store = reactor.result_of(stores.for_transport(item(tracked)))
+        provider.make = Passed
+        reactor.result_of(stores.for_transport(item(passed)))
+        assert list(stores.trackers().values()) == [store.tracker]
+        assert stores.tracker({"path": "p", "type": "fake"}) is store.tracker
+        with pytest.raises(KeyError):
+            stores.tracker(passed)
+        reactor.result_of(stores.close())
+
+    def test_are_not_those_of_stores_that_are_being_opened_or_cannot_be(
+        self, stores, provider, reactor
+    ):
+        provider.error = StoreLocked("away")
+        provider.gate.shut()
+        opened = stores.for_transport(item())
+        assert stores.trackers() == {}
+        provider.gate.open()
+        with pytest.raises(StoreLocked):
+            reactor.result_of(opened)
+        assert stores.trackers() == {}

@@ -1,0 +1,225 @@
+"""Look-ups: without blocking, many in one round trip, and never an answer from before a write."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.lookup import Lookup
+from cookietrack_plugin.measures import Measures
+from cookietrack_plugin.record import Authenticate, Delete
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
+from tests.support.reactor import FakeReactor
+from tests.support.stores import ScriptedStore
+
+ID = make_id(1)
+COOKIE = make_cookie(1)
+LOGIN = Authenticate(ID, make_auth(), NOW + 5)
+
+Made = tuple[Lookup, Committer]
+
+
+@pytest.fixture
+def make(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], Made]]:
+    """A function from a store to a look-up and the committer whose writes it knows."""
+    made: list[tuple[Lookup, Committer, ScriptedStore]] = []
+
+    def make(store: ScriptedStore) -> Made:
+        store.cookies[ID] = COOKIE
+        committer = Committer(store, reactor, Measures())
+        made.append((Lookup(store, committer, reactor, Measures()), committer, store))
+        return made[-1][:2]
+
+    yield make
+    for lookup, committer, store in made:
+        store.reads.open()
+        store.commits.open()
+        closed: list[object] = []
+        lookup.close().addBoth(closed.append)
+        committer.close().addBoth(closed.append)
+        reactor.turn_until(lambda closed=closed: len(closed) == 2)
+
+
+@pytest.fixture
+def store(make_store) -> ScriptedStore:
+    """One whose reads and whose commits wait."""
+    return make_store(reads_block=True, commits_block=True)
+
+
+@pytest.fixture
+def slow(store, make) -> Made:
+    made = make(store)
+    store.reads.shut()
+    return made
+
+
+def outcomes(deferred: Deferred) -> list:
+    fired: list = []
+    deferred.addBoth(fired.append)
+    return fired
+
+
+def test_a_record_is_found_and_an_absent_one_is_none(any_store, make, reactor):
+    lookup, _ = make(any_store)
+    assert reactor.result_of(lookup.soon(ID)) == COOKIE
+    assert reactor.result_of(lookup.soon(make_id(2))) is None
+
+
+def test_only_what_can_wait_is_read_on_a_reader_thread(any_store, make, reactor):
+    lookup, _ = make(any_store)
+    reactor.result_of(lookup.soon(ID))
+    assert lookup.blocks == any_store.reads_block
+    assert (any_store.threads["load"].name == "cookietrack-reader") == any_store.reads_block
+
+
+def test_a_store_that_does_not_block_answers_in_place(make_store, make):
+    lookup, _ = make(make_store(reads_block=False, commits_block=True))
+    assert lookup.now(ID) == COOKIE
+    assert lookup.now(make_id(2)) is None
+
+
+def test_in_place_own_writes_that_are_still_queued_are_seen(make_store, make, reactor):
+    store = make_store(reads_block=False, commits_block=True)
+    lookup, committer = make(store)
+    store.commits.shut()
+    committer.submit(LOGIN)
+    assert lookup.now(ID).auth == make_auth()
+    assert reactor.result_of(lookup.soon(ID)).auth == make_auth()
+    committer.submit(Delete(ID))
+    assert lookup.now(ID) is None
+    assert reactor.result_of(lookup.soon(ID)) is None
+    assert store.cookies == {ID: COOKIE}
+
+
+def test_through_the_reader_own_writes_that_are_still_queued_are_seen(store, slow, reactor):
+    lookup, committer = slow
+    store.commits.shut()
+    found = lookup.soon(ID)
+    store.reads.wait_for_arrival()
+    committer.submit(LOGIN)
+    store.reads.open()
+    assert reactor.result_of(found) == evolve(COOKIE, auth=make_auth(), seen=NOW + 5)
+    committer.submit(Delete(ID))
+    assert reactor.result_of(lookup.soon(ID)) is None
+    assert store.cookies == {ID: COOKIE}
+
+
+def test_ids_that_wait_are_loaded_in_one_round_trip(store, slow, reactor):
+    lookup, _ = slow
+    found = [lookup.soon(ID)]
+    store.reads.wait_for_arrival()
+    found += [lookup.soon(make_id(number)) for number in (2, 3, 4)]
+    store.reads.open()
+    assert [reactor.result_of(each) for each in found] == [COOKIE, None, None, None]
+    assert store.loaded == [[ID], [make_id(number) for number in (2, 3, 4)]]
+
+
+def test_those_who_want_the_same_id_share_its_look_up(store, slow, reactor):
+    lookup, _ = slow
+    first, second = lookup.soon(ID), lookup.soon(ID)
+    store.reads.open()
+    assert reactor.result_of(first) == reactor.result_of(second) == COOKIE
+    assert store.loaded == [[ID]]
+    assert reactor.result_of(lookup.soon(ID)) == COOKIE
+    assert store.loaded == [[ID], [ID]]
+
+
+def test_a_failure_reaches_everyone_who_waits_and_nobody_who_comes_later(any_store, make, reactor):
+    lookup, _ = make(any_store)
+    any_store.fail_loads()
+    for found in (lookup.soon(ID), lookup.soon(ID)):
+        with pytest.raises(StoreUnavailable):
+            reactor.result_of(found)
+    any_store.recover()
+    assert reactor.result_of(lookup.soon(ID)) == COOKIE
+
+
+class TestALookUpThatAWriteOvertakes:
+    def test_is_made_again(self, store, slow, reactor):
+        lookup, committer = slow
+        found = outcomes(lookup.soon(ID))
+        store.reads.wait_for_arrival()
+        # The reader has the record in its hands; now it is deleted, durably.
+        assert reactor.result_of(committer.submit(Delete(ID))) is True
+        lookup.overtake(ID)
+        store.reads.open()
+        reactor.turn_until(partial(bool, found))
+        assert found == [None]
+        assert store.loaded == [[ID], [ID]]
+
+    def test_is_made_again_even_if_it_failed(self, store, slow, reactor):
+        lookup, _ = slow
+        found = outcomes(lookup.soon(ID))
+        store.reads.wait_for_arrival()
+        lookup.overtake(ID)
+        store.fail_loads()
+        store.reads.shut()
+        store.reads.open()
+        reactor.turn_until(lambda: len(store.loaded) == 2)
+        reactor.turn_until(partial(bool, found))
+        assert found[0].check(StoreUnavailable)
+
+    def test_that_is_overtaken_again_is_made_a_third_time(self, store, slow, reactor):
+        lookup, committer = slow
+        found = outcomes(lookup.soon(ID))
+        store.reads.wait_for_arrival()
+        lookup.overtake(ID)
+        store.reads.open()
+        store.reads.shut()
+        reactor.turn_until(lambda: store.reads.arrived == 2)
+        reactor.result_of(committer.submit(Delete(ID)))
+        lookup.overtake(ID)
+        store.reads.open()
+        reactor.turn_until(partial(bool, found))
+        assert found == [None]
+        assert len(store.loaded) == 3
+
+    def test_is_answered_for_all_who_came_meanwhile(self, store, slow, reactor):
+        lookup, _ = slow
+        early = outcomes(lookup.soon(ID))
+        store.reads.wait_for_arrival()
+        store.cookies[ID] = changed = evolve(COOKIE, seen=NOW + 77)
+        lookup.overtake(ID)
+        late = outcomes(lookup.soon(ID))
+        store.reads.open()
+        reactor.turn_until(partial(bool, late))
+        assert early == late == [changed]
+
+    def test_fails_instead_of_waiting_for_ever_when_the_reader_is_closed(
+        self, store, slow, reactor
+    ):
+        lookup, _ = slow
+        found = outcomes(lookup.soon(ID))
+        store.reads.wait_for_arrival()
+        lookup.overtake(ID)
+        closed = lookup.close()
+        store.reads.open()
+        reactor.result_of(closed)
+        assert found[0].check(StoreUnavailable)
+
+    def test_of_an_id_that_nobody_looks_up_is_nothing(self, store, slow, reactor):
+        lookup, _ = slow
+        lookup.overtake(ID)
+        store.reads.open()
+        assert reactor.result_of(lookup.soon(ID)) == COOKIE
+        assert store.loaded == [[ID]]
+
+
+def test_closing_waits_for_the_look_ups_under_way(store, slow, reactor):
+    lookup, _ = slow
+    found = outcomes(lookup.soon(ID))
+    closed = lookup.close()
+    reactor.turn()
+    assert found == []
+    store.reads.open()
+    reactor.result_of(closed)
+    assert found == [COOKIE]
+
+
+def test_closing_without_a_reader_is_done_at_once(make_store, make):
+    lookup, _ = make(make_store())
+    assert lookup.close().called
