@@ -7,7 +7,7 @@ import click
 from cookietrack_plugin.admin.output import print_json, print_table
 from cookietrack_plugin.admin.params import json_option
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.registry import find_provider, installed_types, owner, registrations
+from cookietrack_plugin.registry import find_provider, installed_types, registrations
 
 
 @click.command()
@@ -21,20 +21,15 @@ def stores(as_json: bool) -> None:
     types = [describe(store_type) for store_type in installed_types()]
     if as_json:
         print_json(types)
-        return
-    print_table(
-        ("TYPE", "AVAILABLE", "FROM", "WHAT IT IS"),
-        (
-            (each["type"], "yes" if each["available"] else "no", each["from"], _about(each))
-            for each in types
-        ),
-    )
+    else:
+        print_table(("TYPE", "AVAILABLE", "FROM", "WHAT IT IS"), map(_as_row, types))
 
 
 def describe(store_type: str) -> dict[str, Any]:
     """What there is to say about a registered type; `reason`: why it cannot be used."""
-    owners = sorted(owner(entry) for entry in registrations(store_type))
-    found = {"type": store_type, "from": ", ".join(owners)}
+    dists = [entry.dist for entry in registrations(store_type) if entry.dist]
+    owners = [{"distribution": dist.name, "version": dist.version} for dist in dists]
+    found = {"type": store_type, "from": owners}
     try:
         summary = find_provider(store_type).summary
     except ConfigError as error:
@@ -42,5 +37,8 @@ def describe(store_type: str) -> dict[str, Any]:
     return {**found, "available": True, "summary": str(summary)}
 
 
-def _about(found: dict[str, Any]) -> str:
-    return str(found["summary"] if found["available"] else found["reason"])
+def _as_row(found: dict[str, Any]) -> tuple[str, ...]:
+    owners = ", ".join(f"{each['distribution']} {each['version']}" for each in found["from"])
+    if found["available"]:
+        return found["type"], "yes", owners, found["summary"]
+    return found["type"], "no", owners, found["reason"]

@@ -10,6 +10,7 @@ from attrs import asdict
 from cookietrack_plugin.admin.filesystem import check_clock, check_place
 from cookietrack_plugin.admin.finding import Finding, error, ok, warning
 from cookietrack_plugin.admin.node import NodeConfig, Tracking, running_pid
+from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import print_finding, print_json
 from cookietrack_plugin.admin.params import json_option, store_argument, transport_option
 from cookietrack_plugin.admin.place import (
@@ -18,7 +19,6 @@ from cookietrack_plugin.admin.place import (
     chosen,
     distinct,
     find_node,
-    opened,
     places,
 )
 from cookietrack_plugin.admin.software import check_software
@@ -115,7 +115,7 @@ def _check_sharing(place: Place) -> Iterator[Finding]:
 
 def _check_content(place: Place) -> Iterator[Finding]:
     try:
-        with opened(place, "its node has it", reading=True) as cookies:
+        with opened(place, "read", "its node has it") as cookies:
             numbers = cookies.stat()
     except StoreLocked as problem:
         yield ok(place.label, str(problem))

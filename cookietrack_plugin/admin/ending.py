@@ -5,6 +5,7 @@ from itertools import islice
 
 import click
 
+from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_json
 from cookietrack_plugin.admin.params import (
     confirm,
@@ -16,7 +17,7 @@ from cookietrack_plugin.admin.params import (
     transport_option,
     yes_option,
 )
-from cookietrack_plugin.admin.place import Place, opened
+from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.text import counted, now_ms
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Delete
@@ -55,7 +56,7 @@ def revoke(
     place = the_place(store, transport)
     instead = "call the WAMP procedure cookietrack.revoke" + ("_by_authid" if authid else "")
     confirm(_question(place, ids, authid, authrealm), yes)
-    with opened(place, f"{instead}, or stop the node first") as cookies:
+    with opened(place, "alter", f"{instead}, or stop the node first") as cookies:
         ended = end(cookies, ids) if ids else _end_all(cookies, authid, authrealm)
     absent = len(ids) - ended if ids else 0
     if as_json:
@@ -120,7 +121,7 @@ def purge(store: str | None, transport: str | None, yes: bool, as_json: bool) ->
     """
     place = the_place(store, transport)
     confirm(f"Remove all expired cookies from {place.label}?", yes)
-    with opened(place, "it removes expired cookies by itself") as cookies:
+    with opened(place, "alter", "it removes expired cookies by itself") as cookies:
         removed = sum(_expire(cookies, now_ms()))
     if as_json:
         print_json({"store": place.label, "removed": removed})

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, print_table
 from cookietrack_plugin.admin.params import (
     json_option,
@@ -16,7 +17,6 @@ from cookietrack_plugin.admin.params import (
     the_place,
     transport_option,
 )
-from cookietrack_plugin.admin.place import opened
 from cookietrack_plugin.admin.text import counted, now_ms, size
 from cookietrack_plugin.admin.view import COLUMNS, as_data, as_fields, as_row, extra_of
 from cookietrack_plugin.record import Cookie
@@ -50,7 +50,7 @@ def ls(
         raise click.UsageError("--anonymous excludes --authid and --authrealm")
     now = now_ms()
     place = the_place(store, transport)
-    with opened(place, "call the WAMP procedure cookietrack.list", reading=True) as cookies:
+    with opened(place, "read", "call the WAMP procedure cookietrack.list") as cookies:
         found = _select(cookies.scan(authid, authrealm), now, anonymous, expired)
         _list(islice(found, limit), now, as_json)
 
@@ -86,7 +86,7 @@ def show(
     if len(ids) != 1:
         raise click.UsageError("name one cookie, by its id")
     place = the_place(store, transport)
-    with opened(place, "call the WAMP procedure cookietrack.get", reading=True) as cookies:
+    with opened(place, "read", "call the WAMP procedure cookietrack.get") as cookies:
         cookie = cookies.load(ids).get(ids[0])
     if cookie is None:
         note(f"no cookie {ids[0]} in {place.label}")
@@ -108,7 +108,7 @@ def _shown_extra(cookie: Cookie) -> dict[str, str]:
 def stat(store: str | None, transport: str | None, as_json: bool) -> None:
     """Show how much is in a store, and how much room it takes."""
     place = the_place(store, transport)
-    with opened(place, "call the WAMP procedure cookietrack.stat", reading=True) as cookies:
+    with opened(place, "read", "call the WAMP procedure cookietrack.stat") as cookies:
         numbers = cookies.stat()
     if as_json:
         print_json({"store": place.label, "transports": place.transports, "stat": dict(numbers)})

@@ -9,6 +9,7 @@ import click
 from attrs import define, field
 
 from cookietrack_plugin.admin.ending import end
+from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, progress_bar
 from cookietrack_plugin.admin.params import (
     complete_store,
@@ -18,7 +19,7 @@ from cookietrack_plugin.admin.params import (
     the_place,
     yes_option,
 )
-from cookietrack_plugin.admin.place import VOLATILE, Place, opened
+from cookietrack_plugin.admin.place import FOREIGN, VOLATILE, Place
 from cookietrack_plugin.admin.text import counted, now_ms
 from cookietrack_plugin.admin.transfer import Comparison, Copied, compare, copy, strangers
 from cookietrack_plugin.errors import ConfigError, StoreLocked
@@ -86,8 +87,8 @@ def migrate(
     if mirror:
         confirm(f"End the cookies in {goal.label} that are not in {origin.label}?", yes)
     with (
-        opened(origin, INSTEAD, reading=True) as old,
-        opened(goal, INSTEAD, making=True) as new,
+        opened(origin, "read", INSTEAD) as old,
+        opened(goal, "make", INSTEAD) as new,
         _resumable(),
     ):
         migration = _migrate(old, new, mirror, quiet=as_json)
@@ -101,9 +102,9 @@ def _check(origin: Place, goal: Place) -> None:
         raise ConfigError(
             f"a {VOLATILE} store forgets everything when its worker stops: it cannot be migrated to"
         )
-    if goal.type == "database":
+    if goal.type == FOREIGN:
         raise ConfigError(
-            "a store of type 'database' is Crossbar's own and keeps the values of cookies; of a"
+            f"a store of type {FOREIGN!r} is Crossbar's own and keeps the values of cookies; of a"
             " cookie we have only the id, from which its value cannot be told: it can be migrated"
             " from, but not to"
         )

@@ -49,8 +49,14 @@ def running_pid(directory: str) -> int | None:
             pid = int(json.load(file)["pid"])
         # After a crash the file is still there, and the number may be somebody else's by now.
         with open(f"/proc/{pid}/cmdline", "rb") as command:
-            return pid if b"crossbar" in command.read() else None
+            words = command.read().split(b"\0")
+        return pid if any(map(_names_crossbar, words)) else None
     return None
+
+
+def _names_crossbar(word: bytes) -> bool:
+    # The launcher's name, or the title that the node gives itself.
+    return os.path.basename(word).startswith(b"crossbar")
 
 
 def default_directory() -> str:

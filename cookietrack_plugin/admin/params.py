@@ -125,7 +125,7 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not is_terminal():
-        raise NotConfirmed(f"nothing was changed: {question} Say --yes where nobody can be asked")
+        raise NotConfirmed(f"{question} Nobody can be asked here: say --yes. Nothing was changed")
     click.confirm(question, abort=True, err=True)
 
 

@@ -1,10 +1,9 @@
-"""How an operator names a store, by node directory or as TYPE:LOCATION, and how it is opened."""
+"""How an operator names a store: by node directory, or as TYPE:LOCATION."""
 
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
@@ -16,14 +15,17 @@ from cookietrack_plugin.admin.node import (
     read_node,
     running_pid,
 )
-from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
+from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.interfaces import ICookieStoreProvider
 from cookietrack_plugin.registry import find_provider
 from cookietrack_plugin.settings import CookieSettings
 
 # The option that a LOCATION stands for. A third party's type is tried with each of them.
 LOCATIONS = {"file": "filename", "lmdb": "path", "database": "path", "sql": "url", "redis": "url"}
+# In the worker's memory alone.
 VOLATILE = "memory"
+# Crossbar's own: it can be read, and not be altered, as it keeps values of which we have the ids.
+FOREIGN = "database"
 
 _DESCRIBED = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*:")
 _PASSWORD = re.compile(r"(://[^:/@]*):[^/]*@")
@@ -167,50 +169,3 @@ def _parse_item(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"the store item {text!r} is no JSON: {error}") from error
     return item
-
-
-@contextmanager
-def opened(
-    place: Place, instead: str, reading: bool = False, making: bool = False
-) -> Iterator[ICookieStore]:
-    """
-    The store, open within the block.
-
-    :param instead: what to do where the store belongs to a running node: completes a sentence.
-    :param reading: nothing is going to be altered, nor is it by opening, where the provider knows
-        how to do that.
-    :param making: where there is no store, make one.
-    :raises ConfigError: the store item is wrong, or the type keeps no records of ours.
-    :raises CookieTrackError: what `ICookieStoreProvider.open` raises, and `StoreUnavailable` where
-        there is no store.
-    """
-    if place.type == VOLATILE:
-        raise StoreUnavailable(f"a {VOLATILE} store is in its worker's memory alone: {instead}")
-    provider = find_provider(place.type)
-    provider.check(place.options)
-    if not making and place.path is not None and not os.path.exists(place.path):
-        raise StoreUnavailable(f"there is no store at {place.label}")
-    try:
-        store = _open(provider, place, reading)
-    except StoreLocked as error:
-        raise StoreLocked(f"{error}: {instead}") from error
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _open(provider: ICookieStoreProvider, place: Place, reading: bool) -> ICookieStore:
-    # It is the node's start that purges, not a look into the store.
-    options = {key: value for key, value in place.options.items() if key != "purge_on_startup"}
-    if reading and IReadOnlyProvider.providedBy(provider):
-        return provider.open_readonly(options, place.directory)
-    store = provider.open(options, place.directory)
-    if not ICookieStore.providedBy(store):
-        store.close()
-        raise ConfigError(
-            f"a store of type {place.type!r} keeps its cookies in its own way: they cannot be"
-            + (" read" if not IReadOnlyProvider.providedBy(provider) else " altered")
-            + " from here"
-        )
-    return store

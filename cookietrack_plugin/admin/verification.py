@@ -6,6 +6,7 @@ from typing import Any
 import click
 from attrs import define, field
 
+from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_json
 from cookietrack_plugin.admin.params import (
     confirm,
@@ -15,7 +16,7 @@ from cookietrack_plugin.admin.params import (
     transport_option,
     yes_option,
 )
-from cookietrack_plugin.admin.place import Place, opened
+from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.text import counted, printable
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
@@ -60,7 +61,7 @@ def verify(
     """
     place = the_place(store, transport)
     finding = Finding()
-    with opened(place, INSTEAD, reading=True) as cookies:
+    with opened(place, "read", INSTEAD) as cookies:
         for line in _read(cookies, finding):
             if not as_json:
                 click.echo(printable(line))
@@ -90,7 +91,7 @@ def _repair(place: Place, finding: Finding, yes: bool) -> None:
     if not finding.damaged:
         return
     confirm(f"Remove what is damaged ({len(finding.damaged)}) from {place.label}?", yes)
-    with opened(place, INSTEAD) as cookies:
+    with opened(place, "alter", INSTEAD) as cookies:
         if IVerifiable.providedBy(cookies):
             finding.removed = cookies.repair()
 

@@ -7,9 +7,15 @@ from typing import Any
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IReadOnlyProvider,
+    IRevocationFeed,
+)
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Delete
 from cookietrack_plugin.stores.lmdb_environment import Environment
+from cookietrack_plugin.stores.lmdb_opening import DATA_FILE
 from cookietrack_plugin.stores.lmdb_sharing import acquire, release
 from cookietrack_plugin.stores.lmdb_tables import Tables
 from cookietrack_plugin.stores.options import check_options, wrong_option
@@ -21,7 +27,7 @@ _LARGEST_MAXSIZE = 2**46
 _FEED_PAGE = 1_000
 
 
-@implementer(ICookieStoreProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider)
 class LmdbProvider:
     """
     `{"type": "lmdb", "path": ".cookies"}`: an environment in a directory of its own, on a local
@@ -53,6 +59,13 @@ class LmdbProvider:
             purge=options.get("purge_on_startup", False),
         )
         return LmdbStore(environment, maxsize)
+
+    def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
+        # Opening alters nothing but for `purge_on_startup`, and where nothing is there yet.
+        data = os.path.join(node_dir, options["path"], DATA_FILE)
+        if not os.path.exists(data):
+            raise StoreUnavailable(f"there is no cookie store: {data} does not exist")
+        return self.open({**options, "purge_on_startup": False}, node_dir)
 
 
 @implementer(ICookieStore, IRevocationFeed)

@@ -1,0 +1,68 @@
+"""Opening a store beside the node that it belongs to: never by surprise, and never for nothing."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from cookietrack_plugin.admin.place import FOREIGN, VOLATILE, Place
+from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
+from cookietrack_plugin.registry import find_provider
+
+# `read`: alter nothing, not even by opening, so far as the provider knows how. `alter`: what is
+# there. `make`: it, where it is missing.
+Purpose = Literal["read", "alter", "make"]
+
+
+@contextmanager
+def opened(place: Place, purpose: Purpose, instead: str) -> Iterator[ICookieStore]:
+    """
+    The store, open within the block.
+
+    :param instead: what to do where the store is a running node's alone: ends a sentence.
+    :raises ConfigError: the store item is wrong, or the type keeps no records of ours.
+    :raises CookieTrackError: what opening a store raises; `StoreUnavailable` where there is none.
+    """
+    if place.type == VOLATILE:
+        raise StoreUnavailable(f"a {VOLATILE} store is in its worker's memory alone: {instead}")
+    provider = find_provider(place.type)
+    provider.check(place.options)
+    try:
+        store = _open(provider, place, purpose)
+    except StoreLocked as error:
+        raise StoreLocked(f"{error}: {instead}") from error
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICookieStore:
+    # It is the node's start that purges, not a look into the store.
+    options = {key: value for key, value in place.options.items() if key != "purge_on_startup"}
+    if purpose != "make" and place.path is not None and not os.path.exists(place.path):
+        raise StoreUnavailable(f"there is no store at {place.label}")
+    if purpose == "read" and IReadOnlyProvider.providedBy(provider):
+        return provider.open_readonly(options, place.directory)
+    if place.type == FOREIGN:
+        raise _not_ours(place)
+    if (
+        purpose == "alter"
+        and os.path.isdir(place.path or "")
+        and IReadOnlyProvider.providedBy(provider)
+    ):
+        # A directory can be there without a store in it: whoever opens one to read finds out.
+        provider.open_readonly(options, place.directory).close()
+    store = provider.open(options, place.directory)
+    if not ICookieStore.providedBy(store):
+        store.close()
+        raise _not_ours(place)
+    return store
+
+
+def _not_ours(place: Place) -> ConfigError:
+    return ConfigError(
+        f"a store of type {place.type!r} keeps its cookies in a way of its own, in which they"
+        " cannot be altered from here"
+    )

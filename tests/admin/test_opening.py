@@ -1,0 +1,71 @@
+"""What opening a store from the command line does not do."""
+
+import json
+
+import pytest
+
+from cookietrack_plugin.admin.opening import opened
+from cookietrack_plugin.admin.place import places
+from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.record import Create
+from tests.admin.conftest import expired, make_cookie, snapshot
+
+
+@pytest.mark.parametrize("name", ["file:cookies.dat", "lmdb:.cookies"])
+@pytest.mark.parametrize("purpose", ["read", "alter"])
+def test_a_store_that_is_not_there_is_not_made(here, name, purpose):
+    with (
+        pytest.raises(StoreUnavailable, match="there is no store at"),
+        opened(places(name)[0], purpose, ""),
+    ):
+        pass
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("purpose", ["read", "alter"])
+def test_a_directory_in_which_there_is_no_store_does_not_become_one(here, purpose):
+    (here / "photos").mkdir()
+    with (
+        pytest.raises(StoreUnavailable, match="photos"),
+        opened(places("lmdb:photos")[0], purpose, ""),
+    ):
+        pass
+    assert list((here / "photos").iterdir()) == []
+
+
+def test_a_foreign_file_is_refused_and_left_as_it_is(here):
+    (here / "letter.txt").write_text("Dear Sir or Madam")
+    with (
+        pytest.raises(StoreCorrupt, match=r"letter\.txt is no cookie file"),
+        opened(places("file:letter.txt")[0], "read", ""),
+    ):
+        pass
+    assert list(here.iterdir()) == [here / "letter.txt"]
+
+
+@pytest.mark.parametrize("store_type", ["file", "lmdb"])
+@pytest.mark.parametrize("purpose", ["read", "alter"])
+def test_purge_on_startup_is_the_nodes_business(here, stores, store_type, purpose):
+    key = {"file": "filename", "lmdb": "path"}[store_type]
+    stores.make(f"{store_type}:cookies", [make_cookie("a"), expired("b")])
+    item = {key: "cookies", "purge_on_startup": True}
+    with opened(places(f"{store_type}:{json.dumps(item)}")[0], purpose, "") as store:
+        assert len(list(store.scan())) == 2
+
+
+@pytest.mark.parametrize("name", ["file:cookies.dat", "lmdb:.cookies"])
+def test_looking_at_a_store_changes_no_byte_of_it(here, stores, name):
+    stores.make(name, [make_cookie("a"), expired("b")])
+    before = snapshot(here)
+    with opened(places(name)[0], "read", "") as store:
+        assert len(list(store.scan())) == 2
+        store.stat()
+    assert {path: data for path, data in snapshot(here).items() if path in before} == before
+
+
+def test_a_third_partys_store_is_opened_and_closed_as_the_node_does(here, observed):
+    place = places("observed:x")[0]
+    with opened(place, "read", "") as store:
+        store.commit([Create(make_cookie("a"))])
+    with opened(place, "alter", "") as store:
+        assert len(list(store.scan())) == 1

@@ -1,0 +1,105 @@
+"""How an operator names a store."""
+
+import pytest
+
+from cookietrack_plugin.admin.place import places
+from cookietrack_plugin.errors import ConfigError
+from tests.admin.conftest import node_config
+
+LMDB = {"type": "lmdb", "path": ".cookies"}
+
+
+def options(name, **kwargs):
+    return [dict(place.options) for place in places(name, **kwargs)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("file:cookies.dat", {"type": "file", "filename": "cookies.dat"}),
+        ("lmdb:.cookies", LMDB),
+        ("database:.cookies", {"type": "database", "path": ".cookies"}),
+        ('lmdb:{"path": "a", "maxsize": 9}', {"type": "lmdb", "path": "a", "maxsize": 9}),
+        ("memory:", {"type": "memory"}),
+    ],
+)
+def test_a_location_stands_for_the_option_that_its_type_needs(here, name, expected):
+    assert options(name) == [expected]
+
+
+def test_the_location_of_a_third_partys_type_is_given_to_the_option_that_it_knows(here, observed):
+    assert options("observed:over there") == [{"type": "observed", "url": "over there"}]
+
+
+def test_a_type_that_no_location_describes_is_described_by_its_item(here, observed):
+    with pytest.raises(ConfigError, match=r"faulty.* no location.*JSON|unknown store type"):
+        places("faulty:x")
+
+
+def test_a_directory_with_a_colon_is_written_with_a_slash(here, make_node):
+    make_node(node_config(LMDB), name="lmdb:x")
+    assert places("./lmdb:x")[0].directory == str(here / "lmdb:x")
+
+
+def test_paths_of_a_location_are_relative_to_the_working_directory(here):
+    assert places("lmdb:sub/.cookies")[0].path == str(here / "sub" / ".cookies")
+
+
+def test_paths_of_a_node_are_relative_to_its_directory(make_node):
+    node = make_node(node_config(LMDB))
+    assert places(str(node))[0].path == str(node / ".cookies")
+
+
+def test_transports_with_the_same_store_item_are_one_store(make_node):
+    same = {"path": ".cookies", "type": "lmdb"}
+    node = make_node(node_config(LMDB, {"type": "memory"}, same))
+    assert [place.transports for place in places(str(node))] == [
+        ("worker001/transport001", "worker001/transport003"),
+        ("worker001/transport002",),
+    ]
+
+
+def test_a_cookie_item_without_a_store_is_in_memory(make_node):
+    config = node_config(LMDB)
+    config["workers"][0]["transports"][0]["cookie"] = {}
+    assert options(str(make_node(config))) == [{"type": "memory"}]
+
+
+def test_a_transport_chooses_its_store_and_a_worker_those_of_all_its_transports(make_node):
+    node = str(make_node(node_config(LMDB, {"type": "memory"})))
+    assert options(node, transport="worker001/transport002") == [{"type": "memory"}]
+    assert options(node, transport="worker001") == [LMDB, {"type": "memory"}]
+
+
+def test_a_transport_that_does_not_exist_is_answered_with_those_that_do(make_node):
+    node = str(make_node(node_config(LMDB)))
+    with pytest.raises(ConfigError, match=r"'worker001/transport0'.*on worker001/transport001$"):
+        places(node, transport="worker001/transport0")
+
+
+def test_a_transport_says_nothing_about_a_location(here):
+    with pytest.raises(ConfigError, match="--transport chooses in a node directory"):
+        places("lmdb:x", transport="worker001")
+
+
+def test_a_node_that_tracks_nobody_is_named(make_node):
+    with pytest.raises(ConfigError, match=r"no transport in .* has a cookie item"):
+        places(str(make_node({"workers": []})))
+
+
+def test_a_wrong_cookie_item_is_refused_as_check_refuses_it(make_node):
+    config = node_config(LMDB)
+    config["workers"][0]["transports"][0]["cookie"]["nmae"] = "x"
+    with pytest.raises(ConfigError, match="unknown attribute 'nmae'"):
+        places(str(make_node(config)))
+
+
+@pytest.mark.parametrize("item", ["{", "{'path': 1}"])
+def test_a_store_item_that_is_no_json_is_refused(here, item):
+    with pytest.raises(ConfigError, match="is no JSON"):
+        places(f"lmdb:{item}")
+
+
+def test_no_password_is_shown(here, observed):
+    place = places("observed:redis://joe:pa:ss@host:6379/0")[0]
+    assert place.label == "observed:redis://joe:***@host:6379/0"

@@ -1,0 +1,61 @@
+"""A third party's store that tells what was asked of it; it lasts as long as the process."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.record import Change, Cookie
+from cookietrack_plugin.stores.memory import MemoryStore
+from cookietrack_plugin.stores.options import check_options
+
+
+@implementer(ICookieStoreProvider)
+class ObservedProvider:
+    """`{"type": "observed", "url": ...}`: one store for each url. `size` is an option more."""
+
+    summary = "watched by a test"
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        check_options(options, required={"url": str}, optional={"size": int})
+
+    def open(self, options: Mapping[str, Any], node_dir: str) -> "ObservedStore":
+        return STORES.setdefault(options["url"], ObservedStore())
+
+
+@implementer(ICookieStore)
+class ObservedStore(MemoryStore):
+    """
+    A memory store with an index by authid. `calls`: the methods that were called. `visited`: how
+    many records a scan has looked at.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_cookies=10_000_000)
+        self.calls: list[str] = []
+        self.visited = 0
+        self.refuse: set[str] = set()
+
+    def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
+        self.calls.append("load")
+        return super().load(ids)
+
+    def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
+        self.calls.append(f"commit {len(changes)}")
+        if self.refuse.intersection(change.id for change in changes):
+            raise ValueError("it cannot be encoded")
+        return super().commit(changes)
+
+    def expire(self, now: int, limit: int) -> int:
+        self.calls.append("expire")
+        return super().expire(now, limit)
+
+    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+        self.calls.append(f"scan {authid} {authrealm}")
+        for cookie in super().scan(authid, authrealm):
+            self.visited += 1
+            yield cookie
+
+
+STORES: dict[str, ObservedStore] = {}
