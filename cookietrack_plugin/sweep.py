@@ -52,7 +52,8 @@ class Sweep:
     def _run(self) -> Deferred[None]:
         now = self._clock.now()
         done = self._committer.run(lambda: self._store.expire(now, self._step))
-        return done.addCallbacks(self._swept, self._failed)
+        # In this order: whatever a store answers, there is a next time.
+        return done.addCallback(self._swept).addErrback(self._failed)
 
     def _swept(self, deleted: int) -> None:
         self._measures.swept += deleted

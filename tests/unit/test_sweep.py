@@ -1,0 +1,138 @@
+"""Expired records go in small steps, in the background, whatever happens."""
+
+import pytest
+
+from cookietrack_plugin.clock import Clock
+from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.measures import Measures
+from cookietrack_plugin.sweep import INTERVAL, PAUSE, STEP, STEP_IN_PLACE, Sweep
+from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
+
+
+@pytest.fixture
+def make_sweep(reactor):
+    """A function that sweeps a store in which `expired` records have expired at `NOW`."""
+    made = []
+
+    def make(store, expired=0):
+        for number in range(expired):
+            store.cookies[make_id(number)] = make_cookie(number, expires=NOW)
+        store.cookies["alive"] = make_cookie(999_999, expires=NOW + 1)
+        measures = Measures()
+        committer = Committer(store, reactor, measures)
+        clock = Clock(lambda: NOW / 1000)
+        made.append((Sweep(store, committer, clock, reactor, measures), committer))
+        return made[-1][0]
+
+    yield make
+    for sweep, committer in made:
+        sweep.stop()
+        committer.close().addErrback(lambda _: None)
+        reactor.turn_until(lambda: True)
+
+
+@pytest.fixture(params=[False, True], ids=["in place", "on the writer thread"])
+def store(request, make_store):
+    return make_store(commits_block=request.param)
+
+
+def steps(store, reactor, number):
+    """Let time pass, step by step, until there were so many of them."""
+    reactor.turn_until(lambda: len(store.expired) >= number or reactor.advance(PAUSE))
+    reactor.turn()
+
+
+def waits(reactor):
+    """The seconds until the timers fire."""
+    return [round(call.getTime() - reactor.seconds(), 6) for call in reactor.getDelayedCalls()]
+
+
+def test_nothing_is_swept_before_the_first_interval_has_passed(make_sweep, store, reactor):
+    make_sweep(store, expired=1)
+    reactor.advance(INTERVAL - 1)
+    reactor.turn()
+    assert store.expired == []
+    reactor.advance(1)
+    reactor.turn_until(lambda: store.expired)
+
+
+def test_a_step_is_small_and_smaller_on_the_reactors_thread(make_sweep, store, reactor):
+    make_sweep(store)
+    reactor.advance(INTERVAL)
+    reactor.turn_until(lambda: store.expired)
+    assert store.expired == [(NOW, STEP if store.commits_block else STEP_IN_PLACE)]
+    assert (store.threads["expire"].name == "cookietrack-writer") == store.commits_block
+
+
+def test_it_goes_on_while_steps_are_full_with_a_pause_in_which_commits_get_in(
+    make_sweep, store, reactor
+):
+    step = STEP if store.commits_block else STEP_IN_PLACE
+    make_sweep(store, expired=2 * step + 1)
+    reactor.advance(INTERVAL)
+    reactor.turn_until(lambda: len(store.expired) == 1 and len(reactor.getDelayedCalls()) == 1)
+    assert waits(reactor) == [PAUSE]
+    steps(store, reactor, 3)
+    assert set(store.cookies) == {"alive"}
+    reactor.turn_until(lambda: reactor.getDelayedCalls())
+    assert waits(reactor) == [INTERVAL]
+
+
+def test_it_sweeps_again_and_again(make_sweep, store, reactor):
+    make_sweep(store)
+    for number in range(1, 4):
+        reactor.turn_until(reactor.getDelayedCalls)
+        reactor.advance(INTERVAL)
+        reactor.turn_until(lambda number=number: len(store.expired) == number)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), ValueError("broken")])
+def test_it_survives_an_error_says_so_and_tries_again_after_an_interval(
+    make_sweep, store, reactor, log, error
+):
+    make_sweep(store, expired=1)
+    store.expire_error = error
+    reactor.advance(INTERVAL)
+    reactor.turn_until(lambda: log.at("warn"))
+    assert log.at("warn") == [f"expired cookies cannot be removed now: {error}"]
+    store.recover()
+    reactor.advance(INTERVAL)
+    reactor.turn_until(lambda: len(store.cookies) == 1)
+
+
+def test_it_survives_a_store_that_does_not_say_how_many_it_deleted(make_sweep, store, reactor, log):
+    make_sweep(store)
+    store.expire = lambda now, limit: store.expired.append((now, limit))
+    reactor.advance(INTERVAL)
+    reactor.turn_until(lambda: log.at("warn"))
+    reactor.advance(INTERVAL)
+    reactor.turn_until(lambda: len(store.expired) == 2)
+
+
+def test_it_stops(make_sweep, store, reactor):
+    sweep = make_sweep(store)
+    sweep.stop()
+    sweep.stop()
+    assert reactor.getDelayedCalls() == []
+
+
+def test_a_step_under_way_is_the_last_one_when_it_is_stopped(make_sweep, make_store, reactor):
+    store = make_store(commits_block=True)
+    sweep = make_sweep(store, expired=3 * STEP)
+    reactor.advance(INTERVAL)
+    sweep.stop()
+    reactor.turn_until(lambda: len(store.expired) == 1)
+    reactor.turn()
+    assert reactor.getDelayedCalls() == []
+
+
+def test_it_counts_what_it_removed(make_store, reactor):
+    store = make_store()
+    measures = Measures()
+    committer = Committer(store, reactor, measures)
+    for number in range(7):
+        store.cookies[make_id(number)] = make_cookie(number, expires=NOW)
+    Sweep(store, committer, Clock(lambda: NOW / 1000), reactor, measures)
+    reactor.advance(INTERVAL)
+    assert measures.swept == 7
