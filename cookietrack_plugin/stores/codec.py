@@ -20,9 +20,11 @@ from cookietrack_plugin.record import Auth, Cookie
 _PLAIN, _GENERAL = 1, 2
 # Layout; created, and the milliseconds from then to expires and to seen: high and low part each.
 _HEAD = Struct(">BHIBIBI")
+_unpack_head = _HEAD.unpack_from
 _LOW = 2**32
 _TEXT_END = b"\xff"
 _CRC_SIZE = 4
+_BEHIND_HEAD = slice(_HEAD.size, -_CRC_SIZE)
 # The CRC-32 of any bytes followed by their own CRC: one pass over data, without a copy, checks it.
 _INTACT = 0x2144DF1C
 
@@ -78,17 +80,23 @@ def _times(cookie: Cookie) -> Iterator[int]:
 
 
 def _read_plain(id: str, data: bytes) -> Cookie:
-    _, high, low, expires_high, expires_low, seen_high, seen_low = _HEAD.unpack_from(data)
+    _, high, low, expires_high, expires_low, seen_high, seen_low = _unpack_head(data)
     created = high << 32 | low
-    joined, _, extra = data[_HEAD.size : -_CRC_SIZE].partition(_TEXT_END)
+    joined, _, extra = data[_BEHIND_HEAD].partition(_TEXT_END)
     texts = joined.decode().split("\0")
     auth = None
     if len(texts) > 2:
         # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
-        auth = Auth(texts[2], texts[3], texts[4], texts[5], _decode_extra(extra))
-    expires = created + (expires_high << 32 | expires_low)
-    seen = created + (seen_high << 32 | seen_low)
-    return Cookie(id, created, expires, seen, texts[0] or None, texts[1] or None, auth)
+        auth = Auth(texts[2], texts[3], texts[4], texts[5], _decode_extra(extra) if extra else None)
+    return Cookie(
+        id,
+        created,
+        created + (expires_high << 32 | expires_low),
+        created + (seen_high << 32 | seen_low),
+        texts[0] or None,
+        texts[1] or None,
+        auth,
+    )
 
 
 def _general(cookie: Cookie) -> bytes:

@@ -52,7 +52,7 @@ class Environment:
         """The result of `work` in a transaction that sees one state of the store."""
         while True:
             try:
-                with self._gate.mine(), self._env.begin() as txn:
+                with self._gate.mine.lock, self._env.begin() as txn:
                     return work(self._tables, txn, *args)
             except lmdb.MapResizedError:
                 self._unless_writing(self._adopt_growth)
@@ -119,7 +119,7 @@ class Environment:
 
     def _grow(self, limit: int, error: Exception) -> None:
         # A process that was killed while it read keeps pages from being used again.
-        with self._gate.mine():
+        with self._gate.mine.lock:
             if self._env.reader_check():
                 return
         if self._map_size >= limit:

@@ -8,34 +8,34 @@ from weakref import WeakSet
 
 class MapGate:
     """
-    Threads that use the map hold a lock of their own while they do, so that none waits for another.
-    Whoever moves the map takes the locks of all of them: LMDB does not look whether the memory that
-    it unmaps is being read.
+    A thread that uses the map holds `mine.lock`, which no other thread uses, so that none waits for
+    another. Whoever moves the map takes the locks of all: LMDB does not look whether somebody reads
+    the memory that it unmaps.
     """
 
     def __init__(self) -> None:
-        self._mine = local()
         self._all: WeakSet[Lock] = WeakSet()
-        self._membership = Lock()
-
-    def mine(self) -> Lock:
-        """The calling thread's lock. Not reentrant, and to be held for microseconds."""
-        try:
-            lock: Lock = self._mine.lock
-        except AttributeError:
-            lock = self._mine.lock = self._join()
-        return lock
+        self._joining = Lock()
+        self.mine = _Mine(self)
 
     @contextmanager
     def moving(self) -> Iterator[None]:
         """Until it is left nobody uses the map. Not for a thread that holds its own lock."""
-        with self._membership, ExitStack() as held:
+        with self._joining, ExitStack() as held:
             for lock in list(self._all):
                 held.enter_context(lock)
             yield
 
-    def _join(self) -> Lock:
+    def join(self) -> Lock:
+        """A lock for a thread that has none yet."""
         lock = Lock()
-        with self._membership:
+        with self._joining:
             self._all.add(lock)
         return lock
+
+
+class _Mine(local):
+    """`lock` is another one in each thread. It is not reentrant, and held for microseconds."""
+
+    def __init__(self, gate: MapGate) -> None:
+        self.lock = gate.join()

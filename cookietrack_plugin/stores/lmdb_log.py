@@ -14,14 +14,14 @@ class RevocationLog:
     """Keys of records by consecutive numbers; of the oldest, only the latest `KEPT` are there."""
 
     def __init__(self, env: Any, txn: Any) -> None:
-        self._db = env.open_db(b"revoked", txn=txn)
+        self.db = env.open_db(b"revoked", txn=txn)
 
     def append(self, txn: Any, keys: Sequence[bytes]) -> None:
         first, last = self._bounds(txn)
         for number, key in enumerate(keys, start=last + 1):
-            txn.put(_packed(number), key, db=self._db)
+            txn.put(_packed(number), key, db=self.db)
         for number in range(first, last + len(keys) + 1 - KEPT):
-            txn.delete(_packed(number), db=self._db)
+            txn.delete(_packed(number), db=self.db)
 
     def since(self, txn: Any, cursor: int | None, limit: int) -> tuple[list[bytes], int]:
         """
@@ -34,7 +34,7 @@ class RevocationLog:
             return [], last
         if not first - 1 <= cursor <= last:
             raise StoreUnavailable(f"revocations since number {cursor} are no longer known")
-        with txn.cursor(self._db) as entries:
+        with txn.cursor(self.db) as entries:
             entries.set_range(_packed(cursor + 1))
             keys = list(islice(entries.iternext(keys=False), min(limit, last - cursor)))
         return keys, cursor + len(keys)
@@ -42,16 +42,16 @@ class RevocationLog:
     def clear(self, txn: Any) -> None:
         """Forget all. A number is left out, so that every cursor from before is found too old."""
         _, last = self._bounds(txn)
-        txn.drop(self._db, delete=False)
-        txn.put(_packed(last + 2), b"", db=self._db)
+        txn.drop(self.db, delete=False)
+        txn.put(_packed(last + 2), b"", db=self.db)
 
     def count(self, txn: Any) -> int:
-        entries: int = txn.stat(self._db)["entries"]
+        entries: int = txn.stat(self.db)["entries"]
         return entries
 
     def _bounds(self, txn: Any) -> tuple[int, int]:
         """The first and the last number; (1, 0) where there is none."""
-        with txn.cursor(self._db) as entries:
+        with txn.cursor(self.db) as entries:
             if not entries.last():
                 return 1, 0
             last = entries.key()

@@ -25,12 +25,6 @@ _UNREADABLE = (
 )
 
 
-def make_directory(path: str) -> None:
-    """Make sure that there is a directory at `path`, for our user alone if it is new."""
-    with telling_of(path):
-        os.makedirs(path, mode=0o700, exist_ok=True)
-
-
 def open_environment(path: str, map_size: int, sync: bool) -> tuple[Any, Tables]:
     """
     Open the environment in the directory `path`, creating what is missing.
@@ -58,13 +52,34 @@ def open_environment(path: str, map_size: int, sync: bool) -> tuple[Any, Tables]
 
 
 def _open_tables(env: Any, path: str) -> Tables:
+    has_gaps = _has_gaps(env, path)
     with env.begin() as txn:
         _check_format(txn, path)
     # One transaction: a process that comes at the same moment finds all of it or nothing.
     with env.begin(write=True) as txn:
         _check_format(txn, path)
         txn.put(_FORMAT_KEY, str(FORMAT).encode(), overwrite=False)
-        return Tables(env, txn)
+        tables = Tables(env, txn)
+    if has_gaps:
+        with env.begin() as txn:
+            tables.read_through(txn)
+    return tables
+
+
+def _has_gaps(env: Any, path: str) -> bool:
+    """
+    Whether the file lacks pages: a few that LMDB has not needed yet, or all behind the place where
+    an incomplete copy ends. Reading behind the end of a file would kill the process, so what lacks
+    there becomes a gap, which reads as zeros: of these LMDB says that they are no page.
+    """
+    size = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
+    fd = os.open(os.path.join(path, DATA_FILE), os.O_RDWR)
+    try:
+        if os.fstat(fd).st_size < size:
+            os.posix_fallocate(fd, size - 1, 1)
+        return os.lseek(fd, 0, os.SEEK_HOLE) < size
+    finally:
+        os.close(fd)
 
 
 def _check_format(txn: Any, path: str) -> None:

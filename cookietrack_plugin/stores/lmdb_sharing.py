@@ -8,7 +8,7 @@ from threading import Lock
 from attrs import define
 
 from cookietrack_plugin.stores.lmdb_environment import Environment
-from cookietrack_plugin.stores.lmdb_opening import DATA_FILE, make_directory, telling_of
+from cookietrack_plugin.stores.lmdb_opening import DATA_FILE, telling_of
 from cookietrack_plugin.stores.lmdb_tables import Tables
 from cookietrack_plugin.stores.options import wrong_option
 
@@ -38,7 +38,7 @@ def acquire(path: str, maxsize: int, sync: bool, purge: bool) -> Environment:
     :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
     """
     with _lock, telling_of(path):
-        make_directory(path)
+        os.makedirs(path, mode=0o700, exist_ok=True)
         use = _uses.get(_identity(path))
         if use is None:
             use = _open(path, maxsize, sync, purge)
@@ -79,6 +79,7 @@ def _open(path: str, maxsize: int, sync: bool, purge: bool) -> _Use:
             fcntl.flock(directory, fcntl.LOCK_SH)
         environment = Environment(path, maxsize, sync)
         undo.callback(environment.close)
+        _keep_names(path, directory)
         if alone:
             environment.write(maxsize, True, Tables.clear)
             fcntl.flock(directory, fcntl.LOCK_SH)
@@ -92,3 +93,13 @@ def _lock_alone(directory: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _keep_names(path: str, directory: int) -> None:
+    """Files that are new here, and a directory that is new itself, survive a power cut."""
+    os.fsync(directory)
+    parent = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)

@@ -1,13 +1,14 @@
 """What lies in an LMDB store: records by key, two indexes, and the log of revocations."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from cookietrack_plugin.record import Change, Cookie
+from cookietrack_plugin.record import Change, Cookie, Create
 from cookietrack_plugin.stores.codec import decode, encode
 from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
-from cookietrack_plugin.stores.lmdb_index import Index, record_key
+from cookietrack_plugin.stores.lmdb_index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb_keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb_log import RevocationLog
 
@@ -47,17 +48,26 @@ class Tables:
 
     def apply(self, txn: Any, changes: Sequence[Change]) -> Sequence[bool]:
         """:raises ValueError: something cannot be stored; the transaction has to be aborted."""
-        stored = {change.id: self._get(txn, change.id) for change in changes}
-        outcome = fold(changes, {id: record for id, record in stored.items() if record is not None})
-        self._write(txn, outcome)
-        self._log.append(txn, [_must_key(id) for id in _revoked(outcome)])
+        keys = {change.id: key for change in changes if (key := key_of(change.id))}
+        for change in changes:
+            if isinstance(change, Create) and change.id not in keys:
+                raise ValueError(f"an id has 24 characters of base64url: {change.id!r}")
+        found = {id: self._get(txn, id, key) for id, key in keys.items()}
+        outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
+        self._write(txn, keys, outcome)
+        self._log.append(txn, [keys[id] for id in _revoked(outcome)])
         return outcome.applied
 
     def expire(self, txn: Any, now: int, limit: int) -> int:
-        count, start, stop = 0, packed_time(0), packed_time(now + 1)
-        while due := self._by_expiry.range(txn, start, stop, limit - count):
-            count += sum(self._expire(txn, record_key(entry), now) for entry in due)
-            self._by_expiry.remove(txn, due)
+        count, first, end = 0, packed_time(0), packed_time(now + 1)
+        while entries := self._by_expiry.range(txn, first, end, limit - count):
+            due = self._due(txn, entries, now)
+            for key in due:
+                txn.delete(key, db=self._records)
+            cookies = _readable(due, due)
+            self._by_authid.remove(txn, self._by_authid.entries(cookies))
+            self._by_expiry.remove(txn, self._by_expiry.entries(cookies).union(entries))
+            count += len(due)
         return count
 
     def page(self, txn: Any, authid: str | None, start: bytes) -> tuple[list[Cookie], bytes | None]:
@@ -88,42 +98,44 @@ class Tables:
             "revocations": self._log.count(txn),
         }
 
+    def read_through(self, txn: Any) -> None:
+        """:raises lmdb.CorruptedError: something is no page that should be one."""
+        for db in (self._records, self._by_authid.db, self._by_expiry.db, self._log.db):
+            with txn.cursor(db) as cursor:
+                deque(cursor, maxlen=0)
+
     def clear(self, txn: Any) -> None:
         txn.drop(self._records, delete=False)
         self._by_authid.clear(txn)
         self._by_expiry.clear(txn)
         self._log.clear(txn)
 
-    def _get(self, txn: Any, id: str) -> Stored | None:
-        key = key_of(id)
-        data = txn.get(key, None, self._records) if key else None
+    def _get(self, txn: Any, id: str, key: bytes) -> Stored | None:
+        data = txn.get(key, None, self._records)
         return None if data is None else _decoded(id, data)
 
-    def _write(self, txn: Any, outcome: Outcome) -> None:
-        ids = sorted(outcome.before.keys() | outcome.after.keys())
-        pairs = ((id, outcome.before.get(id), outcome.after.get(id)) for id in ids)
-        changed = [(id, old, new) for id, old, new in pairs if old is not new]
-        for id, _, new in changed:
-            if isinstance(new, Cookie):
-                txn.put(_must_key(id), encode(new), db=self._records)
+    def _write(self, txn: Any, keys: Mapping[str, bytes], outcome: Outcome) -> None:
+        old = {keys[id]: record for id, record in outcome.before.items()}
+        new = {keys[id]: record for id, record in outcome.after.items()}
+        changed = sorted(key for key in old | new if old.get(key) is not new.get(key))
+        for key in changed:
+            record = new.get(key)
+            if isinstance(record, Cookie):
+                txn.put(key, encode(record), db=self._records)
             else:
-                txn.delete(_must_key(id), db=self._records)
-        self._index(txn, [old for _, old, _ in changed], [new for _, _, new in changed])
-
-    def _index(self, txn: Any, old: Iterable[Stored | None], new: Iterable[Stored | None]) -> None:
-        gone, come = _readable(old), _readable(new)
+                txn.delete(key, db=self._records)
+        gone, come = _readable(old, changed), _readable(new, changed)
         for index in (self._by_authid, self._by_expiry):
             index.update(txn, gone, come)
 
-    def _expire(self, txn: Any, key: bytes, now: int) -> bool:
-        """Delete a record, unless it says that it is not due: the entry that led to it is old."""
-        data = txn.get(key, None, self._records)
-        record = None if data is None else _decoded(id_of(key), data)
-        if record is None or (isinstance(record, Cookie) and record.expires > now):
-            return False
-        txn.delete(key, db=self._records)
-        self._index(txn, [record], [])
-        return True
+    def _due(self, txn: Any, entries: Iterable[bytes], now: int) -> dict[bytes, Stored]:
+        """The records to which entries lead, but for those that say that they are not due."""
+        due = {}
+        for key in map(record_key, entries):
+            record = self._get(txn, id_of(key), key)
+            if record is DAMAGED or (isinstance(record, Cookie) and record.expires <= now):
+                due[key] = record
+        return due
 
     def _all(self, txn: Any, start: bytes) -> Iterator[_Step]:
         with txn.cursor(self._records) as cursor:
@@ -146,15 +158,9 @@ def _decoded(id: str, data: bytes) -> Stored:
         return DAMAGED
 
 
-def _readable(records: Iterable[Stored | None]) -> list[Cookie]:
-    return [record for record in records if isinstance(record, Cookie)]
-
-
-def _must_key(id: str) -> bytes:
-    key = key_of(id)
-    if key is None:
-        raise ValueError(f"not the id of a cookie, which has 24 characters of base64url: {id!r}")
-    return key
+def _readable(records: Mapping[bytes, Stored], keys: Iterable[bytes]) -> list[Keyed]:
+    found = ((key, records.get(key)) for key in keys)
+    return [(key, record) for key, record in found if isinstance(record, Cookie)]
 
 
 def _expiry_prefix(cookie: Cookie) -> bytes:

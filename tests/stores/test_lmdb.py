@@ -1,10 +1,265 @@
-"""The lmdb store: the kit's suite, and what LMDB adds to the contract."""
+"""The lmdb store: the kit's suite, its options, the places that it takes, and what lies in them."""
 
-from cookietrack_plugin.stores.lmdb import LmdbProvider
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+import lmdb
+import pytest
+from attrs import evolve
+from zope.interface.verify import verifyClass
+
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
+from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.stores.lmdb import LmdbProvider, LmdbStore
+from cookietrack_plugin.stores.lmdb_keys import key_of
 from cookietrack_plugin.testing import DurableStoreSuite
+from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+
+PLACE = {"type": "lmdb", "path": "cookies"}
 
 
 class TestLmdbStore(DurableStoreSuite):
     provider = LmdbProvider
-    options = {"type": "lmdb", "path": "cookies"}
-    cramped_options = {"type": "lmdb", "path": "cookies", "maxsize": 4 * 2**20}
+    options = {**PLACE, "maxsize": 2**30, "sync": True, "purge_on_startup": False}
+    cramped_options = {**PLACE, "maxsize": 2**22}
+    wrong_options = (
+        ("path", {"type": "lmdb"}),
+        ("path", {**PLACE, "path": ""}),
+        ("path", {**PLACE, "path": "a\0b"}),
+        ("maxsize", {**PLACE, "maxsize": 2**20 - 1}),
+        ("maxsize", {**PLACE, "maxsize": 2**46 + 1}),
+        ("maxsize", {**PLACE, "maxsize": "1 GB"}),
+        ("sync", {**PLACE, "sync": 0}),
+        ("purge_on_startup", {**PLACE, "purge_on_startup": "no"}),
+        ("paht", {**PLACE, "paht": "x"}),
+    )
+
+    def damage(self, options, node_dir, id):
+        overwrite(node_dir / "cookies", b"records", key_of(id), b"\1damaged")
+
+    def plant(self, options, node_dir):
+        overwrite(node_dir / "cookies", b"theirs", b"key", b"value")
+
+
+def overwrite(path, db, key, value):
+    with lmdb.open(str(path), max_dbs=8) as env, env.begin(write=True) as txn:
+        txn.put(key, value, db=env.open_db(db, txn=txn))
+
+
+@pytest.fixture
+def open_store(tmp_path):
+    opened = []
+
+    def open_store(**options):
+        opened.append(LmdbProvider().open({**PLACE, **options}, str(tmp_path)))
+        return opened[-1]
+
+    yield open_store
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store):
+    return open_store()
+
+
+def test_the_classes_have_what_the_interfaces_demand():
+    verifyClass(ICookieStoreProvider, LmdbProvider)
+    verifyClass(ICookieStore, LmdbStore)
+    verifyClass(IRevocationFeed, LmdbStore)
+
+
+def test_look_ups_wait_for_nothing_and_commits_wait_for_the_disk(store):
+    assert (store.reads_block, store.commits_block) == (False, True)
+
+
+def test_the_smallest_and_the_largest_maxsize_are_allowed():
+    for maxsize in (2**20, 2**46):
+        LmdbProvider().check({**PLACE, "maxsize": maxsize})
+
+
+def test_a_wrong_maxsize_is_told_with_its_limits():
+    with pytest.raises(ConfigError) as caught:
+        LmdbProvider().check({**PLACE, "maxsize": 5})
+    assert str(caught.value) == (
+        '"maxsize" in cookie store: found 5, allowed is '
+        "a number of bytes from 1048576 to 70368744177664"
+    )
+
+
+def test_nobody_else_may_read_the_files(store, tmp_path):
+    place = tmp_path / "cookies"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in place.iterdir()} == {0o600}
+
+
+def test_missing_directories_above_are_made(open_store, tmp_path):
+    open_store(path="a/b/c")
+    assert (tmp_path / "a/b/c/data.mdb").exists()
+
+
+def test_an_absolute_path_is_not_below_the_node_directory(open_store, tmp_path):
+    open_store(path=str(tmp_path / "elsewhere"))
+    assert (tmp_path / "elsewhere/data.mdb").exists()
+
+
+def refusal(open_store, error, **options):
+    with pytest.raises(error) as caught:
+        open_store(**options)
+    return str(caught.value)
+
+
+def test_a_file_in_the_place_of_the_directory_is_refused(open_store, tmp_path):
+    (tmp_path / "cookies").write_text("something")
+    message = refusal(open_store, StoreCorrupt)
+    assert message == (
+        f'{tmp_path}/cookies is no directory, and an lmdb store is one: choose another "path"'
+    )
+
+
+def test_a_directory_that_cannot_be_made_is_unavailable(open_store):
+    # Not even root can make one there.
+    message = refusal(open_store, StoreUnavailable, path="/proc/self/cookies")
+    assert message.startswith("/proc/self/cookies cannot be used as a directory: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written_is_unavailable(open_store, tmp_path):
+    (tmp_path / "cookies").mkdir(mode=0o500)
+    assert str(tmp_path / "cookies") in refusal(open_store, StoreUnavailable)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"x", b"garbage" * 10, b"garbage" * 10_000, bytes(100_000), os.urandom(8192)],
+    ids=["a byte", "a line", "a lot", "zeros", "noise"],
+)
+def test_a_damaged_data_file_is_refused_with_what_to_do(open_store, tmp_path, garbage):
+    (tmp_path / "cookies").mkdir()
+    (tmp_path / "cookies/data.mdb").write_bytes(garbage)
+    message = refusal(open_store, StoreCorrupt)
+    assert message.startswith(f"{tmp_path}/cookies holds no LMDB environment that can be read (")
+    assert message.endswith('move it away, or choose another "path"')
+    assert (tmp_path / "cookies/data.mdb").read_bytes() == garbage
+
+
+def test_an_empty_data_file_is_a_new_store(open_store, tmp_path):
+    (tmp_path / "cookies").mkdir()
+    (tmp_path / "cookies/data.mdb").touch()
+    assert open_store().commit([Create(make_cookie())]) == [True]
+
+
+def test_a_place_that_was_refused_can_be_used_once_it_is_cleared(open_store, tmp_path):
+    (tmp_path / "cookies").mkdir()
+    (tmp_path / "cookies/data.mdb").write_bytes(b"garbage" * 10_000)
+    refusal(open_store, StoreCorrupt)
+    (tmp_path / "cookies/data.mdb").unlink()
+    assert open_store().stat()["cookies"] == 0
+
+
+def test_another_programs_environment_is_refused_and_left_as_it_is(open_store, tmp_path):
+    overwrite(tmp_path / "cookies", b"theirs", b"key", b"value")
+    before = (tmp_path / "cookies/data.mdb").read_bytes()
+    message = refusal(open_store, StoreCorrupt)
+    assert message == (
+        f"{tmp_path}/cookies holds an LMDB environment of something else, such as Crossbar's own"
+        ' `database` store: choose another "path"'
+    )
+    assert (tmp_path / "cookies/data.mdb").read_bytes() == before
+
+
+def test_the_environment_of_crossbars_own_database_store_is_refused(open_store, tmp_path):
+    zlmdb = pytest.importorskip("zlmdb")
+    database = zlmdb.Database(str(tmp_path / "cookies"), maxsize=2**20, readonly=False)
+    with database, database.begin(write=True) as txn:
+        txn.put(b"\0" * 2, b"theirs")
+    assert str(tmp_path / "cookies") in refusal(open_store, StoreCorrupt)
+
+
+@pytest.mark.parametrize("found", [b"2", b"10"])
+def test_a_newer_format_is_refused_and_says_so(open_store, tmp_path, found):
+    open_store().close()
+    overwrite(tmp_path / "cookies", None, b"cookietrack", found)
+    assert refusal(open_store, StoreCorrupt) == (
+        f"{tmp_path}/cookies holds a cookie store of format {found.decode()}, and this version"
+        " reads up to 1: upgrade cookietrack-plugin"
+    )
+
+
+COUNT = """
+import sys
+from cookietrack_plugin.errors import StoreCorrupt
+from cookietrack_plugin.stores.lmdb import LmdbProvider
+try:
+    store = LmdbProvider().open({"type": "lmdb", "path": sys.argv[1]}, ".")
+    print(len(list(store.scan())))
+except StoreCorrupt as error:
+    print(error)
+"""
+
+
+def test_a_copy_that_ends_early_is_refused_and_kills_nobody(open_store, tmp_path):
+    open_store().commit([Create(make_cookie(n, make_auth())) for n in range(3_000)])
+    open_store().close()
+    whole = (tmp_path / "cookies/data.mdb").read_bytes()
+    for pages in range(2, len(whole) // 4096, 23):
+        copy = tmp_path / str(pages)
+        copy.mkdir()
+        (copy / "data.mdb").write_bytes(whole[: pages * 4096])
+        # A file that is too short would end this process, so another one reads it. Twice: what the
+        # first attempt leaves behind must not pass for a store either.
+        for _ in range(2):
+            run = subprocess.run(
+                [sys.executable, "-c", COUNT, copy], capture_output=True, text=True, check=True
+            )
+            assert run.stdout.startswith(f"{copy} holds no LMDB environment that can be read")
+        shutil.rmtree(copy)
+
+
+def test_a_file_with_gaps_where_no_page_was_needed_is_whole(open_store, tmp_path):
+    def come_and_go(tables, txn):
+        tables.apply(txn, [Create(make_cookie(n)) for n in range(15_000)])
+        tables.apply(txn, [Delete(make_id(n)) for n in range(1, 15_000)])
+
+    store = open_store()
+    store._environment.write(2**30, False, come_and_go)
+    store.close()
+    with (tmp_path / "cookies/data.mdb").open("rb") as data:
+        assert os.lseek(data.fileno(), 0, os.SEEK_HOLE) < os.fstat(data.fileno()).st_size
+    assert list(open_store().scan()) == [make_cookie(0)]
+
+
+def named(id):
+    return evolve(make_cookie(), id=id)
+
+
+def test_a_text_that_is_no_id_is_no_record(store):
+    store.commit([Create(make_cookie(1))])
+    for text in (
+        "",
+        "x",
+        make_id(1)[:-1],
+        make_id(1) + "A",
+        "+" * 24,
+        "é" * 24,
+        "=" * 24,
+        "\0" * 24,
+    ):
+        assert store.load([text, make_id(1)]).keys() == {make_id(1)}
+        assert store.commit([Delete(text)]) == [False]
+
+
+def test_ids_that_differ_in_the_alphabet_alone_are_two(store):
+    store.commit([Create(named("-" * 24)), Create(named("_" * 24))])
+    assert store.load(["-" * 24, "_" * 24, "+" * 24, "/" * 24]).keys() == {"-" * 24, "_" * 24}
+
+
+def test_a_record_of_something_that_is_no_id_spoils_its_batch(store):
+    with pytest.raises(ValueError, match="24 characters of base64url"):
+        store.commit([Create(make_cookie(1)), Create(named("short"))])
+    assert store.stat()["cookies"] == 0
