@@ -1,5 +1,6 @@
 """The `cookie` item of a transport: checked, with its defaults, the same for check and start."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -49,12 +50,15 @@ def _store(_: Any, attribute: Any, value: Any) -> None:
         raise _wrong(
             attribute.name, value, 'a dictionary such as {"type": "lmdb", "path": ".cookies"}'
         )
-    if not isinstance(store_type := value.get("type"), str):
+    if not isinstance(store_type := value.get("type", _MISSING), str):
         raise _wrong("store.type", store_type, "the name of a store type, such as 'lmdb'")
 
 
+_MISSING = object()
+
+
 def _wrong(name: str, found: Any, allowed: str) -> ConfigError:
-    seen = "it is missing" if found is None else f"found {found!r}"
+    seen = "it is missing" if found is _MISSING else f"found {json.dumps(found, default=repr)}"
     return ConfigError(
         f"invalid attribute {name!r} in the cookie item: {seen}, allowed is {allowed}"
     )

@@ -1,0 +1,193 @@
+"""The cookie item: what is left out has Crossbar's meaning, what is wrong is named."""
+
+import pytest
+
+from cookietrack_plugin.errors import ConfigError, UnknownStoreType
+from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.settings import TEN_YEARS, CookieSettings, check_cookie_item
+
+TEN_YEARS_ALLOWED = f"an integer from 1 to {TEN_YEARS} seconds"
+PATTERN = "a string that matches ^[a-z][a-z0-9_]+$"
+A_STORE = 'a dictionary such as {"type": "lmdb", "path": ".cookies"}'
+A_TYPE = "the name of a store type, such as 'lmdb'"
+SAME_SITES = "one of 'Strict', 'Lax', 'None'"
+
+
+def message(item: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        check_cookie_item(item)
+    return str(caught.value)
+
+
+def test_an_empty_item_has_crossbars_defaults():
+    assert CookieSettings.of({}) == CookieSettings(
+        name="cbtid",
+        length=24,
+        max_age=86400,
+        store={"type": "memory"},
+        secure=False,
+        http_strict=False,
+        same_site=None,
+        max_pending=10_000,
+        idle_timeout=None,
+        rolling=False,
+        absolute_max_age=None,
+        rotate=True,
+    )
+    check_cookie_item({})
+
+
+def test_every_attribute_is_read():
+    item = {
+        "name": "sid_2",
+        "length": 64,
+        "max_age": 60,
+        "store": {"type": "memory", "max_cookies": 5},
+        "secure": True,
+        "http_strict": True,
+        "same_site": "Strict",
+        "max_pending": 7,
+        "idle_timeout": 30,
+        "rolling": True,
+        "absolute_max_age": 600,
+        "rotate": False,
+    }
+    check_cookie_item(item)
+    settings = CookieSettings.of(item)
+    assert {name: getattr(settings, name) for name in item} == item
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"length": 6},
+        {"length": 64},
+        {"max_age": 1},
+        {"max_age": TEN_YEARS},
+        {"name": "ab"},
+        {"name": "a_0"},
+        {"same_site": "Lax"},
+        {"same_site": "None"},
+        {"max_pending": 1},
+        {"idle_timeout": 1},
+        {"rolling": True, "max_age": 60, "absolute_max_age": 60},
+    ],
+)
+def test_the_ends_of_the_ranges_are_allowed(item):
+    check_cookie_item(item)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "found", "allowed"),
+    [
+        ("length", 5, "5", "an integer from 6 to 64"),
+        ("length", 65, "65", "an integer from 6 to 64"),
+        ("length", "24", '"24"', "an integer from 6 to 64"),
+        ("length", 24.0, "24.0", "an integer from 6 to 64"),
+        ("length", True, "true", "an integer from 6 to 64"),
+        ("max_age", 0, "0", TEN_YEARS_ALLOWED),
+        ("max_age", -1, "-1", TEN_YEARS_ALLOWED),
+        ("max_age", TEN_YEARS + 1, str(TEN_YEARS + 1), TEN_YEARS_ALLOWED),
+        ("max_age", None, "null", TEN_YEARS_ALLOWED),
+        ("idle_timeout", 0, "0", TEN_YEARS_ALLOWED),
+        ("idle_timeout", "5 min", '"5 min"', TEN_YEARS_ALLOWED),
+        ("absolute_max_age", 0, "0", TEN_YEARS_ALLOWED),
+        ("max_pending", 0, "0", "an integer from 1 to 10000000 writes"),
+        ("name", "Cbtid", '"Cbtid"', PATTERN),
+        ("name", "x", '"x"', PATTERN),
+        ("name", "1a", '"1a"', PATTERN),
+        ("name", "a-b", '"a-b"', PATTERN),
+        ("name", "cbtid\n", '"cbtid\\n"', PATTERN),
+        ("name", "", '""', PATTERN),
+        ("name", 7, "7", PATTERN),
+        ("name", None, "null", PATTERN),
+        ("secure", "true", '"true"', "true or false"),
+        ("secure", 1, "1", "true or false"),
+        ("http_strict", None, "null", "true or false"),
+        ("rolling", 0, "0", "true or false"),
+        ("rotate", "no", '"no"', "true or false"),
+        ("same_site", "lax", '"lax"', SAME_SITES),
+        ("same_site", ["Lax"], '["Lax"]', SAME_SITES),
+        ("store", "lmdb", '"lmdb"', A_STORE),
+        ("store", None, "null", A_STORE),
+        ("store", [], "[]", A_STORE),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_found_and_what_is_allowed(
+    attribute, value, found, allowed
+):
+    assert message({attribute: value}) == (
+        f"invalid attribute '{attribute}' in the cookie item: found {found}, allowed is {allowed}"
+    )
+
+
+def test_a_store_without_a_type_is_told_what_belongs_there():
+    assert message({"store": {}}) == (
+        f"invalid attribute 'store.type' in the cookie item: it is missing, allowed is {A_TYPE}"
+    )
+
+
+@pytest.mark.parametrize(("value", "found"), [(None, "null"), (7, "7"), (["lmdb"], '["lmdb"]')])
+def test_a_type_that_is_no_name_is_named(value, found):
+    assert message({"store": {"type": value}}) == (
+        f"invalid attribute 'store.type' in the cookie item: found {found}, allowed is {A_TYPE}"
+    )
+
+
+def test_an_unknown_attribute_is_answered_with_all_and_with_the_nearest():
+    known = (
+        "name, length, max_age, store, secure, http_strict, same_site, max_pending, idle_timeout,"
+        " rolling, absolute_max_age, rotate"
+    )
+    assert message({"maxage": 60}) == (
+        f"unknown attribute 'maxage' in the cookie item: allowed are {known}."
+        " Did you mean 'max_age'?"
+    )
+    assert message({"zzz": 1}) == (
+        f"unknown attribute 'zzz' in the cookie item: allowed are {known}."
+    )
+    assert message({7: 1}) == f"unknown attribute 7 in the cookie item: allowed are {known}."
+
+
+@pytest.mark.parametrize("item", [None, [], "cbtid", True])
+def test_an_item_that_is_no_dictionary_is_refused(item):
+    assert message(item) == f"the cookie item must be a dictionary, found {item!r}"
+
+
+def test_an_absolute_lifetime_without_a_rolling_one_is_refused_as_it_would_do_nothing():
+    assert message({"absolute_max_age": 600}) == (
+        "attribute 'absolute_max_age' in the cookie item bounds what 'rolling' adds:"
+        " without \"rolling\": true, 'max_age' is absolute already"
+    )
+
+
+def test_an_absolute_lifetime_shorter_than_the_rolling_one_is_refused():
+    assert message({"rolling": True, "max_age": 600, "absolute_max_age": 599}) == (
+        "invalid attribute 'absolute_max_age' in the cookie item: found 599,"
+        " allowed is at least 'max_age'"
+    )
+
+
+def test_an_unknown_and_a_misspelt_type_are_answered_with_the_installed_ones():
+    with pytest.raises(UnknownStoreType, match=r"unknown store type 'zzz': installed are .*memory"):
+        check_cookie_item({"store": {"type": "zzz"}})
+    with pytest.raises(UnknownStoreType, match=r"Did you mean 'memory'\?"):
+        check_cookie_item({"store": {"type": "memroy"}})
+
+
+def test_the_stores_own_options_are_checked_by_its_provider():
+    assert '"max_cookies" in cookie store: found 0' in message(
+        {"store": {"type": "memory", "max_cookies": 0}}
+    )
+    assert '"path" in cookie store: found an unknown attribute' in message(
+        {"store": {"type": "memory", "path": "p"}}
+    )
+
+
+def test_the_policy_has_the_lifetimes_and_rotates_only_where_a_login_is_offered():
+    settings = CookieSettings.of(
+        {"max_age": 60, "idle_timeout": 30, "rolling": True, "absolute_max_age": 600}
+    )
+    assert settings.policy(offers_login=True) == Policy(60, 30, True, 600, True, 10_000)
+    assert settings.policy(offers_login=False) == Policy(60, 30, True, 600, False, 10_000)
+    assert not CookieSettings.of({"rotate": False}).policy(offers_login=True).rotates
