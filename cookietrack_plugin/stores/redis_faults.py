@@ -1,0 +1,83 @@
+"""What goes wrong with Redis, as errors of ours: one line each, with what to do about it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    ConnectionError,
+    MovedError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
+
+from cookietrack_plugin.errors import (
+    ConfigError,
+    CookieTrackError,
+    StoreCorrupt,
+    StoreFull,
+    StoreUnavailable,
+)
+
+_AWAY = (BusyLoadingError, ClusterDownError, ConnectionError, ReadOnlyError, TimeoutError)
+_MOVING = (AskError, MovedError, TryAgainError)
+# Answers of a server that works and does not take writes now.
+_REFUSING = re.compile(r"^(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|BUSY|UNKILLABLE|LOADING)\b")
+_FULL = re.compile(r"\bOOM\b|[Nn]o space left")
+
+
+@contextmanager
+def translated(place: str, opening: bool = False) -> Iterator[None]:
+    """
+    Raise errors of ours instead of redis-py's, which become their cause.
+
+    :param place: the store, as people may see it.
+    :param opening: whether what only a person can set right is a `ConfigError`. Later it is
+        `StoreUnavailable`: the store worked before, and will again when it was set right.
+    """
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise _fault(error, place, opening) from error
+
+
+def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
+    cause = re.sub(r"\s+", " ", str(error)).strip()
+    mistake = ConfigError if opening else StoreUnavailable
+    if advice := _advice(error, cause):
+        return mistake(f'"url" in cookie store: {place}: {cause}: {advice}')
+    if isinstance(error, OutOfMemoryError) or _FULL.search(cause):
+        return StoreFull(f"{place} has no room: {cause}")
+    if isinstance(error, _MOVING):
+        return StoreUnavailable(f"{place} is moving slots: {cause}")
+    if _REFUSING.match(cause):
+        return StoreUnavailable(f"{place} takes no writes: {cause}")
+    if isinstance(error, _AWAY + (RedisClusterException, OSError)):
+        question = ": is it running, and can this host reach it?" if opening else ""
+        return StoreUnavailable(f"{place} does not answer: {cause}{question}")
+    return StoreCorrupt(f"{place} refuses a command: {cause}")
+
+
+def _advice(error: Exception, cause: str) -> str | None:
+    """What a person has to set right, None where nobody has to."""
+    if isinstance(error, AuthenticationError) and "called without any password" in cause:
+        return "the server has no password: take it out"
+    if isinstance(error, AuthenticationError):
+        return "put the right user and password there, such as redis://user:${NAME}@host"
+    if isinstance(error, NoPermissionError):
+        return "grant the user the keys that begin with the prefix, and the commands for them"
+    if isinstance(error, ResponseError) and "DB index" in cause:
+        return "name a database that the server has"
+    if isinstance(error, RedisClusterException) and "luster mode is not enabled" in cause:
+        return "it is one server, not a cluster: its scheme is redis"
+    return None
