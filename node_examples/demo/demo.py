@@ -28,7 +28,8 @@ READY = """
 """
 NO_LIBRARY = """\
 autobahn-js is missing: the node starts, but its page cannot connect to it.
-Install npm (Debian: apt install npm) and run make demo again."""
+It comes from npm: install that (Debian: apt install npm), or, if you have it, see above what it
+could not do. Then run make demo again."""
 
 
 def main() -> int:
