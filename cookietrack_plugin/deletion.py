@@ -1,5 +1,6 @@
 """Deletions that are in force before they are stored, and tried again until they are."""
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,14 +17,22 @@ LAST_RETRY = 30.0
 
 
 class Deletions:
-    """Ids that were ended, from that moment until the store knows it too (invariant 5)."""
+    """
+    Ids that were ended, from that moment until the store knows it too (invariant 5).
+
+    :param stored: called with an id as soon as the store knows.
+    """
 
     log = make_logger()
 
-    def __init__(self, committer: Committer, reactor: IReactorTime) -> None:
+    def __init__(
+        self, committer: Committer, reactor: IReactorTime, stored: Callable[[str], None]
+    ) -> None:
         self._committer = committer
+        self._tell = stored
         self._reactor = reactor
         self._refused: dict[str, Failure | None] = {}
+        self._stopped = False
 
     def __contains__(self, id: str) -> bool:
         return id in self._refused
@@ -40,6 +49,13 @@ class Deletions:
         self._refused.setdefault(id, None)
         return self._try(id, FIRST_RETRY)
 
+    def stop(self) -> None:
+        """The store is about to be closed: one last attempt for each. Idempotent."""
+        if not self._stopped:
+            self._stopped = True
+            for id in [id for id, failure in self._refused.items() if failure]:
+                self._try(id, LAST_RETRY).addErrback(_ignore)
+
     def _try(self, id: str, retry: float) -> Deferred[bool]:
         deleted = self._committer.submit(Delete(id))
         return deleted.addCallbacks(
@@ -47,25 +63,27 @@ class Deletions:
         )
 
     def _stored(self, existed: bool, id: str) -> bool:
+        self._tell(id)
         if self._refused.pop(id, None):
             self.log.info("the end of cookie {id} is stored now", id=id)
         return existed
 
     def _failed(self, failure: Failure, id: str, retry: float) -> Failure:
+        again = "not tried again" if self._stopped else f"tried again in {retry} seconds"
         self.log.critical(
-            "the end of cookie {id} cannot be stored, it is refused here and tried again in"
-            " {retry} seconds: {cause}",
+            "the end of cookie {id} cannot be stored, it is refused here and {again}: {cause}",
             id=id,
-            retry=retry,
+            again=again,
             cause=failure.value,
         )
         self._refused[id] = failure
-        if not self._committer.closed:
+        if not self._stopped:
             self._reactor.callLater(retry, self._try_again, id, min(2 * retry, LAST_RETRY))
         return failure
 
     def _try_again(self, id: str, retry: float) -> None:
-        self._try(id, retry).addErrback(_ignore)
+        if not self._stopped:
+            self._try(id, retry).addErrback(_ignore)
 
 
 def _ignore(_: Any) -> None:

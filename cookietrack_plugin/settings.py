@@ -13,6 +13,7 @@ from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.registry import find_provider
 
 TEN_YEARS = 10 * 365 * 86400
+ON_FAILURE = ("deny", "anonymous")
 SAME_SITE = ("Strict", "Lax", "None")
 
 
@@ -27,6 +28,11 @@ def _integer(low: int, high: int, unit: str = "") -> Callable[..., None]:
 def _lifetime(_: Any, attribute: Any, value: Any) -> None:
     if value is not None:
         _integer(1, TEN_YEARS, " seconds")(_, attribute, value)
+
+
+def _on_failure(_: Any, attribute: Any, value: Any) -> None:
+    if value not in ON_FAILURE:
+        raise _wrong(attribute.name, value, f"one of {', '.join(map(repr, ON_FAILURE))}")
 
 
 def _boolean(_: Any, attribute: Any, value: Any) -> None:
@@ -71,7 +77,8 @@ class CookieSettings:
     Crossbar's behaviour.
 
     Ours are `idle_timeout` (seconds), `rolling`, `absolute_max_age` (seconds), `rotate` and
-    `max_pending`: see `Policy`.
+    `max_pending`: see `Policy`. `on_failure`: while the store does not answer, `deny` a handshake
+    with HTTP 503, or let the client in as `anonymous`: neither tracked nor known by its cookie.
 
     `name`: of the cookie. `length`: of its secret value, in characters of 6 bits. `max_age`:
     lifetime in seconds, enforced by the server too. `secure`, `http_strict`, `same_site`:
@@ -90,6 +97,7 @@ class CookieSettings:
     rolling: bool = field(default=False, validator=_boolean)
     absolute_max_age: int | None = field(default=None, validator=_lifetime)
     rotate: bool = field(default=True, validator=_boolean)
+    on_failure: str = field(default="deny", validator=_on_failure)
 
     def __attrs_post_init__(self) -> None:
         if self.absolute_max_age is None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, fail, gatherResults, inlineCallbacks
+from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
 from txaio import make_logger
 
@@ -51,7 +51,7 @@ class Tracker:
         self.events.observe(self._count)
         self.committer = Committer(store, reactor, self.measures)
         self.lookup = Lookup(store, self.committer, reactor, self.measures)
-        self._deletions = Deletions(self.committer, reactor)
+        self._deletions = Deletions(self.committer, reactor, self.lookup.overtake)
         self._sweep = Sweep(store, self.committer, self.clock, reactor, self.measures)
         self._lifetimes = Lifetimes(
             self.connections, self.committer, self.lookup, self.clock, reactor, self._expired
@@ -65,8 +65,9 @@ class Tracker:
 
     # -- admission ---------------------------------------------------------------------------
 
-    @inlineCallbacks
-    def admit(self, visitor: Visitor, issue: Callable[[], str], policy: Policy) -> Any:
+    def admit(
+        self, visitor: Visitor, issue: Callable[[], str], policy: Policy
+    ) -> Deferred[Admission]:
         """
         The record of a visitor's cookie if it is one that we issued and that is still good, and a
         new one, durable by the time this fires, for everybody else.
@@ -76,14 +77,21 @@ class Tracker:
             store raised, when the truth cannot be known or the new record cannot be stored.
         """
         if self._closed:
-            raise StoreUnavailable("the store is closed")
-        if visitor.presented is not None:
-            cookie = self._good((yield self.lookup.soon(visitor.presented)))
-            if cookie is not None and policy.outlives(cookie, self.clock.now()):
-                if cookie.auth is not None or not policy.rotates:
-                    return self._returning(cookie, visitor, policy)
-                self.events.tell(Event(Kind.ROTATED, cookie.id))
-        return (yield self._create(visitor, issue, policy))
+            return fail(StoreUnavailable("the store is closed"))
+        if visitor.presented is None:
+            return self._create(visitor, issue, policy)
+        found = self.lookup.soon(visitor.presented)
+        return found.addCallback(self._looked_up, visitor, issue, policy)
+
+    def _looked_up(
+        self, cookie: Cookie | None, visitor: Visitor, issue: Callable[[], str], policy: Policy
+    ) -> Admission | Deferred[Admission]:
+        cookie = self._good(cookie)
+        if cookie is not None and policy.outlives(cookie, self.clock.now()):
+            if cookie.auth is not None or not policy.rotates:
+                return self._returning(cookie, visitor, policy)
+            self.events.tell(Event(Kind.ROTATED, cookie.id))
+        return self._create(visitor, issue, policy)
 
     def _returning(self, cookie: Cookie, visitor: Visitor, policy: Policy) -> Admission:
         self.measures.handshakes["returning"] += 1
@@ -94,23 +102,29 @@ class Tracker:
         self._lifetimes.touch(touch, cookie.expires)
         return Admission(evolve(cookie, seen=now, expires=expires), limit, created=False)
 
-    @inlineCallbacks
-    def _create(self, visitor: Visitor, issue: Callable[[], str], policy: Policy) -> Any:
-        applied = False
-        while not applied:
-            if self.committer.pending >= policy.max_pending:
-                waiting = self.committer.pending
-                raise StoreUnavailable(f"{waiting} writes are waiting for the store")
-            cookie = self._new_cookie(issue(), visitor, policy)
-            applied = yield self._submit(Create(cookie))
+    def _create(
+        self, visitor: Visitor, issue: Callable[[], str], policy: Policy
+    ) -> Deferred[Admission]:
+        if (waiting := self.committer.pending) >= policy.max_pending:
+            return fail(StoreUnavailable(f"{waiting} writes are waiting for the store"))
+        cookie = self._new_cookie(issue(), visitor, policy)
+        created = self._submit(Create(cookie))
+        return created.addCallback(self._created, cookie, visitor, issue, policy)
+
+    def _created(
+        self,
+        applied: bool,
+        cookie: Cookie,
+        visitor: Visitor,
+        issue: Callable[[], str],
+        policy: Policy,
+    ) -> Admission | Deferred[Admission]:
+        if not applied:
+            # The id exists: a collision, which gets nobody in. Another value, then.
+            return self._create(visitor, issue, policy)
         self.measures.handshakes["new"] += 1
         self.events.tell(Event(Kind.CREATED, cookie.id, detail=visitor.peer))
         return Admission(cookie, policy.limit(cookie.created, cookie.created), created=True)
-
-    def create(self, id: str, policy: Policy) -> None:
-        """Queue a new record without waiting for it: `settled` tells when it is durable."""
-        created = self._submit(Create(self._new_cookie(id, Visitor(None), policy)))
-        created.addErrback(self._failed, id)
 
     def _new_cookie(self, id: str, visitor: Visitor, policy: Policy) -> Cookie:
         now = self.clock.now()
@@ -120,6 +134,7 @@ class Tracker:
     def refused(self, id: str | None, failure: Failure) -> None:
         """A handshake was answered with an error: note why."""
         cause = type(failure.value).__name__
+        self.log.error("the cookie store does not answer: {cause}", cause=failure.value)
         self.measures.handshakes["refused"] += 1
         self.measures.faults[cause] += 1
         self.events.tell(Event(Kind.REFUSED, id, detail=cause))
@@ -139,12 +154,11 @@ class Tracker:
         The record of a live connection's cookie as it is now: None when it was ended, has expired,
         or when the truth cannot be known.
         """
-        if self._closed:
-            return None
         try:
-            return self._good(self._known(id) if self.lookup.blocks else self.lookup.now(id))
+            return self._record(id)
         except Exception:  # noqa: BLE001 - it must not leave into the router's code
-            self.log.failure("cookie {id} cannot be looked up", id=id)
+            if not self._closed:
+                self.log.failure("cookie {id} cannot be looked up", id=id)
             return None
 
     def authenticate(self, id: str, auth: Auth | None, policy: Policy) -> bool:
@@ -154,20 +168,30 @@ class Tracker:
         :returns: whether there is something to store: not for a record that is gone, not where it
             says so already, and not where the cookie may have been planted (`Policy.rotates`).
         """
-        cookie = self.current(id)
+        try:
+            cookie = self._record(id)
+        except Exception:  # noqa: BLE001 - it must not leave into the router's code
+            self._not_stored(Failure(), id)
+            return False
         if cookie is None or cookie.auth == auth:
             return False
         if auth is not None and not self._may_log_in(id, auth, policy):
             return False
-        change = Authenticate(id, auth, self.clock.now())
-        self._remember(evolve(cookie, auth=auth, seen=change.at))
+        self._store_login(Authenticate(id, auth, self.clock.now()))
+        return True
+
+    def _store_login(self, change: Authenticate) -> None:
+        # It takes the place of one that could not be stored.
+        self._unstored.pop(change.id, None)
+        live = self.connections.live(change.id)
+        if live and change.auth:
+            live.owner = change.auth.authid
         self._submit(change).addCallbacks(
             self._authenticated,
             self._not_stored,
             callbackArgs=(change,),
-            errbackArgs=(cookie,),
+            errbackArgs=(change.id,),
         )
-        return True
 
     def _may_log_in(self, id: str, auth: Auth, policy: Policy) -> bool:
         if self._barred[auth.authid] or self._barred[None]:
@@ -182,6 +206,9 @@ class Tracker:
         return live.fresh or live.owner is not None
 
     def _authenticated(self, applied: bool, change: Authenticate) -> None:
+        live = self.connections.live(change.id)
+        if applied and live:
+            live.cookie = evolve(live.cookie, auth=change.auth, seen=change.at)
         if applied and change.auth:
             auth = change.auth
             self.events.tell(
@@ -189,8 +216,11 @@ class Tracker:
             )
 
     def settled(self, id: str) -> Deferred[Any]:
-        """Fires when all that was written about the cookie is durable; fails when some is not."""
-        failure = self._unstored.pop(id, None) or self._deletions.failure(id)
+        """
+        Fires when all that was written about the cookie is durable. Fails when some is not, and
+        goes on failing until that, or something in its place, is.
+        """
+        failure = self._unstored.get(id) or self._deletions.failure(id)
         return fail(failure) if failure else self.committer.settled(id)
 
     # -- the end -----------------------------------------------------------------------------
@@ -211,9 +241,9 @@ class Tracker:
         owner = live.owner if live else None
         ended = self._cut_off(id, spare)
         if self._closed:
-            return fail(StoreUnavailable("the store is closed"))
+            return fail(self._failed(Failure(StoreUnavailable("the store is closed")), id))
         self._lifetimes.ended(id)
-        deleted = self._deletions.start(id).addBoth(self._overtaken, id)
+        deleted = self._deletions.start(id)
         deleted.addBoth(self._close_connections, ended, LOGOUT)
         return deleted.addCallback(self._revoked, id, owner, len(ended))
 
@@ -229,6 +259,8 @@ class Tracker:
     def unbar(self, authid: str | None) -> None:
         """Take one `bar` back."""
         self._barred[authid] -= 1
+        if not self._barred[authid]:
+            del self._barred[authid]
 
     def ended_elsewhere(self, id: str, reason: str = LOGOUT) -> int:
         """The record is gone by another's hand: close its connections; how many there were."""
@@ -238,6 +270,7 @@ class Tracker:
         return len(ended)
 
     def _cut_off(self, id: str, spare: Callable[[Connection], bool]) -> list[Connection]:
+        self._unstored.pop(id, None)
         connections = self.connections.take(id)
         for connection in connections:
             connection.forget_login()
@@ -277,6 +310,7 @@ class Tracker:
         if self._closed is None:
             self._sweep.stop()
             self._lifetimes.stop()
+            self._deletions.stop()
             ending = [stop() for stop in (self.lookup.close, *self._companions)]
             # What is queued is stored first, however long the readers take to end.
             ended = gatherResults([self.committer.run(_nothing), *ending], consumeErrors=True)
@@ -293,6 +327,11 @@ class Tracker:
             self.events.tell(Event(Kind.EXPIRED, id, owner))
 
     # -- helpers -----------------------------------------------------------------------------
+
+    def _record(self, id: str) -> Cookie | None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        return self._good(self._known(id) if self.lookup.blocks else self.lookup.now(id))
 
     def _known(self, id: str) -> Cookie | None:
         live = self.connections.live(id)
@@ -317,13 +356,19 @@ class Tracker:
         self.lookup.overtake(id)
         return result
 
-    def _not_stored(self, failure: Failure, before: Cookie) -> None:
-        self._remember(before)
-        self._failed(failure, before.id)
+    def _not_stored(self, failure: Failure, id: str) -> None:
+        self._failed(failure, id)
+        if live := self.connections.live(id):
+            # What a handshake has seen of it meanwhile does not count.
+            live.cookie = evolve(live.cookie, auth=None)
+        else:
+            # Nobody is left who would have to hear of it.
+            del self._unstored[id]
 
-    def _failed(self, failure: Failure, id: str) -> None:
+    def _failed(self, failure: Failure, id: str) -> Failure:
         self.log.error("cookie {id} cannot be stored: {cause}", id=id, cause=failure.value)
         self._unstored[id] = failure
+        return failure
 
     def _count(self, event: Event) -> None:
         self.measures.events[event.kind.value] += 1

@@ -10,6 +10,7 @@ from twisted.python.components import registerAdapter
 from zope.interface import implementer
 
 from cookietrack_plugin import header
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.feed import Feed
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IRouterCookieStore
 from cookietrack_plugin.record import Auth
@@ -19,6 +20,9 @@ from cookietrack_plugin.visit import Admission
 
 # Authentication methods by which nobody logs in.
 NO_LOGIN = {"anonymous", "anonymous-proxy", "cookie"}
+
+# In the place of an id, for a connection that goes on without a cookie.
+UNTRACKED = ""
 
 Login = tuple[str | None, str | None, str | None, str | None, dict[str, Any] | None]
 
@@ -35,7 +39,8 @@ class RouterCookieStore:
     One transport's view of a tracker. All names in camelCase are the router's.
 
     The router calls it in the middle of joining and leaving sessions, where an exception would
-    leave a session half open: nothing here raises.
+    leave a session half open: nothing here raises, but for `create`, which is asked for in
+    handshakes alone, and there an exception is answered with 503.
     """
 
     def __init__(
@@ -64,18 +69,15 @@ class RouterCookieStore:
         return header.id_of(value) if value else None
 
     def exists(self, cbtid: str) -> bool:
-        return self.tracker.current(cbtid) is not None
+        return cbtid == UNTRACKED or self.tracker.current(cbtid) is not None
 
     def create(self) -> tuple[str, str]:
-        # Our own protocol has admitted every connection before the router gets to this.
-        settings = self.settings
-        value = header.new_value(settings.length)
-        id = header.id_of(value)
-        self.tracker.create(id, self.policy)
-        return id, f"{settings.name}={value};max-age={settings.max_age}"
+        # Our own protocol has admitted every connection before the router gets to this. So the
+        # record went in between: the handshake has to begin again, as no value may pass the router.
+        raise StoreUnavailable("the cookie ended during its handshake")
 
     def getAuth(self, cbtid: str) -> Login:
-        cookie = self.tracker.current(cbtid)
+        cookie = self.tracker.current(cbtid) if cbtid else None
         if cookie is None or cookie.auth is None:
             return None, None, None, None, None
         auth = cookie.auth
@@ -92,7 +94,7 @@ class RouterCookieStore:
         authextra: Mapping[str, Any] | None,
         authrealm: str | None,
     ) -> bool:
-        if not self.authenticates or authmethod in ("anonymous", "anonymous-proxy"):
+        if not cbtid or not self.authenticates or authmethod in ("anonymous", "anonymous-proxy"):
             return False
         if authid is None or authrole is None or authmethod is None or authrealm is None:
             return self.tracker.authenticate(cbtid, None, self.policy)
@@ -107,7 +109,7 @@ class RouterCookieStore:
 
     def addProto(self, cbtid: str, proto: Any) -> int:
         # Our own protocol has entered already: this is for one that does not know us.
-        cookie = self.tracker.current(cbtid)
+        cookie = self.tracker.current(cbtid) if cbtid else None
         if cookie is not None and proto not in self.tracker.connections.of(cbtid):
             self.tracker.enter(Admission(cookie, cookie.expires, False), self.policy, proto)
         return len(self.tracker.connections.of(cbtid))
@@ -126,7 +128,8 @@ class RouterCookieStore:
 
 def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """What of an authextra outlives its connection: Crossbar puts the peer's port into it."""
-    kept = {k: deepcopy(v) for k, v in (extra or {}).items() if not k.startswith("x_cb_")}
+    # Keys need not be strings where a client speaks CBOR or MessagePack.
+    kept = {k: deepcopy(v) for k, v in (extra or {}).items() if not str(k).startswith("x_cb_")}
     return kept or None
 
 

@@ -50,7 +50,7 @@ class MetricsResource(Resource):
     isLeaf = True
 
     def __init__(self, stores: OpenStores) -> None:
-        Resource.__init__(self)  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self._stores = stores
 
     def render_GET(self, request: Any) -> int:

@@ -12,14 +12,18 @@ from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from txaio import make_logger
 
 from cookietrack_plugin.policy import SECOND
-from cookietrack_plugin.router.cookiestore import Headers, RouterCookieStore
+from cookietrack_plugin.router.cookiestore import UNTRACKED, Headers, RouterCookieStore
 from cookietrack_plugin.router.door import Door
+from cookietrack_plugin.router.quiet import QuietLogger
 from cookietrack_plugin.tracker import LOGOUT
 from cookietrack_plugin.visit import Admission, Visitor
 
 UNAVAILABLE = "cookie store not available"
+# Seconds after which a client that was turned away may come again.
+RETRY_AFTER = "5"
 
 
 class CheckedProtocol(WampWebSocketServerProtocol):
@@ -40,11 +44,15 @@ class TrackedProtocol(CheckedProtocol):
     the login, GOODBYE for the logout; whatever is sent behind them waits in order.
     """
 
+    # Crossbar's protocol writes up to five lines a handshake; the tracker's one says what happened.
+    log = QuietLogger(make_logger())
+
     _cookies: RouterCookieStore
     _door: Door
     # Autobahn's and Crossbar's own attributes.
     data: bytes
     _authprovider: str | None
+    _cbtid: Any
 
     _admitting = False
     _admitted_as: str | None = None
@@ -70,8 +78,9 @@ class TrackedProtocol(CheckedProtocol):
         self._admitting = True
         visitor = Visitor(self._door.presented, request.peer, request.headers.get("user-agent"))
         admitted = self._cookies.tracker.admit(visitor, self._door.issue, self._cookies.policy)
-        admitted.addCallbacks(self._admitted, self._refused, callbackArgs=(request,))
-        return admitted
+        return admitted.addCallbacks(
+            self._admitted, self._refused, callbackArgs=(request,), errbackArgs=(request,)
+        )
 
     def _require_subprotocol(self, request: ConnectionRequest) -> None:
         """Nothing is stored for a client that the router is going to turn away."""
@@ -83,19 +92,18 @@ class TrackedProtocol(CheckedProtocol):
             super().onConnect(request)
 
     def _admitted(self, admission: Admission, request: ConnectionRequest) -> Any:
-        if self.state != self.STATE_CONNECTING:
-            # The peer left, or its time was up: without this a ghost session would be opened.
-            raise ConnectionDeny(ConnectionDeny.REQUEST_TIMEOUT, "handshake abandoned")
+        self._require_waiting_peer()
         self._admitted_as = admission.cookie.id
         self._cookies.tracker.enter(admission, self._cookies.policy, self)
-        received = request.headers
-        request.headers = Headers(received)
-        request.headers.cookie_id = admission.cookie.id
-        protocol, headers = super().onConnect(request)
-        self._transport_details.http_headers_received = received
+        protocol, headers = self._connect(request, admission.cookie.id)
         if admission.created or self._cookies.policy.rolling:
             headers["Set-Cookie"] = self._door.set_cookie(self._max_age(admission))
         return protocol, headers
+
+    def _require_waiting_peer(self) -> None:
+        """If the peer left, or its time was up, a ghost session would be opened."""
+        if self.state != self.STATE_CONNECTING:
+            raise ConnectionDeny(ConnectionDeny.REQUEST_TIMEOUT, "handshake abandoned")
 
     def _max_age(self, admission: Admission) -> int:
         if admission.created:
@@ -103,10 +111,32 @@ class TrackedProtocol(CheckedProtocol):
         left = admission.limit - self._cookies.tracker.clock.now()
         return max(1, round(left / SECOND))
 
-    def _refused(self, failure: Failure) -> None:
-        self.log.error("handshake refused, {what}: {cause}", what=UNAVAILABLE, cause=failure.value)
+    def _refused(self, failure: Failure, request: ConnectionRequest) -> Any:
         self._cookies.tracker.refused(self._door.presented, failure)
+        if self._cookies.settings.on_failure == "anonymous":
+            return self._untracked(request)
         raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+
+    def _untracked(self, request: ConnectionRequest) -> Any:
+        """Go on without a cookie: whoever has one keeps it, and is not known by it."""
+        self._require_waiting_peer()
+        accepted = self._connect(request, UNTRACKED)
+        self._cbtid = self._transport_details.http_cbtid = None
+        return accepted
+
+    def _connect(self, request: ConnectionRequest, id: str) -> Any:
+        """Crossbar's own `onConnect`, for the cookie with this id."""
+        received = request.headers
+        request.headers = Headers(received)
+        request.headers.cookie_id = id
+        accepted = super().onConnect(request)
+        self._transport_details.http_headers_received = received
+        return accepted
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        if code == ConnectionDeny.SERVICE_UNAVAILABLE:
+            responseHeaders = [*(responseHeaders or ()), ("Retry-After", RETRY_AFTER)]
+        super().failHandshake(reason, code, responseHeaders)
 
     def onOpen(self) -> None:
         super().onOpen()

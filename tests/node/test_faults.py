@@ -22,17 +22,18 @@ class FaultyNode:
     """A node with a transport on the faulty store, and one that has nothing to do with it."""
 
     def __init__(self, make_node: Callable[..., Node]) -> None:
-        self.listener, self.healthy = Listener(), Listener()
+        self.listener, self.healthy, self.lenient = Listener(), Listener(), Listener()
         options = {"open_handshake_timeout": 30000}
         faulty = {"store": {"type": "faulty"}, "rotate": False}
         self.node = make_node(
             configs.router(
                 configs.websocket(self.listener.port, faulty, options=options),
                 configs.websocket(self.healthy.port, {"store": {"type": "memory"}}),
+                configs.websocket(self.lenient.port, {**faulty, "on_failure": "anonymous"}),
             )
         )
         env = {"PYTHONPATH": str(PACKAGES / "faulty")}
-        self.node.start(self.listener.port, self.healthy.port, env=env)
+        self.node.start(self.listener.port, self.healthy.port, self.lenient.port, env=env)
 
     def switch(self, **faults: str) -> None:
         fresh = self.node.cbdir / "switch.new"
@@ -62,10 +63,26 @@ def test_a_handshake_that_the_store_fails_is_answered_with_503(
     refused = faulty.new(f"Cookie: cbtid={value}")
     assert refused.status == 503
     assert refused.cookie is None
+    assert refused.header("Retry-After") == "5"
     assert faulty.new().status == 101
     assert handshake(faulty.healthy.port).status == 101
     faulty.switch()
     assert faulty.new(f"Cookie: cbtid={value}").cookie is None
+
+
+def test_where_it_is_wanted_clients_get_in_untracked_and_never_by_their_cookie(
+    faulty: FaultyNode, clients: Clients
+) -> None:
+    first = clients.login(faulty.lenient.url)
+    faulty.switch(load="unavailable", commit="unavailable")
+    again = clients.login(faulty.lenient.url, cookie=first.cookie)
+    assert again.joined
+    assert again.challenged
+    assert again.set_cookie is None
+    details = again.call("wamp.session.get", again.session)
+    assert details["transport"]["http_cbtid"] is None
+    faulty.switch()
+    assert not clients.login(faulty.lenient.url, cookie=first.cookie).challenged
 
 
 def test_while_the_store_hangs_its_clients_wait_and_all_others_are_served(

@@ -12,6 +12,7 @@ ROLES = [
                 "uri": "",
                 "match": "prefix",
                 "allow": {"call": True, "register": True, "publish": True, "subscribe": True},
+                "disclose": {"caller": True, "publisher": True},
             }
         ],
     }

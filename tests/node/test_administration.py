@@ -1,0 +1,185 @@
+"""Looking at cookies and ending them: by WAMP procedures, by the command, on every worker."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from cookietrack_plugin.header import id_of
+from tests.node.conftest import STORES, Listener
+from tests.support import configs
+from tests.support.client import Clients
+from tests.support.node import BIN, Node, wait_for
+
+pytestmark = pytest.mark.node
+
+Make = Callable[..., Node]
+LMDB = {"store": STORES["lmdb"]}
+INVALID = "wamp.error.invalid_argument"
+
+
+def component(**extra: Any) -> dict[str, Any]:
+    return {
+        "type": "class",
+        "classname": "cookietrack_plugin.router.component.CookieAdministration",
+        "realm": configs.REALM,
+        "role": "user",
+        "extra": extra,
+    }
+
+
+def an_id(session: Any) -> str:
+    return id_of(session.cookie.partition("=")[2])
+
+
+@pytest.fixture(params=["router", "proxy"])
+def administered(
+    request: pytest.FixtureRequest, make_node: Make, listener: Listener, tmp_path: Path
+) -> Node:
+    """A node with the component in its router worker, and clients on it or on a proxy worker."""
+    transport = configs.websocket(listener.port, LMDB)
+    if request.param == "router":
+        config = configs.router(transport)
+    else:
+        config = configs.proxy(tmp_path, transport)
+    config["workers"][0]["components"] = [component(store=STORES["lmdb"])]
+    node = make_node(config)
+    node.start(listener.port)
+    return node
+
+
+def test_the_operator_lists_looks_counts_and_ends(
+    administered: Node, clients: Clients, listener: Listener
+) -> None:
+    alice, phone = clients.login(listener.url), clients.login(listener.url)
+    bob = clients.login(listener.url, "bob")
+    wait_for(lambda: not isinstance(bob.call("cookietrack.stat"), str), "the component")
+    bob.subscribe("cookietrack.on_revoked")
+
+    listed = bob.call("cookietrack.list", authid="alice")
+    assert {each["id"] for each in listed} == {an_id(alice), an_id(phone)}
+    shown = bob.call("cookietrack.get", an_id(alice))
+    assert shown["authid"] == "alice"
+    assert shown["peer"].startswith("tcp4:127.0.0.1:")
+    assert shown["user_agent"].startswith("AutobahnPython")
+    assert shown["created"] <= shown["seen"] < shown["expires"]
+    assert bob.call("cookietrack.get", "x" * 24) is None
+    assert bob.call("cookietrack.count") == 3
+    assert bob.call("cookietrack.count", authid="alice") == 2
+    assert bob.call("cookietrack.stat")["cookies"] == 3
+
+    ended = bob.call("cookietrack.revoke_by_authid", "alice")
+    assert ended["cookies"] == 2
+    for session in (alice, phone):
+        assert session.wait_closed()["leave_reason"] == "wamp.close.logout"
+        assert clients.login(listener.url, cookie=session.cookie).challenged
+    events = wait_for(lambda: len(e := bob.events()) >= 2 and e, "two events")
+    assert {args[0]["id"] for _, args, _ in events} == {an_id(alice), an_id(phone)}
+    assert bob.call("cookietrack.revoke", [an_id(bob), "y" * 24]) != {"cookies": 2}
+    bob.wait_closed()
+
+
+def test_users_see_and_end_their_own_devices_and_no_others(
+    administered: Node, clients: Clients, listener: Listener
+) -> None:
+    alice, phone = clients.login(listener.url), clients.login(listener.url)
+    bob = clients.login(listener.url, "bob")
+    mine = alice.call("cookietrack.my.list")
+    assert {each["id"]: each["current"] for each in mine} == {
+        an_id(alice): True,
+        an_id(phone): False,
+    }
+
+    refused = alice.call("cookietrack.my.revoke", an_id(bob))
+    assert refused["error"] == INVALID
+    assert refused["args"] == [f"{an_id(bob)} is none of your devices"]
+    assert alice.call("cookietrack.my.revoke_others")["cookies"] == 1
+    phone.wait_closed()
+    assert not clients.login(listener.url, cookie=alice.cookie).challenged
+    assert not clients.login(listener.url, "bob", cookie=bob.cookie).challenged
+
+
+@pytest.mark.parametrize("administered", ["router"], indirect=True)
+def test_wrong_arguments_are_told_and_change_nothing(
+    administered: Node, clients: Clients, listener: Listener
+) -> None:
+    alice = clients.login(listener.url)
+    wrong = [
+        (("cookietrack.get", "short"), "a cookie's id is a string of 24 characters, found 'short'"),
+        (("cookietrack.revoke", 5), "a cookie's id is a string of 24 characters, found 5"),
+        (("cookietrack.revoke", ["x" * 24, None]), "24 characters, found None"),
+        (("cookietrack.revoke_by_authid", ""), "authid must be a string that is not empty"),
+        (("cookietrack.revoke_by_authid", None), "authid must be a string that is not empty"),
+        (("cookietrack.list", 7), "authid must be a string that is not empty, found 7"),
+        (("cookietrack.list", None, None, 0), "limit must be an integer from 1 to 10000, found 0"),
+        (("cookietrack.my.revoke", "short"), "a cookie's id is a string of 24 characters"),
+    ]
+    for call, message in wrong:
+        answer = alice.call(*call)
+        assert answer["error"] == INVALID, call
+        assert message in answer["args"][0]
+    assert alice.call("cookietrack.count") == 1
+
+
+def test_the_command_ends_a_user_on_every_worker_within_two_seconds(
+    make_node: Make, clients: Clients, tmp_path: Path
+) -> None:
+    places = [Listener(), Listener(), Listener()]
+    config = configs.proxy(tmp_path, configs.websocket(places[0].port, LMDB))
+    config["workers"] += [
+        configs.router_worker(configs.websocket(place.port, LMDB)) for place in places[1:]
+    ]
+    node = make_node(config)
+    node.start(*(place.port for place in places))
+    first = clients.login(places[0].url)
+    sessions = [first, *(clients.login(place.url, cookie=first.cookie) for place in places[1:])]
+    sessions.append(clients.login(places[1].url))
+    bob = clients.login(places[2].url, "bob")
+
+    done = subprocess.run(
+        [BIN / "cookietrack", "revoke", "--authid", "alice", "--yes", str(node.cbdir)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "2 cookies ended" in done.stdout
+    for session in sessions:
+        assert session.wait_closed()["leave_reason"] == "wamp.close.logout"
+    for place in places:
+        assert clients.login(place.url, cookie=first.cookie).challenged
+    assert bob.call("wamp.session.get", bob.session)["authid"] == "bob"
+    assert not clients.login(places[0].url, "bob", cookie=bob.cookie).challenged
+
+
+def test_metrics_and_one_log_line_for_each_event(
+    make_node: Make, clients: Clients, listener: Listener
+) -> None:
+    web = Listener()
+    endpoint = {"type": "tcp", "port": web.port, "interface": "127.0.0.1"}
+    metrics = {"type": "web", "endpoint": endpoint, "paths": {"m": {"type": "cookietrack-metrics"}}}
+    node = make_node(configs.router(configs.websocket(listener.port, LMDB), metrics))
+    node.start(listener.port, web.port)
+    first = clients.login(listener.url)
+    clients.login(listener.url, cookie=first.cookie).leave("wamp.close.logout")
+
+    with urlopen(f"http://127.0.0.1:{web.port}/m") as response:
+        text = response.read().decode()
+    store = 'store="lmdb:.cookies"'
+    for line in (
+        f'cookietrack_handshakes_total{{outcome="new",{store}}} 1.0',
+        f'cookietrack_handshakes_total{{outcome="returning",{store}}} 1.0',
+        f'cookietrack_events_total{{kind="authenticated",{store}}} 1.0',
+        f'cookietrack_events_total{{kind="revoked",{store}}} 1.0',
+        f"cookietrack_cookies{{{store}}} 0.0",
+        f"cookietrack_queued_writes{{{store}}} 0.0",
+        f"cookietrack_commit_seconds_count{{{store}}} 3.0",
+    ):
+        assert line in text, text
+    log = node.output()
+    for kind in ("created", "authenticated", "revoked"):
+        assert log.count(f"cookie {kind} id={an_id(first)}") == 1
+    assert json.dumps(STORES["lmdb"]) not in text
