@@ -20,6 +20,7 @@ from cookietrack_plugin.stores.lmdb_opening import DATA_FILE, open_environment
 _FIRST_MAP = 64 * 2**20
 _GROWTH = 16
 _DELETION_RESERVE = 16 * 2**20
+_LITTLE = 16 * 2**20
 _NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 # Called with the tables, a transaction, and whatever else was given.
@@ -160,9 +161,14 @@ class Environment:
         return True
 
     def _failure(self, error: Exception) -> CookieTrackError:
-        if any(reason in str(error) for reason in _NO_ROOM):
+        if any(reason in str(error) for reason in _NO_ROOM) or self._is_cut_off(error):
             return StoreFull(f"no room to write {self.path}: {error}")
         return StoreUnavailable(f"{self.path} cannot be written: {error}")
+
+    def _is_cut_off(self, error: Exception) -> bool:
+        # LMDB does not know why the disk took a part only of what it wrote.
+        disk = os.fstatvfs(self._data)
+        return os.strerror(errno.EIO) in str(error) and disk.f_bavail * disk.f_frsize < _LITTLE
 
     def _unless_writing(self, move: Callable[[], None]) -> None:
         """

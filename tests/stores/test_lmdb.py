@@ -51,21 +51,8 @@ def overwrite(path, db, key, value):
 
 
 @pytest.fixture
-def open_store(tmp_path):
-    opened = []
-
-    def open_store(**options):
-        opened.append(LmdbProvider().open({**PLACE, **options}, str(tmp_path)))
-        return opened[-1]
-
-    yield open_store
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(open_store):
-    return open_store()
+def store(open_lmdb):
+    return open_lmdb()
 
 
 def test_the_classes_have_what_the_interfaces_demand():
@@ -98,40 +85,40 @@ def test_nobody_else_may_read_the_files(store, tmp_path):
     assert {stat.S_IMODE(file.stat().st_mode) for file in place.iterdir()} == {0o600}
 
 
-def test_missing_directories_above_are_made(open_store, tmp_path):
-    open_store(path="a/b/c")
+def test_missing_directories_above_are_made(open_lmdb, tmp_path):
+    open_lmdb(path="a/b/c")
     assert (tmp_path / "a/b/c/data.mdb").exists()
 
 
-def test_an_absolute_path_is_not_below_the_node_directory(open_store, tmp_path):
-    open_store(path=str(tmp_path / "elsewhere"))
+def test_an_absolute_path_is_not_below_the_node_directory(open_lmdb, tmp_path):
+    open_lmdb(path=str(tmp_path / "elsewhere"))
     assert (tmp_path / "elsewhere/data.mdb").exists()
 
 
-def refusal(open_store, error, **options):
+def refusal(open_lmdb, error, **options):
     with pytest.raises(error) as caught:
-        open_store(**options)
+        open_lmdb(**options)
     return str(caught.value)
 
 
-def test_a_file_in_the_place_of_the_directory_is_refused(open_store, tmp_path):
+def test_a_file_in_the_place_of_the_directory_is_refused(open_lmdb, tmp_path):
     (tmp_path / "cookies").write_text("something")
-    message = refusal(open_store, StoreCorrupt)
+    message = refusal(open_lmdb, StoreCorrupt)
     assert message == (
         f'{tmp_path}/cookies is no directory, and an lmdb store is one: choose another "path"'
     )
 
 
-def test_a_directory_that_cannot_be_made_is_unavailable(open_store):
+def test_a_directory_that_cannot_be_made_is_unavailable(open_lmdb):
     # Not even root can make one there.
-    message = refusal(open_store, StoreUnavailable, path="/proc/self/cookies")
+    message = refusal(open_lmdb, StoreUnavailable, path="/proc/self/cookies")
     assert message.startswith("/proc/self/cookies cannot be used as a directory: ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_cannot_be_written_is_unavailable(open_store, tmp_path):
+def test_a_directory_that_cannot_be_written_is_unavailable(open_lmdb, tmp_path):
     (tmp_path / "cookies").mkdir(mode=0o500)
-    assert str(tmp_path / "cookies") in refusal(open_store, StoreUnavailable)
+    assert str(tmp_path / "cookies") in refusal(open_lmdb, StoreUnavailable)
 
 
 @pytest.mark.parametrize(
@@ -139,33 +126,33 @@ def test_a_directory_that_cannot_be_written_is_unavailable(open_store, tmp_path)
     [b"x", b"garbage" * 10, b"garbage" * 10_000, bytes(100_000), os.urandom(8192)],
     ids=["a byte", "a line", "a lot", "zeros", "noise"],
 )
-def test_a_damaged_data_file_is_refused_with_what_to_do(open_store, tmp_path, garbage):
+def test_a_damaged_data_file_is_refused_with_what_to_do(open_lmdb, tmp_path, garbage):
     (tmp_path / "cookies").mkdir()
     (tmp_path / "cookies/data.mdb").write_bytes(garbage)
-    message = refusal(open_store, StoreCorrupt)
+    message = refusal(open_lmdb, StoreCorrupt)
     assert message.startswith(f"{tmp_path}/cookies holds no LMDB environment that can be read (")
     assert message.endswith('move it away, or choose another "path"')
     assert (tmp_path / "cookies/data.mdb").read_bytes() == garbage
 
 
-def test_an_empty_data_file_is_a_new_store(open_store, tmp_path):
+def test_an_empty_data_file_is_a_new_store(open_lmdb, tmp_path):
     (tmp_path / "cookies").mkdir()
     (tmp_path / "cookies/data.mdb").touch()
-    assert open_store().commit([Create(make_cookie())]) == [True]
+    assert open_lmdb().commit([Create(make_cookie())]) == [True]
 
 
-def test_a_place_that_was_refused_can_be_used_once_it_is_cleared(open_store, tmp_path):
+def test_a_place_that_was_refused_can_be_used_once_it_is_cleared(open_lmdb, tmp_path):
     (tmp_path / "cookies").mkdir()
     (tmp_path / "cookies/data.mdb").write_bytes(b"garbage" * 10_000)
-    refusal(open_store, StoreCorrupt)
+    refusal(open_lmdb, StoreCorrupt)
     (tmp_path / "cookies/data.mdb").unlink()
-    assert open_store().stat()["cookies"] == 0
+    assert open_lmdb().stat()["cookies"] == 0
 
 
-def test_another_programs_environment_is_refused_and_left_as_it_is(open_store, tmp_path):
+def test_another_programs_environment_is_refused_and_left_as_it_is(open_lmdb, tmp_path):
     overwrite(tmp_path / "cookies", b"theirs", b"key", b"value")
     before = (tmp_path / "cookies/data.mdb").read_bytes()
-    message = refusal(open_store, StoreCorrupt)
+    message = refusal(open_lmdb, StoreCorrupt)
     assert message == (
         f"{tmp_path}/cookies holds an LMDB environment of something else, such as Crossbar's own"
         ' `database` store: choose another "path"'
@@ -173,19 +160,19 @@ def test_another_programs_environment_is_refused_and_left_as_it_is(open_store, t
     assert (tmp_path / "cookies/data.mdb").read_bytes() == before
 
 
-def test_the_environment_of_crossbars_own_database_store_is_refused(open_store, tmp_path):
+def test_the_environment_of_crossbars_own_database_store_is_refused(open_lmdb, tmp_path):
     zlmdb = pytest.importorskip("zlmdb")
     database = zlmdb.Database(str(tmp_path / "cookies"), maxsize=2**20, readonly=False)
     with database, database.begin(write=True) as txn:
         txn.put(b"\0" * 2, b"theirs")
-    assert str(tmp_path / "cookies") in refusal(open_store, StoreCorrupt)
+    assert str(tmp_path / "cookies") in refusal(open_lmdb, StoreCorrupt)
 
 
 @pytest.mark.parametrize("found", [b"2", b"10"])
-def test_a_newer_format_is_refused_and_says_so(open_store, tmp_path, found):
-    open_store().close()
+def test_a_newer_format_is_refused_and_says_so(open_lmdb, tmp_path, found):
+    open_lmdb().close()
     overwrite(tmp_path / "cookies", None, b"cookietrack", found)
-    assert refusal(open_store, StoreCorrupt) == (
+    assert refusal(open_lmdb, StoreCorrupt) == (
         f"{tmp_path}/cookies holds a cookie store of format {found.decode()}, and this version"
         " reads up to 1: upgrade cookietrack-plugin"
     )
@@ -203,9 +190,9 @@ except StoreCorrupt as error:
 """
 
 
-def test_a_copy_that_ends_early_is_refused_and_kills_nobody(open_store, tmp_path):
-    open_store().commit([Create(make_cookie(n, make_auth())) for n in range(3_000)])
-    open_store().close()
+def test_a_copy_that_ends_early_is_refused_and_kills_nobody(open_lmdb, tmp_path):
+    open_lmdb().commit([Create(make_cookie(n, make_auth())) for n in range(3_000)])
+    open_lmdb().close()
     whole = (tmp_path / "cookies/data.mdb").read_bytes()
     for pages in range(2, len(whole) // 4096, 23):
         copy = tmp_path / str(pages)
@@ -221,17 +208,17 @@ def test_a_copy_that_ends_early_is_refused_and_kills_nobody(open_store, tmp_path
         shutil.rmtree(copy)
 
 
-def test_a_file_with_gaps_where_no_page_was_needed_is_whole(open_store, tmp_path):
+def test_a_file_with_gaps_where_no_page_was_needed_is_whole(open_lmdb, tmp_path):
     def come_and_go(tables, txn):
         tables.apply(txn, [Create(make_cookie(n)) for n in range(15_000)])
         tables.apply(txn, [Delete(make_id(n)) for n in range(1, 15_000)])
 
-    store = open_store()
+    store = open_lmdb()
     store._environment.write(2**30, False, come_and_go)
     store.close()
     with (tmp_path / "cookies/data.mdb").open("rb") as data:
         assert os.lseek(data.fileno(), 0, os.SEEK_HOLE) < os.fstat(data.fileno()).st_size
-    assert list(open_store().scan()) == [make_cookie(0)]
+    assert list(open_lmdb().scan()) == [make_cookie(0)]
 
 
 def named(id):

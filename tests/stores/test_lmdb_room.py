@@ -1,0 +1,132 @@
+"""The lmdb store without room: what it refuses, what it keeps, and what it still lets go."""
+
+import re
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+from cookietrack_plugin.errors import StoreFull
+from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture
+def open_store(open_lmdb):
+    """Nothing here is about power cuts, and much about megabytes."""
+    return partial(open_lmdb, sync=False)
+
+
+def big(number):
+    return Create(make_cookie(number, make_auth(authextra={"text": "x" * 100_000})))
+
+
+def fill(store, batch=1, create=big):
+    """Records until there is no room; how many it took."""
+    for number in range(0, 1_000_000, batch):
+        try:
+            store.commit([create(number + n) for n in range(batch)])
+        except StoreFull:
+            return number
+    raise AssertionError("the store does not get full")
+
+
+def test_a_full_store_refuses_and_keeps_what_it_has(open_store):
+    store = open_store(maxsize=4 * MEGABYTE)
+    taken = fill(store)
+    assert 20 < taken < 45
+    before = list(store.scan())
+    with pytest.raises(StoreFull, match=f"has reached {4 * MEGABYTE} bytes, its limit"):
+        store.commit([Delete(make_id(0)), big(9_999)])
+    assert list(store.scan()) == before
+    assert store.stat()["cookies"] == store.stat()["authenticated"] == taken
+
+
+def test_a_full_store_can_be_deleted_from_and_takes_new_records_then(open_store):
+    store = open_store(maxsize=4 * MEGABYTE)
+    taken = fill(store)
+    for number in range(taken):
+        assert store.commit([Delete(make_id(number))]) == [True]
+    assert fill(store) > taken / 2
+
+
+def test_a_full_store_can_be_logged_out_of(open_store):
+    store = open_store(maxsize=4 * MEGABYTE)
+    for number in range(fill(store)):
+        assert store.commit([Authenticate(make_id(number), None, NOW)]) == [True]
+    assert store.stat()["authenticated"] == 0
+
+
+def test_a_full_store_can_be_swept(open_store):
+    store = open_store(maxsize=2 * MEGABYTE)
+    count = fill(store, 100, lambda number: Create(make_cookie(number, expires=NOW)))
+    assert store.expire(NOW, count + 1) == count
+    assert list(store.scan()) == []
+    assert store.commit([Create(make_cookie(n)) for n in range(100)]) == [True] * 100
+
+
+def test_a_full_store_stays_within_its_limit_but_for_what_deleting_needs(open_store):
+    store = open_store(maxsize=4 * MEGABYTE)
+    for _ in range(3):
+        for number in range(fill(store)):
+            store.commit([Delete(make_id(number))])
+    fill(store)
+    assert store.stat()["bytes"] <= 5 * MEGABYTE
+
+
+def test_a_store_larger_than_its_limit_is_read_and_refuses_more(open_store):
+    open_store().commit([big(n) for n in range(50)])
+    open_store()
+    small = open_store(maxsize=MEGABYTE)
+    assert len(list(small.scan())) == 50
+    with pytest.raises(StoreFull):
+        small.commit([big(n) for n in range(50, 100)])
+    assert small.commit([Delete(make_id(0))]) == [True]
+
+
+FILL = """
+import resource, sys
+from cookietrack_plugin.errors import StoreFull
+from cookietrack_plugin.record import Create
+from cookietrack_plugin.stores.lmdb import LmdbProvider
+from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+
+options = {"type": "lmdb", "path": sys.argv[1], "sync": False}
+store = LmdbProvider().open(options, ".")
+if sys.argv[2] == "addresses":
+    used = int(open("/proc/self/status").read().split("VmSize:")[1].split()[0]) * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (used + 500_000_000,) * 2)
+taken = 0
+try:
+    while taken < 2_000:
+        auth = make_auth(authextra={"text": "x" * 100_000})
+        store.commit([Create(make_cookie(taken, auth))])
+        taken += 1
+except StoreFull as error:
+    print(taken, error)
+ids = [make_id(n) for n in range(taken + 1)]
+assert len(store.load(ids)) == len(list(store.scan())) == taken
+store.close()
+assert len(LmdbProvider().open(options, ".").load(ids)) == taken
+"""
+
+
+def test_without_addresses_for_a_larger_map_the_store_is_full(tmp_path):
+    command = [sys.executable, "-c", FILL, tmp_path, "addresses"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(rf"\d{{3}} {tmp_path} needs \d+ bytes of addresses: .+\n", run.stdout)
+
+
+def test_on_a_full_disk_the_store_is_full_and_keeps_what_it_has(tmp_path):
+    in_small_disk = 'mount -t tmpfs -o size=20m tmpfs "$1" && shift && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", in_small_disk, "sh"]
+    if subprocess.run([*command, tmp_path, "true"], capture_output=True).returncode:
+        pytest.skip("this system does not let us mount a small disk")
+    command += [tmp_path, sys.executable, "-c", FILL, tmp_path / "cookies", "disk"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(rf"\d{{3}} no room to write {tmp_path}/cookies: .+\n", run.stdout)
