@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.fork import first_error
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lane import Lane
 from cookietrack_plugin.measures import Measures
@@ -91,7 +92,7 @@ class Committer:
         if not entries:
             return succeed(None)
         done = gatherResults([entry.wait() for entry in entries], consumeErrors=True)
-        return done.addCallbacks(lambda _: self.settled(id), _first_error)
+        return done.addCallbacks(lambda _: self.settled(id), first_error)
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store on its writer thread."""
@@ -140,11 +141,6 @@ class Committer:
         self._measures.commit_seconds.observe(seconds)
         self._measures.batch_size.observe(len(changes))
         return results
-
-
-def _first_error(failure: Failure) -> Failure:
-    first: Any = failure.value
-    return first.subFailure
 
 
 def _outcome(job: Job) -> Any:

@@ -1,4 +1,4 @@
-"""One result for several who wait for it: a Deferred can be given to one of them alone."""
+"""One result for several who wait for it, and the first failure for one who waits for several."""
 
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ class _Failed:
 
 def fork(source: Deferred[T]) -> Deferred[T]:
     """
-    Another Deferred that fires as `source` does. Whoever holds `source` does nothing with it but
+    Another Deferred that fires as `source` does: a Deferred can be given to one alone. Whoever holds `source` does nothing with it but
     fork it; it may have fired already.
     """
     branch: Deferred[Any] = Deferred()
@@ -31,3 +31,9 @@ def fork(source: Deferred[T]) -> Deferred[T]:
 
     source.addBoth(pass_on)
     return branch
+
+
+def first_error(failure: Failure) -> Failure:
+    """For `gatherResults`: the failure itself, and not that there was one."""
+    gathered: Any = failure.value
+    return gathered.subFailure

@@ -15,7 +15,7 @@ from cookietrack_plugin.connections import Connection, Connections, Live
 from cookietrack_plugin.deletion import Deletions
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.events import Event, Events, Kind
-from cookietrack_plugin.fork import fork
+from cookietrack_plugin.fork import first_error, fork
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lifetime import Lifetimes
 from cookietrack_plugin.lookup import Lookup
@@ -250,7 +250,9 @@ class Tracker:
     def revoke_all(self, ids: Iterable[str]) -> Deferred[tuple[int, int]]:
         """End a set of cookies; the sums of what `revoke` gives. Fails with the first failure."""
         ending = gatherResults([self.revoke(id) for id in set(ids)], consumeErrors=True)
-        return ending.addCallback(lambda ends: (sum(e[0] for e in ends), sum(e[1] for e in ends)))
+        return ending.addCallbacks(
+            lambda ends: (sum(end[0] for end in ends), sum(end[1] for end in ends)), first_error
+        )
 
     def bar(self, authid: str | None) -> None:
         """From now on, end the cookie of every login of `authid` (None: of every login)."""

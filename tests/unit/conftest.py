@@ -3,16 +3,19 @@
 import gc
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 
 import pytest
 import txaio
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
-from tests.support.reactor import FakeReactor
-from tests.support.stores import ScriptedStore
-
 txaio.use_twisted()
+
+from tests.support.reactor import FakeReactor  # noqa: E402
+from tests.support.stores import ScriptedStore  # noqa: E402
+from tests.support.trackers import Tracked  # noqa: E402
+
 txaio.set_global_log_level("debug")
 
 
@@ -91,3 +94,27 @@ BLOCKING = list(product((False, True), repeat=2))
 def any_store(request: pytest.FixtureRequest, make_store: MakeStore) -> ScriptedStore:
     """A store, in every combination of what of it can wait."""
     return make_store(*request.param)
+
+
+@pytest.fixture
+def make_tracked(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], Tracked]]:
+    """A function from a store to a tracker over it; all are closed in the end."""
+    made: list[Tracked] = []
+
+    def make(store: ScriptedStore) -> Tracked:
+        made.append(Tracked(store, reactor))
+        return made[-1]
+
+    yield make
+    for tracked in made:
+        for gate in (tracked.store.reads, tracked.store.commits, tracked.store.closing):
+            gate.open()
+        closed: list[object] = []
+        tracked.tracker.close().addBoth(closed.append)
+        reactor.turn_until(partial(bool, closed), "the tracker is closed")
+
+
+@pytest.fixture
+def tracked(any_store: ScriptedStore, make_tracked: Callable[[ScriptedStore], Tracked]) -> Tracked:
+    """A tracker over a store, in every combination of what of it can wait."""
+    return make_tracked(any_store)
