@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import pytest
 
@@ -41,6 +41,11 @@ class StoreCase:
     #: "sharing": be open in several processes at once. "feed": tell of revocations. "damage": meet
     #: a record that it cannot decode. "foreign": meet data of something else. "limit": get full.
     lacks: ClassVar[Mapping[Power, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        unknown = set(cls.lacks) - set(get_args(Power))
+        if unknown:
+            raise TypeError(f"{cls.__name__}.lacks: {unknown} are none of {get_args(Power)}")
 
     def damage(self, options: Mapping[str, Any], node_dir: Path, id: str) -> None:
         """Make the stored record `id` undecodable. No store is open meanwhile."""
@@ -101,4 +106,4 @@ class StoreCase:
 
         yield start_process
         for process in started:
-            process.kill()
+            process.close()

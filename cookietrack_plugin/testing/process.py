@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from threading import Timer
 from time import sleep
 from typing import Any
@@ -80,6 +81,14 @@ class StoreProcess:
                 yield self.receive()
             except (EOFError, pickle.UnpicklingError):
                 return
+
+    def close(self) -> None:
+        """Kill it, and let go of the pipes. Idempotent."""
+        self.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            # What a request that never arrived has left in the buffer is of no use to the dead.
+            with suppress(BrokenPipeError):
+                pipe.close()  # type: ignore[union-attr]
 
     def _write(self, request: Any) -> None:
         assert self._process.stdin is not None

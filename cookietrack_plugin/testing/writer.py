@@ -3,6 +3,7 @@ The far end of `process`: reads a provider and then requests, pickled, from stan
 answer leaves after the store's method has returned. Ends with its input, or by kill -9.
 """
 
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -72,8 +73,10 @@ def batch(round: int, step: int) -> list[Change]:
 
 
 def main() -> None:
-    requests = sys.stdin.buffer
-    writer = Writer(pickle.load(requests), sys.stdout.buffer)
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    # What a driver prints does not get between the answers.
+    os.dup2(2, 1)
+    writer = Writer(pickle.load(requests), answers)
     with suppress(EOFError):
         while True:
             writer.do(*pickle.load(requests))

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 
 import pytest
+from hypothesis import Phase, settings
 
 from cookietrack_plugin.testing import DurableStoreSuite
 from tests.testing import durable, volatile
@@ -11,6 +12,9 @@ from tests.testing.durable import DurableCase, LockedProvider, SqliteProvider, U
 from tests.testing.registry import BROKEN
 
 pytest_plugins = "pytester"
+
+# That a check fails is enough: the shortest history that it fails with takes minutes to find.
+settings.register_profile("first failure", phases=[Phase.generate])
 
 KINDS = {durable: "Durable", volatile: "Volatile"}
 SUITE = """
@@ -64,6 +68,11 @@ def test_every_check_says_in_one_line_what_it_demands() -> None:
         assert len(demand.splitlines()) == 1, name
 
 
+def test_what_a_store_is_said_to_lack_has_to_exist() -> None:
+    with pytest.raises(TypeError, match="share"):
+        type("Misspelt", (DurableStoreSuite,), {"lacks": {"share": "of no use"}})
+
+
 def run(broken: type, check: str, pytester: pytest.Pytester) -> Counter[str]:
     """The outcomes of one check of the kit over a broken store."""
     module = sys.modules[broken.__module__]
@@ -79,7 +88,9 @@ def run(broken: type, check: str, pytester: pytest.Pytester) -> Counter[str]:
     }
     pytester.makepyfile(broken=PROVIDER.format(**names), test_broken=SUITE.format(**names))
     pytester.syspathinsert()
+    settings.load_profile("first failure")
     result = pytester.inline_run("-p", "no:cacheprovider", "-k", f"{check} or {check}[")
+    settings.load_profile("default")
     return Counter(
         report.outcome for report in result.getreports("pytest_runtest_logreport") if report.failed
     )

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -17,6 +18,7 @@ from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make
 
 PATIENCE = 60
 COMMITS = 200
+READS = 50
 
 
 class ThreadChecks(StoreCase):
@@ -83,7 +85,8 @@ class ThreadChecks(StoreCase):
         store.commit([Create(make_cookie(n, make_auth())) for n in range(300)])
 
         def write(step: int) -> None:
-            store.commit([Create(make_cookie(1_000 + step)), Delete(make_id(999 + step))])
+            coming = [Create(make_cookie(n)) for n in (1_000 + 2 * step, 1_001 + 2 * step)]
+            store.commit([*coming, Delete(make_id(999 + 2 * step))])
             store.expire(NOW, 10)
 
         def read() -> None:
@@ -110,18 +113,21 @@ def _watch(store: ICookieStore, change: Callable[[int], list[Change]], ids: list
 
 
 def _together(write: Callable[[int], Any], read: Callable[[], None]) -> None:
-    """One thread writes `COMMITS` times while two read, again and again."""
-    written = Event()
+    """One thread writes while two read, until there was enough of both, or reading has failed."""
+    written, reads = Event(), list[None]()
 
     def keep_reading() -> None:
         while not written.is_set():
             read()
+            reads.append(None)
 
     with ThreadPoolExecutor(2) as readers:
         reading = [readers.submit(keep_reading) for _ in range(2)]
         try:
-            for step in range(COMMITS):
+            for step in count():
                 write(step)
+                if (step >= COMMITS and len(reads) >= READS) or any(map(Future.done, reading)):
+                    break
         finally:
             written.set()
         for each in reading:

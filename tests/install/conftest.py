@@ -1,0 +1,104 @@
+"""Fresh environments, as a user makes them: a virtual environment, pip, and the plugin's wheel."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import Clients
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLE = REPOSITORY / "node_examples" / "third_party_store"
+SOURCES = ("cookietrack_plugin", "setup.cfg", "pyproject.toml", "README.md")
+
+
+def run(*command: object, cwd: Path | None = None) -> str:
+    """Run a command without anything of the tests' own environment; what it prints."""
+    own = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_ADDOPTS")
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env={name: value for name, value in os.environ.items() if name not in own},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-5_000:]}"
+    return done.stdout
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process of a parallel test run at a time."""
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder in all processes of a parallel test run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "install"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_once(shared_folder: Path) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Makes a folder by a function, the first time that any process asks for it."""
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Path:
+        folder, made = shared_folder / name, shared_folder / f"{name}.made"
+        with alone(shared_folder):
+            if not made.exists():
+                make(folder)
+                made.touch()
+        return folder
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def wheel(make_once: Callable[..., Path]) -> Path:
+    """The plugin's wheel, from a copy of its sources: a build leaves files behind where it runs."""
+
+    def build(folder: Path) -> None:
+        source = folder / "source"
+        source.mkdir(parents=True)
+        for name in SOURCES:
+            origin = REPOSITORY / name
+            copy = shutil.copytree if origin.is_dir() else shutil.copy
+            copy(origin, source / name)
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps")
+        run(*pip, "--wheel-dir", folder, source)
+
+    (built,) = make_once("wheel", build).glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def environment(wheel: Path, make_once: Callable[..., Path]) -> Path:
+    """A virtual environment with the wheel, Crossbar, and the third-party example beside them."""
+
+    def install(folder: Path) -> None:
+        run(sys.executable, "-m", "venv", folder)
+        pip = (folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install")
+        example = shutil.copytree(EXAMPLE, folder / "third_party_store")
+        run(*pip, wheel, f"{example}[test]")
+
+    return make_once("environment", install)
+
+
+@pytest.fixture
+def clients() -> Iterator[Clients]:
+    clients = Clients()
+    yield clients
+    clients.close()
