@@ -11,6 +11,7 @@ from benchmarks.figure import Figure, Target
 from benchmarks.result import Result
 
 OURS, THEIRS, LINE = "#2b6cb0", "#b8c2cc", "#c53030"
+THEIR_SUFFIX = " (Crossbar)"
 # Text stays text, and the same result gives the same file.
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "cookietrack", "font.family": "sans-serif"}
 
@@ -38,14 +39,14 @@ def draw(result: Result, directory: Path) -> Path | None:
 
 
 def _bars(panel: Axes, metric: str, figures: list[Figure]) -> None:
-    relative = any(figure.ratio is not None for figure in figures)
+    relative = _are_ratios(figures)
     if relative:
         figures = [figure for figure in figures if figure.ratio is not None]
-    values = [figure.value if figure.ratio is None else figure.ratio for figure in figures]
-    spreads = [figure.ratio_spread or figure.spread for figure in figures]
+    values = [figure.ratio if relative else figure.value for figure in figures]
+    spreads = [figure.ratio_spread if relative else figure.spread for figure in figures]
     below = [value - low for value, (low, _) in zip(values, spreads, strict=True)]
     above = [high - value for value, (_, high) in zip(values, spreads, strict=True)]
-    colours = [THEIRS if "Crossbar" in figure.case else OURS for figure in figures]
+    colours = [THEIRS if THEIR_SUFFIX in figure.case else OURS for figure in figures]
     labels = [figure.case for figure in figures]
     bars = panel.barh(
         labels, values, color=colours, xerr=(below, above), ecolor="#4a5568", capsize=2
@@ -56,26 +57,34 @@ def _bars(panel: Axes, metric: str, figures: list[Figure]) -> None:
     panel.spines[["top", "right"]].set_visible(False)
     panel.tick_params(labelsize=8)
     panel.set_title(f"{metric}: {_scale(figures, relative)}", loc="left", fontsize=9)
-    _target_line(panel, [figure.target for figure in figures if figure.target])
+    targets = {figure.target for figure in figures if figure.target}
+    if len(targets) == 1:
+        _target_line(panel, targets.pop())
+
+
+def _are_ratios(figures: list[Figure]) -> bool:
+    """Whether everything but the baselines is compared with one; else absolute values are shown."""
+    baselines = {figure.compared_with for figure in figures} - {None}
+    return bool(baselines) and all(
+        figure.ratio is not None for figure in figures if figure.case not in baselines
+    )
 
 
 def _scale(figures: list[Figure], relative: bool) -> str:
     if not relative:
         return figures[0].unit
     bases = {figure.compared_with for figure in figures if figure.compared_with}
-    names = " / ".join(sorted(base.removesuffix(" (Crossbar)") for base in bases))
-    return f"ratio to {names}"
+    if len(bases) == 1:
+        return f"ratio to {bases.pop()}"
+    # Each node has one of its own.
+    names = {base.removesuffix(THEIR_SUFFIX) for base in bases}
+    return f"ratio to {' / '.join(sorted(names))}"
 
 
-def _target_line(panel: Axes, targets: list[Target]) -> None:
-    if targets:
-        panel.axvline(targets[0].limit, color=LINE, linewidth=1, linestyle="--")
-        panel.text(
-            targets[0].limit,
-            1.0,
-            f" {targets[0]}",
-            color=LINE,
-            fontsize=8,
-            va="bottom",
-            transform=panel.get_xaxis_transform(),
-        )
+def _target_line(panel: Axes, target: Target) -> None:
+    panel.axvline(target.limit, color=LINE, linewidth=1, linestyle="--")
+    # At the upper edge of the panel.
+    place = panel.get_xaxis_transform()
+    panel.text(
+        target.limit, 1.0, f" {target}", color=LINE, fontsize=8, va="bottom", transform=place
+    )

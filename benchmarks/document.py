@@ -35,7 +35,9 @@ def with_section(text: str, benchmark: Benchmark, result: Result, chart: Path | 
 def _section(benchmark: Benchmark, result: Result, chart: Path | None) -> Iterable[str]:
     yield f"## {benchmark.title}"
     yield ""
-    yield f"`make bench ONLY={benchmark.name}`. {benchmark.text}"
+    yield benchmark.text
+    yield ""
+    yield f"`make bench ONLY={benchmark.name}`"
     yield ""
     if chart:
         yield f"![{benchmark.title}]({CHARTS}/{chart.name})"

@@ -2,7 +2,7 @@
 
 from benchmarks.figure import Figure, number
 
-COLUMNS = ("what", "case", "median", "spread", "ratio", "spread of it", "to", "target", "")
+COLUMNS = ("what", "case", "median", "spread", "ratio", "spread of it", "to", "target", "verdict")
 NUMERIC = frozenset(("median", "spread", "ratio", "spread of it", "target"))
 MET, NOT_MET = "met", "not met"
 

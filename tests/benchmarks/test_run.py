@@ -104,7 +104,7 @@ def test_the_page_gets_a_section_with_chart_table_and_machine(tmp_path: Path) ->
     page = (tmp_path / document.PAGE).read_text()
     assert page.startswith("# Benchmarks\n\nBy hand.\n")
     assert "## A good one" in page
-    assert "`make bench ONLY=good`. How it is measured." in page
+    assert "\nHow it is measured.\n\n`make bench ONLY=good`\n" in page
     assert "| handshakes | lmdb | 95 1/s | 88 to 99 | 0.95 |" in page
     assert f"crossbar {machine.describe()['crossbar']}" in page
     assert "![A good one](charts/good.svg)" in page
