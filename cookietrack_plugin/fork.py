@@ -18,8 +18,8 @@ class _Failed:
 
 def fork(source: Deferred[T]) -> Deferred[T]:
     """
-    Another Deferred that fires as `source` does: a Deferred can be given to one alone. Whoever holds `source` does nothing with it but
-    fork it; it may have fired already.
+    Another Deferred that fires as `source` does: a Deferred can be given to one alone. Whoever
+    holds `source` does nothing with it but fork it; it may have fired already.
     """
     branch: Deferred[Any] = Deferred()
 
