@@ -15,8 +15,8 @@ from cookietrack_plugin.errors import CookieTrackError, StoreFull, StoreUnavaila
 from cookietrack_plugin.stores.lmdb_gate import MapGate
 from cookietrack_plugin.stores.lmdb_opening import DATA_FILE, open_environment
 
-# Readers wait while the kernel unmaps what they have read, so the map grows seldom and by much: it
-# takes addresses, not memory.
+# Readers wait while the kernel unmaps what they have read, about half a millisecond for a gigabyte:
+# so the map grows seldom, and by much. It takes addresses, not memory.
 _FIRST_MAP = 64 * 2**20
 _GROWTH = 16
 _DELETION_RESERVE = 16 * 2**20
@@ -31,10 +31,10 @@ class Environment:
     """
     The environment in one directory, for all stores of this process: LMDB forbids to open it twice.
 
-    Threads that read never wait for a commit. Only moving the map excludes them, for microseconds.
-    LMDB wants no transaction of ours to be open then (`_gate` knows those that read,
-    `_in_transaction` the one that writes), and no thread of ours to wait inside of it until another
-    process has committed: so processes queue outside of it, in `_turn`.
+    Threads that read never wait for a commit. Moving the map alone excludes them, for a moment. It
+    wants no transaction of ours to be open (`_gate` knows those that read, `_in_transaction` the
+    one that writes), and no thread of ours to wait inside of LMDB until another process has
+    committed: so processes queue outside of it, in `_turn`.
 
     :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
     """
@@ -86,15 +86,22 @@ class Environment:
 
     def size(self) -> dict[str, int]:
         """`bytes` on disk, and those that are mapped."""
-        return {"bytes": os.fstat(self._data).st_size, "map_bytes": self._map_size}
+        with self._gate.mine.lock:
+            if self._closed:
+                raise StoreUnavailable(f"{self.path} is closed")
+            return {"bytes": os.fstat(self._data).st_size, "map_bytes": self._map_size}
 
     def close(self) -> None:
         with self._writer, self._gate.moving():
             self._closed = True
-            if not self.sync:
-                self._env.sync(True)
-            self._env.close()
-        os.close(self._data)
+            try:
+                if not self.sync:
+                    self._env.sync(True)
+            except lmdb.Error as error:
+                raise self._failure(error) from error
+            finally:
+                self._env.close()
+                os.close(self._data)
 
     def _open(self, map_size: int) -> None:
         self._env, self._tables = open_environment(self.path, map_size, self.sync)
@@ -141,10 +148,14 @@ class Environment:
             raise StoreFull(f"{self.path} needs {size} bytes of addresses: {error}") from error
 
     def _adopt_growth(self) -> None:
-        """Another process has made the map larger."""
-        with self._gate.moving():
-            self._env.set_mapsize(0)
-            self._map_size = self._env.info()["map_size"]
+        """Another process uses more than our map covers: cover that, and some more."""
+        size = self._map_size * _GROWTH
+        while size < os.fstat(self._data).st_size:
+            size *= _GROWTH
+        try:
+            self._resize(size)
+        except StoreFull as error:
+            raise StoreUnavailable(str(error)) from error
 
     def _reopen_if_broken(self) -> None:
         """After a disk error at a wrong moment LMDB refuses everything until it is opened anew."""

@@ -57,8 +57,10 @@ def release(environment: Environment) -> None:
         use.stores -= 1
         if not use.stores:
             del _uses[identity]
-            environment.close()
-            os.close(use.directory)
+            try:
+                environment.close()
+            finally:
+                os.close(use.directory)
 
 
 def _identity(path: str) -> _Identity:
