@@ -20,7 +20,8 @@ from cookietrack_plugin.interfaces import (
 )
 from cookietrack_plugin.record import Auth, Change, Cookie
 from cookietrack_plugin.stores import filequery
-from cookietrack_plugin.stores.filecompaction import Compaction, Draft, Stopped
+from cookietrack_plugin.stores.filecompaction import Compaction, Stopped
+from cookietrack_plugin.stores.filedraft import Draft
 from cookietrack_plugin.stores.filelock import FileLock
 from cookietrack_plugin.stores.filelog import GONE, State, write_batch
 from cookietrack_plugin.stores.fileopening import Opened, check_place, open_file
@@ -31,8 +32,6 @@ from cookietrack_plugin.stores.options import check_options, wrong_option
 
 _log = getLogger(__name__)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# A smaller file is not worth writing anew, however much of it is dead.
-_WORTH = 1_000_000
 # Seconds until a compaction that failed is tried again: twice as many each time, up to the last.
 _RETRY, _PATIENCE = 1.0, 300.0
 
@@ -98,6 +97,8 @@ class FileStore:
 
     reads_block = False
     commits_block = True
+    # Bytes. A smaller file is not worth a compaction, however little of it is alive.
+    compacts_from = 1_000_000
 
     def __init__(self, path: str, lock: FileLock, opened: Opened) -> None:
         self._path = path
@@ -209,7 +210,7 @@ class FileStore:
         return StoreUnavailable(cause)
 
     def _compact_if_worth(self) -> None:
-        if self._file.size > max(_WORTH, 2 * self._table.live):
+        if self._file.size > max(self.compacts_from, 2 * self._table.live):
             self._compact()
 
     def _compact(self) -> None:

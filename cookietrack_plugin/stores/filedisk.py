@@ -35,15 +35,20 @@ class AppendFile:
         return cls(path, fd)
 
     @classmethod
-    def create(cls, path: str, owner: os.stat_result | None) -> "AppendFile":
-        """A new file in the place of whatever is there, with the `owner` of another if possible."""
-        with suppress(FileNotFoundError):
-            os.unlink(path)
+    def create(cls, path: str, owner: os.stat_result | None, head: bytes) -> "AppendFile":
+        """A new file that begins with `head`, with the `owner` of another if possible."""
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        if owner is not None:
-            with suppress(PermissionError):
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-        return cls(path, fd)
+        file = cls(path, fd)
+        try:
+            if owner is not None:
+                with suppress(PermissionError):
+                    os.fchown(fd, owner.st_uid, owner.st_gid)
+            file.append(head)
+        except BaseException:
+            file.close()
+            os.unlink(path)
+            raise
+        return file
 
     def append(self, data: bytes) -> None:
         """Write `data`, all of it or nothing; durable with the next `flush`."""
@@ -74,12 +79,6 @@ class AppendFile:
         except OSError:
             # After a power cut the old file might be back, without what is going to be appended.
             self.is_trusted = False
-
-    def discard(self) -> None:
-        """Close and remove it."""
-        self.close()
-        with suppress(OSError):
-            os.unlink(self._path)
 
     def close(self) -> None:
         """Idempotent."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 
 from cookietrack_plugin.errors import StoreLocked
 
@@ -29,6 +30,9 @@ class FileLock:
         """Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
+            # Before it is closed: a process that was forked from this one may have a copy of it.
+            with suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_UN)
             os.close(fd)
 
     def _lock(self, name: str) -> None:

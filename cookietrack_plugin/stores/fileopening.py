@@ -9,8 +9,8 @@ from logging import getLogger
 from attrs import frozen
 
 from cookietrack_plugin.errors import StoreCorrupt
-from cookietrack_plugin.stores.filecompaction import Draft
 from cookietrack_plugin.stores.filedisk import AppendFile
+from cookietrack_plugin.stores.filedraft import Draft, remove_draft
 from cookietrack_plugin.stores.filelog import GONE
 from cookietrack_plugin.stores.filereader import HEAD, Damaged, FileReader, is_cookie_file
 from cookietrack_plugin.stores.filerescue import Rescue
@@ -49,6 +49,7 @@ def open_file(path: str, purge: bool) -> Opened:
     :param purge: leave out what has expired.
     :raises StoreCorrupt: it is no cookie file, or one of a newer format. It is left untouched.
     """
+    remove_draft(path)
     table = FileTable()
     if not os.path.exists(path):
         return Opened(_rewrite(path, table), table)
@@ -99,14 +100,10 @@ def _purge(table: FileTable) -> int:
 
 
 def _rewrite(path: str, table: FileTable) -> AppendFile:
-    draft = Draft(path, table)
-    try:
+    with Draft(path, table) as draft:
         for states in table.walk():
             draft.add(states)
         draft.publish()
-    except BaseException:
-        draft.file.discard()
-        raise
     return draft.file
 
 

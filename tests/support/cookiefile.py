@@ -1,8 +1,10 @@
 """The file store for tests: opening it, filling it, and spoiling its file."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,15 @@ def no_flushes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fdatasync", lambda fd: None)
 
 
+class EagerFileProvider(FileProvider):
+    """Opens stores that compact their file whenever half of it is dead, however small it is."""
+
+    def open(self, options: Mapping[str, Any], node_dir: str) -> FileStore:
+        store = super().open(options, node_dir)
+        store.compacts_from = 0
+        return store
+
+
 _opened: list[FileStore] = []
 
 
@@ -33,8 +44,10 @@ def closed_stores() -> Iterator[None]:
         _opened.pop().close()
 
 
-def open_file(directory: Path, **options: object) -> FileStore:
-    store = FileProvider().open({"type": "file", "filename": NAME, **options}, str(directory))
+def open_file(
+    directory: Path, provider: type[FileProvider] = FileProvider, **options: object
+) -> FileStore:
+    store = provider().open({"type": "file", "filename": NAME, **options}, str(directory))
     _opened.append(store)
     return store
 
@@ -60,6 +73,13 @@ def create(
 
 def contents(store: FileStore) -> dict[str, Cookie]:
     return {cookie.id: cookie for cookie in store.scan()}
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = monotonic() + 60
+    while not condition():
+        assert monotonic() < deadline, "it did not come to it within a minute"
+        sleep(0.005)
 
 
 def rescued(directory: Path) -> bytes:
