@@ -40,7 +40,7 @@ class FileSnapshot:
     def __init__(self, path: str, lock: FileLock | None) -> None:
         self._path = path
         self._lock = lock
-        self._table = FileTable()
+        self._table = FileTable(pause=0)
         lines = _Lines()
         reader = read_file(path, self._table, lines)
         self._unreadable = lines.numbers

@@ -18,9 +18,12 @@ _WORK, _PAUSE = 0.001, 0.0005
 class FileTable:
     """
     Texts by key. One thread alters it; others read at the same moment, and wait for nothing.
+
+    :param pause: seconds, for other threads, after each millisecond of reading all of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float = _PAUSE) -> None:
+        self._pause = pause
         # By the end of the key: a dictionary of a million records would stop every other thread
         # for as long as it takes to grow.
         self._shards: dict[bytes, dict[bytes, bytes]] = {}
@@ -73,8 +76,8 @@ class FileTable:
         since = perf_counter()
         while some := [(key, self.get(key) or GONE) for key in islice(keys, _STEP)]:
             yield some
-            if perf_counter() - since > _WORK:
-                sleep(_PAUSE)
+            if self._pause and perf_counter() - since > _WORK:
+                sleep(self._pause)
                 since = perf_counter()
 
     def due(self, now: int, limit: int) -> Sequence[bytes]:
