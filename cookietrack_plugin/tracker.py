@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
 from txaio import make_logger
 
+from cookietrack_plugin.admission import Admissions
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.connections import Connection, Connections, Live
@@ -21,7 +22,7 @@ from cookietrack_plugin.lifetime import Lifetimes
 from cookietrack_plugin.lookup import Lookup
 from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.policy import Policy
-from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie, Create, Touch
+from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie
 from cookietrack_plugin.sweep import Sweep
 from cookietrack_plugin.visit import Admission, Visitor
 
@@ -56,6 +57,16 @@ class Tracker:
         self._lifetimes = Lifetimes(
             self.connections, self.committer, self.lookup, self.clock, reactor, self._expired
         )
+        self.admissions = Admissions(
+            self.committer,
+            self.lookup,
+            self._lifetimes,
+            self.clock,
+            self.events,
+            self.measures,
+            self._submit,
+            self._good,
+        )
         # Authids that are being ended, None for all: their logins must not slip through.
         self._barred: Counter[str | None] = Counter()
         # Writes that failed, until whoever waits for them has heard of it.
@@ -63,7 +74,7 @@ class Tracker:
         self._companions: list[Callable[[], Deferred[Any]]] = []
         self._closed: Deferred[Any] | None = None
 
-    # -- admission ---------------------------------------------------------------------------
+    # -- handshakes --------------------------------------------------------------------------
 
     def admit(
         self, visitor: Visitor, issue: Callable[[], str], policy: Policy
@@ -78,66 +89,7 @@ class Tracker:
         """
         if self._closed:
             return fail(StoreUnavailable("the store is closed"))
-        if visitor.presented is None:
-            return self._create(visitor, issue, policy)
-        found = self.lookup.soon(visitor.presented)
-        return found.addCallback(self._looked_up, visitor, issue, policy)
-
-    def _looked_up(
-        self, cookie: Cookie | None, visitor: Visitor, issue: Callable[[], str], policy: Policy
-    ) -> Admission | Deferred[Admission]:
-        cookie = self._good(cookie)
-        if cookie is not None and policy.outlives(cookie, self.clock.now()):
-            if cookie.auth is not None or not policy.rotates:
-                return self._returning(cookie, visitor, policy)
-            self.events.tell(Event(Kind.ROTATED, cookie.id))
-        return self._create(visitor, issue, policy)
-
-    def _returning(self, cookie: Cookie, visitor: Visitor, policy: Policy) -> Admission:
-        self.measures.handshakes["returning"] += 1
-        now = self.clock.now()
-        limit = policy.limit(cookie.created, now)
-        expires = policy.expires(limit, now) if policy.extends else cookie.expires
-        touch = Touch(cookie.id, now, expires, visitor.peer, visitor.user_agent)
-        self._lifetimes.touch(touch, cookie.expires)
-        return Admission(evolve(cookie, seen=now, expires=expires), limit, created=False)
-
-    def _create(
-        self, visitor: Visitor, issue: Callable[[], str], policy: Policy
-    ) -> Deferred[Admission]:
-        if (waiting := self.committer.pending) >= policy.max_pending:
-            return fail(StoreUnavailable(f"{waiting} writes are waiting for the store"))
-        cookie = self._new_cookie(issue(), visitor, policy)
-        created = self._submit(Create(cookie))
-        return created.addCallback(self._created, cookie, visitor, issue, policy)
-
-    def _created(
-        self,
-        applied: bool,
-        cookie: Cookie,
-        visitor: Visitor,
-        issue: Callable[[], str],
-        policy: Policy,
-    ) -> Admission | Deferred[Admission]:
-        if not applied:
-            # The id exists: a collision, which gets nobody in. Another value, then.
-            return self._create(visitor, issue, policy)
-        self.measures.handshakes["new"] += 1
-        self.events.tell(Event(Kind.CREATED, cookie.id, detail=visitor.peer))
-        return Admission(cookie, policy.limit(cookie.created, cookie.created), created=True)
-
-    def _new_cookie(self, id: str, visitor: Visitor, policy: Policy) -> Cookie:
-        now = self.clock.now()
-        expires = policy.expires(policy.limit(now, now), now)
-        return Cookie(id, now, expires, now, visitor.peer, visitor.user_agent)
-
-    def refused(self, id: str | None, failure: Failure) -> None:
-        """A handshake was answered with an error: note why."""
-        cause = type(failure.value).__name__
-        self.log.error("the cookie store does not answer: {cause}", cause=failure.value)
-        self.measures.handshakes["refused"] += 1
-        self.measures.faults[cause] += 1
-        self.events.tell(Event(Kind.REFUSED, id, detail=cause))
+        return self.admissions.admit(visitor, issue, policy)
 
     def enter(self, admission: Admission, policy: Policy, connection: Connection) -> None:
         """Note the connection that goes on with an admission."""

@@ -112,7 +112,7 @@ class TrackedProtocol(CheckedProtocol):
         return max(1, round(left / SECOND))
 
     def _refused(self, failure: Failure, request: ConnectionRequest) -> Any:
-        self._cookies.tracker.refused(self._door.presented, failure)
+        self._cookies.tracker.admissions.refused(self._door.presented, failure)
         if self._cookies.settings.on_failure == "anonymous":
             return self._untracked(request)
         raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)

@@ -17,7 +17,7 @@ import psutil
 BIN = Path(sys.executable).parent
 COOKIETRACK = str(BIN / "crossbar-cookietrack")
 CROSSBAR = str(BIN / "crossbar")
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def free_port() -> int:

@@ -229,7 +229,7 @@ class TestWhatIsCountedAndTold:
 
     def test_refused_ones_with_the_cause(self, tracked):
         tracked.store.fail_commits(StoreFull)
-        tracked.admit().addErrback(lambda why: tracked.tracker.refused(UNKNOWN, why))
+        tracked.admit().addErrback(lambda why: tracked.tracker.admissions.refused(UNKNOWN, why))
         tracked.reactor.turn_until(lambda: tracked.tracker.measures.handshakes["refused"])
         assert tracked.tracker.measures.faults == {"StoreFull": 1}
         assert tracked.tracker.measures.events["refused"] == 1
