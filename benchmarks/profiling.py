@@ -1,7 +1,6 @@
 """Where the time of a worker goes: cProfile inside it, or py-spy from outside."""
 
 import pstats
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -92,10 +91,11 @@ def _functions(load: Load, lines: int, save: Path | None) -> None:
 
 def _flame(load: Load, lines: int, save: Path | None) -> None:
     """All threads, as a flame graph."""
-    if not shutil.which("py-spy"):
+    py_spy = node.command("py-spy")
+    if not Path(py_spy).exists():
         raise click.ClickException("--flame needs py-spy: pip install py-spy")
     path = save or Path("profile.svg")
-    order = ["py-spy", "record", "--threads", "--output", str(path)]
+    order = [py_spy, "record", "--threads", "--output", str(path)]
     order += ["--pid", str(load.node.worker().pid), "--duration", str(round(load.seconds))]
     running = threading.Thread(target=load.run)
     running.start()

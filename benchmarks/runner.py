@@ -12,6 +12,8 @@ from benchmarks.bench import Bench, Options
 from benchmarks.registry import Benchmark
 from benchmarks.result import Result
 
+WIDTH = 170
+
 
 class Runner:
     """
@@ -33,7 +35,9 @@ class Runner:
         self._others = others
         self._results = results
         self._docs = docs
-        self._console = Console()
+        console = Console()
+        # In a log file nothing makes room for the tables.
+        self._console = console if console.is_terminal else Console(width=WIDTH)
 
     def run(self, chosen: Sequence[Benchmark]) -> bool:
         """Whether each of them could be measured; one that could not leaves the others alone."""

@@ -71,9 +71,8 @@ def test_a_result_does_not_name_the_machine() -> None:
 
 
 def test_the_table_shows_figure_target_and_verdict(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
     runner(tmp_path).run([GOOD])
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "lmdb" in line]
     cells = [cell.strip() for cell in row.strip("│").split("│")]
