@@ -136,11 +136,13 @@ def _migrate(old: ICookieStore, new: ICookieStore, mirror: bool, quiet: bool) ->
     migration = Migration()
     if IVerifiable.providedBy(old):
         migration.damaged = sum(1 for _ in old.damaged())
+    # All that is in a store that was empty comes from us.
+    is_empty = next(iter(new.scan()), None) is None
     with progress_bar("copying", total, quiet) as advance:
         migration.copied = copy(old, new, now, advance)
     if mirror:
         migration.ended = end(new, strangers(old, new, now))
-    else:
+    elif not is_empty:
         migration.strangers = sum(1 for _ in strangers(old, new, now))
     with progress_bar("verifying", total, quiet) as advance:
         migration.comparison = compare(old, new, now, advance)

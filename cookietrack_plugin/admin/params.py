@@ -32,11 +32,11 @@ def complete_store(ctx: click.Context, param: click.Parameter, found: str) -> li
 
 
 def complete_transport(ctx: click.Context, param: click.Parameter, found: str) -> list[str]:
-    """The transports of the node that stands on the command line, or of the default one."""
-    names = ctx.params.get("names") or ()
-    node = next((name for name in names if not is_id(name)), None) or ctx.params.get("store")
+    """The transports of the node that stands before it, or of the default one."""
+    # The option that is being completed has no value yet, so click has not got to the arguments.
+    stores = [name for name in ctx.args if not is_id(name)][param.name == "to_transport" :]
     try:
-        tracking = read_node(node or default_directory()).tracking()
+        tracking = read_node(stores[0] if stores else default_directory()).tracking()
     except ConfigError:
         return []
     return [each.name for each in tracking if each.name.startswith(found)]

@@ -48,9 +48,9 @@ class Digest:
     count: int = 0
     _sum: int = 0
 
-    def add(self, cookie: Cookie) -> None:
+    def add(self, fingerprint: bytes) -> None:
         self.count += 1
-        self._sum = (self._sum + int.from_bytes(fingerprint(cookie))) % _MODULUS
+        self._sum = (self._sum + int.from_bytes(fingerprint, "big")) % _MODULUS
 
     def hex(self) -> str:
         """64 hexadecimal digits."""
@@ -167,13 +167,14 @@ def _compare(found: Comparison, cookie: Cookie, held: Cookie | None) -> None:
     if held is None:
         # The target, or a node on it, may have removed what has expired by now.
         if cookie.expires > now_ms():
-            found.source.add(cookie)
+            found.source.add(fingerprint(cookie))
             found.missing.append(cookie.id)
         return
-    expected = held if held.seen > cookie.seen else cookie
+    there = fingerprint(held)
+    expected = there if held.seen > cookie.seen else fingerprint(cookie)
     found.source.add(expected)
-    found.target.add(held)
-    if expected is cookie and fingerprint(held) != fingerprint(cookie):
+    found.target.add(there)
+    if expected != there:
         found.different.append(cookie.id)
 
 

@@ -28,8 +28,8 @@ def make_cookie(name: str, auth: Auth | None = None, **fields: Any) -> Cookie:
 
 
 def expired(name: str, auth: Auth | None = None) -> Cookie:
-    """The same, expired a minute ago."""
-    return make_cookie(name, auth, expires=NOW - 60_000)
+    """The same, expired one hour and a half ago."""
+    return make_cookie(name, auth, expires=NOW - 5_400_000)
 
 
 class Stores:
