@@ -1,13 +1,13 @@
 """The memory store: what it adds to the contract. The contract itself is the kit's business."""
 
-from threading import Event, Thread
-
 import pytest
 
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.record import Auth, Authenticate, Cookie, Create, Delete, Touch
 from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
 from cookietrack_plugin.testing import StoreSuite
+
+JOE = Auth("joe", "user", "ticket", "realm1")
 
 
 class TestMemoryStore(StoreSuite):
@@ -21,9 +21,6 @@ class TestMemoryStore(StoreSuite):
         "foreign": "it opens nothing",
         "limit": "a new record takes the place of an old one",
     }
-
-
-JOE = Auth("joe", "user", "ticket", "realm1")
 
 
 def open_memory(**options: object) -> MemoryStore:
@@ -117,24 +114,3 @@ def test_records_that_come_and_go_leave_nothing_behind_in_the_order_of_expiry():
     for _ in range(100):
         store.commit([create("a"), Delete("a")])
     assert len(store._deadlines._queue) == 1
-
-
-def test_a_scan_goes_on_while_another_thread_commits():
-    store = open_memory()
-    store.commit([create(f"old{n}") for n in range(2_000)])
-    stop = Event()
-    writer = Thread(target=_churn, args=(store, stop))
-    writer.start()
-    try:
-        for _ in range(20):
-            assert sum(name.startswith("old") for name in names(store)) == 2_000
-    finally:
-        stop.set()
-        writer.join()
-
-
-def _churn(store: MemoryStore, stop: Event) -> None:
-    n = 0
-    while not stop.is_set():
-        n += 1
-        store.commit([create(f"new{n}"), Delete(f"new{n - 50}")])
