@@ -12,12 +12,14 @@ from cookietrack_plugin.interfaces import (
     ICookieStoreProvider,
     IReadOnlyProvider,
     IRevocationFeed,
+    IVerifiable,
 )
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Delete
 from cookietrack_plugin.stores.lmdb_environment import Environment
 from cookietrack_plugin.stores.lmdb_opening import DATA_FILE
 from cookietrack_plugin.stores.lmdb_sharing import acquire, release
 from cookietrack_plugin.stores.lmdb_tables import Tables
+from cookietrack_plugin.stores.lmdb_verification import EXAMINATIONS
 from cookietrack_plugin.stores.options import check_options, wrong_option
 
 _MAXSIZE = 128 * 2**30
@@ -68,7 +70,7 @@ class LmdbProvider:
         return self.open({**options, "purge_on_startup": False}, node_dir)
 
 
-@implementer(ICookieStore, IRevocationFeed)
+@implementer(ICookieStore, IRevocationFeed, IVerifiable)
 class LmdbStore:
     """Reads come from mapped memory and wait for nobody; a commit waits for the disk."""
 
@@ -110,6 +112,22 @@ class LmdbStore:
             page, cursor = self._environment.read(Tables.revoked_since, cursor, _FEED_PAGE)
             ids += page
         return ids, cursor
+
+    def damaged(self) -> Iterator[str]:
+        for examine in EXAMINATIONS:
+            start: bytes | None = b""
+            while start is not None:
+                found, start = self._environment.read(examine, start, False)
+                yield from found
+
+    def repair(self) -> int:
+        count = 0
+        for examine in EXAMINATIONS:
+            start: bytes | None = b""
+            while start is not None:
+                found, start = self._environment.write(self._maxsize, True, examine, start, True)
+                count += len(found)
+        return count
 
     def close(self) -> None:
         environment, self._environment = self._environment, _Closed()

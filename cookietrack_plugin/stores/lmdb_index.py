@@ -40,6 +40,11 @@ class Index:
         prefixes = ((self._prefix_of(cookie), key) for key, cookie in records)
         return {prefix + key for prefix, key in prefixes if prefix is not None}
 
+    def has(self, txn: Any, entry: bytes) -> bool:
+        with txn.cursor(self.db) as entries:
+            found: bool = entries.set_key_dup(_THE_KEY, entry)
+            return found
+
     def remove(self, txn: Any, entries: Iterable[bytes]) -> None:
         for entry in entries:
             txn.delete(_THE_KEY, entry, self.db)

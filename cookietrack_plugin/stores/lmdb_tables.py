@@ -29,16 +29,16 @@ class Tables:
     """
 
     def __init__(self, env: Any, txn: Any) -> None:
-        self._records = env.open_db(b"records", txn=txn)
-        self._by_authid = Index(env, txn, b"by_authid", _authid_prefix)
-        self._by_expiry = Index(env, txn, b"by_expiry", _expiry_prefix)
-        self._log = RevocationLog(env, txn)
+        self.records = env.open_db(b"records", txn=txn)
+        self.by_authid = Index(env, txn, b"by_authid", _authid_prefix)
+        self.by_expiry = Index(env, txn, b"by_expiry", _expiry_prefix)
+        self.log = RevocationLog(env, txn)
 
     def load(self, txn: Any, ids: Iterable[str]) -> dict[str, Cookie]:
         found = {}
         for id in ids:
             key = key_of(id)
-            data = txn.get(key, None, self._records) if key else None
+            data = txn.get(key, None, self.records) if key else None
             if data is not None:
                 try:
                     found[id] = decode(id, data)
@@ -55,18 +55,18 @@ class Tables:
         found = {id: self._get(txn, id, key) for id, key in keys.items()}
         outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
         self._write(txn, keys, outcome)
-        self._log.append(txn, [keys[id] for id in _revoked(outcome)])
+        self.log.append(txn, [keys[id] for id in _revoked(outcome)])
         return outcome.applied
 
     def expire(self, txn: Any, now: int, limit: int) -> int:
         count, first, end = 0, packed_time(0), packed_time(now + 1)
-        while entries := self._by_expiry.range(txn, first, end, limit - count):
+        while entries := self.by_expiry.range(txn, first, end, limit - count):
             due = self._due(txn, entries, now)
             for key in due:
-                txn.delete(key, db=self._records)
+                txn.delete(key, db=self.records)
             cookies = _readable(due, due)
-            self._by_authid.remove(txn, self._by_authid.entries(cookies))
-            self._by_expiry.remove(txn, self._by_expiry.entries(cookies).union(entries))
+            self.by_authid.remove(txn, self.by_authid.entries(cookies))
+            self.by_expiry.remove(txn, self.by_expiry.entries(cookies).union(entries))
             count += len(due)
         return count
 
@@ -88,30 +88,30 @@ class Tables:
         return page, next_start
 
     def revoked_since(self, txn: Any, cursor: int | None, limit: int) -> tuple[list[str], int]:
-        keys, cursor = self._log.since(txn, cursor, limit)
+        keys, cursor = self.log.since(txn, cursor, limit)
         return [id_of(key) for key in keys], cursor
 
     def stat(self, txn: Any) -> dict[str, int]:
         return {
-            "cookies": txn.stat(self._records)["entries"],
-            "authenticated": self._by_authid.count(txn),
-            "revocations": self._log.count(txn),
+            "cookies": txn.stat(self.records)["entries"],
+            "authenticated": self.by_authid.count(txn),
+            "revocations": self.log.count(txn),
         }
 
     def read_through(self, txn: Any) -> None:
         """:raises lmdb.CorruptedError: something is no page that should be one."""
-        for db in (self._records, self._by_authid.db, self._by_expiry.db, self._log.db):
+        for db in (self.records, self.by_authid.db, self.by_expiry.db, self.log.db):
             with txn.cursor(db) as cursor:
                 deque(cursor, maxlen=0)
 
     def clear(self, txn: Any) -> None:
-        txn.drop(self._records, delete=False)
-        self._by_authid.clear(txn)
-        self._by_expiry.clear(txn)
-        self._log.clear(txn)
+        txn.drop(self.records, delete=False)
+        self.by_authid.clear(txn)
+        self.by_expiry.clear(txn)
+        self.log.clear(txn)
 
     def _get(self, txn: Any, id: str, key: bytes) -> Stored | None:
-        data = txn.get(key, None, self._records)
+        data = txn.get(key, None, self.records)
         return None if data is None else _decoded(id, data)
 
     def _write(self, txn: Any, keys: Mapping[str, bytes], outcome: Outcome) -> None:
@@ -121,11 +121,11 @@ class Tables:
         for key in changed:
             record = new.get(key)
             if isinstance(record, Cookie):
-                txn.put(key, encode(record), db=self._records)
+                txn.put(key, encode(record), db=self.records)
             else:
-                txn.delete(key, db=self._records)
+                txn.delete(key, db=self.records)
         gone, come = _readable(old, changed), _readable(new, changed)
-        for index in (self._by_authid, self._by_expiry):
+        for index in (self.by_authid, self.by_expiry):
             index.update(txn, gone, come)
 
     def _due(self, txn: Any, entries: Iterable[bytes], now: int) -> dict[bytes, Stored]:
@@ -138,7 +138,7 @@ class Tables:
         return due
 
     def _all(self, txn: Any, start: bytes) -> Iterator[_Step]:
-        with txn.cursor(self._records) as cursor:
+        with txn.cursor(self.records) as cursor:
             if cursor.set_range(start):
                 for key, data in cursor:
                     yield key, key, data
@@ -146,9 +146,9 @@ class Tables:
     def _of(self, txn: Any, authid: str, start: bytes) -> Iterator[_Step]:
         prefix = packed_authid(authid)
         end = prefix + b"\xff" * (KEY_SIZE + 1)
-        for entry in self._by_authid.range(txn, start or prefix, end, _PAGE_RECORDS):
+        for entry in self.by_authid.range(txn, start or prefix, end, _PAGE_RECORDS):
             key = record_key(entry)
-            yield entry, key, txn.get(key, b"", self._records)
+            yield entry, key, txn.get(key, b"", self.records)
 
 
 def _decoded(id: str, data: bytes) -> Stored:

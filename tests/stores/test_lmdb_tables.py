@@ -22,7 +22,7 @@ def ids(store):
 def spoil(store, id):
     """Make a record undecodable."""
     store._environment.write(
-        2**30, False, lambda tables, txn: txn.put(key_of(id), b"\1damaged", db=tables._records)
+        2**30, False, lambda tables, txn: txn.put(key_of(id), b"\1damaged", db=tables.records)
     )
 
 
