@@ -21,6 +21,7 @@ from cookietrack_plugin.stores.redis_feed import Cursor, Revocations
 from cookietrack_plugin.stores.redis_format import prepare_format
 from cookietrack_plugin.stores.redis_keys import Layout, Partition
 from cookietrack_plugin.stores.redis_replicas import Replicas
+from cookietrack_plugin.stores.redis_shape import check_shape, infos
 from cookietrack_plugin.stores.redis_swap import Swap, read, run, swap_item
 from cookietrack_plugin.stores.redis_url import parse_url
 
@@ -46,9 +47,7 @@ class RedisProvider:
     before it counts) and `partitions` (over how many slots of a cluster the records are spread).
     """
 
-    summary = (
-        "in Redis or Valkey, also with Sentinel or as a cluster: shared by any number of nodes"
-    )
+    summary = "in Redis or Valkey, one server or a cluster of them: shared by any number of nodes"
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(
@@ -75,8 +74,11 @@ class RedisProvider:
         with translated(url.shown, opening=True):
             client = Client(url, node_dir, timeout)
             try:
+                described = infos(client)
+                for info in described:
+                    check_shape(info, url)
                 prepare_format(client, layout)
-                for weakness in weaknesses(client, replicas):
+                for weakness in weaknesses(client, described, replicas):
                     log.warning("%s can lose logins: %s", url.shown, weakness)
             except BaseException:
                 client.close()

@@ -6,7 +6,6 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
-from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -45,7 +44,7 @@ class Client:
         :raises RedisError: the first that is among the answers.
         """
         for answer in (answers := self.try_(commands)):
-            if isinstance(answer, RedisError):
+            if isinstance(answer, Exception):
                 raise answer
         return answers
 
@@ -59,13 +58,13 @@ class Client:
             pipeline.execute_command(*command)
         return pipeline.execute(raise_on_error=False)
 
-    def masters(self) -> list["redis.Redis[Any]"]:
+    def masters(self) -> list[Any]:
         """A client for each server that takes writes."""
         if self._url.kind != "cluster":
             return [self._client]
         return [self._client.get_redis_connection(node) for node in self._client.get_primaries()]
 
-    def master_of(self, key: str) -> "redis.Redis[Any]":
+    def master_of(self, key: str) -> Any:
         """A client for the server that has the key."""
         if self._url.kind != "cluster":
             return self._client
@@ -90,12 +89,13 @@ def _socket(url: RedisUrl, options: dict[str, Any]) -> Any:
 
 def _sentinel(url: RedisUrl, options: dict[str, Any]) -> Any:
     given = {name: url.options.get(f"sentinel_{name}") for name in ("username", "password")}
-    sentinels = Sentinel(url.hosts, sentinel_kwargs={**options, **given, "retry": _never()})
+    settings = {**options, **given, "retry": _never()}
+    sentinels: Any = Sentinel(url.hosts, sentinel_kwargs=settings)  # type: ignore[no-untyped-call]
     return sentinels.master_for(url.service, db=url.database, retry=_never(), **options)
 
 
 def _cluster(url: RedisUrl, options: dict[str, Any]) -> Any:
-    nodes = [ClusterNode(host, port) for host, port in url.hosts]
+    nodes = [ClusterNode(*each) for each in url.hosts]  # type: ignore[no-untyped-call]
     return redis.RedisCluster(startup_nodes=nodes, retry=_never(), **options)
 
 

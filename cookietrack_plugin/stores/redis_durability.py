@@ -1,5 +1,6 @@
 """What a Redis server promises to keep, as far as it says so."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
@@ -7,50 +8,55 @@ from redis.exceptions import NoPermissionError, ResponseError
 from cookietrack_plugin.stores.redis_client import Client
 
 _APPENDONLY = (
-    "appendonly is no: when it crashes, all logins and logouts since its last snapshot are lost:"
+    "appendonly is no: a crash takes back all logins and logouts since the last snapshot:"
     " set appendonly yes and appendfsync always"
 )
 _APPENDFSYNC = (
-    "appendfsync is {}: in a power cut the logins and logouts of a second or more are lost:"
+    "appendfsync is {}: a power cut takes back the logins and logouts of a second or more:"
     " set appendfsync always"
 )
 _EVICTION = (
-    "maxmemory-policy is {}: when its memory is full, it throws logins away: set it to noeviction"
+    "maxmemory-policy is {}: logins are thrown away when its memory is full: set it to noeviction"
 )
 _REPLICAS = (
-    "its replicas follow later: when one takes over, the last logins and logouts are lost:"
+    "its replicas follow later: the one that takes over does not know the last logins and logouts:"
     ' set "replicas" in cookie store to how many have to have them'
 )
-_UNKNOWN = (
-    "its settings cannot be read: whether logins survive a crash is unknown here: see to it that"
-    " appendonly is yes, appendfsync is always, and maxmemory-policy is noeviction"
-)
+_UNKNOWN = "it does not tell its {0}: see to it yourself that {0} is {1}"
 
 
-def weaknesses(client: Client, replicas: int) -> list[str]:
-    """One sentence for each setting with which logins can be lost, and logouts undone."""
-    found: dict[str, None] = {}
-    for master in client.masters():
-        found |= dict.fromkeys(_settings(master))
-        if not replicas and master.info("replication")["connected_slaves"]:
-            found[_REPLICAS] = None
-    return list(found)
+def weaknesses(client: Client, infos: list[Mapping[str, Any]], replicas: int) -> list[str]:
+    """
+    One sentence for each setting with which logins can be lost, and logouts undone.
+
+    :param infos: what each master says of itself.
+    :param replicas: how many replicas are waited for.
+    """
+    masters = zip(client.masters(), infos, strict=False)
+    found = [each for master, info in masters for each in _weaknesses(master, info, replicas)]
+    return list(dict.fromkeys(found))
 
 
-def _settings(master: Any) -> list[str]:
-    found = []
+def _weaknesses(master: Any, info: Mapping[str, Any], replicas: int) -> Iterator[str]:
+    appendfsync = _setting(master, "appendfsync")
+    if "aof_enabled" not in info:
+        yield _UNKNOWN.format("appendonly", "yes")
+    elif not info["aof_enabled"]:
+        yield _APPENDONLY
+    elif appendfsync is None:
+        yield _UNKNOWN.format("appendfsync", "always")
+    elif appendfsync != "always":
+        yield _APPENDFSYNC.format(appendfsync)
+    if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
+        yield _EVICTION.format(info.get("maxmemory_policy"))
+    if info.get("connected_slaves") and not replicas:
+        yield _REPLICAS
+
+
+def _setting(master: Any, name: str) -> str | None:
+    """None where there is no CONFIG, or not for everybody: hosted servers are like that."""
     try:
-        settings = {
-            name: master.config_get(name)[name]
-            for name in ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
-        }
-    # Hosted servers have no CONFIG, or not for everybody.
-    except (NoPermissionError, ResponseError, KeyError):
-        return [_UNKNOWN]
-    if settings["appendonly"] != "yes":
-        found.append(_APPENDONLY)
-    elif settings["appendfsync"] != "always":
-        found.append(_APPENDFSYNC.format(settings["appendfsync"]))
-    if settings["maxmemory"] != "0" and settings["maxmemory-policy"] != "noeviction":
-        found.append(_EVICTION.format(settings["maxmemory-policy"]))
-    return found
+        value: str | None = master.config_get(name).get(name)
+    except (NoPermissionError, ResponseError):
+        return None
+    return value

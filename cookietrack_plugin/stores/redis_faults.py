@@ -10,6 +10,7 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError,
+    InvalidResponse,
     MovedError,
     NoPermissionError,
     OutOfMemoryError,
@@ -20,6 +21,7 @@ from redis.exceptions import (
     TimeoutError,
     TryAgainError,
 )
+from redis.sentinel import MasterNotFoundError
 
 from cookietrack_plugin.errors import (
     ConfigError,
@@ -35,6 +37,34 @@ _MOVING = (AskError, MovedError, TryAgainError)
 _REFUSING = re.compile(r"^(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|BUSY|UNKILLABLE|LOADING)\b")
 _FULL = re.compile(r"\bOOM\b|[Nn]o space left")
 
+# What a person has to set right, by the error and a word of it.
+_ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
+    (AuthenticationError, "without any password", "the server has no password: take it out"),
+    (
+        AuthenticationError,
+        "",
+        "put the right user and password there, such as redis://user:${NAME}@host",
+    ),
+    (
+        NoPermissionError,
+        "",
+        'grant the user the keys that begin with "{" and the prefix, and commands for them',
+    ),
+    (InvalidResponse, "", "it is no Redis: name another host or port"),
+    (ResponseError, "db index", "name a database that the server has"),
+    (ResponseError, "command 'sentinel'", "it is no sentinel: name the port of one"),
+    (
+        RedisClusterException,
+        "cluster mode is not enabled",
+        "it is one server, not a cluster: its scheme is redis",
+    ),
+    (
+        RedisError,
+        "certificate_verify_failed",
+        "name the file of the authority that signed it, as ?ssl_ca_certs=file",
+    ),
+)
+
 
 @contextmanager
 def translated(place: str, opening: bool = False) -> Iterator[None]:
@@ -47,11 +77,20 @@ def translated(place: str, opening: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except (RedisError, OSError) as error:
+    except MasterNotFoundError:
+        # Not even as a cause: some versions show the sentinels' passwords in it.
+        pass
+    except (RedisError, RedisClusterException, OSError) as error:
         raise _fault(error, place, opening) from error
+    else:
+        return
+    raise StoreUnavailable(f"{place}: no sentinel that answers knows a master of this name")
 
 
 def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
+    if isinstance(error, RedisClusterException) and isinstance(error.__cause__, RedisError):
+        # That no node answered as it should; the last of them said why.
+        error = error.__cause__
     cause = re.sub(r"\s+", " ", str(error)).strip()
     mistake = ConfigError if opening else StoreUnavailable
     if advice := _advice(error, cause):
@@ -62,7 +101,7 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
         return StoreUnavailable(f"{place} is moving slots: {cause}")
     if _REFUSING.match(cause):
         return StoreUnavailable(f"{place} takes no writes: {cause}")
-    if isinstance(error, _AWAY + (RedisClusterException, OSError)):
+    if isinstance(error, (*_AWAY, RedisClusterException, OSError)):
         question = ": is it running, and can this host reach it?" if opening else ""
         return StoreUnavailable(f"{place} does not answer: {cause}{question}")
     return StoreCorrupt(f"{place} refuses a command: {cause}")
@@ -70,14 +109,7 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
 
 def _advice(error: Exception, cause: str) -> str | None:
     """What a person has to set right, None where nobody has to."""
-    if isinstance(error, AuthenticationError) and "called without any password" in cause:
-        return "the server has no password: take it out"
-    if isinstance(error, AuthenticationError):
-        return "put the right user and password there, such as redis://user:${NAME}@host"
-    if isinstance(error, NoPermissionError):
-        return "grant the user the keys that begin with the prefix, and the commands for them"
-    if isinstance(error, ResponseError) and "DB index" in cause:
-        return "name a database that the server has"
-    if isinstance(error, RedisClusterException) and "luster mode is not enabled" in cause:
-        return "it is one server, not a cluster: its scheme is redis"
+    for kind, word, advice in _ADVICE:
+        if isinstance(error, kind) and word in cause.lower():
+            return advice
     return None

@@ -16,16 +16,10 @@ def prepare_format(client: Client, layout: Layout) -> None:
     :raises StoreCorrupt: what is under the prefix is another program's, or of a newer version.
     :raises ConfigError: the store was made with another number of partitions.
     """
-    number = len(layout.partitions)
     try:
-        version, partitions = client.run([("HMGET", layout.meta, "version", "partitions")])[0]
-        if version is None or partitions is None:
-            client.run([("HSETNX", layout.meta, "version", VERSION)])
-            client.run([("HSETNX", layout.meta, "partitions", number)])
-            version, partitions = client.run([("HMGET", layout.meta, "version", "partitions")])[0]
-        _check(int(version), int(partitions), number)
-        for partition in layout.partitions:
-            client.run([("ZCARD", partition.expiry), ("XLEN", partition.revoked)])
+        version, partitions = _marks(client, layout)
+        client.run([("ZCARD", each.expiry) for each in layout.partitions])
+        client.run([("XLEN", each.revoked) for each in layout.partitions])
     except (ResponseError, ValueError) as error:
         if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
             raise
@@ -33,6 +27,18 @@ def prepare_format(client: Client, layout: Layout) -> None:
             f'the keys "{layout.meta}" and so on are another program\'s:'
             ' choose another "prefix" in cookie store'
         ) from error
+    _check(version, partitions, len(layout.partitions))
+
+
+def _marks(client: Client, layout: Layout) -> tuple[int, int]:
+    """The version and the number of partitions, ours where there were none."""
+    wanted = ("HMGET", layout.meta, "version", "partitions")
+    marks = client.run([wanted])[0]
+    if None in marks:
+        client.run([("HSETNX", layout.meta, "version", VERSION)])
+        client.run([("HSETNX", layout.meta, "partitions", len(layout.partitions))])
+        marks = client.run([wanted])[0]
+    return int(marks[0]), int(marks[1])
 
 
 def _check(version: int, partitions: int, number: int) -> None:
@@ -43,6 +49,6 @@ def _check(version: int, partitions: int, number: int) -> None:
         )
     if partitions != number:
         raise ConfigError(
-            f'"partitions" in cookie store: found {number}, allowed is {partitions}, with which the'
-            " store was made"
+            f'"partitions" in cookie store: found {number}, allowed is {partitions}, with which'
+            " the store was made"
         )

@@ -44,8 +44,8 @@ class Layout:
     """
     The partitions of a store.
 
-    :param number: how many. One keeps the whole store in one slot of a cluster, and a batch is all or
-        none; with more, the store grows with the cluster, and a batch is all or none in each.
+    :param number: how many. One keeps the whole store in one slot of a cluster, and a batch is all
+        or none; with more, the store grows with the cluster, and a batch is all or none in each.
     """
 
     def __init__(self, prefix: str, number: int) -> None:

@@ -1,6 +1,7 @@
-"""Commits that count only when replicas have them: whoever of them takes over next has them then."""
+"""Commits that count when replicas have them: whichever of them takes over knows them then."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.redis_client import Client
@@ -39,7 +40,7 @@ class Replicas:
         WAIT is about what its own connection wrote, and that of the commit is back in the pool. So
         something is written here: what a replica gets, it gets in order.
         """
-        pipeline = self._client.master_of(partition.written).pipeline(transaction=False)
+        pipeline: Any = self._client.master_of(partition.written).pipeline(transaction=False)
         pipeline.execute_command("SET", partition.written, 1)
         pipeline.execute_command("WAIT", self._number, self._milliseconds)
         return int(pipeline.execute()[1])

@@ -14,9 +14,9 @@ WHATEVER = "whatever"
 
 # KEYS: expiry, revoked, the records of the items in their order, and the indexes that they name.
 # ARGV: now, for how long the server keeps what has expired, how many revocations are kept, and the
-# number of items; for each item its id, what it expects, the new value or nothing to delete it, when
-# it expires, and the numbers in KEYS of the indexes that it leaves and joins, or 0; then the ids that
-# are revoked.
+# number of items; for each item its id, what it expects, the new value or nothing to delete it,
+# when it expires, and the numbers in KEYS of the indexes that it leaves and joins, or 0; then the
+# ids that are revoked.
 # Returns 0 where a record was not as expected, and otherwise for each item 1 or 0: a deletion whose
 # id was there; a new value, but not the one of an item that expects whatever, where there was one.
 SOURCE = """
@@ -30,7 +30,7 @@ end
 
 local function join(index, id, expires)
   redis.call('ZADD', index, expires, id)
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', tonumber(now) - tonumber(grace))
   local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
   if last[2] then keep(index, last[2]) end
 end

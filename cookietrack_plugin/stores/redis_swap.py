@@ -6,7 +6,7 @@ from hashlib import sha1
 from typing import Any
 
 from attrs import field, frozen
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.codec import decode, encode
@@ -46,12 +46,13 @@ class Swap:
 
     def arguments(self) -> Command:
         """What EVALSHA and EVAL get behind the script."""
-        places = {key: number for number, key in enumerate(self._keys(), start=1)}
+        keys = self._keys()
+        places: dict[str | None, int] = {key: number for number, key in enumerate(keys, start=1)}
         arguments: list[Any] = [now(), GRACE, REVOCATIONS, len(self.items)]
         for item in self.items:
             arguments += item.id, item.expected, item.value, item.expires
             arguments += (places.get(key, 0) for key in (item.leaves, item.joins))
-        return len(places), *places, *arguments, *self.revoked
+        return len(keys), *keys, *arguments, *self.revoked
 
     def _keys(self) -> list[str]:
         records = [self.partition.cookie(item.id) for item in self.items]
@@ -61,19 +62,11 @@ class Swap:
 
 @frozen
 class Found:
-    """A record as it lies on the server: None where there is none."""
+    """What lies on the server under an id: bytes, and the record that they are; None for none."""
 
     id: str
     value: bytes | None
-
-    @property
-    def record(self) -> Stored | None:
-        if self.value is None:
-            return None
-        try:
-            return decode(self.id, self.value)
-        except ValueError:
-            return DAMAGED
+    record: Stored | None
 
     @property
     def expected(self) -> str:
@@ -90,10 +83,19 @@ def read(client: Client, wanted: Mapping[Partition, Sequence[str]]) -> dict[str,
     ]
     answers = client.run(commands)
     return {
-        id: Found(id, value)
+        id: Found(id, value, _record(id, value))
         for ids, values in zip(wanted.values(), answers, strict=True)
         for id, value in zip(ids, values, strict=True)
     }
+
+
+def _record(id: str, value: bytes | None) -> Stored | None:
+    if value is None:
+        return None
+    try:
+        return decode(id, value)
+    except ValueError:
+        return DAMAGED
 
 
 def new_item(partition: Partition, cookie: Cookie) -> Item:
@@ -136,7 +138,7 @@ def run(client: Client, swaps: Sequence[Swap]) -> list[Sequence[int] | None]:
     ):
         answers[n] = answer
     for answer in answers:
-        if isinstance(answer, RedisError):
+        if isinstance(answer, Exception):
             raise answer
     return [None if answer == 0 else answer for answer in answers]
 

@@ -12,7 +12,7 @@ from cookietrack_plugin.stores.environment import expand
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
 
-# Kind and TLS by scheme. Valkey speaks the same protocol, and its clients have schemes of their own.
+# Kind and TLS by scheme. Valkey is the same, and has schemes of its own.
 _SCHEMES = {
     "redis": ("server", False),
     "rediss": ("server", True),
@@ -40,9 +40,9 @@ _QUERIES = {
 @frozen
 class RedisUrl:
     """
-    `kind`: server, socket, sentinel or cluster. `hosts`: the server, the sentinels, or some nodes of
-    the cluster. `path`: the socket's. `service`: the name by which the sentinels know the master.
-    `options`: what else was in the query. `shown`: all of it that people may see.
+    `kind`: server, socket, sentinel or cluster. `hosts`: the server, the sentinels, or some nodes
+    of the cluster. `path`: the socket's. `service`: the name by which the sentinels know the
+    master. `options`: what was in the query. `shown`: all of it that people may see.
     """
 
     kind: str
@@ -58,11 +58,8 @@ class RedisUrl:
 
     def under(self, node_dir: str) -> Mapping[str, Any]:
         """The options of TLS for the driver, with absolute paths."""
-        options: dict[str, Any] = {
-            name: str(Path(node_dir) / self.options[name])
-            for name in _FILES
-            if name in self.options
-        }
+        files = [name for name in _FILES if name in self.options]
+        options: dict[str, Any] = {name: str(Path(node_dir) / self.options[name]) for name in files}
         if "ssl_check_hostname" in self.options:
             options["ssl_check_hostname"] = self.options["ssl_check_hostname"] == "true"
         return options

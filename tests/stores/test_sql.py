@@ -1,11 +1,9 @@
 """The SQL store on real databases: the contract, and what can be wrong around it."""
 
 import logging
-import random
 import sqlite3
 import stat
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +28,7 @@ from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL
 from tests.support.node import free_port, wait_for
+from tests.support.rivals import contradictions, told_and_revoked
 from tests.support.server_process import running
 
 pytest_plugins = ["tests.support.servers"]
@@ -205,64 +204,16 @@ class statements:
 def test_nodes_that_change_the_same_records_at_once_contradict_nobody(
     store: SqlStore, other: SqlStore
 ):
-    """A record's creations and deletions alternate, whoever made them; so do their answers."""
-    with ThreadPoolExecutor(2) as nodes:
-        results = list(nodes.map(_change_at_random, [store, other], [1, 2]))
-    counts = results[0] + results[1]
-    present = store.load([make_id(n) for n in range(6)])
-    for number in range(6):
-        created, deleted = counts[Create, number], counts[Delete, number]
-        assert created - deleted == (make_id(number) in present)
+    assert contradictions(store, other) == []
 
 
-def _change_at_random(store: SqlStore, seed: int) -> "Counter[tuple[type, int]]":
-    """A thousand operations in batches; how often each of them applied to each record."""
-    choice, applied = random.Random(seed), Counter[tuple[type, int]]()
-    for _ in range(250):
-        numbers = [choice.randrange(6) for _ in range(4)]
-        changes: list[Any] = [
-            choice.choice(
-                [
-                    Create(make_cookie(number)),
-                    Delete(make_id(number)),
-                    make_touch(number),
-                    Authenticate(make_id(number), choice.choice([None, make_auth()]), NOW),
-                ]
-            )
-            for number in numbers
-        ]
-        results = store.commit(changes)
-        for number, change, result in zip(numbers, changes, results, strict=True):
-            applied[type(change), number] += result
-    return applied
-
-
-def test_no_revocation_is_left_out_however_commits_overlap(url: str):
-    """Several nodes revoke while one reads: a later number is never seen before an earlier one."""
-    nodes = [open_sql(url) for _ in range(4)]
-    ids = [[make_id(1000 * node + n) for n in range(40)] for node in range(3)]
-    for node, own in zip(nodes, ids, strict=False):
-        node.commit([Create(evolve(make_cookie(), id=id)) for id in own])
-    told: list[str] = []
-    _, cursor = nodes[3].revoked_since(None)
-    with ThreadPoolExecutor(3) as threads:
-        running = [
-            threads.submit(_revoke_one_by_one, *each) for each in zip(nodes, ids, strict=False)
-        ]
-        while not all(each.done() for each in running) or not told:
-            new, cursor = nodes[3].revoked_since(cursor)
-            told += new
-    new, cursor = nodes[3].revoked_since(cursor)
-    for each in running:
-        each.result()
-    assert sorted([*told, *new]) == sorted(id for own in ids for id in own)
-    for node in nodes:
-        node.close()
-
-
-def _revoke_one_by_one(store: SqlStore, ids: list[str]) -> None:
-    for id in ids:
-        assert store.commit([Delete(id)]) == [True]
+def test_no_revocation_is_left_out_however_commits_overlap(url: str, store: SqlStore):
+    """A later number is never seen before an earlier one."""
+    writers = [open_sql(url) for _ in range(3)]
+    told, revoked = told_and_revoked(store, *writers)
+    assert told == revoked
+    for writer in writers:
+        writer.close()
 
 
 def test_a_cursor_of_another_history_is_refused(store: SqlStore):

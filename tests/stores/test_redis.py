@@ -1,0 +1,704 @@
+"""The Redis store on real servers: the contract, and what can be wrong around it."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.registry import find_provider
+from cookietrack_plugin.stores import redis_swap
+from cookietrack_plugin.stores.redis import RedisProvider, RedisStore
+from cookietrack_plugin.stores.redis_client import Client
+from cookietrack_plugin.stores.redis_keys import Layout
+from cookietrack_plugin.stores.redis_url import parse_url
+from cookietrack_plugin.testing import DurableStoreSuite
+from cookietrack_plugin.testing.case import StoreCase
+from cookietrack_plugin.testing.checks.changes import ChangeChecks
+from cookietrack_plugin.testing.checks.damage import DamageChecks
+from cookietrack_plugin.testing.checks.expiry import ExpiryChecks
+from cookietrack_plugin.testing.checks.feed import FeedChecks
+from cookietrack_plugin.testing.checks.reopening import ReopenChecks
+from cookietrack_plugin.testing.checks.scans import ScanChecks
+from cookietrack_plugin.testing.checks.sharing import SharingChecks
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
+from tests.support.databases import PASSWORD
+from tests.support.node import free_port, wait_for
+from tests.support.redises import (
+    RedisCluster,
+    RedisSentinel,
+    RedisServer,
+    TlsRedisServer,
+    quoted,
+)
+from tests.support.rivals import contradictions, told_and_revoked
+from tests.support.server_process import running
+
+pytest_plugins = ["tests.support.servers"]
+
+NOBODY = "NAME_OF_NO_VARIABLE"
+
+
+def open_redis(url: str, node_dir: object = ".", **options: Any) -> RedisStore:
+    provider = RedisProvider()
+    item = {"type": "redis", "url": url, **options}
+    provider.check(item)
+    return provider.open(item, str(node_dir))
+
+
+def new_prefix() -> str:
+    """Its own for each test: they share the servers."""
+    return f"test-{uuid4().hex[:12]}"
+
+
+# -- the contract ---------------------------------------------------------------------------------
+
+
+class RedisCase(StoreCase):
+    provider = RedisProvider
+    options: Mapping[str, Any] = {"type": "redis", "url": "redis://localhost"}
+    wrong_options = [
+        ("url", {"type": "redis"}),
+        ("url", {"type": "redis", "url": "localhost"}),
+        ("prefix", {"type": "redis", "url": "redis://localhost", "prefix": "a{b}"}),
+        ("timeout", {"type": "redis", "url": "redis://localhost", "timeout": 0}),
+        ("replicas", {"type": "redis", "url": "redis://localhost", "replicas": -1}),
+        ("partitions", {"type": "redis", "url": "redis://localhost", "partitions": 0}),
+    ]
+
+    def damage(self, options: Mapping[str, Any], node_dir: Path, id: str) -> None:
+        layout = Layout(options["prefix"], options.get("partitions", 1))
+        _run(options, "SETRANGE", layout.of(id).cookie(id), 3, "damage")
+
+    def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
+        _run(options, "SET", Layout(options["prefix"], 1).meta, "a shopping list")
+
+
+def _run(options: Mapping[str, Any], *command: Any) -> Any:
+    client = Client(parse_url(options["url"]), ".", timeout=5)
+    answer = client.run([command])[0]
+    client.close()
+    return answer
+
+
+class RedisSuite(RedisCase, DurableStoreSuite):
+    pass
+
+
+@pytest.mark.server
+class TestRedis(RedisSuite):
+    @pytest.fixture
+    def store_options(self, redis_server: RedisServer) -> dict[str, Any]:
+        return {"type": "redis", "url": redis_server.url(), "prefix": new_prefix()}
+
+    def test_a_batch_that_finds_no_room_applies_nothing(
+        self, request: pytest.FixtureRequest, node_dir: object
+    ) -> None:
+        with running(RedisServer("--maxmemory", "20mb")) as server:
+            self.cramped_options = {"type": "redis", "url": server.url()}
+            super().test_a_batch_that_finds_no_room_applies_nothing(request, node_dir)
+
+
+@pytest.mark.server
+class TestRedisCluster(RedisSuite):
+    lacks = {"limit": "the same as for one server"}
+
+    @pytest.fixture
+    def store_options(self, redis_cluster: RedisCluster) -> dict[str, Any]:
+        return {"type": "redis", "url": redis_cluster.url(), "prefix": new_prefix()}
+
+
+@pytest.mark.server
+class TestRedisClusterWithPartitions(
+    RedisCase,
+    ChangeChecks,
+    ExpiryChecks,
+    ScanChecks,
+    DamageChecks,
+    SharingChecks,
+    FeedChecks,
+    ReopenChecks,
+):
+    """Spread over all masters. What it does not promise is that a batch is one: see the docs."""
+
+    @pytest.fixture
+    def store_options(self, redis_cluster: RedisCluster) -> dict[str, Any]:
+        item = {"type": "redis", "url": redis_cluster.url(), "prefix": new_prefix()}
+        return {**item, "partitions": 7}
+
+
+# -- one server, and a cluster --------------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(("redis_server", 1), id="server"),
+        pytest.param(("redis_cluster", 1), id="cluster"),
+        pytest.param(("redis_cluster", 7), id="partitions"),
+    ]
+)
+def options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    name, partitions = request.param
+    url = request.getfixturevalue(name).url()
+    return {"url": url, "prefix": new_prefix(), "partitions": partitions}
+
+
+@pytest.fixture
+def store(options: dict[str, Any]) -> Iterator[RedisStore]:
+    store = open_redis(**options)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other(options: dict[str, Any], store: RedisStore) -> Iterator[RedisStore]:
+    """The same store, as another node has it."""
+    other = open_redis(**options)
+    yield other
+    other.close()
+
+
+@pytest.mark.server
+def test_a_batch_takes_two_round_trips_and_new_records_one(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+):
+    trips: list[int] = []
+    send = Client.try_
+
+    def count(client: Client, commands: Any) -> list[Any]:
+        trips.append(len(commands))
+        return send(client, commands)
+
+    # Each server learns the script when it first needs it.
+    store.commit([Create(make_cookie(n)) for n in range(1000, 1100)])
+    monkeypatch.setattr(Client, "try_", count)
+    partitions = len(store._layout.partitions)
+    ids = range(500)
+    assert all(store.commit([Create(make_cookie(n)) for n in ids]))
+    assert len(store.load([make_id(n) for n in ids])) == len(ids)
+    logins = [Authenticate(make_id(n), make_auth(), NOW) for n in ids]
+    assert all(store.commit([*logins, *(make_touch(n) for n in ids)]))
+    assert all(store.commit([Delete(make_id(n)) for n in ids]))
+    # Of the trips those without a command are none.
+    assert [trip for trip in trips if trip] == [partitions] * 6
+
+
+@pytest.mark.server
+def test_a_script_that_the_server_has_forgotten_is_sent_again(
+    options: dict[str, Any], store: RedisStore
+):
+    store.commit([Create(make_cookie(0))])
+    for master in store._client.masters():
+        master.script_flush()
+    assert store.commit([Create(make_cookie(n)) for n in range(20)]) == [False] + [True] * 19
+
+
+@pytest.mark.server
+def test_nodes_that_change_the_same_records_at_once_contradict_nobody(
+    store: RedisStore, other: RedisStore
+):
+    assert contradictions(store, other) == []
+
+
+@pytest.mark.server
+def test_no_revocation_is_left_out_however_commits_overlap(
+    options: dict[str, Any], store: RedisStore
+):
+    writers = [open_redis(**options) for _ in range(3)]
+    told, revoked = told_and_revoked(store, *writers)
+    assert told == revoked
+    for writer in writers:
+        writer.close()
+
+
+@pytest.mark.server
+def test_the_server_removes_what_nobody_sweeps(options: dict[str, Any], store: RedisStore):
+    """Expired records and the index that they are in, after an hour's grace for our own sweep."""
+    expires = time.time_ns() // 1_000_000 + 60_000
+    store.commit([Create(make_cookie(1, make_auth("joe"), expires=expires))])
+    partition = store._layout.of(make_id(1))
+    for key in (partition.cookie(make_id(1)), partition.authid("joe")):
+        assert _run(options, "PEXPIRETIME", key) == expires + redis_swap.GRACE
+
+
+@pytest.mark.server
+def test_a_later_expiry_is_known_to_the_server(options: dict[str, Any], store: RedisStore):
+    store.commit([Create(make_cookie(1, make_auth("joe"), expires=NOW))])
+    store.commit([make_touch(1, expires=NOW + 5)])
+    partition = store._layout.of(make_id(1))
+    for key in (partition.cookie(make_id(1)), partition.authid("joe")):
+        assert _run(options, "PEXPIRETIME", key) == NOW + 5 + redis_swap.GRACE
+
+
+@pytest.mark.server
+def test_the_index_of_a_user_has_no_stale_members(options: dict[str, Any], store: RedisStore):
+    past = time.time_ns() // 1_000_000 - redis_swap.GRACE - 1
+    joe, mary = make_auth("joe"), make_auth("mary")
+    # One that is deleted, one that changes hands, one that logs out, and one that is swept; one
+    # that expired long ago and was removed by the server; and one that stays.
+    store.commit([Create(make_cookie(n, joe, expires=NOW + n)) for n in range(4)])
+    store.commit([Create(make_cookie(4, joe, expires=past))])
+    store.commit([Delete(make_id(0)), Authenticate(make_id(1), mary, NOW)])
+    store.commit([Authenticate(make_id(2), None, NOW)])
+    store.expire(NOW + 3, 10)
+    store.commit([Create(make_cookie(5, joe, expires=NOW + 9))])
+    indexes = [each.authid("joe") for each in store._layout.partitions]
+    members = [_run(options, "ZRANGE", index, 0, -1) for index in indexes]
+    assert [id for each in members for id in each] == [make_id(5).encode()]
+
+
+@pytest.mark.server
+def test_old_revocations_are_trimmed_and_old_cursors_refused(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(redis_swap, "REVOCATIONS", 1)
+    ids = [make_id(n) for n in range(3000)]
+    store.commit([Create(make_cookie(n)) for n in range(3000)])
+    _, old = store.revoked_since(None)
+    store.commit([Delete(id) for id in ids])
+    with pytest.raises(StoreUnavailable, match="no longer known"):
+        store.revoked_since(old)
+    ids, new = store.revoked_since(None)
+    assert (ids, store.revoked_since(new)) == ([], ([], new))
+
+
+@pytest.mark.server
+def test_a_cursor_of_another_history_is_refused(options: dict[str, Any], store: RedisStore):
+    """As after a failover that lost the last entries, or a server that came back empty."""
+    store.commit([Create(make_cookie(1)), Delete(make_id(1))])
+    _, cursor = store.revoked_since(None)
+    for partition in store._layout.partitions:
+        _run(options, "DEL", partition.revoked)
+    with pytest.raises(StoreUnavailable, match="no longer known"):
+        store.revoked_since(cursor)
+    assert store.revoked_since(None)[0] == []
+
+
+@pytest.mark.server
+def test_a_store_with_partitions_is_on_every_master(redis_cluster: RedisCluster):
+    places = {}
+    for partitions in (1, 7):
+        store = open_redis(redis_cluster.url(), prefix=new_prefix(), partitions=partitions)
+        keys = [each.expiry for each in store._layout.partitions]
+        places[partitions] = {store._client.master_of(key).connection_pool for key in keys}
+        store.close()
+    assert len(places[1]) == 1
+    assert len(places[7]) == 3
+
+
+@pytest.mark.server
+def test_the_number_of_partitions_cannot_change(options: dict[str, Any], store: RedisStore):
+    message = r'"partitions" in cookie store: found 9, allowed is \d, with which the store was made'
+    with pytest.raises(ConfigError, match=message):
+        open_redis(**{**options, "partitions": 9})
+
+
+@pytest.mark.server
+def test_a_newer_format_is_refused(options: dict[str, Any], store: RedisStore):
+    _run(options, "HSET", store._layout.meta, "version", 2)
+    with pytest.raises(StoreCorrupt, match=r"has format 2, and 1 is the newest.*upgrade"):
+        open_redis(**options)
+
+
+@pytest.mark.server
+def test_two_stores_with_two_prefixes_share_a_server(options: dict[str, Any], store: RedisStore):
+    neighbour = open_redis(**{**options, "prefix": options["prefix"] + "-2"})
+    store.commit([Create(make_cookie(1))])
+    assert neighbour.load([make_id(1)]) == {}
+    assert neighbour.stat()["cookies"] == 0
+    neighbour.close()
+
+
+@pytest.mark.server
+def test_a_closed_store_does_not_connect_again(store: RedisStore):
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        store.load([make_id(1)])
+
+
+# -- other ways to a server -----------------------------------------------------------------------
+
+
+@pytest.mark.server
+def test_a_unix_socket_is_a_way_to_a_server(redis_server: RedisServer):
+    url = f"unix://:{quoted(PASSWORD)}@{redis_server.socket}?db=3"
+    store = open_redis(url, prefix=new_prefix())
+    assert store.commit([Create(make_cookie(1))]) == [True]
+    store.close()
+
+
+@pytest.mark.server
+def test_with_tls_the_server_has_to_prove_who_it_is(tmp_path: Path):
+    with running(TlsRedisServer()) as server:
+        url = f"rediss://:{quoted(PASSWORD)}@127.0.0.1:{server.tls_port}/0"
+        with pytest.raises(ConfigError, match=r"name the file of the authority .*ssl_ca_certs"):
+            open_redis(url)
+        (tmp_path / "authority.pem").write_bytes(server.certificate.read_bytes())
+        store = open_redis(f"{url}?ssl_ca_certs=authority.pem", tmp_path)
+        assert store.commit([Create(make_cookie(1))]) == [True]
+        store.close()
+
+
+@pytest.mark.server
+def test_sentinel_leads_to_the_new_master_and_what_replicas_had_is_there(
+    caplog: pytest.LogCaptureFixture,
+):
+    with running(RedisSentinel()) as service:
+        store = open_redis(service.url(), timeout=2, replicas=1)
+        assert store.commit([Create(make_cookie(1, make_auth()))]) == [True]
+        service.master.kill()
+        with pytest.raises(StoreUnavailable):
+            store.load([make_id(1)])
+        wait_for(lambda: answers(store), "no new master")
+        assert set(store.load([make_id(1)])) == {make_id(1)}
+        with pytest.raises(
+            StoreUnavailable, match="0 replicas have what was stored, and 1 have to"
+        ):
+            store.commit([Create(make_cookie(2))])
+        store.close()
+    assert "replicas follow later" not in caplog.text
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("replicas", [0, 1])
+def test_replicas_that_follow_later_are_warned_of_unless_they_are_waited_for(
+    replicas: int, caplog: pytest.LogCaptureFixture
+):
+    with running(RedisServer()) as master:
+        replica_of = ("--replicaof", f"127.0.0.1 {master.port}")
+        with running(RedisServer(*replica_of)) as replica:
+            wait_for(
+                lambda: master.client().info()["connected_slaves"], "the replica does not come"
+            )
+            open_redis(master.url(), replicas=replicas).close()
+            with pytest.raises(ConfigError, match=r"found a replica, allowed is its master, or"):
+                open_redis(replica.url())
+    assert ("replicas follow later" in caplog.text) == (not replicas)
+
+
+def answers(store: RedisStore) -> bool:
+    try:
+        store.load([make_id(1)])
+    except StoreUnavailable:
+        return False
+    return True
+
+
+# -- what is wrong before anything is opened ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"url": "mongodb://host"}, r'found the scheme "mongodb", allowed is one of redis, rediss'),
+        ({"url": "joe:secret@host"}, r"found the scheme"),
+        ({"url": "redis://joe:secret@"}, r"found no host, allowed is such as redis://:\$\{NAME\}"),
+        ({"url": "redis://joe:secret@host:port"}, r"found a host or a port that is none"),
+        ({"url": "redis://joe:secret@host/one"}, r"found a database that is no number"),
+        ({"url": "redis://joe:secret@host/1/2"}, r"found a path with too many parts"),
+        ({"url": "redis://joe:secret@a,b"}, r"found several hosts, allowed is one; for several"),
+        (
+            {"url": "redis://joe:secret@host?socket=1"},
+            r'found the parameter "socket", allowed is no',
+        ),
+        ({"url": "rediss://host?ssl_check_hostname=maybe"}, r"another ssl_check_hostname"),
+        ({"url": "unix://joe:secret@"}, r"found no path, allowed is such as unix:///run/redis"),
+        ({"url": "redis+sentinel://joe:secret@host"}, r"found no service, allowed is such as"),
+        ({"url": "redis+cluster://joe:secret@host/1"}, r"found database 1, allowed is 0, the only"),
+        ({"url": f"redis://:${{{NOBODY}}}@host"}, rf"variable {NOBODY} is not set"),
+        ({"url": "redis://host", "prefix": "{a}"}, r'"prefix".*found \'\{a\}\', allowed is up to'),
+        ({"url": "redis://host", "prefixes": "a"}, r'"prefixes".*did you mean "prefix"'),
+        ({"url": "redis://host", "replicas": -1}, r'"replicas".*allowed is an integer from 0 to'),
+        ({"url": "redis://host", "partitions": 0}, r'"partitions".*allowed is an integer from 1'),
+        ({"url": 7}, r'"url" in cookie store: found 7, allowed is a string'),
+    ],
+)
+def test_what_cannot_be_right_is_refused_by_check(options: dict[str, Any], message: str):
+    with pytest.raises(ConfigError, match=message) as refusal:
+        RedisProvider().check({"type": "redis", **options})
+    assert "secret" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "tls", "hosts"),
+    [
+        ("redis://host", "server", False, (("host", 6379),)),
+        ("valkeys://host:1", "server", True, (("host", 1),)),
+        ("redis://[::1]:2/3", "server", False, (("::1", 2),)),
+        ("sentinel://a,b:1/s", "sentinel", False, (("a", 26379), ("b", 1))),
+        ("rediss+sentinel://a,b:1/s/3", "sentinel", True, (("a", 26379), ("b", 1))),
+        ("cluster://a,b:1", "cluster", False, (("a", 6379), ("b", 1))),
+        ("rediss+cluster://a", "cluster", True, (("a", 6379),)),
+        ("unix:///run/redis.sock", "socket", False, ()),
+    ],
+)
+def test_every_form_of_url_is_read(url: str, kind: str, tls: bool, hosts: Any):
+    parsed = parse_url(url)
+    assert (parsed.kind, parsed.tls, parsed.hosts) == (kind, tls, hosts)
+
+
+def test_a_password_comes_from_the_environment_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SECRET", PASSWORD)
+    parsed = parse_url("redis+sentinel://joe:${SECRET}@a,b/service/2")
+    assert (parsed.username, parsed.password) == ("joe", PASSWORD)
+    assert (parsed.service, parsed.database) == ("service", 2)
+    assert parsed.shown == "redis+sentinel://joe:***@a,b/service/2"
+
+
+@pytest.mark.parametrize(("store_type", "driver"), [("redis", "redis"), ("sql", "sqlalchemy")])
+def test_a_missing_library_is_named_with_what_installs_it(
+    store_type: str, driver: str, monkeypatch: pytest.MonkeyPatch
+):
+    ours = f"cookietrack_plugin.stores.{store_type}"
+    for name in list(sys.modules):
+        if name == ours or name.startswith((f"{ours}_", f"{driver}.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(ConfigError, match=rf'pip install "cookietrack-plugin\[{store_type}\]"'):
+        find_provider(store_type)
+
+
+# -- what is wrong when it is opened --------------------------------------------------------------
+
+
+def refusal(url: str, caplog: pytest.LogCaptureFixture, **options: Any) -> CookieTrackError:
+    """The error of an open(), which with all that was logged shows no password."""
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(CookieTrackError) as caught:
+        open_redis(url, timeout=1, **options)
+    assert "\n" not in str(caught.value)
+    chain: BaseException | None = caught.value
+    while chain is not None:
+        assert PASSWORD not in f"{chain}{chain!r}"
+        chain = chain.__cause__ or chain.__context__
+    assert PASSWORD not in caplog.text
+    return caught.value
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("login", "message"),
+    [
+        ("", "Authentication required.: put the right user and password there"),
+        (f":{quoted(PASSWORD)}x@", "put the right user and password there, such as redis://user:"),
+        (f"joe:{quoted(PASSWORD)}@", "put the right user and password there"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
+def test_a_wrong_login_is_named_as_that(
+    scheme: str,
+    login: str,
+    message: str,
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+):
+    if scheme == "redis":
+        port = request.getfixturevalue("redis_server").port
+    else:
+        port = request.getfixturevalue("redis_cluster").servers[0].port
+    error = refusal(f"{scheme}://{login}127.0.0.1:{port}", caplog)
+    assert isinstance(error, ConfigError)
+    assert message in str(error)
+
+
+@pytest.mark.server
+def test_a_password_that_a_server_does_not_want_is_named(caplog: pytest.LogCaptureFixture):
+    with running(RedisServer(password="")) as server:
+        error = refusal(f"redis://:{quoted(PASSWORD)}@127.0.0.1:{server.port}", caplog)
+    assert isinstance(error, ConfigError)
+    assert "the server has no password: take it out" in str(error)
+
+
+@pytest.mark.server
+def test_a_database_that_is_not_there_is_named(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+):
+    error = refusal(redis_server.url(99), caplog)
+    assert isinstance(error, ConfigError)
+    assert "DB index is out of range: name a database that the server has" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "path"), [("redis", ""), ("redis+cluster", ""), ("redis+sentinel", "/service")]
+)
+def test_a_host_that_cannot_be_reached_is_unavailable(
+    scheme: str, path: str, caplog: pytest.LogCaptureFixture
+):
+    port = free_port()
+    error = refusal(f"{scheme}://:{quoted(PASSWORD)}@127.0.0.1:{port}{path}", caplog)
+    assert type(error) is StoreUnavailable
+    assert f"{scheme}://:***@127.0.0.1:{port}{path}" in str(error)
+    expected = "no sentinel that answers" if path else "is it running, and can this host reach it?"
+    assert expected in str(error)
+
+
+@pytest.mark.server
+def test_a_url_of_the_wrong_kind_is_named(
+    redis_server: RedisServer, redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
+):
+    one, node = redis_server.port, redis_cluster.servers[0].port
+    for url, message in (
+        (f"redis+cluster://:{quoted(PASSWORD)}@127.0.0.1:{one}", "its scheme is redis"),
+        (f"redis://:{quoted(PASSWORD)}@127.0.0.1:{node}", "found a node of a cluster"),
+        (f"redis+sentinel://127.0.0.1:{one}/a?sentinel_password={quoted(PASSWORD)}", "no sentinel"),
+    ):
+        error = refusal(url, caplog)
+        assert isinstance(error, ConfigError)
+        assert message in str(error)
+
+
+@pytest.mark.server
+def test_missing_rights_are_named(redis_server: RedisServer, caplog: pytest.LogCaptureFixture):
+    rights = {"enabled": True, "passwords": [f"+{PASSWORD}"], "categories": ["+@all"]}
+    redis_server.client().acl_setuser("joe", keys=["other*"], **rights)
+    error = refusal(f"redis://joe:{quoted(PASSWORD)}@127.0.0.1:{redis_server.port}", caplog)
+    assert isinstance(error, ConfigError)
+    assert 'grant the user the keys that begin with "{" and the prefix' in str(error)
+
+
+@pytest.mark.server
+def test_keys_and_common_commands_are_all_the_rights_that_it_needs(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+):
+    """As on hosted servers: without CONFIG and INFO, what they would say is unknown."""
+    rights = {"enabled": True, "passwords": ["+secret"], "categories": ["+@all", "-@dangerous"]}
+    redis_server.client().acl_setuser("mary", keys=["{mine*"], **rights)
+    store = open_redis(f"redis://mary:secret@127.0.0.1:{redis_server.port}", prefix="mine")
+    assert store.commit([Create(make_cookie(1, make_auth()))]) == [True]
+    assert store.stat()["cookies"] == 1
+    assert [cookie.id for cookie in store.scan("joe")] == [make_id(1)]
+    store.commit([Delete(make_id(1))])
+    store.close()
+    assert "it does not tell its appendonly: see to it yourself" in caplog.text
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        (("--appendonly", "no"), "appendonly is no: a crash takes back all logins and logouts"),
+        (("--appendfsync", "everysec"), "appendfsync is everysec: a power cut takes back"),
+        (
+            ("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"),
+            "maxmemory-policy is volatile-lru: logins are thrown away",
+        ),
+    ],
+)
+def test_a_server_that_forgets_is_warned_of(
+    settings: tuple[str, ...], warning: str, caplog: pytest.LogCaptureFixture
+):
+    with running(RedisServer(*settings)) as server:
+        open_redis(server.url()).close()
+        assert warning in caplog.text
+        assert PASSWORD not in caplog.text
+
+
+@pytest.mark.server
+def test_a_durable_server_is_not_warned_of(
+    redis_server: RedisServer, redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
+):
+    for server in (redis_server, redis_cluster):
+        open_redis(server.url(), prefix=new_prefix()).close()
+    assert caplog.text == ""
+
+
+# -- what goes wrong later ------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["server", "cluster"])
+def own(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[RedisServer]]]:
+    """A URL, and the servers behind it, which the test may stop."""
+    if request.param == "server":
+        with running(RedisServer()) as server:
+            yield server.url(), [server]
+    else:
+        with running(RedisCluster("--cluster-node-timeout", "1000")) as cluster:
+            yield cluster.url(), cluster.servers
+
+
+@pytest.mark.server
+def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(
+    own: tuple[str, list[RedisServer]],
+):
+    url, servers = own
+    store = open_redis(url, timeout=0.3)
+    store.commit([Create(make_cookie(1, make_auth()))])
+    for server in servers:
+        server.pause()
+    for call in (
+        lambda: store.load([make_id(1)]),
+        lambda: store.commit([Create(make_cookie(2))]),
+        lambda: store.commit([Delete(make_id(1))]),
+        lambda: store.expire(NOW, 10),
+        lambda: list(store.scan()),
+        lambda: store.stat(),
+        lambda: store.revoked_since(None),
+    ):
+        with pytest.raises(StoreUnavailable):
+            call()
+    for server in servers:
+        server.resume()
+    wait_for(lambda: answers(store), "the store does not come back")
+    store.commit([Delete(make_id(1))])
+    assert store.load([make_id(1)]) == {}
+    store.close()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_restarted_server_is_found_again(own: tuple[str, list[RedisServer]], how: str):
+    url, servers = own
+    store = open_redis(url, timeout=1)
+    store.commit([Create(make_cookie(1, make_auth()))])
+    for server in servers:
+        getattr(server, how)()
+    with pytest.raises(StoreUnavailable):
+        store.load([make_id(1)])
+    with pytest.raises(StoreUnavailable):
+        store.commit([Delete(make_id(1))])
+    for server in servers:
+        server.start()
+    wait_for(lambda: answers(store), "the store does not come back")
+    assert set(store.load([make_id(1)])) == {make_id(1)}
+    assert store.commit([Delete(make_id(1))]) == [True]
+    store.close()
+
+
+@pytest.mark.server
+def test_a_connection_that_died_at_rest_is_replaced_unseen():
+    """A restart that nobody noticed costs nobody an answer."""
+    with running(RedisServer()) as server:
+        store = open_redis(server.url())
+        store.commit([Create(make_cookie(1))])
+        server.restart()
+        assert store.commit([Create(make_cookie(1)), Create(make_cookie(2))]) == [False, True]
+        store.close()
+
+
+@pytest.mark.server
+def test_what_lies_on_other_masters_is_answered_while_one_is_away():
+    settings = ("--cluster-node-timeout", "60000", "--cluster-require-full-coverage", "no")
+    with running(RedisCluster(*settings)) as cluster:
+        store = open_redis(cluster.url(), timeout=0.5, partitions=30)
+        ids = [make_id(n) for n in range(60)]
+        store.commit([Create(make_cookie(n)) for n in range(60)])
+        cluster.servers[0].pause()
+        results = [_loads(store, id) for id in ids]
+        assert set(results) == {True, False}
+        cluster.servers[0].resume()
+        wait_for(lambda: all(_loads(store, id) for id in ids), "the master does not come back")
+        store.close()
+
+
+def _loads(store: RedisStore, id: str) -> bool:
+    try:
+        return id in store.load([id])
+    except StoreUnavailable:
+        return False
