@@ -85,7 +85,13 @@ def _check_head(path: str) -> None:
 
 def _read(path: str, table: FileTable) -> FileReader:
     with closing(Rescue(path)) as rescue:
-        reader = read_file(path, table, rescue)
+        try:
+            reader = read_file(path, table, rescue)
+            if reader.damaged and not (reader.states or reader.is_ours):
+                raise StoreCorrupt(f"{path}: none of its {reader.lines} lines can be read")
+        except StoreCorrupt:
+            rescue.discard()
+            raise
     _report(path, reader, rescue.path)
     return reader
 

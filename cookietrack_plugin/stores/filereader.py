@@ -32,20 +32,22 @@ class FileReader:
     """
     One pass over a file. Afterwards it knows what was wrong with it.
 
-    `lines`: how many there were. `damaged`: how many of them could not be read, and `damaged_at`
-    the numbers of the first. `torn`: how many at the end are a batch that was never stored whole,
-    and `torn_at` the first of them. `foreign`: how many Crossbar wrote, and `incomplete`: with how
-    many logins that lack a realm or role.
+    `lines`: how many there were. `states`: how many of a record they told. `damaged`: how many
+    lines could not be read, and `damaged_at` the numbers of the first. `torn`: how many at the end
+    are a batch that was never stored whole, and `torn_at` the first of them. `foreign`: how many
+    Crossbar wrote, and `incomplete`: with how many logins that lack a realm or role. `is_ours`: the
+    file has our header.
     """
 
     def __init__(self, damage: Damaged) -> None:
         self.lines = 0
+        self.states = 0
         self.damaged = 0
         self.damaged_at: list[int] = []
         self.torn = 0
         self.torn_at = 0
         self.foreign = 0
-        self._is_ours = False
+        self.is_ours = False
         # The part of a line that the file ends with.
         self._rest = b""
         self._ends = True
@@ -59,7 +61,7 @@ class FileReader:
     @property
     def is_clean(self) -> bool:
         """Whether the file can be appended to as it is."""
-        return self._is_ours and self._ends and not (self.damaged or self.torn or self.foreign)
+        return self.is_ours and self._ends and not (self.damaged or self.torn or self.foreign)
 
     def read(self, file: Iterable[bytes]) -> Iterator[Sequence[State]]:
         """
@@ -94,18 +96,20 @@ class FileReader:
             whole = len(states)
             begun = []
             if whole >= _STEP:
+                self.states += whole
                 yield states
                 states = []
                 whole = 0
         self._ends = raw.endswith(b"\n")
         self._drop(begun)
+        self.states += whole
         yield states[:whole]
 
     def _read_other(self, raw: bytes) -> list[State]:
         """What a line says that is none of ours, or damaged."""
         if (version := read_version(raw)) is not None:
             _check_version(version)
-            self._is_ours = self._is_ours or self.lines == 1
+            self.is_ours = self.is_ours or self.lines == 1
             return []
         if (states := self._crossbar.read(raw)) is not None:
             self.foreign += 1
@@ -132,7 +136,7 @@ class FileReader:
         self.torn_at = batch[0][0] if batch else 0
 
     def _keep(self, number: int, raw: bytes) -> None:
-        self._damage.keep(number, raw, self._is_ours and not self.foreign)
+        self._damage.keep(number, raw, self.is_ours and not self.foreign)
 
 
 def is_cookie_file(head: bytes) -> bool:

@@ -35,6 +35,12 @@ class Rescue:
             os.fsync(fd)
             os.close(fd)
 
+    def discard(self) -> None:
+        """Keep nothing: the file is left as it is."""
+        self.close()
+        if self.path is not None:
+            os.unlink(self.path)
+
     def _create(self) -> None:
         name = f"{self._origin}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         for number in count(1):

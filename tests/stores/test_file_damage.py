@@ -260,6 +260,19 @@ def test_a_file_of_a_newer_format_is_refused_and_left_untouched(tmp_path, path):
     assert path.read_bytes() == newer
 
 
+def test_a_file_of_which_nothing_can_be_read_is_refused_and_left_untouched(tmp_path, path):
+    """Its header too: better than a node that starts with all its users logged out."""
+    store = open_file(tmp_path)
+    store.commit(create(range(3)))
+    store.close()
+    spoilt = path.read_bytes().replace(b'"ct1"', b'"ct?"')
+    path.write_bytes(spoilt)
+    with pytest.raises(StoreCorrupt, match="none of its 4 lines can be read"):
+        open_file(tmp_path)
+    assert path.read_bytes() == spoilt
+    assert {each.name for each in tmp_path.iterdir()} == {NAME, f"{NAME}.lock"}
+
+
 def test_a_store_that_was_refused_is_not_locked(tmp_path, path):
     path.write_bytes(b"buy milk\n")
     for _ in range(2):
