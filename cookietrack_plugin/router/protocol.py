@@ -140,7 +140,7 @@ class TrackedProtocol(CheckedProtocol):
 
     def onOpen(self) -> None:
         super().onOpen()
-        if self.factory.anonymous_alone and self._session:
+        if self.factory.anonymous_alone and self._cbtid and self._session:
             self._session._transport_config = self._named_config(self.factory._config)
 
     def _named_config(self, config: dict[str, Any]) -> Mapping[str, Any]:
@@ -155,6 +155,9 @@ class TrackedProtocol(CheckedProtocol):
     # -- messages that wait ------------------------------------------------------------------
 
     def send(self, msg: Any) -> None:
+        if isinstance(msg, Welcome):
+            # A client may leave and join again on the same connection.
+            self._said_goodbye = False
         if isinstance(msg, Goodbye):
             self._said_goodbye = True
             if msg.reason == LOGOUT:
@@ -221,10 +224,10 @@ class TrackedProtocol(CheckedProtocol):
         return not (self._session and self._session._session_id) or self._held is not None
 
     def end_session(self, reason: str) -> None:
-        """Close this connection: its session was ended elsewhere."""
-        if not self.is_usable() or self._said_goodbye:
+        """Close this connection: its cookie was ended, elsewhere or by its own logout."""
+        if not self.is_usable():
             return
-        if self._session and self._session._session_id:
+        if self._session and self._session._session_id and not self._said_goodbye:
             self.send(Goodbye(reason, "the session was ended"))
         self.sendClose()
 
@@ -236,8 +239,8 @@ class TrackedProtocol(CheckedProtocol):
     def _confirm_login(self) -> None:
         """A HELLO may come long after the handshake: the cookie's login has to be good still."""
         if self._authprovider == "cookie" and self._session and not self._session._session_id:
-            cookie = self._cookies.tracker.current(self._cbtid)
-            if cookie is None or cookie.auth is None:
+            authid, authrole, _, authrealm, _ = self._cookies.getAuth(self._cbtid)
+            if (authid, authrole, authrealm) != (self._authid, self._authrole, self._authrealm):
                 self.forget_login()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
