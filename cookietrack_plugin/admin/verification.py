@@ -115,4 +115,4 @@ def _print(place: Place, finding: Finding) -> None:
     else:
         click.echo(f"{counted(len(finding.damaged), 'damage')} found")
     if finding.removed:
-        click.echo(f"{finding.removed:,} removed")
+        click.echo(f"{finding.removed:,} removed, with what referred to it")

@@ -66,14 +66,11 @@ class FileProvider:
     def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
         path = _path(options, node_dir)
         with _telling_of(path):
-            # A file of Crossbar's has no lock beside it, and is left without one.
-            lock = FileLock(f"{path}.lock", path) if os.path.exists(f"{path}.lock") else None
-            try:
-                return FileSnapshot(path, lock)
-            except BaseException:
-                if lock is not None:
-                    lock.release()
-                raise
+            # Only to learn who has it: a node that starts now must not find it locked by us. A file
+            # of Crossbar's has no lock beside it, and is left without one.
+            if os.path.exists(f"{path}.lock"):
+                FileLock(f"{path}.lock", path).release()
+            return FileSnapshot(path)
 
 
 def _path(options: Mapping[str, Any], node_dir: str) -> str:

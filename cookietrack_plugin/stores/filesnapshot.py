@@ -10,7 +10,6 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
 from cookietrack_plugin.record import Change, Cookie
 from cookietrack_plugin.stores import filequery
-from cookietrack_plugin.stores.filelock import FileLock
 from cookietrack_plugin.stores.fileopening import read_file
 from cookietrack_plugin.stores.filerecord import to_id
 from cookietrack_plugin.stores.filetable import FileTable
@@ -28,18 +27,13 @@ class _Lines:
 
 @implementer(ICookieStore, IVerifiable)
 class FileSnapshot:
-    """
-    A file of ours or Crossbar's, read as `FileStore` reads it.
-
-    :param lock: held until it is closed, None where there was nothing to lock.
-    """
+    """A file of ours or Crossbar's, read as `FileStore` reads it; whoever has it may go on."""
 
     reads_block = False
     commits_block = True
 
-    def __init__(self, path: str, lock: FileLock | None) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._lock = lock
         self._table = FileTable(pause=0)
         lines = _Lines()
         reader = read_file(path, self._table, lines)
@@ -81,5 +75,4 @@ class FileSnapshot:
         raise StoreUnavailable(f"{self._path} is open for reading alone")
 
     def close(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
+        """There is nothing to let go of."""
