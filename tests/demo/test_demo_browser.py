@@ -1,7 +1,9 @@
 """The demo's page in a real browser: what somebody sees to whom it is shown."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -30,9 +32,27 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
+def own_url(tmp_path: Path) -> Iterator[str]:
+    """The page of a demo that nobody has logged in to."""
+    demo = Demo(tmp_path / "demo")
+    try:
+        yield demo.start(free_port())
+    finally:
+        demo.stop()
+
+
+@pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Chrome]:
     with chromium(tmp_path / "profile") as browser:
         yield browser
+
+
+@pytest.fixture
+def browsers(tmp_path: Path) -> Iterator[Callable[[], Chrome]]:
+    """Opens one more browser each time."""
+    profiles = count()
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(chromium(tmp_path / f"profile{next(profiles)}"))
 
 
 def logged_in(browser: Chrome, url: str, user: str = "alice", method: str = "wampcra") -> Tab:
@@ -149,6 +169,38 @@ def test_another_browser_is_not_let_in(url: str, browser: Chrome, tmp_path: Path
     logged_in(browser, url)
     with chromium(tmp_path / "another") as another:
         assert Tab(another, url).wait_until("visitor").text("authid") == "Not logged in"
+
+
+def test_a_device_is_shown_to_its_user_and_ended_from_another(
+    own_url: str, browsers: Callable[[], Chrome]
+) -> None:
+    here = logged_in(browsers(), own_url, "alice").wait_for_devices(1)
+    there = logged_in(browsers(), own_url, "alice").wait_for_devices(2)
+    here.wait_for_devices(2)
+    assert re.fullmatch(r"Chrome on Linux 127.0.0.1 · since .+ This device", here.devices()[0])
+    assert re.fullmatch(r"Chrome on Linux 127.0.0.1 · since .+ End", here.devices()[1])
+    here.run("document.querySelector('#device-list button').click()")
+    there.wait_until("visitor")
+    assert there.text("notice") == ENDED_ELSEWHERE
+    here.wait_for_devices(1)
+    assert here.text("notice") == "One other login was ended."
+    assert "device" in here.ticked()
+    assert here.phase() == "member"
+
+
+def test_all_other_devices_are_ended_at_once_and_nobody_elses(
+    own_url: str, browsers: Callable[[], Chrome]
+) -> None:
+    somebody_else = logged_in(browsers(), own_url, "bob")
+    others = [logged_in(browsers(), own_url, "alice") for _ in range(2)]
+    here = logged_in(browsers(), own_url, "alice").wait_for_devices(3)
+    here.click("end-others")
+    for other in others:
+        other.wait_until("visitor")
+    here.wait_for_devices(1)
+    assert here.text("notice") == "2 other logins were ended."
+    assert here.text("end-others") == ""
+    assert (here.phase(), somebody_else.phase()) == ("member", "member")
 
 
 def test_a_restart_of_the_node_keeps_you_in(browser: Chrome, tmp_path: Path) -> None:

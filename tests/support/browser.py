@@ -77,7 +77,7 @@ class Tab:
         return self.browser.find_element(By.ID, "link").get_attribute("data-phase")
 
     def wait_until(self, phase: str) -> "Tab":
-        wait_for(lambda: self.phase() == phase, f"phase {phase}: {self.text('main')}")
+        wait_for(lambda: self.phase() == phase, f"phase {phase}")
         return self
 
     def login(self, user: str, password: str, method: str) -> None:
@@ -98,6 +98,15 @@ class Tab:
                 "return [...document.querySelectorAll('[data-done]')].map(e => e.dataset.step)"
             )
         )
+
+    def devices(self) -> list[str]:
+        """The list of devices, a line each."""
+        rows = self.browser.find_elements(By.CSS_SELECTOR, "#device-list li")
+        return [row.text.replace("\n", " ") for row in rows]
+
+    def wait_for_devices(self, count: int) -> "Tab":
+        wait_for(lambda: len(self.devices()) == count, f"{count} devices")
+        return self
 
     def complaints(self) -> list[str]:
         """What the browser itself had to say: script errors, blocked or missing files."""

@@ -9,7 +9,7 @@ const LONGEST_PAUSE = 5_000;
 const inTurn = (handshake) =>
   navigator.locks ? navigator.locks.request("cookietrack-demo", handshake) : handshake();
 
-// Events: "phase" after every change of `phase` or `who`; "joined" with {who, before, cause},
+// Events: "phase" after every change of `phase` or `who`; "joined" with {who, before, cause, session},
 // "refused" with {message}, and "lost" when the node has gone away.
 export class Client extends EventTarget {
   phase = "connecting";
@@ -62,18 +62,18 @@ export class Client extends EventTarget {
     const who = await whoami(link);
     onjoined();
     this.#link = link;
-    this.#arrive(who);
+    this.#arrive(who, link.session);
     await link.closed;
     this.#link = null;
     this.#enter("connecting", this.who);
   }
 
-  #arrive(who) {
+  #arrive(who, session) {
     const before = this.who;
     const cause = this.#cause;
     this.#cause = null;
     this.#enter(who.authrole === "member" ? "member" : "visitor", who);
-    this.#tell("joined", { who, before, cause });
+    this.#tell("joined", { who, before, cause, session });
   }
 
   #away(first) {

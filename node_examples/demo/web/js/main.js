@@ -1,6 +1,8 @@
 // Wires the page: what the client reports is told, shown and ticked here.
 
 import { Client } from "./client.js";
+import { Devices } from "./devices.js";
+import { showDevices } from "./devices-view.js";
 import { Tabs } from "./tabs.js";
 import { Tour } from "./tour.js";
 import * as view from "./view.js";
@@ -26,20 +28,25 @@ function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const client = new Client(`${scheme}://${location.host}/ws`, "demo");
   const tabs = new Tabs();
+  const devices = new Devices();
   client.addEventListener("phase", () => view.showPhase(client));
-  client.addEventListener("joined", ({ detail }) => joined(detail, tabs));
+  client.addEventListener("joined", ({ detail }) => joined(detail, tabs, devices));
   client.addEventListener("refused", ({ detail }) => refused(detail));
   client.addEventListener("lost", () => view.addToTrail("The node cannot be reached: trying again."));
   tabs.addEventListener("login", () => client.phase === "visitor" && client.rejoin());
   tabs.addEventListener("here", () => client.phase === "member" && tour.tick("tab"));
-  bindForms(client);
+  devices.addEventListener("change", () => showDevices(devices.all, (id) => devices.end(id)));
+  devices.addEventListener("ended", ({ detail }) => devicesEnded(detail));
+  devices.addEventListener("failed", ({ detail }) => view.showNotice(detail, "warning"));
+  bindForms(client, devices);
   client.run();
 }
 
-function joined({ who, before, cause }, tabs) {
+function joined({ who, before, cause, session }, tabs, devices) {
   const member = who.authrole === "member";
   const wasMember = before?.authrole === "member";
   view.showNotice(null);
+  if (member) devices.watch(session);
   if (member) welcome(who, before, tabs);
   else if (cause === "login") return;
   else if (!wasMember) view.addToTrail("Joined as anonymous: the cookie tracks, nobody is logged in.");
@@ -75,6 +82,13 @@ function refused({ message }) {
   view.addToTrail(`The node refused the login: ${message}`);
 }
 
+function devicesEnded(cookies) {
+  const text = cookies === 1 ? "One other login was ended." : `${cookies} other logins were ended.`;
+  view.addToTrail(text);
+  view.showNotice(text);
+  if (cookies) tour.tick("device");
+}
+
 const reloaded = () => performance.getEntriesByType("navigation")[0]?.type === "reload";
 
 const restarted = (who) => {
@@ -82,7 +96,7 @@ const restarted = (who) => {
   return known !== null && Number(known) !== who.node_started;
 };
 
-function bindForms(client) {
+function bindForms(client, devices) {
   const form = document.getElementById("login-form");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -98,5 +112,6 @@ function bindForms(client) {
     form.elements.password.value = chip.dataset.password;
   });
   document.getElementById("logout").addEventListener("click", () => client.logout());
+  document.getElementById("end-others").addEventListener("click", () => devices.endOthers());
   document.getElementById("again").addEventListener("click", () => tour.reset());
 }

@@ -10,6 +10,10 @@ export const STEPS = {
     "Restart the node",
     "Ctrl-C in its terminal, then make demo. A login is on disk before the page is told of it.",
   ],
+  device: [
+    "End another device",
+    "Log in as the same user in a private window or another browser, and end that login from here.",
+  ],
   logout: ["Log out in one tab", "Both are out at once, and the old cookie opens nothing any more."],
 };
 

@@ -34,7 +34,7 @@ function showWho(who) {
   at("manner").textContent = manner(who, member);
   at("tracking-id").textContent = who.tracking_id;
   at("authrole").textContent = who.authrole;
-  at("node-started").textContent = clock(who.node_started);
+  at("node-started").textContent = moment(who.node_started);
 }
 
 function manner({ authmethod, authprovider }, member) {
@@ -47,6 +47,7 @@ function showLogin(offered) {
   const focused = at("login").contains(document.activeElement) || document.activeElement === at("logout");
   at("login").hidden = !offered;
   at("logout").hidden = offered;
+  at("devices").hidden = offered;
   at("login-button").disabled = false;
   if (!offered) at("login-form").reset();
   if (focused) (offered ? at("user") : at("logout")).focus();
@@ -93,10 +94,17 @@ function stepItem(step, done) {
   return li;
 }
 
-function item(...content) {
+export function item(...content) {
   const li = document.createElement("li");
   li.append(...content);
   return li;
 }
 
 const clock = (ms) => new Date(ms).toLocaleTimeString();
+
+// The time of day, with the date unless it is today's.
+export function moment(ms) {
+  const then = new Date(ms);
+  const today = then.toDateString() === new Date().toDateString();
+  return today ? clock(ms) : then.toLocaleString();
+}

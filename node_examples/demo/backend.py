@@ -1,4 +1,4 @@
-"""The demo's back end: tells a caller what the router knows about its connection."""
+"""The demo's back end: what a page cannot know by itself, because its cookie is HttpOnly."""
 
 import time
 from typing import Any
@@ -6,12 +6,17 @@ from typing import Any
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.types import CallDetails, RegisterOptions, SessionDetails
 
+ABOUT_DEVICES = ("cookietrack.on_authenticated", "cookietrack.on_revoked", "cookietrack.on_expired")
+DEVICES_CHANGED = "demo.devices_changed"
 
-class WhoAmI(ApplicationSession):  # type: ignore[misc]
-    """Registers `demo.whoami`. A page cannot read its HttpOnly cookie: it has to ask."""
+
+class Backend(ApplicationSession):  # type: ignore[misc]
+    """Registers `demo.whoami`, and publishes `demo.devices_changed` after logins and their ends."""
 
     async def onJoin(self, details: SessionDetails) -> None:
         self.started = int(time.time() * 1000)
+        for topic in ABOUT_DEVICES:
+            await self.subscribe(self.tell_pages, topic)
         await self.register(
             self.whoami, "demo.whoami", options=RegisterOptions(details_arg="details")
         )
@@ -27,3 +32,7 @@ class WhoAmI(ApplicationSession):  # type: ignore[misc]
             "tracking_id": session["transport"]["http_cbtid"],
             "node_started": self.started,
         }
+
+    def tell_pages(self, _: object) -> None:
+        """Say that something changed, and not whose devices: every member may hear it."""
+        self.publish(DEVICES_CHANGED)
