@@ -42,11 +42,11 @@ def check_clock() -> Finding:
     return ok("clock", absolute(now))
 
 
-def mount_type(path: str, mounts: str = MOUNTS) -> str:
+def mount_type(path: str) -> str:
     """The type of the file system that `path` lies in, empty where that is unknown."""
     best = ("", "")
     try:
-        with open(mounts, encoding="utf-8") as file:
+        with open(MOUNTS, encoding="utf-8") as file:
             for line in file:
                 _, point, kind = line.split(" ", 3)[:3]
                 # As the kernel writes a space in a name.

@@ -1,0 +1,247 @@
+"""`cookietrack diagnose`: each check, when all is well and when it is not."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from types import SimpleNamespace
+
+import pytest
+
+from cookietrack_plugin.admin import filesystem, software
+from cookietrack_plugin.admin.filesystem import mount_type
+from cookietrack_plugin.stores.file import FileProvider
+from cookietrack_plugin.testing.process import StoreProcess
+from tests.admin.conftest import JOE, make_cookie, node_config, snapshot
+
+LMDB = {"type": "lmdb", "path": ".cookies"}
+FILE = {"type": "file", "filename": "cookies.dat"}
+
+
+@pytest.fixture
+def diagnose(run):
+    """The findings for these words: pairs of level and message by what they are about."""
+
+    def diagnose(*words, code=0):
+        answer = run("diagnose", *words, "--json")
+        assert answer.code == code, answer.out
+        found = {}
+        for each in answer.json:
+            found.setdefault(each["about"], []).append((each["level"], each["message"]))
+        return found
+
+    return diagnose
+
+
+def test_a_healthy_node_has_nothing_but_ok(run, make_node, stores):
+    node = make_node(node_config(LMDB))
+    stores.make("lmdb:node/.cookies", [make_cookie("joe", JOE)])
+    answer = run("diagnose", str(node))
+    assert answer.code == 0
+    assert {line.split()[0] for line in answer.out.splitlines()} == {"ok"}
+    for part in (
+        f"configuration: {node}/config.json",
+        "node: is not running",
+        "worker001/transport001: its cookie item is right",
+        "only its owner can read it",
+        "free on its disk",
+        "1 cookie, ",
+    ):
+        assert part in answer.out
+
+
+def test_versions_of_everything_that_matters_are_told(diagnose, make_node):
+    found = diagnose(str(make_node(node_config(LMDB))))
+    assert found["crossbar"] == [("ok", version("crossbar"))]
+    assert found["python"][0][1] == ".".join(map(str, sys.version_info[:3]))
+    assert f"lmdb {version('lmdb')}" in found["drivers"][0][1]
+
+
+def test_a_crossbar_that_is_too_old_or_not_there_is_an_error(diagnose, monkeypatch, make_node):
+    versions = {"crossbar": "25.11.2"}
+
+    def fake(name):
+        if name == "twisted":
+            raise PackageNotFoundError(name)
+        return versions.get(name) or version(name)
+
+    monkeypatch.setattr(software, "version", fake)
+    found = diagnose(str(make_node(node_config(LMDB))), code=1)
+    old = "25.11.2, but 25.12.1 is the oldest that is supported"
+    assert found["crossbar"] == [("error", old)]
+    assert found["twisted"] == [("error", "is not installed")]
+
+
+def test_a_node_that_runs_is_told_with_its_pid(diagnose, make_node):
+    node = make_node(node_config(LMDB))
+    command = [sys.executable, "-c", "input()", "crossbar"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        (node / "node.pid").write_text(json.dumps({"pid": running.pid}))
+        assert diagnose(str(node))["node"] == [("ok", f"is running (pid {running.pid})")]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", "is no valid configuration"),
+        ({"workers": []}, "has a cookie item"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_an_error(diagnose, make_node, config, message):
+    found = diagnose(str(make_node(config)), code=1)
+    assert found["configuration"][-1][0] == "error"
+    assert message in found["configuration"][-1][1]
+
+
+def test_a_wrong_cookie_item_is_an_error_and_the_others_are_checked(diagnose, make_node):
+    config = node_config(LMDB, {"type": "lmdp"}, {**LMDB, "maxsize": "big"})
+    found = diagnose(str(make_node(config)), code=1)
+    assert found["worker001/transport001"][0][0] == "ok"
+    assert "Did you mean 'lmdb'?" in found["worker001/transport002"][0][1]
+    assert '"maxsize" in cookie store' in found["worker001/transport003"][0][1]
+    assert [about for about in found if about.startswith("lmdb:")]
+
+
+def test_a_store_that_is_not_there_yet_is_no_fault(diagnose, here, make_node):
+    node = make_node(node_config(LMDB))
+    before = snapshot(here)
+    found = diagnose(str(node))[f"lmdb:{node}/.cookies"]
+    assert ("ok", "is not there yet, and made when the node starts") in found
+    assert snapshot(here) == before
+
+
+def test_a_store_that_cannot_be_read_is_an_error(diagnose, here, make_node):
+    node = make_node(node_config(FILE))
+    (node / "cookies.dat").write_text("Dear Sir or Madam\n")
+    found = diagnose(str(node), code=1)[f"file:{node}/cookies.dat"]
+    assert [level for level, message in found if "is no cookie file" in message] == ["error"]
+
+
+def test_a_store_that_a_node_has_open_is_no_fault(diagnose, here):
+    process = StoreProcess(FileProvider, FILE, str(here))
+    try:
+        process.open()
+        found = diagnose("file:cookies.dat")[f"file:{here}/cookies.dat"]
+    finally:
+        process.kill()
+    [message] = [message for _, message in found if "in use" in message]
+    assert str(process.pid) in message
+    assert "error" not in [level for level, _ in found]
+
+
+def test_a_store_that_others_can_read_is_a_warning(diagnose, here, stores):
+    stores.make("file:cookies.dat", [])
+    os.chmod(here / "cookies.dat", 0o644)
+    found = diagnose("file:cookies.dat")[f"file:{here}/cookies.dat"]
+    told = f"others than its owner can use it: chmod go-rwx {here}/cookies.dat"
+    assert ("warning", told) in found
+
+
+def test_a_store_that_belongs_to_somebody_else_is_a_warning(diagnose, here, stores, monkeypatch):
+    stores.make("file:cookies.dat", [])
+    stat = os.stat
+
+    def elsewhere(path, **kwargs):
+        found = stat(path, **kwargs)
+        if path != str(here):
+            return found
+        return SimpleNamespace(st_uid=found.st_uid + 1, st_mode=found.st_mode)
+
+    monkeypatch.setattr(filesystem.os, "stat", elsewhere)
+    found = diagnose("file:cookies.dat")[f"file:{here}/cookies.dat"]
+    told = f"{here}/cookies.dat belongs to another user than {here}: chown it"
+    assert ("warning", told) in found
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(2**30, "ok"), (50 * 2**20, "warning"), (5 * 2**20, "error")]
+)
+def test_a_disk_that_runs_full_is_told_in_time(diagnose, here, stores, monkeypatch, free, level):
+    stores.make("file:cookies.dat", [])
+    disk = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096)
+    monkeypatch.setattr(filesystem.os, "statvfs", lambda path: disk)
+    found = diagnose("file:cookies.dat", code=level == "error")[f"file:{here}/cookies.dat"]
+    assert [each for each, message in found if "free on its disk" in message] == [level]
+
+
+def test_a_clock_in_the_past_is_an_error(diagnose, here, stores, monkeypatch):
+    stores.make("file:cookies.dat", [])
+    monkeypatch.setattr(filesystem, "now_ms", lambda: 0)
+    [(level, message)] = diagnose("file:cookies.dat", code=1)["clock"]
+    assert level == "error"
+    assert "is in the past: no cookie would expire in time" in message
+
+
+def test_a_file_from_the_future_is_a_clock_that_was_set_back(diagnose, here, stores):
+    stores.make("file:cookies.dat", [])
+    os.utime(here / "cookies.dat", (2**32, 2**32))
+    found = diagnose("file:cookies.dat")[f"file:{here}/cookies.dat"]
+    assert [level for level, message in found if "the clock was set back" in message] == ["warning"]
+
+
+def test_a_network_file_system_is_a_warning(diagnose, here, stores, monkeypatch):
+    stores.make("lmdb:.cookies", [])
+    mounts = here / "mounts"
+    mounts.write_text(f"disk / ext4 rw 0 0\nserver:/x {here} nfs4 rw 0 0\n")
+    monkeypatch.setattr(filesystem, "MOUNTS", str(mounts))
+    found = diagnose("lmdb:.cookies")[f"lmdb:{here}/.cookies"]
+    [(level, message)] = [each for each in found if "network" in each[1]]
+    assert level == "warning"
+    assert "(nfs4)" in message
+
+
+def test_the_file_system_of_a_path_is_that_of_the_nearest_mount(here, monkeypatch):
+    mounts = here / "mounts"
+    monkeypatch.setattr(filesystem, "MOUNTS", str(mounts))
+    mounts.write_text(
+        "a / ext4 rw 0 0\nb /srv nfs rw 0 0\nc /srv/my\\040node xfs rw 0 0\nd /srv cifs rw 0 0\n"
+    )
+    kinds = {"/srv/my node/x": "xfs", "/srv/other": "cifs", "/srvx": "ext4", "/": "ext4"}
+    assert {path: mount_type(path) for path in kinds} == kinds
+    mounts.unlink()
+    assert mount_type("/srv") == ""
+
+
+def test_a_store_that_is_almost_full_is_a_warning(diagnose, here, stores):
+    stores.make("lmdb:.cookies", [make_cookie(str(n)) for n in range(20_000)])
+    bytes_ = (here / ".cookies" / "data.mdb").stat().st_size
+    name = "lmdb:" + json.dumps({"path": ".cookies", "maxsize": bytes_ + 1})
+    found = diagnose(name)[f"lmdb:{here}/.cookies"]
+    assert [level for level, message in found if message.endswith("raise maxsize")] == ["warning"]
+
+
+def two_workers(store):
+    config = node_config(store)
+    return {**config, "workers": config["workers"] * 2}
+
+
+def test_a_file_that_two_workers_name_is_an_error(diagnose, make_node):
+    node = make_node(two_workers(FILE))
+    found = diagnose(str(node), code=1)[f"file:{node}/cookies.dat"]
+    told = "workers worker001, worker002 all name it, but one alone can use a file: use `lmdb`"
+    assert ("error", told) in found
+
+
+def test_a_memory_store_in_two_workers_is_a_warning(diagnose, make_node):
+    found = diagnose(str(make_node(two_workers({"type": "memory"}))))["memory:"]
+    assert [level for level, message in found if "a memory of its own" in message] == ["warning"]
+
+
+def test_an_lmdb_store_in_two_workers_is_fine(diagnose, make_node):
+    found = diagnose(str(make_node(two_workers(LMDB))))
+    assert {level for findings in found.values() for level, _ in findings} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "'nowhere' is neither a node directory nor a store"),
+        (["lmdp:x"], "unknown store type 'lmdp'"),
+        (["lmdb:x", "--transport", "y"], "--transport chooses in a node directory"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_an_error(diagnose, words, message):
+    [(level, found)] = diagnose(*words, code=1)["configuration"]
+    assert level == "error"
+    assert message in found
