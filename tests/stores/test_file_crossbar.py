@@ -112,7 +112,7 @@ def test_a_file_that_crossbar_has_cleaned_is_read(crossbar, tmp_path):
 
 
 def test_lines_with_id_and_with_the_status_as_a_key_are_read(tmp_path):
-    """Crossbar 17 to 20: a change has no `created`, and a wrong time under `modified`."""
+    """Of an older Crossbar: a change has no `created`."""
     old = {"id": VALUE, "max_age": 86400, "authextra": None}
     nobody = dict.fromkeys(LOGIN)
     write(tmp_path, {**old, **nobody, "created": CREATED}, {**old, **LOGIN, "modified": MODIFIED})
@@ -121,7 +121,7 @@ def test_lines_with_id_and_with_the_status_as_a_key_are_read(tmp_path):
 
 
 def test_a_login_without_a_realm_is_reported_and_its_cookie_kept(tmp_path, caplog):
-    """Crossbar 0.12 stored none, and a session without a realm cannot be joined."""
+    """An old Crossbar stored none, and a session without a realm cannot be joined."""
     login = {name: LOGIN[name] for name in ("authid", "authrole", "authmethod")}
     write(tmp_path, {"id": VALUE, "created": CREATED, "max_age": 86400, **login})
     assert contents(open_file(tmp_path))[id_of(VALUE)].auth is None

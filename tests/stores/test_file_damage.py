@@ -57,6 +57,18 @@ def test_a_batch_that_was_torn_at_any_byte_counts_whole_or_not_at_all(tmp_path, 
     assert "(from line 5) are a batch that was cut off" in caplog.text
 
 
+def test_a_batch_whose_end_is_damaged_is_not_taken_for_a_part_of_a_torn_one(tmp_path, path):
+    store = open_file(tmp_path)
+    store.commit(create([1, 2]))
+    store.commit(create([3, 4]))
+    store.close()
+    header, first, second, third, fourth = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + first + second.replace(b"Mozilla", b"Godzilla") + third + fourth[:50])
+    store = open_file(tmp_path)
+    assert set(contents(store)) == {id_at(1)}
+    assert (store.stat()["damaged"], store.stat()["torn"]) == (1, 2)
+
+
 def test_what_was_torn_off_is_kept_beside_the_file(tmp_path, path):
     store = open_file(tmp_path)
     size = size_after(store, create(range(3)), path)
