@@ -1,9 +1,9 @@
 """Opening a store beside the node that it belongs to: never by surprise, and never for nothing."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 from cookietrack_plugin.admin.place import FOREIGN, VOLATILE, Place
 from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable
@@ -47,18 +47,21 @@ def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICo
         return provider.open_readonly(options, place.directory)
     if place.type == FOREIGN:
         raise _not_ours(place)
-    if (
-        purpose == "alter"
-        and os.path.isdir(place.path or "")
-        and IReadOnlyProvider.providedBy(provider)
-    ):
-        # A directory can be there without a store in it: whoever opens one to read finds out.
-        provider.open_readonly(options, place.directory).close()
+    if purpose == "alter" and not os.path.isfile(place.path or ""):
+        _check_there(provider, options, place.directory)
     store = provider.open(options, place.directory)
     if not ICookieStore.providedBy(store):
         store.close()
         raise _not_ours(place)
     return store
+
+
+def _check_there(
+    provider: ICookieStoreProvider, options: Mapping[str, Any], directory: str
+) -> None:
+    """A directory, or a database, can be there without a store in it: who opens to read finds out."""
+    if IReadOnlyProvider.providedBy(provider):
+        provider.open_readonly(options, directory).close()
 
 
 def _not_ours(place: Place) -> ConfigError:

@@ -1,18 +1,24 @@
 """Cookies in PostgreSQL, MySQL, MariaDB or SQLite, over SQLAlchemy: for any number of nodes."""
 
 import logging
+import os
 import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard, TypeVar
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import URL, Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IReadOnlyProvider,
+    IRevocationFeed,
+)
 from cookietrack_plugin.record import Change, Cookie
 from cookietrack_plugin.stores.fold import Stored
 from cookietrack_plugin.stores.options import check_options, wrong_option
@@ -21,12 +27,12 @@ from cookietrack_plugin.stores.sql_durability import weaknesses
 from cookietrack_plugin.stores.sql_engine import make_engine
 from cookietrack_plugin.stores.sql_faults import is_conflict, translated
 from cookietrack_plugin.stores.sql_feed import Cursor, Revocations
-from cookietrack_plugin.stores.sql_schema import prepare_tables
+from cookietrack_plugin.stores.sql_schema import prepare_tables, require_tables
 from cookietrack_plugin.stores.sql_stat import stat_of
 from cookietrack_plugin.stores.sql_statements import make_statements, portions
 from cookietrack_plugin.stores.sql_tables import Tables, hash_of, make_tables, record_of
 from cookietrack_plugin.stores.sql_transaction import UnknownOutcome, transaction
-from cookietrack_plugin.stores.sql_url import parse_url, shown, under
+from cookietrack_plugin.stores.sql_url import is_file, parse_url, shown, under
 
 TABLE = "cookietrack"
 TIMEOUT = 5.0
@@ -43,7 +49,7 @@ _PAGE = 500
 T = TypeVar("T")
 
 
-@implementer(ICookieStoreProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider)
 class SqlProvider:
     """
     `{"type": "sql", "url": "postgresql://user:${NAME}@host/database"}`, with `table`, `timeout`
@@ -70,13 +76,27 @@ class SqlProvider:
             raise wrong_option("pool_size", pool_size, "an integer from 2 to 100")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> "SqlStore":
+        return self._open(under(parse_url(options["url"]), node_dir), options, prepare_tables)
+
+    def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> "SqlStore":
         url = under(parse_url(options["url"]), node_dir)
+        # SQLite would make it.
+        if is_file(url) and not os.path.exists(str(url.database)):
+            raise StoreUnavailable(f"there is no database {shown(url)}")
+        return self._open(url, options, require_tables)
+
+    def _open(
+        self,
+        url: URL,
+        options: Mapping[str, Any],
+        prepare: Callable[[Connection, Tables, float], None],
+    ) -> "SqlStore":
         timeout = options.get("timeout", TIMEOUT)
         engine = make_engine(url, timeout, options.get("pool_size", POOL_SIZE))
         tables = make_tables(options.get("table", TABLE))
         try:
             with translated(shown(url), opening=True), engine.connect() as connection:
-                prepare_tables(connection, tables, timeout)
+                prepare(connection, tables, timeout)
                 for weakness in weaknesses(connection):
                     log.warning("%s can lose logins in a power cut: %s", shown(url), weakness)
         except BaseException:

@@ -54,6 +54,19 @@ def prepare_tables(connection: Connection, tables: Tables, timeout: float) -> No
         _check_columns(connection, table)
 
 
+def require_tables(connection: Connection, tables: Tables, timeout: float) -> None:
+    """
+    Like `prepare_tables`, for those who alter nothing.
+
+    :raises StoreUnavailable: there are none, or of an older version.
+    """
+    if _version(connection, tables) < len(STEPS):
+        raise StoreUnavailable(
+            f'there is no table "{tables.cookies.name}" of this version: a node makes it at its'
+            " start"
+        )
+
+
 def _version(connection: Connection, tables: Tables) -> int:
     """The version of the tables that are there; 0 where there are none."""
     if not inspect(connection).has_table(tables.meta.name):

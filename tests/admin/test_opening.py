@@ -33,6 +33,16 @@ def test_a_directory_in_which_there_is_no_store_does_not_become_one(here, purpos
     assert list((here / "photos").iterdir()) == []
 
 
+@pytest.mark.parametrize("purpose", ["read", "alter"])
+def test_a_database_that_is_not_there_is_not_made(here, purpose):
+    with (
+        pytest.raises(StoreUnavailable, match="there is no database"),
+        opened(places("sql:sqlite:///cookies.db")[0], purpose, ""),
+    ):
+        pass
+    assert list(here.iterdir()) == []
+
+
 def test_a_foreign_file_is_refused_and_left_as_it_is(here):
     (here / "letter.txt").write_text("Dear Sir or Madam")
     with (
