@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer

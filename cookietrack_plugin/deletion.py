@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.record import Delete

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from attrs import frozen
-from txaio import make_logger
+from txaio.tx import make_logger
 
 
 class Kind(Enum):

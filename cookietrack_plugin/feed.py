@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.interfaces import IRevocationFeed
 from cookietrack_plugin.lane import Lane

@@ -3,7 +3,7 @@
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer

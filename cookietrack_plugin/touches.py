@@ -3,7 +3,7 @@
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.record import Touch

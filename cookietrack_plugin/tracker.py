@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.admission import Admissions
 from cookietrack_plugin.clock import Clock

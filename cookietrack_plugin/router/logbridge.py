@@ -2,7 +2,7 @@
 
 import logging
 
-from txaio import get_global_log_level, make_logger
+from txaio.tx import get_global_log_level, make_logger
 
 PACKAGE = "cookietrack_plugin"
 

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.fork import fork
 from cookietrack_plugin.interfaces import IRouterCookieStore

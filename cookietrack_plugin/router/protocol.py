@@ -12,7 +12,7 @@ from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from txaio import make_logger
+from txaio.tx import make_logger
 
 from cookietrack_plugin.policy import SECOND
 from cookietrack_plugin.router.cookiestore import UNTRACKED, Headers, RouterCookieStore

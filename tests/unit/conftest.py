@@ -7,16 +7,14 @@ from functools import partial
 from itertools import product
 
 import pytest
-import txaio
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from txaio.tx import set_global_log_level
 
-txaio.use_twisted()
+from tests.support.reactor import FakeReactor
+from tests.support.stores import ScriptedStore
+from tests.support.trackers import Tracked
 
-from tests.support.reactor import FakeReactor  # noqa: E402
-from tests.support.stores import ScriptedStore  # noqa: E402
-from tests.support.trackers import Tracked  # noqa: E402
-
-txaio.set_global_log_level("debug")
+set_global_log_level("debug")
 
 
 class Log:

@@ -1,0 +1,268 @@
+"""What no single module can show: who may know whom, and that nothing of others is patched."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "cookietrack_plugin"
+ROOT = Path(__file__).parents[2] / PACKAGE
+# What others own, and nobody assigns to.
+FOREIGN = {"crossbar", "autobahn", "twisted", "txaio"}
+# The one store that passes Crossbar's own through, and only when it is opened.
+PASSED_THROUGH = f"{PACKAGE}.stores.database"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+TREES = {module_name(path): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+MODULES = sorted(TREES)
+
+
+def imports(nodes: Iterator[ast.AST]) -> set[str]:
+    """The dotted names of the modules that are imported, and of what is imported from them."""
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "an import that is not absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def all_imports(module: str) -> set[str]:
+    return imports(ast.walk(TREES[module]))
+
+
+def import_time_imports(module: str) -> set[str]:
+    """Those that run when the module is imported: not in functions, not for type checkers."""
+
+    def nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                continue
+            yield node
+            yield from nodes(list(ast.iter_child_nodes(node)))  # type: ignore[arg-type]
+
+    return imports(nodes(TREES[module].body))
+
+
+def is_in(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def in_package(*packages: str) -> list[str]:
+    names = [f"{PACKAGE}.{package}" for package in packages]
+    return [module for module in MODULES if any(is_in(module, name) for name in names)]
+
+
+def offenders(modules: list[str], *forbidden: str) -> list[str]:
+    return [
+        f"{module} imports {name}"
+        for module in modules
+        for name in sorted(all_imports(module))
+        if any(is_in(name, each) for each in forbidden)
+    ]
+
+
+def ours(*names: str) -> list[str]:
+    return [f"{PACKAGE}.{name}" for name in names]
+
+
+BASE = ("interfaces", "record", "errors")
+# From the tracker down, each layer may import those that stand below it.
+LAYERS = [
+    ("tracker",),
+    ("committer", "lookup", "connections", "sweep", "lane"),
+    (*BASE, "header", "clock", "policy"),
+]
+
+
+def test_there_is_something_to_look_at():
+    assert len(MODULES) > 50
+    assert set(in_package("tracker", "stores.memory", "router.protocol")) <= set(MODULES)
+
+
+@pytest.mark.parametrize("upper", range(len(LAYERS) - 1))
+def test_imports_run_one_way(upper):
+    below = LAYERS[upper + 1 :]
+    lower = in_package(*(name for layer in below for name in layer))
+    assert offenders(lower, *ours(*LAYERS[upper])) == []
+
+
+def test_only_the_router_part_knows_the_router_part_and_nobody_else_the_administration():
+    others = [m for m in MODULES if m not in in_package("router", "admin") and m != PASSED_THROUGH]
+    assert offenders(others, *ours("router", "admin")) == []
+    assert offenders(in_package("admin"), *ours("router")) == []
+    assert offenders(in_package("router"), *ours("admin", "testing")) == []
+
+
+def test_nothing_that_is_used_in_production_knows_the_test_kit():
+    others = [module for module in MODULES if module not in in_package("testing")]
+    assert offenders(others, *ours("testing"), "pytest", "hypothesis") == []
+
+
+def test_only_the_router_part_imports_crossbar():
+    others = [module for module in MODULES if module not in in_package("router")]
+    assert offenders(others, "crossbar", "autobahn") == []
+
+
+def test_a_store_imports_nothing_of_the_router_the_tracker_or_twisted():
+    stores = [module for module in in_package("stores") if module != PASSED_THROUGH]
+    allowed = ours("stores", "policy", *BASE)
+    strange = [
+        f"{module} imports {name}"
+        for module in stores
+        for name in sorted(all_imports(module))
+        if is_in(name, PACKAGE) and not any(is_in(name, each) for each in allowed)
+    ]
+    # A value of Crossbar's file becomes an id on the way in.
+    assert [each for each in strange if not each.endswith(f"{PACKAGE}.header.id_of")] == []
+    assert offenders(stores, "twisted", "txaio", "zope.component") == []
+
+
+def test_the_store_that_passes_crossbars_own_through_knows_it_only_when_it_is_opened():
+    assert any(is_in(name, f"{PACKAGE}.router") for name in all_imports(PASSED_THROUGH))
+    forbidden = ["crossbar", "autobahn", "twisted", "txaio", f"{PACKAGE}.router"]
+    early = import_time_imports(PASSED_THROUGH)
+    assert [name for name in early if any(is_in(name, each) for each in forbidden)] == []
+
+
+def test_the_contract_imports_nothing_but_itself():
+    contract = in_package(*BASE)
+    allowed = ours(*BASE)
+    assert [
+        f"{module} imports {name}"
+        for module in contract
+        for name in all_imports(module)
+        if is_in(name, PACKAGE) and not any(is_in(name, each) for each in allowed)
+    ] == []
+
+
+def test_no_two_modules_import_each_other():
+    graph = {
+        module: {
+            other
+            for name in import_time_imports(module)
+            for other in (name, name.rpartition(".")[0])
+            if other in TREES and other != module
+        }
+        for module in MODULES
+    }
+
+    def reaches(start: str, seen: set[str]) -> set[str]:
+        for other in graph[start] - seen:
+            seen.add(other)
+            reaches(other, seen)
+        return seen
+
+    assert [module for module in MODULES if module in reaches(module, set())] == []
+
+
+class Patches(ast.NodeVisitor):
+    """Assignments to attributes of what a module has imported from somebody else."""
+
+    def __init__(self, tree: ast.Module, owners: set[str]) -> None:
+        self.found: list[str] = []
+        self.foreign = {
+            (alias.asname or alias.name).partition(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+            if (getattr(node, "module", None) or alias.name).partition(".")[0] in owners
+        }
+        self.visit(tree)
+
+    def _check(self, target: ast.expr) -> None:
+        if isinstance(target, ast.Tuple | ast.List):
+            for each in target.elts:
+                self._check(each)
+            return
+        root = target
+        while isinstance(root, ast.Attribute | ast.Subscript | ast.Starred):
+            root = root.value
+        if root is not target and isinstance(root, ast.Name) and root.id in self.foreign:
+            self.found.append(f"line {target.lineno}: {ast.unparse(target)}")
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            self._check(target)
+        self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self._check(node.target)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self._check(node.target)
+        self.generic_visit(node)
+
+    def visit_Delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            self._check(target)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = ast.unparse(node.func)
+        if name in ("setattr", "delattr", "object.__setattr__", "patch", "mock.patch"):
+            self.found.append(f"line {node.lineno}: {name}")
+        # `sys.modules[...]`, `vars(module).update(...)`, `Class.__dict__`: the same by other means.
+        if name.endswith(("__dict__.update", "__setattr__")) or name.startswith("vars("):
+            self.found.append(f"line {node.lineno}: {name}")
+        self.generic_visit(node)
+
+
+def patches(source: str) -> list[str]:
+    return Patches(ast.parse(source), FOREIGN).found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_of_crossbar_autobahn_or_twisted_is_patched(module):
+    assert Patches(TREES[module], FOREIGN).found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import crossbar\ncrossbar.run = 1",
+        "import crossbar.router.protocol\ncrossbar.router.protocol.X.y = 1",
+        "from autobahn.twisted import websocket as w\nw.X.onOpen = 1",
+        "from crossbar.router.protocol import P\nP.onConnect = f",
+        "from crossbar.router.protocol import P\na, P.b = 1, 2",
+        "from crossbar.node import main\nmain.TABLE['x'] = 1",
+        "from twisted.internet import reactor\nreactor.x += 1",
+        "from twisted.internet import reactor\nreactor.x: int = 1",
+        "from twisted.internet import reactor\ndel reactor.x",
+        "setattr(anything, 'x', 1)",
+        "from crossbar import X\nX.__dict__.update(a=1)",
+        "import crossbar\ndef f():\n    crossbar.x = 1",
+    ],
+)
+def test_a_patch_would_be_found(source):
+    assert patches(source) != []
+
+
+def test_subclassing_and_own_attributes_are_no_patches():
+    assert patches("from crossbar import P\nclass M(P):\n    x = 1\n    M_x: int = 2") == []
+    assert patches("from crossbar import P\np = P()\np.x = 1\nself.y = 2") == []
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if m.count(".") == 1 and m != f"{PACKAGE}.testing"]
+)
+def test_every_module_of_the_core_can_be_imported_by_itself(module):
+    # Not by grace of another one that was imported before, and without a reactor.
+    script = (
+        f"import sys, {module}; sys.exit('twisted.internet.reactor' in sys.modules"
+        " or 'crossbar' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
