@@ -1,7 +1,6 @@
 """Which broken store shows which check of the kit."""
 
 from collections.abc import Callable
-from typing import Any
 
 #: The broken providers and stores by the check that has to fail them.
 BROKEN: dict[str, type] = {}
@@ -17,9 +16,3 @@ def fails(*checks: str) -> Callable[[type], type]:
         return broken
 
     return note
-
-
-class ProviderOf:
-    """A mixin for providers whose `open` makes a `store_class`."""
-
-    store_class: Any

@@ -1,0 +1,57 @@
+"""Stores that tell too much or too little of revocations."""
+
+from tests.testing.honest import SqliteStore
+from tests.testing.registry import fails
+
+
+@fails("test_a_new_cursor_tells_nothing_of_the_past")
+class TellsThePast(SqliteStore):
+    def revoked_since(self, cursor):
+        return super().revoked_since(cursor or 0)
+
+
+@fails("test_deletes_and_logouts_are_told")
+class TellsDeletesAlone(SqliteStore):
+    def revoked_since(self, cursor):
+        ids, cursor = super().revoked_since(cursor)
+        return [id for id in ids if id not in self.load(ids)], cursor
+
+
+@fails("test_a_cursor_moves_on")
+class StandsStill(SqliteStore):
+    def revoked_since(self, cursor):
+        ids, last = super().revoked_since(cursor)
+        return ids, last if cursor is None else cursor
+
+
+@fails("test_reading_a_feed_is_idempotent")
+class TellsOnce(SqliteStore):
+    def revoked_since(self, cursor):
+        told = super().revoked_since(cursor)
+        with self.connection() as database:
+            database.execute("DELETE FROM revoked")
+        return told
+
+
+@fails("test_many_revocations_are_all_told")
+class TellsAThousand(SqliteStore):
+    def revoked_since(self, cursor):
+        ids, cursor = super().revoked_since(cursor)
+        return ids[:1_000], cursor
+
+
+@fails(
+    "test_revocations_by_other_processes_are_told",
+    "test_revocations_while_it_was_closed_are_told_or_refused",
+)
+class TellsItsOwn(SqliteStore):
+    def __init__(self, path):
+        super().__init__(path)
+        self.own = []
+
+    def commit(self, changes):
+        self.own += [each.id for each in changes]
+        return super().commit(changes)
+
+    def revoked_since(self, cursor):
+        return self.own[cursor:] if cursor is not None else [], len(self.own)

@@ -1,0 +1,67 @@
+"""Providers that refuse too much or too little, or do it in the wrong way."""
+
+from pathlib import Path
+
+from cookietrack_plugin.errors import ConfigError
+from tests.testing.honest import VolatileProvider
+from tests.testing.registry import fails
+
+
+@fails("test_the_provider_provides_its_interface")
+class ProviderOfOtherShape(VolatileProvider):
+    def check(self):
+        pass
+
+
+@fails("test_the_summary_is_one_line")
+class WordyProvider(VolatileProvider):
+    summary = "First line.\nSecond line."
+
+
+@fails("test_valid_options_are_accepted")
+class FussyProvider(VolatileProvider):
+    def check(self, options):
+        raise ConfigError('"max_cookies" in cookie store: no')
+
+
+@fails(
+    "test_an_unknown_option_is_refused",
+    "test_a_value_of_a_wrong_type_is_refused",
+    "test_what_the_author_calls_wrong_is_refused",
+)
+class TrustingProvider(VolatileProvider):
+    def check(self, options):
+        pass
+
+
+@fails("test_null_is_a_value_like_any_other")
+class ProviderThatCompares(VolatileProvider):
+    def check(self, options):
+        if options["max_cookies"] < 1:
+            raise ConfigError("max_cookies")
+
+
+@fails("test_a_missing_option_is_refused")
+class ProviderThatLooksUp(VolatileProvider):
+    def check(self, options):
+        assert options["max_cookies"] is not None
+
+
+@fails("test_check_opens_nothing")
+class EagerProvider(VolatileProvider):
+    def check(self, options):
+        Path("cookies").touch()
+
+
+@fails("test_paths_are_relative_to_the_node_directory")
+class ProviderInTheWorkingDirectory(VolatileProvider):
+    def open(self, options, node_dir):
+        Path("cookies").touch()
+        return super().open(options, node_dir)
+
+
+@fails("test_a_place_that_cannot_be_used_is_unavailable")
+class ProviderThatPassesErrorsOn(VolatileProvider):
+    def open(self, options, node_dir):
+        Path(node_dir, "cookies").touch()
+        return super().open(options, node_dir)

@@ -1,0 +1,199 @@
+"""
+Honest stores, and what the suite has to know of them: in memory, and durable over SQLite.
+
+They are in here, and not beside the tests, because the writer process imports them.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import ClassVar
+
+from zope.interface import implementer
+
+from cookietrack_plugin.errors import (
+    StoreCorrupt,
+    StoreLocked,
+    StoreUnavailable,
+)
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
+from cookietrack_plugin.stores.codec import decode, encode
+from cookietrack_plugin.stores.fold import DAMAGED, fold
+from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
+from cookietrack_plugin.stores.options import check_options
+
+SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS cookies
+    (id TEXT PRIMARY KEY, expires INTEGER, authid TEXT, authrealm TEXT, data BLOB);
+CREATE TABLE IF NOT EXISTS revoked (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT);
+"""
+
+
+class VolatileCase:
+    """What the suite has to know of them."""
+
+    options: ClassVar = {"type": "memory", "max_cookies": 1_000_000}
+    wrong_options: ClassVar = [("max_cookies", {"type": "memory", "max_cookies": 0})]
+    cramped_options: ClassVar = {"type": "memory", "max_cookies": 10}
+
+
+class VolatileProvider(MemoryProvider):
+    store_class = MemoryStore
+
+    def open(self, options, node_dir):
+        return self.store_class(options["max_cookies"])
+
+
+class DurableCase:
+    """What the suite has to know of them."""
+
+    options: ClassVar = {"type": "sqlite", "path": "cookies"}
+    lacks: ClassVar = {"limit": "nothing but the disk limits it"}
+
+    def damage(self, options, node_dir, id):
+        with closing(sqlite3.connect(node_dir / options["path"])) as database, database:
+            database.execute("UPDATE cookies SET data = x'ff' WHERE id = ?", [id])
+
+    def plant(self, options, node_dir):
+        (node_dir / options["path"]).write_text("no database at all, " * 100)
+
+
+class UnsharedCase(DurableCase):
+    lacks: ClassVar = {"sharing": "one process at a time"}
+
+
+@implementer(ICookieStoreProvider)
+class DurableProvider:
+    summary = "for tests of the kit"
+
+    def check(self, options):
+        check_options(options, required={"path": str})
+
+    def open(self, options, node_dir):
+        path = Path(node_dir, options["path"])
+        try:
+            return self.store_class(path)
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(str(path)) from error
+        except sqlite3.DatabaseError as error:
+            raise StoreCorrupt(str(path)) from error
+
+
+@implementer(ICookieStore, IRevocationFeed)
+class SqliteStore:
+    """Every call has a connection of its own, which makes it slow, short and hard to get wrong."""
+
+    reads_block = True
+    commits_block = True
+
+    def __init__(self, path):
+        self.path = path
+        # The last connection that closes merges the log: this one is there to be the last.
+        self.idle = sqlite3.connect(path, check_same_thread=False)
+        self.idle.executescript(SCHEMA)
+
+    def load(self, ids):
+        with self.connection() as database:
+            return {id: each for id, each in self.read(database, ids).items() if each != DAMAGED}
+
+    def commit(self, changes):
+        with self.connection() as database:
+            database.execute("BEGIN IMMEDIATE")
+            outcome = fold(changes, self.read(database, {each.id for each in changes}))
+            for id in outcome.before:
+                database.execute("DELETE FROM cookies WHERE id = ?", [id])
+            for id, cookie in outcome.after.items():
+                self.write(database, id, cookie)
+            database.executemany("INSERT INTO revoked (id) VALUES (?)", zip(outcome.revoked))
+            database.execute("COMMIT")
+        return outcome.applied
+
+    def expire(self, now, limit):
+        due = "SELECT id FROM cookies WHERE expires <= ? LIMIT ?"
+        with self.connection() as database:
+            delete = f"DELETE FROM cookies WHERE id IN ({due})"
+            return database.execute(delete, [now, limit]).rowcount
+
+    def scan(self, authid=None, authrealm=None):
+        query = "SELECT id, data FROM cookies WHERE authid IS ifnull(?, authid)"
+        query += " AND authrealm IS ifnull(?, authrealm)"
+        with self.connection() as database:
+            for id, data in database.execute(query, [authid, authrealm]):
+                with suppress(ValueError):
+                    yield decode(id, data)
+
+    def stat(self):
+        with self.connection() as database:
+            ((cookies,),) = database.execute("SELECT count(*) FROM cookies")
+        return {"cookies": cookies, "bytes": self.path.stat().st_size}
+
+    def revoked_since(self, cursor):
+        with self.connection() as database:
+            ((last,),) = database.execute("SELECT ifnull(max(number), 0) FROM revoked")
+            cursor = last if cursor is None else cursor
+            query = "SELECT id FROM revoked WHERE number > ? AND number <= ?"
+            return [id for (id,) in database.execute(query, [cursor, last])], last
+
+    def close(self):
+        self.idle.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as database:
+            database.execute("PRAGMA synchronous = FULL")
+            yield database
+
+    def read(self, database, ids):
+        query = "SELECT id, data FROM cookies WHERE id IN (SELECT value FROM json_each(?))"
+        listed = "[" + ",".join(f'"{id}"' for id in ids) + "]"
+        return {id: self.decode(id, data) for id, data in database.execute(query, [listed])}
+
+    def decode(self, id, data):
+        try:
+            return decode(id, data)
+        except ValueError:
+            return DAMAGED
+
+    def write(self, database, id, cookie):
+        if cookie is DAMAGED:
+            row = [id, 0, None, None, b"\xff"]
+        else:
+            auth = cookie.auth
+            who = [auth.authid, auth.authrealm] if auth else [None, None]
+            row = [id, cookie.expires, *who, encode(cookie)]
+        database.execute("INSERT INTO cookies VALUES (?, ?, ?, ?, ?)", row)
+
+
+class LockedStore(SqliteStore):
+    """The same for one process at a time: the honest one among those that cannot be shared."""
+
+    def __init__(self, path):
+        try:
+            self.file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise StoreUnavailable(str(path)) from error
+        try:
+            fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreLocked(f"in use by process {os.read(self.file, 10).decode()}") from error
+        os.truncate(self.file, 0)
+        os.write(self.file, str(os.getpid()).encode())
+        super().__init__(path)
+
+    def close(self):
+        super().close()
+        with suppress(OSError):
+            os.close(self.file)
+            self.file = -1
+
+
+class SqliteProvider(DurableProvider):
+    store_class = SqliteStore
+
+
+class LockedProvider(DurableProvider):
+    store_class = LockedStore
