@@ -106,4 +106,4 @@ def persist(try_: Callable[[], bool]) -> None:
         if try_():
             return
         time.sleep(random.uniform(0, 0.001 * min(2**tried, 100)))
-    raise StoreUnavailable("other nodes keep changing the same cookies")
+    raise StoreUnavailable("other nodes keep changing the same cookies: nothing was stored")

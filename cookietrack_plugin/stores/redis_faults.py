@@ -54,8 +54,8 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
     (ResponseError, "db index", "name a database that the server has"),
     (ResponseError, "command 'sentinel'", "it is no sentinel: name the port of one"),
     (
-        RedisClusterException,
-        "cluster mode is not enabled",
+        ResponseError,
+        "cluster support disabled",
         "it is one server, not a cluster: its scheme is redis",
     ),
     (
@@ -88,9 +88,7 @@ def translated(place: str, opening: bool = False) -> Iterator[None]:
 
 
 def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
-    if isinstance(error, RedisClusterException) and isinstance(error.__cause__, RedisError):
-        # That no node answered as it should; the last of them said why.
-        error = error.__cause__
+    error = _reason(error)
     cause = re.sub(r"\s+", " ", str(error)).strip()
     mistake = ConfigError if opening else StoreUnavailable
     if advice := _advice(error, cause):
@@ -105,6 +103,14 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
         question = ": is it running, and can this host reach it?" if opening else ""
         return StoreUnavailable(f"{place} does not answer: {cause}{question}")
     return StoreCorrupt(f"{place} refuses a command: {cause}")
+
+
+def _reason(error: Exception) -> Exception:
+    """For "no node of the cluster can be used", what one of them said."""
+    said: BaseException | None = error
+    while isinstance(said, RedisClusterException):
+        said = said.__cause__ or said.__context__
+    return said if isinstance(said, RedisError) else error
 
 
 def _advice(error: Exception, cause: str) -> str | None:

@@ -27,7 +27,9 @@ class Replicas:
         """
         if not self._number:
             return
-        for partition in partitions:
+        # A master's word goes for all that it was sent.
+        masters = {id(self._client.master_of(each.written)): each for each in partitions}
+        for partition in masters.values():
             arrived = self._arrived(partition)
             if arrived < self._number:
                 raise StoreUnavailable(

@@ -97,12 +97,12 @@ class TestRedis(RedisSuite):
     def store_options(self, redis_server: RedisServer) -> dict[str, Any]:
         return {"type": "redis", "url": redis_server.url(), "prefix": new_prefix()}
 
-    def test_a_batch_that_finds_no_room_applies_nothing(
-        self, request: pytest.FixtureRequest, node_dir: object
-    ) -> None:
+    @pytest.fixture
+    def cramped_store(self) -> Iterator[RedisStore]:
         with running(RedisServer("--maxmemory", "20mb")) as server:
-            self.cramped_options = {"type": "redis", "url": server.url()}
-            super().test_a_batch_that_finds_no_room_applies_nothing(request, node_dir)
+            store = open_redis(server.url())
+            yield store
+            store.close()
 
 
 @pytest.mark.server
