@@ -45,9 +45,9 @@ def authenticated(number: int, created: int = EPOCH) -> Cookie:
     return Cookie(identifier(number), at, at + DAY, at, auth=auth)
 
 
-def visited(number: int) -> Cookie:
+def visited(number: int, created: int = EPOCH) -> Cookie:
     """The same as the router has it: with the client's address and its browser."""
-    plain = authenticated(number)
+    plain = authenticated(number, created)
     peer = f"tcp4:192.0.2.{number % 256}:{1024 + number % 60000}"
     return Cookie(plain.id, plain.created, plain.expires, plain.seen, peer, BROWSER, plain.auth)
 

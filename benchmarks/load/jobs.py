@@ -9,7 +9,7 @@ from benchmarks.load.crowd import Crowd
 from benchmarks.load.loop import Loop, now
 from benchmarks.load.visit import Script, Visit
 
-WARMUP = 0.3
+WARMUP = 0.2
 
 
 def visits(

@@ -38,7 +38,10 @@ def _fill(bench: Bench, store: ICookieStore) -> None:
         stored.create(store, cookies)
         touched = cookies[: STEP * 9 // 10]
         store.commit(
-            [Touch(cookie.id, cookie.seen + 1, cookie.expires, None, None) for cookie in touched]
+            [
+                Touch(cookie.id, cookie.seen + 1, cookie.expires, cookie.peer, cookie.user_agent)
+                for cookie in touched
+            ]
         )
         written = store.stat()["bytes"]
         bench.tell(f"{written / 1e6:.0f} of {size / 1e6:.0f} MB")
@@ -47,9 +50,7 @@ def _fill(bench: Bench, store: ICookieStore) -> None:
 
 
 def _cookie(number: int) -> Cookie:
-    if number % 8 == 0:
-        return stored.authenticated(number, created=LONG_AGO)
-    return stored.authenticated(number)
+    return stored.visited(number, LONG_AGO if number % 8 == 0 else stored.EPOCH)
 
 
 def _compaction(bench: Bench) -> float:

@@ -8,7 +8,7 @@ from benchmarks.generator import Generator
 from benchmarks.registry import benchmark
 
 CLIENTS = 32
-SECONDS = 1.0
+SECONDS = 0.8
 COOKIES = 64
 
 

@@ -71,13 +71,12 @@ def test_quantiles_are_in_milliseconds() -> None:
     assert (found["count"], found["p50"], found["p99"], found["max"]) == (100, 51, 100, 100)
 
 
-def test_the_trivial_server_is_visited_and_joined() -> None:
+@pytest.mark.parametrize("join", [False, True], ids=["handshakes", "joins"])
+def test_nobody_fails_at_the_trivial_server(join: bool) -> None:
     with generator.trivial_server() as port, generator.running() as load:
-        for join in (False, True):
-            found = load.do("visits", port=port, clients=4, seconds=0.1, join=join)
-            assert found["rate"] > 0
-            assert found["failed"] == 0
-            assert found["given"] >= found["visits"]["count"]
+        found = load.do("visits", port=port, clients=4, seconds=0.1, join=join)
+    assert found["failed"] == 0
+    assert found["given"] >= found["visits"]["count"]
 
 
 def test_cookies_are_collected_from_those_who_joined() -> None:
