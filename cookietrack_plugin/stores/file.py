@@ -216,7 +216,13 @@ class FileStore:
             self._compaction is None or self._compaction.is_over
         ):
             return
-        self._compaction = Compaction(self._path, self._table, self._commits, self._compacted)
+        self._compaction = Compaction(
+            self._path,
+            self._table,
+            self._commits,
+            self._compacted,
+            is_urgent=not self._file.is_trusted,
+        )
         self._compaction.start()
 
     def _compacted(self, result: Draft | Exception) -> None:

@@ -29,6 +29,7 @@ class Compaction(Thread):
 
     :param commits: is held during a commit.
     :param done: is called with the new file and order of expiry, or with the error; `commits` held.
+    :param is_urgent: commits are not possible before it is done, so it leaves no room to them.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Compaction(Thread):
         table: FileTable,
         commits: Lock,
         done: Callable[[Draft | Exception], None],
+        is_urgent: bool,
     ) -> None:
         super().__init__(name="cookietrack-compaction", daemon=True)
         self._path = path
         self._table = table
         self._commits = commits
         self._done = done
+        self._is_urgent = is_urgent
         self._stopping = Event()
         self._altered: set[bytes] = set()
         self.is_over = False
@@ -59,7 +62,8 @@ class Compaction(Thread):
 
     def run(self) -> None:
         try:
-            self._check_room()
+            if not self._is_urgent:
+                self._check_room()
             with Draft(self._path, self._table) as draft:
                 self._copy(draft)
                 self._publish(draft)

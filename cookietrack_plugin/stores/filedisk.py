@@ -24,11 +24,19 @@ class AppendFile:
         self.is_trusted = True
 
     @classmethod
-    def open(cls, path: str) -> "AppendFile":
-        """The file that is there. Makes it its owner's alone."""
+    def open(cls, path: str, surplus: int) -> "AppendFile":
+        """
+        The file that is there, its owner's alone, and without the last `surplus` bytes.
+
+        It is flushed: a process that was killed may have written what it could not flush any more,
+        and what is read of that now must not be gone after a power cut.
+        """
         fd = os.open(path, os.O_RDWR | os.O_APPEND)
         try:
             os.fchmod(fd, 0o600)
+            os.ftruncate(fd, os.fstat(fd).st_size - surplus)
+            os.fsync(fd)
+            _flush_directory(path)
         except BaseException:
             os.close(fd)
             raise

@@ -9,8 +9,8 @@ _SHIFT = 16
 
 class ExpiryQueue:
     """
-    Keys in buckets by the time at which they may expire; only the bucket that is just falling due
-    is put into an exact order.
+    Keys in buckets by the time at which they may expire. Of the bucket that is just falling due,
+    those that are not due yet are put into an exact order; all others need none.
 
     A key may be filed too early, or although its record is gone: it is looked at again when its
     bucket falls due, so a record that lives longer and longer costs nothing until then.
@@ -24,7 +24,7 @@ class ExpiryQueue:
         # take as much, and the garbage collector would look at every key in it.
         self._buckets: dict[int, bytearray] = {}
         self._numbers: list[int] = []
-        # The bucket that is falling due, in order.
+        # The bucket that is falling due, and what of it is not due yet.
         self._open = -1
         self._ordered: list[tuple[int, bytes]] = []
 
@@ -53,27 +53,16 @@ class ExpiryQueue:
         return list(due)
 
     def _next(self, now: int) -> bytes | None:
-        """Remove and return a key that was filed for `now` or earlier."""
-        number = now >> _SHIFT
-        while self._numbers and self._numbers[0] < number:
+        """Remove and return a key that may be due; None where no more are."""
+        self._open = now >> _SHIFT
+        while self._numbers and self._numbers[0] <= self._open:
             bucket = self._buckets[self._numbers[0]]
             if bucket:
                 return _pop(bucket)
             del self._buckets[heappop(self._numbers)]
-        if self._numbers and self._numbers[0] == number:
-            self._put_in_order(number)
         if self._ordered and self._ordered[0][0] <= now:
             return heappop(self._ordered)[1]
         return None
-
-    def _put_in_order(self, number: int) -> None:
-        self._open = number
-        bucket = self._buckets.pop(heappop(self._numbers))
-        while bucket:
-            key = _pop(bucket)
-            expires = self._expires_of(key)
-            if expires is not None:
-                self.add(key, expires)
 
 
 def _pop(bucket: bytearray) -> bytes:

@@ -40,8 +40,10 @@ class FileLock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreLocked(f"{name} is in use by {self._holder()}") from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        # On a full disk the lock is as good without it.
+        with suppress(OSError):
+            size = os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+            os.ftruncate(self._fd, size)
 
     def _holder(self) -> str:
         pid = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()

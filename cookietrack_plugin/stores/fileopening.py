@@ -43,8 +43,9 @@ def open_file(path: str, purge: bool) -> Opened:
     """
     Read the file at `path`, or make it. The lock is held.
 
-    Whatever is not to be appended to is written anew, at one moment: a file of Crossbar's, whose
-    values would log people in, and one that is damaged, of which the damaged lines are kept.
+    A batch that was torn is cut off. Whatever else is not to be appended to is written anew, at one
+    moment: a file of Crossbar's, whose values would log people in, and one that is damaged. What
+    cannot be read is kept beside it.
 
     :param purge: leave out what has expired.
     :raises StoreCorrupt: it is no cookie file, or one of a newer format. It is left untouched.
@@ -55,8 +56,10 @@ def open_file(path: str, purge: bool) -> Opened:
         return Opened(_rewrite(path, table), table)
     reader = _read(path, table)
     purged = _purge(table) if purge else 0
-    is_whole = reader.is_clean and not purged
-    file = AppendFile.open(path) if is_whole else _rewrite(path, table)
+    if reader.is_sound and not purged:
+        file = AppendFile.open(path, reader.surplus)
+    else:
+        file = _rewrite(path, table)
     return Opened(file, table, reader.damaged, reader.torn)
 
 

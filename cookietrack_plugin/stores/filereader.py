@@ -34,9 +34,9 @@ class FileReader:
 
     `lines`: how many there were. `states`: how many of a record they told. `damaged`: how many
     lines could not be read, and `damaged_at` the numbers of the first. `torn`: how many at the end
-    are a batch that was never stored whole, and `torn_at` the first of them. `foreign`: how many
-    Crossbar wrote, and `incomplete`: with how many logins that lack a realm or role. `is_ours`: the
-    file has our header.
+    are a batch that was never stored whole, `torn_at` the first of them, and `surplus` how many
+    bytes they are. `foreign`: how many Crossbar wrote, and `incomplete`: with how many logins that
+    lack a realm or role. `is_ours`: the file has our header.
     """
 
     def __init__(self, damage: Damaged) -> None:
@@ -48,9 +48,10 @@ class FileReader:
         self.torn_at = 0
         self.foreign = 0
         self.is_ours = False
+        self.surplus = 0
+        self._is_regular = True
         # The part of a line that the file ends with.
         self._rest = b""
-        self._ends = True
         self._damage = damage
         self._crossbar = CrossbarLines()
 
@@ -59,9 +60,9 @@ class FileReader:
         return self._crossbar.incomplete
 
     @property
-    def is_clean(self) -> bool:
-        """Whether the file can be appended to as it is."""
-        return self.is_ours and self._ends and not (self.damaged or self.torn or self.foreign)
+    def is_sound(self) -> bool:
+        """Whether the file can be appended to once the last `surplus` bytes are cut off."""
+        return self.is_ours and self._is_regular and not (self.damaged or self.foreign)
 
     def read(self, file: Iterable[bytes]) -> Iterator[Sequence[State]]:
         """
@@ -100,8 +101,7 @@ class FileReader:
                 yield states
                 states = []
                 whole = 0
-        self._ends = raw.endswith(b"\n")
-        self._drop(begun)
+        self._drop(begun, raw)
         self.states += whole
         yield states[:whole]
 
@@ -110,28 +110,35 @@ class FileReader:
         if (version := read_version(raw)) is not None:
             _check_version(version)
             self.is_ours = self.is_ours or self.lines == 1
+            self._is_regular = self._is_regular and self.lines == 1
             return []
         if (states := self._crossbar.read(raw)) is not None:
             self.foreign += 1
             return states
-        return self._read_damaged(raw) if raw.strip() else []
-
-    def _read_damaged(self, raw: bytes) -> list[State]:
+        if not raw.strip():
+            self._is_regular = False
+            return []
         if not raw.endswith(b"\n"):
             self._rest = raw
             return []
+        return self._read_damaged(raw)
+
+    def _read_damaged(self, raw: bytes) -> list[State]:
         self._keep(self.lines, raw)
         self.damaged += 1
         if len(self.damaged_at) < _NAMED:
             self.damaged_at.append(self.lines)
         return list(_pieces(raw))
 
-    def _drop(self, batch: list[tuple[int, bytes]]) -> None:
+    def _drop(self, batch: list[tuple[int, bytes]], last: bytes) -> None:
         """Leave out what the file ends with: a batch that is not complete, or part of a line."""
         if self._rest:
             batch = [*batch, (self.lines, self._rest)]
         for number, raw in batch:
             self._keep(number, raw)
+        if not last.endswith(b"\n") and not batch:
+            self._is_regular = False
+        self.surplus = sum(len(raw) for _, raw in batch)
         self.torn = len(batch)
         self.torn_at = batch[0][0] if batch else 0
 

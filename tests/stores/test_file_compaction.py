@@ -62,15 +62,16 @@ def store(tmp_path) -> FileStore:
 
 @pytest.fixture
 def held(monkeypatch):
-    """Compactions that stop before they copy a record. `release()` lets them go on."""
+    """Compactions that stop when they have copied some records. `release()` lets them go on."""
     begun, going_on = threading.Event(), threading.Event()
     walk = FileTable.walk
 
     def hold(table):
-        if threading.current_thread().name == "cookietrack-compaction":
-            begun.set()
-            assert going_on.wait(60)
-        return walk(table)
+        for states in walk(table):
+            yield states
+            if threading.current_thread().name == "cookietrack-compaction":
+                begun.set()
+                assert going_on.wait(60)
 
     monkeypatch.setattr(FileTable, "walk", hold)
     yield SimpleNamespace(begun=begun, release=going_on.set)

@@ -69,6 +69,36 @@ def test_a_batch_whose_end_is_damaged_is_not_taken_for_a_part_of_a_torn_one(tmp_
     assert (store.stat()["damaged"], store.stat()["torn"]) == (1, 2)
 
 
+def test_a_batch_that_was_torn_is_cut_off_without_writing_the_file_anew(tmp_path, path):
+    """However large the file is, and however little room there is on the disk."""
+    store = open_file(tmp_path)
+    size = size_after(store, create(range(2)), path)
+    store.commit(create(range(2, 5)))
+    store.close()
+    inode, whole = path.stat().st_ino, path.read_bytes()
+    for length in (size + 1, len(whole) - 250, len(whole) - 10):
+        path.write_bytes(whole[:length])
+        open_file(tmp_path).close()
+        assert path.read_bytes() == whole[:size]
+    assert path.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("text", [b"\n", b"  \n", write_header()], ids=ascii)
+def test_lines_that_say_nothing_do_not_put_the_cut_to_a_wrong_place(tmp_path, path, text):
+    store = open_file(tmp_path)
+    store.commit(create([1]))
+    store.commit(create([2, 3, 4]))
+    store.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], text, lines[3], text, lines[4][:30]]))
+    store = open_file(tmp_path)
+    assert set(contents(store)) >= {id_at(1)}
+    store.commit(create([5, 6]))
+    store = reopened(store, tmp_path)
+    assert set(contents(store)) >= {id_at(1), id_at(5), id_at(6)}
+    assert store.stat()["damaged"] == 0
+
+
 def test_what_was_torn_off_is_kept_beside_the_file(tmp_path, path):
     store = open_file(tmp_path)
     size = size_after(store, create(range(3)), path)

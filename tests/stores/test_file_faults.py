@@ -182,6 +182,15 @@ def test_a_commit_that_alters_nothing_writes_nothing(store, path):
     assert path.read_bytes() == before
 
 
+def test_what_is_read_at_opening_has_been_flushed(tmp_path, store, monkeypatch):
+    """A process that was killed may have written what it did not come to flush."""
+    store.close()
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda fd: flushed.append(os.readlink(f"/proc/self/fd/{fd}")))
+    open_file(tmp_path)
+    assert flushed == [str(tmp_path / NAME), str(tmp_path)]
+
+
 def test_every_file_is_its_owners_alone(tmp_path, store, path):
     umask = os.umask(0)
     try:
@@ -228,6 +237,13 @@ def test_a_lock_file_whose_process_is_gone_or_unknown_locks_nothing(tmp_path, pa
     open_file(tmp_path).close()
     (tmp_path / f"{NAME}.lock").write_bytes(b"\xff")
     open_file(tmp_path)
+
+
+def test_a_full_disk_does_not_keep_a_store_from_opening(tmp_path, store, monkeypatch):
+    store.close()
+    monkeypatch.setattr(os, "write", fails(errno.ENOSPC))
+    monkeypatch.setattr(os, "pwrite", fails(errno.ENOSPC))
+    assert len(contents(open_file(tmp_path))) == 3
 
 
 def test_a_directory_in_the_files_place_is_no_cookie_file(tmp_path, path):
