@@ -45,27 +45,42 @@ def test_a_full_store_refuses_and_keeps_what_it_has(open_store):
     assert store.stat()["cookies"] == store.stat()["authenticated"] == taken
 
 
+def small(number):
+    return Create(make_cookie(number, make_auth(), expires=NOW))
+
+
 def test_a_full_store_can_be_deleted_from_and_takes_new_records_then(open_store):
-    store = open_store(maxsize=4 * MEGABYTE)
-    taken = fill(store)
-    for number in range(taken):
-        assert store.commit([Delete(make_id(number))]) == [True]
-    assert fill(store) > taken / 2
+    store = open_store(maxsize=2 * MEGABYTE)
+    taken = fill(store, 100, small)
+    assert store.commit([Delete(make_id(n)) for n in range(taken)]) == [True] * taken
+    assert store.stat()["cookies"] == 0
+    assert fill(store, 100, small) > taken / 2
 
 
 def test_a_full_store_can_be_logged_out_of(open_store):
-    store = open_store(maxsize=4 * MEGABYTE)
-    for number in range(fill(store)):
-        assert store.commit([Authenticate(make_id(number), None, NOW)]) == [True]
+    store = open_store(maxsize=2 * MEGABYTE)
+    taken = fill(store, 100, small)
+    logouts = [Authenticate(make_id(n), None, NOW) for n in range(taken)]
+    assert store.commit(logouts) == [True] * taken
     assert store.stat()["authenticated"] == 0
 
 
 def test_a_full_store_can_be_swept(open_store):
     store = open_store(maxsize=2 * MEGABYTE)
-    count = fill(store, 100, lambda number: Create(make_cookie(number, expires=NOW)))
-    assert store.expire(NOW, count + 1) == count
+    taken = fill(store, 100, small)
+    assert store.expire(NOW, taken + 1) == taken
     assert list(store.scan()) == []
-    assert store.commit([Create(make_cookie(n)) for n in range(100)]) == [True] * 100
+    assert store.commit([small(n) for n in range(100)]) == [True] * 100
+
+
+def test_where_deleting_made_it_larger_a_store_takes_no_more_for_new_records(open_store):
+    store = open_store(maxsize=2 * MEGABYTE)
+    taken = fill(store, 100, small)
+    store.commit([Delete(make_id(n)) for n in range(taken)])
+    size = store.stat()["bytes"]
+    assert size > 2 * MEGABYTE
+    fill(store, 100, small)
+    assert store.stat()["bytes"] == size
 
 
 def test_a_full_store_stays_within_its_limit_but_for_what_deleting_needs(open_store):

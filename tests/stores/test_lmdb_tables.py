@@ -1,12 +1,14 @@
 """What lies in an lmdb store: its news of revocations, and its indexes."""
 
+import random
+
 import pytest
 from attrs import evolve
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores import lmdb_log
-from cookietrack_plugin.stores.lmdb_keys import key_of
+from cookietrack_plugin.stores.lmdb_keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
 
@@ -123,6 +125,35 @@ def test_cursors_from_before_the_store_was_emptied_are_refused(open_lmdb):
 
 
 # Indexes around a record that cannot be decoded.
+
+
+def test_the_indexes_have_an_entry_for_each_record_and_no_other(store):
+    choice = random.Random()
+    auths = [None, make_auth("joe"), make_auth("mary")]
+    for _ in range(200):
+        number, expires = choice.randrange(20), NOW + choice.randrange(5)
+        changes = [
+            Create(make_cookie(number, choice.choice(auths), expires)),
+            Authenticate(make_id(number), choice.choice(auths), NOW),
+            make_touch(number, expires),
+            Delete(make_id(number)),
+        ]
+        store.commit(choice.choices(changes, k=choice.randrange(1, 5)))
+        if not choice.randrange(10):
+            store.expire(NOW + 2, choice.randrange(1, 10))
+        cookies = list(store.scan())
+        by_authid = {(packed_authid(each.auth.authid), each.id) for each in cookies if each.auth}
+        by_expiry = {(packed_time(each.expires), each.id) for each in cookies}
+        assert index_entries(store) == (by_authid, by_expiry)
+
+
+def index_entries(store):
+    def entries(tables, txn):
+        for index in (tables.by_authid, tables.by_expiry):
+            found = index.range(txn, bytes(24), b"\xff" * 25, 1_000)
+            yield {(entry[:-KEY_SIZE], id_of(entry[-KEY_SIZE:])) for entry in found}
+
+    return store._environment.read(lambda tables, txn: tuple(entries(tables, txn)))
 
 
 def test_what_is_left_of_an_undecodable_record_in_the_indexes_misleads_nobody(store):
