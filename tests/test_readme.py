@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import fields
 
 from cookietrack_plugin.registry import DISTRIBUTION, GROUP, find_provider, owner
+from cookietrack_plugin.settings import CookieSettings
 from tests.support.node import Node
 
 TOP = Path(__file__).parent.parent
-EXAMPLES = [
-    json.loads(block)
-    for block in re.findall(r"```json\n(.*?)```", (TOP / "README.md").read_text(), re.DOTALL)
-]
+README = (TOP / "README.md").read_text()
+EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
 NODES = [example for example in EXAMPLES if "version" in example]
 STORES = [example for example in EXAMPLES if "version" not in example]
 
@@ -26,8 +26,21 @@ def test_every_store_of_ours_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store["type"])
-def test_the_store_accepts_its_example(store: dict[str, Any]) -> None:
+def test_the_store_accepts_its_example(
+    store: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in re.findall(r"\$\{(\w+)\}", str(store)):
+        monkeypatch.setenv(variable, "secret")
     find_provider(store["type"]).check(store)
+
+
+def test_every_key_of_the_cookie_item_is_explained_with_its_default() -> None:
+    table = README.partition("| key |")[2].partition("\n\n")[0]
+    for key in fields(CookieSettings):
+        if key.name != "store":
+            assert f"`{key.name}`" in table
+    assert str(CookieSettings().max_age) in table
+    assert str(CookieSettings().max_pending) in table
 
 
 @pytest.mark.parametrize("config", NODES, ids=lambda node: "node")
