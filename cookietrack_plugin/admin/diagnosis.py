@@ -14,6 +14,7 @@ from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import print_finding, print_json
 from cookietrack_plugin.admin.params import json_option, store_argument, transport_option
 from cookietrack_plugin.admin.place import (
+    ALONE,
     VOLATILE,
     Place,
     chosen,
@@ -109,7 +110,7 @@ def _check_sharing(place: Place) -> Iterator[Finding]:
     shared = f"workers {', '.join(workers)} all name it"
     if place.type == VOLATILE:
         yield warning(place.label, f"{shared}, but each has a memory of its own: use another type")
-    elif place.type == "file":
+    elif place.type == ALONE:
         yield error(place.label, f"{shared}, but one alone can use a file: use `lmdb`")
 
 

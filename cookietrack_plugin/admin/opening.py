@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from cookietrack_plugin.admin.place import FOREIGN, VOLATILE, Place
+from cookietrack_plugin.admin.place import ALONE, FOREIGN, VOLATILE, Place
 from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
 from cookietrack_plugin.registry import find_provider
@@ -45,6 +45,9 @@ def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICo
         raise StoreUnavailable(f"there is no store at {place.label}")
     if purpose == "read" and IReadOnlyProvider.providedBy(provider):
         return provider.open_readonly(options, place.directory)
+    if place.type == ALONE and (pid := place.running_pid()) is not None:
+        # Crossbar itself locks nothing, and would go on with a file that is no longer there.
+        raise StoreLocked(f"{place.label} is in use by a running node (pid {pid})")
     if place.type == FOREIGN:
         raise _not_ours(place)
     if purpose == "alter" and not os.path.isfile(place.path or ""):
@@ -59,7 +62,7 @@ def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICo
 def _check_there(
     provider: ICookieStoreProvider, options: Mapping[str, Any], directory: str
 ) -> None:
-    """A directory, or a database, can be there without a store in it: who opens to read finds out."""
+    """A directory can be there without a store in it: whoever opens one to read it finds out."""
     if IReadOnlyProvider.providedBy(provider):
         provider.open_readonly(options, directory).close()
 

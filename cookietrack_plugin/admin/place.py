@@ -24,6 +24,8 @@ from cookietrack_plugin.settings import CookieSettings
 LOCATIONS = {"file": "filename", "lmdb": "path", "database": "path", "sql": "url", "redis": "url"}
 # In the worker's memory alone.
 VOLATILE = "memory"
+# One process at a time can use it.
+ALONE = "file"
 # Crossbar's own: it can be read, and not be altered, as it keeps values of which we have the ids.
 FOREIGN = "database"
 
