@@ -162,6 +162,22 @@ def test_a_walk_pauses_for_other_threads_when_it_has_worked_for_a_while(monkeypa
     assert min(pauses) > 0
 
 
+def test_a_commit_between_two_look_ups_of_one_load_is_seen_by_both(monkeypatch):
+    table = FileTable()
+    table.fill([(KEYS[0], b"[1,0]"), (KEYS[1], b"[1,0]"), (KEYS[2], b"[1,0]")])
+    get = FileTable.get
+    commits = iter([[(KEYS[0], b"[2,0]"), (KEYS[1], b"[2,0]"), (KEYS[2], GONE)]])
+
+    def get_and_commit(self, key):
+        text = get(self, key)
+        for states in commits:
+            table.commit(states)
+        return text
+
+    monkeypatch.setattr(FileTable, "get", get_and_commit)
+    assert table.load(KEYS[:4]) == {KEYS[0]: b"[2,0]", KEYS[1]: b"[2,0]"}
+
+
 def test_a_table_knows_what_its_records_take_in_a_file():
     table = FileTable()
     states = [(b"%024d" % number, b"[%d,2]" % number) for number in range(50)]
