@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from cookietrack_plugin.record import Change, Cookie
 from cookietrack_plugin.stores.fold import Outcome, Stored, fold, lone_creates
@@ -11,7 +10,7 @@ from cookietrack_plugin.stores.sql_engine import INSERT_ROWS
 from cookietrack_plugin.stores.sql_feed import Revocations
 from cookietrack_plugin.stores.sql_statements import Row, Statements, portions
 from cookietrack_plugin.stores.sql_tables import record_of, row_of
-from cookietrack_plugin.stores.sql_transaction import UnknownOutcome, transaction
+from cookietrack_plugin.stores.sql_transaction import committing, transaction
 
 
 class Collision(Exception):
@@ -69,10 +68,8 @@ class Batches:
 
     def _insert_alone(self, connection: Connection, rows: Sequence[Row]) -> set[str]:
         """One statement is a transaction by itself, in one round trip."""
-        try:
+        with committing():
             return self._insert(connection, rows)
-        except OperationalError as error:
-            raise UnknownOutcome from error
 
     def _insert_all(
         self, connection: Connection, alone: Sequence[Row], outcome: Outcome

@@ -104,8 +104,9 @@ def _code(error: BaseException | None) -> Any:
 
 
 def _cause(error: BaseException | None) -> str:
-    """The driver's own words, on one line."""
+    """The driver's own words, on one line: no details, which could show what is in a record."""
     original = getattr(error, "orig", None) or error
     arguments: tuple[Any, ...] = getattr(original, "args", ())
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[0], int) else original
+    words = getattr(getattr(original, "diag", None), "message_primary", None) or words
     return re.sub(r"\s+", " ", str(words)).strip()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 _BEGIN = {
     "postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -16,7 +16,7 @@ _BEGIN = {
 
 
 class UnknownOutcome(Exception):
-    """COMMIT failed (see the cause): whether the transaction is in the database nobody can say."""
+    """The server was asked to commit, and did not answer: whether it did, nobody can say."""
 
 
 @contextmanager
@@ -29,14 +29,22 @@ def transaction(connection: Connection) -> Iterator[None]:
     try:
         connection.exec_driver_sql(_BEGIN[connection.dialect.name])
         yield
+        with committing():
+            connection.exec_driver_sql("COMMIT")
     except BaseException:
         _roll_back(connection)
         raise
+
+
+@contextmanager
+def committing() -> Iterator[None]:
+    """Around a statement that commits."""
     try:
-        connection.exec_driver_sql("COMMIT")
-    except SQLAlchemyError as error:
-        _roll_back(connection)
-        raise UnknownOutcome from error
+        yield
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise UnknownOutcome from error
+        raise
 
 
 def _roll_back(connection: Connection) -> None:

@@ -6,6 +6,7 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -566,3 +567,68 @@ def test_a_durable_server_is_not_warned_of(server: Database, caplog: pytest.LogC
     with server.database() as name:
         open_sql(server.url(name)).close()
     assert caplog.text == ""
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("at", ["SELECT", "DELETE", "COMMIT"])
+def test_a_connection_that_is_cut_within_a_batch_leaves_no_half_of_it(server: Database, at: str):
+    """Deleted and created in one batch: both or none, and the next batch is none the worse."""
+    with server.database() as name:
+        store = open_sql(server.url(name))
+        store.commit([Create(make_cookie(1, make_auth()))])
+        changes = [Delete(make_id(1)), Create(make_cookie(2))]
+        with cut_at(at, store, server), pytest.raises(StoreUnavailable) as caught:
+            store.commit(changes)
+        assert ("whether it was stored is not known" in str(caught.value)) == (at == "COMMIT")
+        assert set(store.load([make_id(1), make_id(2)])) == {make_id(1)}
+        assert store.commit(changes) == [True, True]
+        store.close()
+
+
+@contextmanager
+def cut_at(at: str, store: SqlStore, server: Database) -> Iterator[None]:
+    """The server ends the connection before it gets the first statement that begins like this."""
+
+    def cut(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(at):
+            driver = connection.connection.driver_connection
+            if isinstance(server, PostgreSQL):
+                server.execute(f"SELECT pg_terminate_backend({driver.info.backend_pid}, 5000)")
+            else:
+                server.execute(f"KILL {driver.thread_id()}")
+
+    event.listen(store._engine, "before_cursor_execute", cut)
+    try:
+        yield
+    finally:
+        event.remove(store._engine, "before_cursor_execute", cut)
+
+
+@pytest.mark.server
+def test_a_server_without_room_is_told_as_such(server: Database):
+    with server.database() as name:
+        store = open_sql(server.url(name))
+        if isinstance(server, PostgreSQL):
+            function = "BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END"
+            server.execute(
+                f"CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $${function}$$", name
+            )
+            action = "EXECUTE FUNCTION full_()"
+        else:
+            action = "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'full'"
+        server.execute(
+            f"CREATE TRIGGER full_ BEFORE INSERT ON cookietrack FOR EACH ROW {action}", name
+        )
+        with pytest.raises(StoreFull, match="has no room: full"):
+            store.commit([Create(make_cookie(1))])
+        store.close()
+
+
+@pytest.mark.server
+def test_the_scheme_of_mariadb_is_as_good_as_that_of_mysql(mariadb: MariaDB):
+    with mariadb.database() as name:
+        store = open_sql(mariadb.url(name).replace("mysql:", "mariadb:"))
+        assert store.commit([Create(make_cookie(1, make_auth())), make_touch(1)]) == [True, True]
+        assert store.stat()["cookies"] == 1
+        assert store.commit([Delete(make_id(1))]) == [True]
+        store.close()
