@@ -1,6 +1,7 @@
 """SQLAlchemy engines: one pool a store, autocommit, and a bound on every wait."""
 
 import os
+from contextlib import closing
 from math import ceil
 from time import monotonic
 from typing import Any
@@ -129,7 +130,11 @@ class _SQLite:
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             # Readers and the writer do not wait for each other, and a commit survives a power cut.
-            _run(connection, "PRAGMA journal_mode = WAL")
+            if _run(connection, "PRAGMA journal_mode = WAL") != ("wal",):
+                raise StoreUnavailable(
+                    f"{engine.url.database} is on a file system that does not share memory, such as"
+                    " NFS: put it on a local disk"
+                )
             _run(connection, "PRAGMA synchronous = FULL")
 
 
@@ -141,12 +146,11 @@ _BACKENDS: dict[str, type[_PostgreSQL | _MySQL | _SQLite]] = {
 }
 
 
-def _run(connection: Any, statement: str, parameters: Any = ()) -> None:
-    cursor = connection.cursor()
-    try:
+def _run(connection: Any, statement: str, parameters: Any = ()) -> Any:
+    """The first row that comes out of a statement, None where none does."""
+    with closing(connection.cursor()) as cursor:
         cursor.execute(statement, parameters)
-    finally:
-        cursor.close()
+        return cursor.fetchone() if cursor.description else None
 
 
 def _create_file(path: str) -> None:

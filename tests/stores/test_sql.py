@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import URL, create_engine, event, text
 
 from cookietrack_plugin.errors import (
     ConfigError,
@@ -24,6 +24,7 @@ from cookietrack_plugin.errors import (
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores import sql_feed, sql_schema
 from cookietrack_plugin.stores.sql import SqlProvider, SqlStore
+from cookietrack_plugin.stores.sql_engine import make_engine
 from cookietrack_plugin.stores.sql_url import parse_url, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
@@ -440,6 +441,18 @@ def test_the_files_of_sqlite_are_for_nobody_else(tmp_path: Path):
     assert names.keys() == {f"cookies.sqlite{end}" for end in ("", "-wal", "-shm")}
     assert set(names.values()) == {0o600}
     store.close()
+
+
+def test_a_file_system_that_does_not_share_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """SQLite's own module for such file systems stands for one."""
+    monkeypatch.chdir(tmp_path)
+    dotfile = URL.create(
+        "sqlite+pysqlite", database="file:cookies?vfs=unix-dotfile", query={"uri": "true"}
+    )
+    with pytest.raises(StoreUnavailable, match="such as NFS: put it on a local disk"):
+        make_engine(dotfile, timeout=1, pool_size=2).connect()
 
 
 # -- what goes wrong later ------------------------------------------------------------------------
