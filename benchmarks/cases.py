@@ -67,6 +67,17 @@ def compare(
 ) -> list[Figure]:
     """A figure for each case, as a ratio to the transport without cookie of its node."""
     values = bench.interleaved({case.label: lambda case=case: measure(case) for case in cases})
+    return figures(cases, values, metric, unit, target)
+
+
+def figures(
+    cases: list[Case],
+    values: Mapping[str, list[float]],
+    metric: str,
+    unit: str,
+    target: Target | None = None,
+) -> list[Figure]:
+    """The same for what was measured already: a value for each round, by the case's label."""
     return [
         Figure(
             metric,

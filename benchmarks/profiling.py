@@ -13,7 +13,8 @@ from benchmarks import flush, generator, node
 from benchmarks.bench import Options
 from benchmarks.cases import NO_COOKIE
 from benchmarks.generator import Generator
-from benchmarks.suite.handshakes import CLIENTS, COOKIES
+from benchmarks.suite.handshakes import COOKIES
+from benchmarks.visits import CLIENTS
 
 # What can be profiled: how the visitors of the load behave.
 LOADS: Mapping[str, Mapping[str, bool]] = {

@@ -10,12 +10,13 @@ from benchmarks.load.visit import Script, Visit
 class Crowd:
     """
     Visitors that come, are served, and drop the connection. `spans` are the seconds each took that
-    was served after `begin`; `given` are the cookies that they got.
+    came after `begin`; `given` are the cookies that they got.
     """
 
     def __init__(self, loop: Loop, port: int, scripts: Iterable[Script], begin: float) -> None:
         self.spans: list[float] = []
         self.given: list[str] = []
+        self.served = 0
         self.failed = 0
         self._loop = loop
         self._port = port
@@ -50,6 +51,7 @@ class Crowd:
     def _leave(self, visit: Visit, succeeded: bool) -> None:
         visit.close()
         self._inside.discard(visit)
+        self.served += succeeded
         self.failed += not succeeded
         if visit.cookie:
             self.given.append(visit.cookie)

@@ -141,6 +141,7 @@ def quantiles(spans: list[float]) -> dict[str, float]:
 
 def _summary(crowd: Crowd) -> dict[str, Any]:
     return {
+        "served": crowd.served,
         "failed": crowd.failed,
         "given": len(crowd.given),
         "visits": quantiles(crowd.spans),

@@ -2,10 +2,9 @@
 
 from benchmarks import cases, flush, generator
 from benchmarks.bench import Bench
-from benchmarks.cases import Case
 from benchmarks.figure import Figure, Target
 from benchmarks.registry import benchmark
-from benchmarks.suite.handshakes import generator_ceiling, visits_per_second
+from benchmarks.visits import Visits
 
 
 @benchmark("joins", "Logins by ticket a second where a flush takes 4 ms")
@@ -16,11 +15,8 @@ def measure(bench: Bench) -> list[Figure]:
     """
     worker_env = flush.environment(bench.directory)
     with generator.running() as load, cases.running(bench, worker_env) as compared:
-
-        def joins(case: Case) -> float:
-            return visits_per_second(bench, load, case.port, join=True)
-
+        joins = Visits(bench, load, join=True)
         return [
-            generator_ceiling(bench, load, join=True),
-            *cases.compare(bench, compared, joins, "joins by ticket", "1/s", Target("≥", 0.95)),
+            joins.ceiling(),
+            *joins.compare(compared, "ticket join", Target("≥", 0.95)),
         ]

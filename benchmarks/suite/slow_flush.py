@@ -4,7 +4,7 @@ from benchmarks import cases, flush, generator
 from benchmarks.bench import Bench
 from benchmarks.figure import Figure, Target
 from benchmarks.registry import benchmark
-from benchmarks.suite.handshakes import generator_ceiling, new_cookies
+from benchmarks.visits import Visits
 
 
 @benchmark("slow_flush", "Opening handshakes a second where a flush takes 4 ms")
@@ -15,7 +15,8 @@ def measure(bench: Bench) -> list[Figure]:
     """
     worker_env = flush.environment(bench.directory)
     with generator.running() as load, cases.running(bench, worker_env) as compared:
+        new = Visits(bench, load)
         return [
-            generator_ceiling(bench, load),
-            *new_cookies(bench, load, compared, Target("≥", 0.88)),
+            new.ceiling(),
+            *new.compare(compared, "new-cookie handshake", Target("≥", 0.88)),
         ]

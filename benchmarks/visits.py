@@ -1,0 +1,72 @@
+"""Clients that come again and again: how many a second, and what each costs the worker."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from benchmarks import cases, generator
+from benchmarks.bench import Bench
+from benchmarks.cases import Case
+from benchmarks.figure import Figure, Target
+from benchmarks.generator import Generator
+
+CLIENTS = 32
+SECONDS = 0.8
+CEILING = "trivial server"
+
+
+class Visits:
+    """
+    One kind of visit, to be measured for every case.
+
+    :param join: the visitors log in by ticket.
+    :param cookies: those that they come back with, by the label of the case; new visitors come to
+        the other cases.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        load: Generator,
+        join: bool = False,
+        cookies: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        self._bench = bench
+        self._load = load
+        self._join = join
+        self._cookies = cookies or {}
+        self._cpu: dict[str, list[float]] = defaultdict(list)
+
+    def compare(self, compared: Iterable[Case], metric: str, target: Target) -> list[Figure]:
+        """Visits a second, with the target; and processor time of the worker for each."""
+        compared = list(compared)
+        rates = cases.compare(self._bench, compared, self._rate, f"{metric}s", "1/s", target)
+        cost = f"worker CPU, {metric}"
+        return [*rates, *cases.figures(compared, self._cpu, cost, "µs")]
+
+    def ceiling(self) -> Figure:
+        """What the load generator reaches against a server that does next to nothing."""
+        with generator.trivial_server() as port:
+            values = self._bench.interleaved({CEILING: lambda: self._visit(port, None)["rate"]})
+        return Figure("ceiling of the load generator", CEILING, "1/s", values[CEILING])
+
+    def _rate(self, case: Case) -> float:
+        worker = case.node.worker()
+        before = sum(worker.cpu_times()[:2])
+        found = self._visit(case.port, self._cookies.get(case.label))
+        spent = sum(worker.cpu_times()[:2]) - before
+        self._cpu[case.label].append(spent / max(found["served"], 1) * 1e6)
+        return float(found["rate"])
+
+    def _visit(self, port: int, cookies: list[str] | None) -> dict[str, Any]:
+        """
+        :raises RuntimeError: a visit failed, or a returning visitor was given another cookie: what
+            was measured is not what was meant.
+        """
+        seconds = self._bench.seconds(SECONDS)
+        found: dict[str, Any] = self._load.do(
+            "visits", port=port, clients=CLIENTS, seconds=seconds, join=self._join, cookies=cookies
+        )
+        if found["failed"] or (cookies and found["given"]):
+            raise RuntimeError(f"{found['failed']} failed, {found['given']} got a cookie")
+        return found
