@@ -1,6 +1,7 @@
 """`cookietrack migrate`."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,10 +70,37 @@ def test_stores_are_named_by_nodes_and_transports_too(run, stores, make_node):
 
 # -- from Crossbar's own stores --------------------------------------------------------------
 
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    """Cookies that Crossbar's own stores have written, by kind: where, and which are good."""
+    made = {}
+    for kind in ("file", "database"):
+        path = tmp_path_factory.mktemp(kind) / "theirs"
+        made[kind] = (path, make_cookies(kind, path, COUNT))
+    return made
+
+
+@pytest.fixture
+def theirs(here, originals):
+    """Puts a copy of one at `theirs`; the cookies in it."""
+
+    def theirs(kind):
+        path, cookies = originals[kind]
+        if path.is_dir():
+            shutil.copytree(path, here / "theirs")
+        else:
+            shutil.copy(path, here / "theirs")
+        return cookies
+
+    return theirs
+
 
 @pytest.mark.parametrize("kind", ["file", "database"])
-def test_what_crossbar_itself_has_written_arrives_under_ids(run, here, stores, kind):
-    cookies = make_cookies(kind, here / "theirs", 40)
+def test_what_crossbar_itself_has_written_arrives_under_ids(run, here, stores, theirs, kind):
+    cookies = theirs(kind)
     before = snapshot(here)
     answer = run("migrate", f"{kind}:theirs", "lmdb:new", "--json")
     assert (answer.code, answer.json["created"]) == (0, 30)
@@ -88,27 +116,27 @@ def test_what_crossbar_itself_has_written_arrives_under_ids(run, here, stores, k
 
 
 @pytest.mark.parametrize("kind", ["file", "database"])
-def test_no_value_of_crossbars_cookies_is_carried_over(run, here, kind):
-    cookies = make_cookies(kind, here / "theirs", 8)
+def test_no_value_of_crossbars_cookies_is_carried_over(run, here, theirs, kind):
+    cookies = theirs(kind)
     run("migrate", f"{kind}:theirs", "lmdb:new")
     stored = (here / "new" / "data.mdb").read_bytes()
     assert cookies
     assert not [each for each in cookies if each["value"].encode() in stored]
 
 
-def test_crossbars_database_can_be_looked_at(run, here):
-    make_cookies("database", here / "theirs", 8)
-    assert len(run("ls", "database:theirs", "--json").lines) == 6
+def test_crossbars_database_can_be_looked_at(run, theirs):
+    theirs("database")
+    assert len(run("ls", "database:theirs", "--json").lines) == 30
     [user] = run("ls", "database:theirs", "--json", "--authid", "user1").lines
     assert run("show", "database:theirs", user["id"], "--json").json == user
-    assert run("stat", "database:theirs", "--json").json["stat"]["cookies"] == 6
+    assert run("stat", "database:theirs", "--json").json["stat"]["cookies"] == 30
 
 
 @pytest.mark.parametrize(
     "words", [["revoke", "--all", "--yes"], ["purge", "--yes"], ["verify", "--repair", "--yes"]]
 )
-def test_crossbars_database_cannot_be_altered(run, here, words):
-    make_cookies("database", here / "theirs", 4)
+def test_crossbars_database_cannot_be_altered(run, here, theirs, words):
+    theirs("database")
     before = snapshot(here)
     answer = run(words[0], "database:theirs", *words[1:])
     assert (answer.code, answer.out) == (2, "")
