@@ -1,5 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
+OLDEST := .venv-oldest
+OLDEST_CROSSBAR := 25.12.1
 BIN := $(VENV)/bin
 DEMO := node_examples/demo
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -41,11 +43,20 @@ $(DEMO)/node_modules/.package-lock.json: $(DEMO)/package.json $(DEMO)/package-lo
 demo: $(VENV)/.runtime $(DEMO)/node_modules/.package-lock.json
 	@$(BIN)/python $(DEMO)/demo.py
 
+# The oldest Crossbar that is supported, for the end-to-end tests.
+$(OLDEST)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Setting up $(OLDEST) with Crossbar $(OLDEST_CROSSBAR): the first run takes a minute or two ..."
+	@$(PYTHON) -m venv $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		crossbar==$(OLDEST_CROSSBAR) pytest-timeout pytest-xdist --editable '.[lmdb,metrics,testing]'
+	@touch $@
+
 .PHONY: test
-test: $(VENV)/.ready $(DEMO)/node_modules/.package-lock.json
+test: $(VENV)/.ready $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
 	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --cov --cov-report=term
+	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/python -m pytest -n auto tests/node
 
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."
