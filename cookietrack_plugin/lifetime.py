@@ -57,10 +57,12 @@ class Lifetimes:
 
     def left(self, live: Live, last_heard: int) -> None:
         """The last connection of a cookie was lost; when its client was last heard."""
+        self._expiry.forget(live.cookie.id)
         self._prolong(live, last_heard)
 
     def ended(self, id: str) -> None:
-        """There is no record left to touch."""
+        """There is no record left to touch, and no connection to end."""
+        self._expiry.forget(id)
         self._touches.drop(id)
 
     def stop(self) -> None:

@@ -194,7 +194,6 @@ class Tracker:
         ended = self._cut_off(id, spare)
         if self._closed:
             return fail(self._failed(Failure(StoreUnavailable("the store is closed")), id))
-        self._lifetimes.ended(id)
         deleted = self._deletions.start(id)
         deleted.addBoth(self._close_connections, ended, LOGOUT)
         return deleted.addCallback(self._revoked, id, owner, len(ended))
@@ -225,6 +224,7 @@ class Tracker:
 
     def _cut_off(self, id: str, spare: Callable[[Connection], bool]) -> list[Connection]:
         self._unstored.pop(id, None)
+        self._lifetimes.ended(id)
         connections = self.connections.take(id)
         for connection in connections:
             connection.forget_login()

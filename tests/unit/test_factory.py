@@ -1,0 +1,98 @@
+"""The WebSocket factories of a transport: Crossbar's own, or over a store of ours."""
+
+from types import SimpleNamespace
+
+import pytest
+from crossbar.router.protocol import WampWebSocketServerFactory
+from twisted.internet.defer import Deferred, fail, succeed
+
+from cookietrack_plugin.errors import StoreLocked
+from cookietrack_plugin.router import factory as factory_module
+from cookietrack_plugin.router.cookiestore import RouterCookieStore
+from cookietrack_plugin.router.factory import CookieWebSocketFactory, create_factory
+from cookietrack_plugin.router.protocol import TrackedProtocol
+from cookietrack_plugin.settings import CookieSettings
+
+TRANSPORT = SimpleNamespace(
+    worker=SimpleNamespace(_router_session_factory=lambda: None), cbdir="/node", templates=None
+)
+
+
+@pytest.fixture
+def store(make_store, make_tracked):
+    return RouterCookieStore(make_tracked(make_store()).tracker, CookieSettings())
+
+
+@pytest.fixture
+def opened(monkeypatch, store):
+    """What the worker's stores are asked for, and what they answer."""
+    opened = SimpleNamespace(asked=[], answer=succeed(store))
+
+    def open_stores(node_dir):
+        def for_transport(config):
+            opened.asked.append((node_dir, config))
+            return opened.answer
+
+        return SimpleNamespace(for_transport=for_transport)
+
+    monkeypatch.setattr(factory_module, "open_stores", open_stores)
+    return opened
+
+
+def test_without_a_cookie_item_it_is_crossbars_own(opened, reactor):
+    made = reactor.result_of(create_factory(TRANSPORT, {"type": "websocket"}))
+    assert type(made) is WampWebSocketServerFactory
+    assert not made.noisy
+    assert opened.asked == []
+
+
+def test_with_one_it_is_over_the_store_that_the_item_names(opened, store, reactor):
+    config = {"type": "websocket", "cookie": {"store": {"type": "memory"}}}
+    made = reactor.result_of(create_factory(TRANSPORT, config))
+    assert isinstance(made, CookieWebSocketFactory)
+    assert made._cookiestore is store
+    assert made.protocol is TrackedProtocol
+    assert opened.asked == [("/node", config)]
+
+
+def test_it_keeps_the_whole_configuration_though_crossbar_must_not_see_the_cookie_in_it(
+    opened, reactor
+):
+    config = {"cookie": {"store": {"type": "of nobody"}}, "options": {"show_server_version": True}}
+    made = reactor.result_of(create_factory(TRANSPORT, config))
+    assert made._config is config
+    assert made.showServerVersion
+    assert not made.noisy
+
+
+def test_it_waits_until_the_store_is_open(opened, store):
+    opened.answer = Deferred()
+    made = []
+    create_factory(TRANSPORT, {"cookie": {}}).addCallback(made.append)
+    assert made == []
+    opened.answer.callback(store)
+    assert made[0]._cookiestore is store
+
+
+def test_it_fails_with_the_stores_error(opened, reactor):
+    opened.answer = fail(StoreLocked("process 4711 has it"))
+    with pytest.raises(StoreLocked):
+        reactor.result_of(create_factory(TRANSPORT, {"cookie": {}}))
+
+
+@pytest.mark.parametrize(
+    ("auth", "alone"),
+    [
+        ({"auth": {"anonymous": {}}}, True),
+        ({"auth": {"anonymous": {}, "cookie": {}}}, True),
+        ({"auth": {"anonymous": {}, "ticket": {}}}, False),
+        ({"auth": {"cookie": {}}}, False),
+        ({"auth": {}}, False),
+        ({}, False),
+    ],
+)
+def test_anonymous_clients_are_known_by_their_cookie_where_nobody_else_can_be(
+    opened, reactor, auth, alone
+):
+    made = reactor.result_of(create_factory(TRANSPORT, {"cookie": {}, **auth}))
+    assert made.anonymous_alone is alone
