@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks import generator
 from benchmarks.load import jobs, wire
+from benchmarks.load.loop import Loop
+from benchmarks.load.visit import Script
 
 
 @contextmanager
@@ -85,17 +87,24 @@ def test_cookies_are_collected_from_those_who_joined() -> None:
     assert cookies == ["cbtid=000000000000000000000000"] * 8
 
 
+def test_a_handshake_that_is_refused_has_failed() -> None:
+    with (
+        answering(b"HTTP/1.1 503 Service Unavailable\r\n\r\n") as port,
+        pytest.raises(ConnectionError, match="refused"),
+    ):
+        jobs.join(Loop(), port, Script(wire.upgrade(port, "/ws")))
+
+
 @pytest.mark.parametrize(
     "answers",
     [
-        [b"HTTP/1.1 503 Service Unavailable\r\n\r\n"],
         [ACCEPTED, wire.from_server(wire.ABORT, {}, "wamp.error.not_authorized")],
         [ACCEPTED],
         [],
     ],
-    ids=["refused", "aborted", "dropped after the handshake", "dropped"],
+    ids=["aborted", "dropped after the handshake", "dropped"],
 )
-def test_whoever_is_not_let_in_has_failed(answers: list[bytes]) -> None:
+def test_a_login_that_does_not_end_in_a_welcome_has_failed(answers: list[bytes]) -> None:
     with (
         answering(*answers) as port,
         generator.running() as load,
