@@ -1,5 +1,6 @@
 """The command `cookietrack`: its commands, and what its exit codes mean."""
 
+import errno
 from importlib import import_module
 from typing import Any
 
@@ -68,6 +69,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except CookieTrackError as error:
             raise Failure(error) from error
+        except OSError as error:
+            # Whoever reads our output may stop reading: click ends quietly then.
+            if error.errno == errno.EPIPE:
+                raise
+            raise Failure(StoreUnavailable(str(error))) from error
 
 
 def _epilog() -> str:

@@ -68,6 +68,12 @@ def test_an_error_is_one_line_and_an_exit_code(run, here, words, code, message):
     assert message in answer.error
 
 
+def test_what_the_system_refuses_is_one_line_too(run, here):
+    here.rmdir()
+    answer = run("ls", "lmdb:x")
+    assert (answer.code, answer.error) == (3, "[Errno 2] No such file or directory")
+
+
 def test_a_node_with_several_stores_asks_for_the_transport(run, make_node):
     node = make_node(node_config({"type": "lmdb", "path": "a"}, {"type": "lmdb", "path": "b"}))
     answer = run("ls", str(node))
