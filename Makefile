@@ -4,7 +4,10 @@ OLDEST := .venv-oldest
 OLDEST_CROSSBAR := 25.12.1
 BIN := $(VENV)/bin
 DEMO := node_examples/demo
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := python -m pip install --quiet
+# The pip of Debian 12 has a warning for each package that it builds the other way.
+export PIP_USE_PEP517 := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -22,13 +25,13 @@ $(BIN)/pip:
 # What the demo runs on.
 $(VENV)/.runtime: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV): the first run takes a minute or two ..."
-	@$(PIP) --editable '.[lmdb]'
+	@$(BIN)/$(INSTALL) --editable '.[lmdb]'
 	@touch $@
 
 # What the tests need besides.
 $(VENV)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the tests: the first run takes a few minutes ..."
-	@$(PIP) --editable '.[dev]'
+	@$(BIN)/$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime
 
 # npm writes this file last. Without npm, or without its registry, the demo says what is missing.
@@ -47,8 +50,8 @@ demo: $(VENV)/.runtime $(DEMO)/node_modules/.package-lock.json
 $(OLDEST)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(OLDEST) with Crossbar $(OLDEST_CROSSBAR): the first run takes a minute or two ..."
 	@$(PYTHON) -m venv $(OLDEST)
-	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-		crossbar==$(OLDEST_CROSSBAR) pytest-timeout pytest-xdist --editable '.[lmdb,metrics,testing]'
+	@$(OLDEST)/bin/$(INSTALL) crossbar==$(OLDEST_CROSSBAR) pytest-timeout pytest-xdist \
+		--editable '.[lmdb,metrics,testing]'
 	@touch $@
 
 .PHONY: test
@@ -60,7 +63,7 @@ test: $(VENV)/.ready $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
 
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."
-	@$(PIP) --editable '.[bench]'
+	@$(BIN)/$(INSTALL) --editable '.[bench]'
 	@touch $@ $(VENV)/.runtime
 
 # ARGS: more options, such as --rounds 7, or a store to put beside ours (--help tells).

@@ -37,7 +37,8 @@ def main() -> int:
     if not LIBRARY.exists():
         say(NO_LIBRARY)
     say("Starting the node ...")
-    signal.signal(signal.SIGTERM, interrupt)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, interrupt)
     node = start(port)
     try:
         if not answers(node, port):
