@@ -58,6 +58,9 @@ class TrackedProtocol(CheckedProtocol):
     _admitted_as: str | None = None
     _held: list[Callable[[], None]] | None = None
     _said_goodbye = False
+    # Whether the router is hearing the client, and whether the client has left its session.
+    _hearing = False
+    _left = False
     last_heard = 0
 
     def connectionMade(self) -> None:
@@ -157,9 +160,11 @@ class TrackedProtocol(CheckedProtocol):
     def send(self, msg: Any) -> None:
         if isinstance(msg, Welcome):
             # A client may leave and join again on the same connection.
-            self._said_goodbye = False
+            self._said_goodbye = self._left = False
         if isinstance(msg, Goodbye):
             self._said_goodbye = True
+            # Otherwise it is told to leave, and may not care.
+            self._left = self._left or self._hearing
             if msg.reason == LOGOUT:
                 self.end_cookie()
         if isinstance(msg, (Goodbye, Abort)) or self._is_login(msg):
@@ -224,8 +229,8 @@ class TrackedProtocol(CheckedProtocol):
         return not (self._session and self._session._session_id) or self._held is not None
 
     def end_session(self, reason: str) -> None:
-        """Close this connection: its cookie was ended, elsewhere or by its own logout."""
-        if not self.is_usable():
+        """Close this connection: its cookie was ended. One that has left itself may stay."""
+        if not self.is_usable() or self._left:
             return
         if self._session and self._session._session_id and not self._said_goodbye:
             self.send(Goodbye(reason, "the session was ended"))
@@ -234,7 +239,11 @@ class TrackedProtocol(CheckedProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         self.last_heard = self._cookies.tracker.clock.now()
         self._confirm_login()
-        super().onMessage(payload, isBinary)
+        self._hearing = True
+        try:
+            super().onMessage(payload, isBinary)
+        finally:
+            self._hearing = False
 
     def _confirm_login(self) -> None:
         """A HELLO may come long after the handshake: the cookie's login has to be good still."""

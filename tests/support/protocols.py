@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.factory import CookieWebSocketFactory
+from cookietrack_plugin.tracker import LOGOUT
 from tests.support.reactor import FakeReactor
 
 CLIENT = {"subscriber": RoleSubscriberFeatures()}
@@ -35,6 +36,11 @@ class FakeSession:
 
     def onMessage(self, message: Any) -> None:
         self.received.append(message)
+        if isinstance(message, Goodbye) and self._session_id is not None:
+            self._session_id = None
+            self._transport.send(Goodbye())
+            if message.reason == LOGOUT:
+                self._transport.factory._cookiestore.delAuth(self._transport._cbtid)
 
     def onClose(self, was_clean: bool) -> None:
         self.closed = True
@@ -85,6 +91,12 @@ class Client:
 
     def hello(self) -> None:
         self.send(Hello("realm1", CLIENT, authmethods=["cookie"]))
+
+    def leave(self, reason: str = "wamp.close.close_realm") -> None:
+        self.send(Goodbye(reason))
+
+    def log_out(self) -> None:
+        self.leave(LOGOUT)
 
     def leave_without_a_word(self) -> None:
         self.protocol.connectionLost(Failure(ConnectionDone()))
@@ -161,9 +173,3 @@ class Router:
         """The same, until the client has its WELCOME."""
         self.welcome(client, authid)
         self.reactor.turn_until(lambda: Welcome in client.said, "WELCOME")
-
-    def log_out(self, client: Client) -> None:
-        """What Crossbar does when a client says GOODBYE with the logout reason."""
-        client.protocol.send(Goodbye())
-        client.session._session_id = None
-        self.store.delAuth(client.protocol._cbtid)

@@ -317,7 +317,7 @@ class TestGoodbye:
         client = router.connect()
         router.log_in(client)
         store.commits.shut()
-        router.log_out(client)
+        client.log_out()
         store.commits.wait_for_arrival(3)
         reactor.turn()
         assert client.said == [Welcome]
@@ -332,7 +332,7 @@ class TestGoodbye:
         sibling = router.connect(client.cookie)
         router.log_in(sibling)
         store.fail_commits()
-        router.log_out(client)
+        client.log_out()
         reactor.turn_until(lambda: LOST in client.said and LOST in sibling.said)
         assert client.said == sibling.said == [Welcome, LOST]
 
@@ -343,41 +343,61 @@ class TestGoodbye:
         stranger = router.connect()
         router.log_in(sibling)
         router.log_in(stranger)
-        router.log_out(client)
+        client.log_out()
         reactor.turn_until(lambda: "close" in sibling.said and "close" in idle.said)
-        assert client.said == sibling.said == [Welcome, Goodbye, "close"]
-        assert client.frames[1].reason == "wamp.close.normal"
+        assert client.said == [Welcome, Goodbye]
+        assert sibling.said == [Welcome, Goodbye, "close"]
         assert sibling.frames[1].reason == LOGOUT
         assert idle.said == ["close"]
         assert stranger.said == [Welcome]
-
-    def test_of_a_logout_ends_a_sibling_that_had_left_and_is_still_there(self, router, reactor):
-        client = router.connect()
-        router.log_in(client)
-        sibling = self.who_has_left(router, client)
-        router.log_out(client)
-        reactor.turn_until(lambda: "close" in sibling.said)
-        assert sibling.said == [Welcome, Goodbye, "close"]
 
     def test_of_a_logout_ends_a_sibling_that_had_left_and_joined_again(self, router, reactor):
         """WAMP lets it do so on the same connection: it must not outlive its cookie by that."""
         client = router.connect()
         router.log_in(client)
-        sibling = self.who_has_left(router, client)
+        sibling = router.connect(client.cookie)
+        router.log_in(sibling)
+        sibling.leave()
+        reactor.turn_until(lambda: Goodbye in sibling.said)
         router.welcome(sibling)
         reactor.turn_until(lambda: sibling.said.count(Welcome) == 2)
-        router.log_out(client)
+        client.log_out()
         reactor.turn_until(lambda: "close" in sibling.said)
         assert sibling.said == [Welcome, Goodbye, Welcome, Goodbye, "close"]
 
-    def who_has_left(self, router, client):
-        """Another connection of the client's cookie, whose session has ended as any other."""
+    def test_that_a_sibling_was_told_and_did_not_answer_does_not_save_it(self, router, reactor):
+        client = router.connect()
+        router.log_in(client)
         sibling = router.connect(client.cookie)
         router.log_in(sibling)
-        sibling.protocol.send(Goodbye())
-        sibling.session._session_id = None
-        router.reactor.turn_until(lambda: Goodbye in sibling.said)
-        return sibling
+        sibling.protocol.send(Goodbye("wamp.close.killed"))
+        reactor.turn_until(lambda: Goodbye in sibling.said)
+        client.log_out()
+        reactor.turn_until(lambda: "close" in sibling.said)
+        assert sibling.said == [Welcome, Goodbye, "close"]
+
+    def test_that_the_client_has_asked_for_leaves_the_connection_to_it(self, router, reactor):
+        client = router.connect()
+        router.log_in(client)
+        client.log_out()
+        reactor.turn_until(lambda: Goodbye in client.said)
+        reactor.advance(1)
+        assert client.said == [Welcome, Goodbye]
+        assert client.protocol.is_usable()
+
+    def test_is_said_twice_through_a_proxy_which_does_not_close_the_connection(
+        self, router, store, reactor
+    ):
+        """Once in answer to the client, and once more when the backend's session has ended."""
+        client = router.connect()
+        router.log_in(client)
+        store.commits.shut()
+        client.log_out()
+        client.protocol.send(Goodbye())
+        store.commits.open()
+        reactor.turn_until(lambda: Goodbye in client.said)
+        reactor.advance(1)
+        assert client.said == [Welcome, Goodbye, Goodbye]
 
     def test_with_the_logout_reason_ends_the_cookie(self, router, store, reactor):
         """`wamp.session.kill`: no call of the store follows it (Crossbar issue 2051)."""
