@@ -38,7 +38,7 @@ $(VENV)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
 $(DEMO)/node_modules/.package-lock.json: $(DEMO)/package.json $(DEMO)/package-lock.json
 	@if command -v npm >/dev/null; then \
 		echo "Fetching autobahn-js ..."; \
-		(cd $(DEMO) && npm ci --loglevel=error && touch node_modules/.package-lock.json) \
+		(cd $(DEMO) && npm ci --loglevel=error --no-progress && touch node_modules/.package-lock.json) \
 			|| echo "npm could not fetch autobahn-js: see above"; \
 	fi
 
