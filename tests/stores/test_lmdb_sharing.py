@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Event, Thread
+from itertools import count
+from threading import Barrier, Event, Thread
 
 import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.stores.lmdb.environment import Environment
+from cookietrack_plugin.stores.lmdb.store import sharing as lmdb_sharing
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 PATIENCE = 60
@@ -56,14 +60,28 @@ def test_a_store_is_found_by_whatever_path_leads_to_it(open_lmdb, tmp_path):
     assert [ids(store) for store in stores] == [{make_id(1)}] * 3
 
 
-def test_threads_that_open_one_store_at_once_share_it(open_lmdb):
-    threads = [Thread(target=open_lmdb) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    store = open_lmdb()
-    assert store.commit([Create(make_cookie(1))]) == [True]
+def test_threads_that_open_one_store_at_once_share_it(open_lmdb, monkeypatch):
+    """Guards against an environment that is open twice: closing one unlocks the other."""
+    made = []
+
+    class Counted(Environment):
+        def __init__(self, *args):
+            made.append(self)
+            super().__init__(*args)
+
+    monkeypatch.setattr(lmdb_sharing, "Environment", Counted)
+    barrier = Barrier(8)
+
+    def open_together():
+        barrier.wait(PATIENCE)
+        return open_lmdb()
+
+    for round in range(1, 6):
+        with ThreadPoolExecutor(8) as threads:
+            opening = [threads.submit(open_together) for _ in range(8)]
+        for each in opening:
+            each.result(PATIENCE).close()
+        assert len(made) == round
 
 
 def test_a_directory_that_was_replaced_is_another_store(open_lmdb, tmp_path):
@@ -174,7 +192,7 @@ def test_a_store_that_this_process_has_open_is_not_emptied(open_lmdb):
 
 
 def test_a_store_that_another_process_has_open_is_not_emptied(open_lmdb, start_lmdb):
-    other = start_lmdb(purge_on_startup=True)
+    other = start_lmdb()
     other.open()
     other.call("commit", [Create(make_cookie(1))])
     store = open_lmdb(purge_on_startup=True)
@@ -185,10 +203,12 @@ def test_a_store_that_another_process_has_open_is_not_emptied(open_lmdb, start_l
 
 
 def test_a_full_store_is_emptied_too(open_lmdb):
-    store = open_lmdb(maxsize=2**20)
-    with suppress(StoreFull):
-        for number in range(10**6):
-            store.commit([Create(make_cookie(100 * number + n)) for n in range(100)])
+    store = open_lmdb(maxsize=2**20, sync=False)
+    numbers = count()
+    for batch in (100, 1):
+        with suppress(StoreFull):
+            while True:
+                store.commit([Create(make_cookie(next(numbers))) for _ in range(batch)])
     store.close()
     assert ids(open_lmdb(maxsize=2**20, purge_on_startup=True)) == set()
 
@@ -219,8 +239,8 @@ def test_a_process_killed_in_the_middle_of_commits_blocks_nobody(open_lmdb, star
         assert store.load([make_id(10**9 + round)])
 
 
-def test_what_a_killed_process_leaves_among_the_readers_is_cleared(open_lmdb, tmp_path):
-    open_lmdb().close()
+def test_what_killed_processes_leave_among_the_readers_is_cleared(open_lmdb, start_lmdb, tmp_path):
+    store = open_lmdb()
     hold = """if True:
         import os, signal, sys, lmdb
         env = lmdb.open(sys.argv[1], max_dbs=8)
@@ -230,6 +250,8 @@ def test_what_a_killed_process_leaves_among_the_readers_is_cleared(open_lmdb, tm
     for _ in range(6):
         # More than there are places for readers, all in all.
         subprocess.run([sys.executable, "-c", hold, tmp_path / "cookies"])
-        store = open_lmdb()
-        assert store.stat()["cookies"] == 0
-        store.close()
+        process = start_lmdb()
+        process.open()
+        assert process.call("stat")["cookies"] == 0
+        process.kill()
+    assert store.stat()["cookies"] == 0
