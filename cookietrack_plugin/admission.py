@@ -20,6 +20,10 @@ from cookietrack_plugin.visit import Admission, Visitor
 
 Issue = Callable[[], str]
 
+# Milliseconds without a refusal after which the store is said to answer again: where only some
+# handshakes fail, on a full disk or at the bound of the queue, the log would not stand still.
+CALM = 5000
+
 
 class Admissions:
     """
@@ -50,8 +54,8 @@ class Admissions:
         self._measures = measures
         self._submit = submit
         self._good = good
-        # Whether the last handshake was refused: the log tells when that begins and when it ends.
-        self._away = False
+        # When a handshake was last refused, since the store was last said to answer.
+        self._refused: int | None = None
 
     def admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
         """
@@ -115,15 +119,15 @@ class Admissions:
 
     def refused(self, id: str | None, failure: Failure) -> None:
         """A handshake cannot be answered by the store: note why."""
-        if not self._away:
-            self._away = True
+        if self._refused is None:
             self.log.error("the cookie store does not answer: {cause}", cause=failure.value)
+        self._refused = self._clock.now()
         self._measures.handshakes["refused"] += 1
         self._measures.faults[type(failure.value).__name__] += 1
         self._events.tell(Event(Kind.REFUSED, id, detail=str(failure.value)))
 
     def _answers(self, outcome: str) -> None:
-        if self._away:
-            self._away = False
+        if self._refused is not None and self._clock.now() - self._refused >= CALM:
+            self._refused = None
             self.log.info("the cookie store answers again")
         self._measures.handshakes[outcome] += 1

@@ -2,6 +2,7 @@
 
 import pytest
 from attrs import evolve
+from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.policy import Policy
@@ -218,6 +219,55 @@ class TestWhereALoginIsOffered:
         tracked.log_in(id, policy=self.POLICY)
         tracked.settle(id)
         assert admission(tracked, id, self.POLICY).cookie.id == id
+
+
+class TestAStoreThatGoesAndComesBack:
+    @pytest.fixture
+    def refuse(self, tracked):
+        """A function that lets a handshake fail."""
+
+        def refuse():
+            tracked.store.fail_commits(StoreFull)
+            try:
+                tracked.visit()
+            except StoreFull as error:
+                tracked.tracker.admissions.refused(None, Failure(error))
+            tracked.store.recover()
+
+        return refuse
+
+    def test_is_told_of_once_when_it_goes(self, refuse, log):
+        for _ in range(3):
+            refuse()
+        assert log.at("error") == ["the cookie store does not answer: the disk is away"]
+
+    def test_is_told_of_once_when_it_comes_back(self, tracked, refuse, log):
+        refuse()
+        tracked.reactor.advance(6)
+        for _ in range(3):
+            tracked.visit()
+        assert [text for text in log.at("info") if "again" in text] == [
+            "the cookie store answers again"
+        ]
+
+    def test_is_told_of_again_when_it_goes_again(self, tracked, refuse, log):
+        for _ in range(2):
+            refuse()
+            tracked.reactor.advance(6)
+            tracked.visit()
+        assert len(log.at("error")) == 2
+
+    def test_is_not_told_of_with_every_handshake_where_only_some_of_them_fail(
+        self, tracked, refuse, log
+    ):
+        """On a full disk, those who have a cookie still get in."""
+        id, _ = tracked.visit()
+        for _ in range(20):
+            refuse()
+            tracked.visit(id)
+            tracked.reactor.advance(1)
+        assert len(log.at("error")) == 1
+        assert not [text for text in log.at("info") if "again" in text]
 
 
 class TestWhatIsCountedAndTold:
