@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 from autobahn import util
@@ -26,7 +27,9 @@ def open_file(path: Path) -> CookieStoreFileBacked:
 def database(directory: Path, sync: bool = True) -> Iterator[CookieStoreDatabaseBacked]:
     """Crossbar has no way to close it: what it opened is closed as zLMDB says."""
     store = {"type": "database", "maxsize": 2**31, "sync": sync}
-    opened = CookieStoreDatabaseBacked(str(directory), {"max_age": MAX_AGE, "store": store})
+    # zLMDB prints, in the middle of the progress.
+    with redirect_stdout(StringIO()):
+        opened = CookieStoreDatabaseBacked(str(directory), {"max_age": MAX_AGE, "store": store})
     try:
         yield opened
     finally:

@@ -1,6 +1,7 @@
 """A run: one benchmark after the other, shown while it goes on, and written down."""
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Runner:
         """Whether each of them could be measured; one that could not leaves the others alone."""
         text = TextColumn("{task.description}")
         columns = SpinnerColumn(), BarColumn(), text, TimeElapsedColumn()
-        succeeded = []
+        succeeded, began = [], time.monotonic()
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("", total=len(chosen))
 
@@ -54,6 +55,8 @@ class Runner:
 
                 succeeded.append(self._one(benchmark, tell))
                 progress.advance(task)
+        minutes = (time.monotonic() - began) / 60
+        self._console.print(f"{sum(succeeded)} of {len(chosen)} measured in {minutes:.1f} minutes")
         return all(succeeded)
 
     def _one(self, benchmark: Benchmark, tell: Callable[[str], None]) -> bool:
