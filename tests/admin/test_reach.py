@@ -3,7 +3,7 @@
 import pytest
 
 from cookietrack_plugin.record import Auth
-from cookietrack_plugin.stores import lmdb_tables
+from cookietrack_plugin.stores.lmdb import tables as lmdb_tables
 from tests.admin.conftest import JOE, make_cookie
 
 MARY = Auth("mary", "user", "ticket", "realm1")

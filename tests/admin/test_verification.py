@@ -4,7 +4,7 @@ import lmdb
 import pytest
 
 from cookietrack_plugin.header import id_of
-from cookietrack_plugin.stores.lmdb_keys import key_of
+from cookietrack_plugin.stores.lmdb.keys import key_of
 from tests.admin.conftest import JOE, expired, make_cookie, snapshot
 
 COOKIES = [make_cookie("joe", JOE), make_cookie("stranger"), expired("old", JOE)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cookietrack_plugin.stores.lmdb import LmdbProvider
+from cookietrack_plugin.stores.lmdb.store import LmdbProvider
 from cookietrack_plugin.testing.process import StoreProcess
 
 LMDB = {"type": "lmdb", "path": "cookies"}

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cookietrack_plugin.stores.file import FileProvider
-from cookietrack_plugin.stores.filelog import write_line
-from cookietrack_plugin.stores.filerecord import to_key
+from cookietrack_plugin.stores.file.log import write_line
+from cookietrack_plugin.stores.file.record import to_key
+from cookietrack_plugin.stores.file.store import FileProvider
 from cookietrack_plugin.testing import DurableStoreSuite
 
 

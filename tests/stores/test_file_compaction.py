@@ -12,8 +12,8 @@ import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
-from cookietrack_plugin.stores.file import FileStore
-from cookietrack_plugin.stores.filetable import FileTable
+from cookietrack_plugin.stores.file.store import FileStore
+from cookietrack_plugin.stores.file.table import FileTable
 from cookietrack_plugin.testing.checks.crashes import CrashChecks
 from cookietrack_plugin.testing.checks.expiry import ExpiryChecks
 from cookietrack_plugin.testing.checks.model import ModelChecks

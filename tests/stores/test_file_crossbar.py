@@ -10,8 +10,8 @@ from crossbar.router.cookiestore import CookieStoreFileBacked
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth
-from cookietrack_plugin.stores import filedisk
-from cookietrack_plugin.stores.file import FileStore
+from cookietrack_plugin.stores.file import disk as filedisk
+from cookietrack_plugin.stores.file.store import FileStore
 from tests.support.cookiefile import (
     DAY,
     NAME,

@@ -9,7 +9,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Delete
-from cookietrack_plugin.stores.file import FileProvider
+from cookietrack_plugin.stores.file.store import FileProvider
 from tests.support.cookiefile import (
     JOE,
     NAME,

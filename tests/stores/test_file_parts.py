@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from cookietrack_plugin.record import Auth, Cookie, Create, Delete
-from cookietrack_plugin.stores import filetable
-from cookietrack_plugin.stores.fileexpiry import ExpiryQueue
-from cookietrack_plugin.stores.filelog import GONE, read_line, write_batch, write_line
-from cookietrack_plugin.stores.filerecord import NEVER, decode, encode, expires_of, to_id, to_key
-from cookietrack_plugin.stores.filetable import FileTable
+from cookietrack_plugin.stores.file import table as filetable
+from cookietrack_plugin.stores.file.expiry import ExpiryQueue
+from cookietrack_plugin.stores.file.log import GONE, read_line, write_batch, write_line
+from cookietrack_plugin.stores.file.record import NEVER, decode, encode, expires_of, to_id, to_key
+from cookietrack_plugin.stores.file.table import FileTable
 from cookietrack_plugin.testing.checks.model import StoreHistory
 from tests.support.cookiefile import (  # noqa: F401
     NAME,

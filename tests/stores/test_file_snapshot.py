@@ -6,9 +6,9 @@ from zope.interface.verify import verifyClass, verifyObject
 from cookietrack_plugin.errors import StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, IReadOnlyProvider, IVerifiable
 from cookietrack_plugin.record import Create, Delete
-from cookietrack_plugin.stores.file import FileProvider, FileStore
-from cookietrack_plugin.stores.filelog import write_line
-from cookietrack_plugin.stores.filerecord import to_key
+from cookietrack_plugin.stores.file.log import write_line
+from cookietrack_plugin.stores.file.record import to_key
+from cookietrack_plugin.stores.file.store import FileProvider, FileStore
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 
 OPTIONS = {"type": "file", "filename": "cookies.dat"}

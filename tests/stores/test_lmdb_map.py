@@ -13,7 +13,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
-from cookietrack_plugin.stores import lmdb_environment
+from cookietrack_plugin.stores.lmdb import environment as lmdb_environment
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
 PATIENCE = 60

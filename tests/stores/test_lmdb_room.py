@@ -106,7 +106,7 @@ FILL = """
 import resource, sys
 from cookietrack_plugin.errors import StoreFull
 from cookietrack_plugin.record import Create
-from cookietrack_plugin.stores.lmdb import LmdbProvider
+from cookietrack_plugin.stores.lmdb.store import LmdbProvider
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 
 options = {"type": "lmdb", "path": sys.argv[1], "sync": False}

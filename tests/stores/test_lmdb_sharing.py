@@ -11,8 +11,8 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.stores.lmdb import sharing as lmdb_sharing
 from cookietrack_plugin.stores.lmdb.environment import Environment
-from cookietrack_plugin.stores.lmdb.store import sharing as lmdb_sharing
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 PATIENCE = 60

@@ -6,8 +6,8 @@ from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.interfaces import IReadOnlyProvider, IVerifiable
 from cookietrack_plugin.record import Auth, Cookie, Create, Touch
-from cookietrack_plugin.stores.lmdb import LmdbProvider
-from cookietrack_plugin.stores.lmdb_keys import key_of
+from cookietrack_plugin.stores.lmdb.keys import key_of
+from cookietrack_plugin.stores.lmdb.store import LmdbProvider
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 COUNT = 600

@@ -13,11 +13,11 @@ import pytest
 from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.registry import find_provider
-from cookietrack_plugin.stores import redis_swap
-from cookietrack_plugin.stores.redis import RedisProvider, RedisStore
-from cookietrack_plugin.stores.redis_client import Client
-from cookietrack_plugin.stores.redis_keys import Layout
-from cookietrack_plugin.stores.redis_url import parse_url
+from cookietrack_plugin.stores.redis import swap as redis_swap
+from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.keys import Layout
+from cookietrack_plugin.stores.redis.store import RedisProvider, RedisStore
+from cookietrack_plugin.stores.redis.url import parse_url
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.checks.changes import ChangeChecks

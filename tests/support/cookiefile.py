@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.record import Auth, Cookie, Create
-from cookietrack_plugin.stores.file import FileProvider, FileStore
+from cookietrack_plugin.stores.file.store import FileProvider, FileStore
 
 NAME = "cookies.dat"
 NOW = 1_800_000_000_000

@@ -1,0 +1,124 @@
+"""The records of the `file` store in memory, each as the JSON text that it has in the file."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from time import perf_counter, sleep
+
+from cookietrack_plugin.stores.file.expiry import ExpiryQueue
+from cookietrack_plugin.stores.file.log import GONE, LINE_SIZE, State
+from cookietrack_plugin.stores.file.record import expires_of
+
+# Records that `pick` gives at a time.
+_STEP = 100
+# Seconds of work after which it pauses, and of the pause: long enough for a thread that waits
+# for the interpreter to get it, as sleep(0) is not.
+_WORK, _PAUSE = 0.001, 0.0005
+
+
+class FileTable:
+    """
+    Texts by key. One thread alters it; others read at the same moment, and wait for nothing.
+
+    :param pause: seconds, for other threads, after each millisecond of reading all of it.
+    """
+
+    def __init__(self, pause: float = _PAUSE) -> None:
+        self._pause = pause
+        # By the end of the key: a dictionary of a million records would stop every other thread
+        # for as long as it takes to grow.
+        self._shards: dict[bytes, dict[bytes, bytes]] = {}
+        # What the last commit altered. Readers look here first: so it takes effect at once.
+        self._latest: Mapping[bytes, bytes] = {}
+        self._queue = self.new_queue()
+        self._bytes = 0
+        self.count = 0
+
+    @property
+    def live(self) -> int:
+        """How many bytes the file would have if each record stood in it once."""
+        return self._bytes + self.count * LINE_SIZE
+
+    def get(self, key: bytes) -> bytes | None:
+        """The record's text, None where it is absent; on other threads, maybe half of a commit."""
+        return self._shards.get(key[-2:], {}).get(key)
+
+    def load(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The texts of those that are there, either all before a commit or all after it."""
+        while True:
+            latest = self._latest
+            found = {key: latest.get(key) or self.get(key) for key in keys}
+            if self._latest is latest:
+                return {key: text for key, text in found.items() if text not in (None, GONE)}
+
+    def commit(self, states: Iterable[State]) -> None:
+        """Give records a new text, or remove them."""
+        self._latest = dict(states)
+        self.fill(self._latest.items())
+
+    def fill(self, states: Iterable[State]) -> None:
+        """The same before there are readers, for any number of states."""
+        for key, text in states:
+            if text == GONE:
+                self._remove(key)
+            else:
+                self._put(key, text)
+
+    def walk(self) -> Iterator[Sequence[State]]:
+        """All records, as `pick` gives them. One that comes meanwhile is seen or not."""
+        return self.pick(key for shard in list(self._shards.values()) for key in list(shard))
+
+    def pick(self, keys: Iterable[bytes]) -> Iterator[Sequence[State]]:
+        """
+        The state that each of `keys` has when it is its turn, a few at a time, with a pause now and
+        then for other threads.
+        """
+        keys = iter(keys)
+        since = perf_counter()
+        while some := [(key, self.get(key) or GONE) for key in islice(keys, _STEP)]:
+            yield some
+            if self._pause and perf_counter() - since > _WORK:
+                sleep(self._pause)
+                since = perf_counter()
+
+    def due(self, now: int, limit: int) -> Sequence[bytes]:
+        """At most `limit` keys with `expires <= now`. Each is named once: see `put_off`."""
+        return self._queue.take(now, limit)
+
+    def put_off(self, keys: Iterable[bytes]) -> None:
+        """Let `due` name the keys again, as their records could not be removed."""
+        for key in keys:
+            self._queue.add(key, self._expires_of(key) or 0)
+
+    def new_queue(self) -> ExpiryQueue:
+        """An order of expiry without any record, to be filled and then taken by `use_queue`."""
+        return ExpiryQueue(self._expires_of)
+
+    def use_queue(self, queue: ExpiryQueue) -> None:
+        """Take another order of expiry, free of what has been deleted. Every record is in it."""
+        self._queue = queue
+
+    def _expires_of(self, key: bytes) -> int | None:
+        text = self.get(key)
+        return None if text is None else expires_of(text)
+
+    def _put(self, key: bytes, text: bytes) -> None:
+        shard = self._shards.get(key[-2:])
+        if shard is None:
+            shard = self._shards[key[-2:]] = {}
+        old = shard.get(key)
+        shard[key] = text
+        if old is None:
+            self.count += 1
+            self._bytes += len(key) + len(text)
+            self._queue.add(key, expires_of(text))
+            return
+        self._bytes += len(text) - len(old)
+        expires = expires_of(text)
+        if expires < expires_of(old):
+            self._queue.add(key, expires)
+
+    def _remove(self, key: bytes) -> None:
+        text = self._shards.get(key[-2:], {}).pop(key, None)
+        if text is not None:
+            self.count -= 1
+            self._bytes -= len(key) + len(text)

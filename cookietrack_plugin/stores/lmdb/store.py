@@ -1,0 +1,156 @@
+"""Cookies in an LMDB environment: durable, indexed, and shared by the workers of one machine."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IReadOnlyProvider,
+    IRevocationFeed,
+    IVerifiable,
+)
+from cookietrack_plugin.record import Authenticate, Change, Cookie, Delete
+from cookietrack_plugin.stores.lmdb.environment import Environment
+from cookietrack_plugin.stores.lmdb.opening import DATA_FILE
+from cookietrack_plugin.stores.lmdb.sharing import acquire, release
+from cookietrack_plugin.stores.lmdb.tables import Tables
+from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
+from cookietrack_plugin.stores.options import check_options, wrong_option
+
+_MAXSIZE = 128 * 2**30
+_SMALLEST_MAXSIZE = 2**20
+# The address space of a process on a 64-bit machine is twice this.
+_LARGEST_MAXSIZE = 2**46
+_FEED_PAGE = 1_000
+
+
+@implementer(ICookieStoreProvider, IReadOnlyProvider)
+class LmdbProvider:
+    """
+    `{"type": "lmdb", "path": ".cookies"}`: an environment in a directory of its own, on a local
+    disk. Further options:
+
+    `maxsize`: the bytes that it may take, 128 GiB unless given. It is small and grows.
+    `sync`: false to leave it to the system when to write. A power cut then loses what was stored
+    last, and can damage the store; kill -9 does neither.
+    `purge_on_startup`: true to forget all when the first process opens it.
+    """
+
+    summary = "an embedded database: durable, and shared by all workers of one machine"
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        optional = {"maxsize": int, "sync": bool, "purge_on_startup": bool}
+        check_options(options, {"path": str}, optional)
+        if "\0" in options["path"]:
+            raise wrong_option("path", options["path"], "a path without NUL")
+        if not _SMALLEST_MAXSIZE <= options.get("maxsize", _MAXSIZE) <= _LARGEST_MAXSIZE:
+            allowed = f"a number of bytes from {_SMALLEST_MAXSIZE} to {_LARGEST_MAXSIZE}"
+            raise wrong_option("maxsize", options["maxsize"], allowed)
+
+    def open(self, options: Mapping[str, Any], node_dir: str) -> "LmdbStore":
+        maxsize = options.get("maxsize", _MAXSIZE)
+        environment = acquire(
+            os.path.join(node_dir, options["path"]),
+            maxsize,
+            sync=options.get("sync", True),
+            purge=options.get("purge_on_startup", False),
+        )
+        return LmdbStore(environment, maxsize)
+
+    def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
+        # Opening alters nothing but for `purge_on_startup`, and where nothing is there yet.
+        data = os.path.join(node_dir, options["path"], DATA_FILE)
+        if not os.path.exists(data):
+            raise StoreUnavailable(f"there is no cookie store: {data} does not exist")
+        return self.open({**options, "purge_on_startup": False}, node_dir)
+
+
+@implementer(ICookieStore, IRevocationFeed, IVerifiable)
+class LmdbStore:
+    """Reads come from mapped memory and wait for nobody; a commit waits for the disk."""
+
+    reads_block = False
+    commits_block = True
+
+    def __init__(self, environment: Environment, maxsize: int) -> None:
+        self._environment: Environment | _Closed = environment
+        self._maxsize = maxsize
+
+    def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
+        found: dict[str, Cookie] = self._environment.read(Tables.load, ids)
+        return found
+
+    def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
+        frees = all(map(_frees, changes))
+        applied: list[bool] = self._environment.write(self._maxsize, frees, Tables.apply, changes)
+        return applied
+
+    def expire(self, now: int, limit: int) -> int:
+        count: int = self._environment.write(self._maxsize, True, Tables.expire, now, limit)
+        return count
+
+    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+        """With `authid` it reads that one's records; with `authrealm` alone it reads all."""
+        start: bytes | None = b""
+        while start is not None:
+            page, start = self._environment.read(Tables.page, authid, start)
+            yield from (cookie for cookie in page if _is_of(cookie, authid, authrealm))
+
+    def stat(self) -> Mapping[str, Any]:
+        counts: dict[str, int] = self._environment.read(Tables.stat)
+        return {**counts, **self._environment.size(), "maxsize": self._maxsize}
+
+    def revoked_since(self, cursor: Any) -> tuple[list[str], Any]:
+        page, cursor = self._environment.read(Tables.revoked_since, cursor, _FEED_PAGE)
+        ids = list(page)
+        while len(page) == _FEED_PAGE:
+            page, cursor = self._environment.read(Tables.revoked_since, cursor, _FEED_PAGE)
+            ids += page
+        return ids, cursor
+
+    def damaged(self) -> Iterator[str]:
+        for examine in EXAMINATIONS:
+            start: bytes | None = b""
+            while start is not None:
+                found, start = self._environment.read(examine, start, False)
+                yield from found
+
+    def repair(self) -> int:
+        count = 0
+        for examine in EXAMINATIONS:
+            start: bytes | None = b""
+            while start is not None:
+                found, start = self._environment.write(self._maxsize, True, examine, start, True)
+                count += len(found)
+        return count
+
+    def close(self) -> None:
+        environment, self._environment = self._environment, _Closed()
+        if isinstance(environment, Environment):
+            release(environment)
+
+
+class _Closed:
+    """Stands for the environment of a store that was closed."""
+
+    def read(self, *args: Any) -> Any:
+        raise StoreUnavailable("the cookie store is closed")
+
+    write = size = read
+
+
+def _frees(change: Change) -> bool:
+    match change:
+        case Delete() | Authenticate(auth=None):
+            return True
+    return False
+
+
+def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
+    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
+    return authid in (None, found[0]) and authrealm in (None, found[1])

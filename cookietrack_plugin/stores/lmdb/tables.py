@@ -1,0 +1,178 @@
+"""What lies in an LMDB store: records by key, two indexes, and the log of revocations."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from cookietrack_plugin.record import Change, Cookie, Create
+from cookietrack_plugin.stores.codec import decode, encode
+from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
+from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
+from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
+from cookietrack_plugin.stores.lmdb.log import RevocationLog
+
+# What one transaction reads of a scan: one that stays open longer makes the file grow.
+_PAGE_RECORDS = 256
+_PAGE_BYTES = 1_000_000
+
+# Where the scan is, the key of a record, and its bytes.
+_Step = tuple[bytes, bytes, bytes]
+
+
+class Tables:
+    """
+    The databases of an environment. Every method works inside the caller's transaction.
+
+    A record that cannot be decoded does not tell by which entries it is indexed: they stay when it
+    is deleted. So an entry is never trusted, but compared with the record that it leads to.
+    """
+
+    def __init__(self, env: Any, txn: Any) -> None:
+        self.records = env.open_db(b"records", txn=txn)
+        self.by_authid = Index(env, txn, b"by_authid", _authid_prefix)
+        self.by_expiry = Index(env, txn, b"by_expiry", _expiry_prefix)
+        self.log = RevocationLog(env, txn)
+
+    def load(self, txn: Any, ids: Iterable[str]) -> dict[str, Cookie]:
+        found = {}
+        for id in ids:
+            key = key_of(id)
+            data = txn.get(key, None, self.records) if key else None
+            if data is not None:
+                try:
+                    found[id] = decode(id, data)
+                except ValueError:
+                    continue
+        return found
+
+    def apply(self, txn: Any, changes: Sequence[Change]) -> Sequence[bool]:
+        """:raises ValueError: something cannot be stored; the transaction has to be aborted."""
+        keys = {change.id: key for change in changes if (key := key_of(change.id))}
+        for change in changes:
+            if isinstance(change, Create) and change.id not in keys:
+                raise ValueError(f"an id has 24 characters of base64url: {change.id!r}")
+        found = {id: self._get(txn, id, key) for id, key in keys.items()}
+        outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
+        self._write(txn, keys, outcome)
+        self.log.append(txn, [keys[id] for id in _revoked(outcome)])
+        return outcome.applied
+
+    def expire(self, txn: Any, now: int, limit: int) -> int:
+        count, first, end = 0, packed_time(0), packed_time(now + 1)
+        while entries := self.by_expiry.range(txn, first, end, limit - count):
+            due = self._due(txn, entries, now)
+            for key in due:
+                txn.delete(key, db=self.records)
+            cookies = _readable(due, due)
+            self.by_authid.remove(txn, self.by_authid.entries(cookies))
+            self.by_expiry.remove(txn, self.by_expiry.entries(cookies).union(entries))
+            count += len(due)
+        return count
+
+    def page(self, txn: Any, authid: str | None, start: bytes) -> tuple[list[Cookie], bytes | None]:
+        """
+        Some of all records, or of those that may be logged in as `authid`, from `start` on, and
+        where to go on from: None at the end. The beginning is `b""`.
+        """
+        steps = self._all(txn, start) if authid is None else self._of(txn, authid, start)
+        page, size, next_start = [], 0, None
+        for place, key, data in islice(steps, _PAGE_RECORDS):
+            record = _decoded(id_of(key), data)
+            if isinstance(record, Cookie):
+                page.append(record)
+            next_start = place + b"\0"
+            size += len(data)
+            if size > _PAGE_BYTES:
+                break
+        return page, next_start
+
+    def revoked_since(self, txn: Any, cursor: int | None, limit: int) -> tuple[list[str], int]:
+        keys, cursor = self.log.since(txn, cursor, limit)
+        return [id_of(key) for key in keys], cursor
+
+    def stat(self, txn: Any) -> dict[str, int]:
+        return {
+            "cookies": txn.stat(self.records)["entries"],
+            "authenticated": self.by_authid.count(txn),
+            "revocations": self.log.count(txn),
+        }
+
+    def clear(self, txn: Any) -> None:
+        txn.drop(self.records, delete=False)
+        self.by_authid.clear(txn)
+        self.by_expiry.clear(txn)
+        self.log.clear(txn)
+
+    def _get(self, txn: Any, id: str, key: bytes) -> Stored | None:
+        data = txn.get(key, None, self.records)
+        return None if data is None else _decoded(id, data)
+
+    def _write(self, txn: Any, keys: Mapping[str, bytes], outcome: Outcome) -> None:
+        old = {keys[id]: record for id, record in outcome.before.items()}
+        new = {keys[id]: record for id, record in outcome.after.items()}
+        changed = sorted(key for key in old | new if old.get(key) is not new.get(key))
+        for key in changed:
+            record = new.get(key)
+            if isinstance(record, Cookie):
+                txn.put(key, encode(record), db=self.records)
+            else:
+                txn.delete(key, db=self.records)
+        gone, come = _readable(old, changed), _readable(new, changed)
+        for index in (self.by_authid, self.by_expiry):
+            index.update(txn, gone, come)
+
+    def _due(self, txn: Any, entries: Iterable[bytes], now: int) -> dict[bytes, Stored]:
+        """The records to which entries lead, but for those that say that they are not due."""
+        due = {}
+        for key in map(record_key, entries):
+            record = self._get(txn, id_of(key), key)
+            if record is DAMAGED or (isinstance(record, Cookie) and record.expires <= now):
+                due[key] = record
+        return due
+
+    def _all(self, txn: Any, start: bytes) -> Iterator[_Step]:
+        with txn.cursor(self.records) as cursor:
+            if cursor.set_range(start):
+                for key, data in cursor:
+                    yield key, key, data
+
+    def _of(self, txn: Any, authid: str, start: bytes) -> Iterator[_Step]:
+        prefix = packed_authid(authid)
+        end = prefix + b"\xff" * (KEY_SIZE + 1)
+        for entry in self.by_authid.range(txn, start or prefix, end, _PAGE_RECORDS):
+            key = record_key(entry)
+            yield entry, key, txn.get(key, b"", self.records)
+
+
+def _decoded(id: str, data: bytes) -> Stored:
+    try:
+        return decode(id, data)
+    except ValueError:
+        return DAMAGED
+
+
+def _readable(records: Mapping[bytes, Stored], keys: Iterable[bytes]) -> list[Keyed]:
+    found = ((key, records.get(key)) for key in keys)
+    return [(key, record) for key, record in found if isinstance(record, Cookie)]
+
+
+def _expiry_prefix(cookie: Cookie) -> bytes:
+    return packed_time(cookie.expires)
+
+
+def _authid_prefix(cookie: Cookie) -> bytes | None:
+    return packed_authid(cookie.auth.authid) if cookie.auth else None
+
+
+def _revoked(outcome: Outcome) -> list[str]:
+    """The ids whose login is worth nothing any more, or is somebody else's now."""
+    changed_hands = {
+        id
+        for id, old in outcome.before.items()
+        if _authid(old) not in (None, _authid(outcome.after.get(id)))
+    }
+    return sorted(changed_hands.union(outcome.revoked))
+
+
+def _authid(record: Stored | None) -> str | None:
+    return record.auth.authid if isinstance(record, Cookie) and record.auth else None

@@ -1,0 +1,62 @@
+"""What a Redis server promises to keep, as far as it says so."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from redis.exceptions import NoPermissionError, ResponseError
+
+from cookietrack_plugin.stores.redis.client import Client
+
+_APPENDONLY = (
+    "appendonly is no: a crash takes back all logins and logouts since the last snapshot:"
+    " set appendonly yes and appendfsync always"
+)
+_APPENDFSYNC = (
+    "appendfsync is {}: a power cut takes back the logins and logouts of a second or more:"
+    " set appendfsync always"
+)
+_EVICTION = (
+    "maxmemory-policy is {}: logins are thrown away when its memory is full: set it to noeviction"
+)
+_REPLICAS = (
+    "its replicas follow later: the one that takes over does not know the last logins and logouts:"
+    ' set "replicas" in cookie store to how many have to have them'
+)
+_UNKNOWN = "it does not tell its {0}: see to it yourself that {0} is {1}"
+
+
+def weaknesses(client: Client, infos: list[Mapping[str, Any]], replicas: int) -> list[str]:
+    """
+    One sentence for each setting with which logins can be lost, and logouts undone.
+
+    :param infos: what each master says of itself.
+    :param replicas: how many replicas are waited for.
+    """
+    masters = zip(client.masters(), infos, strict=False)
+    found = [each for master, info in masters for each in _weaknesses(master, info, replicas)]
+    return list(dict.fromkeys(found))
+
+
+def _weaknesses(master: Any, info: Mapping[str, Any], replicas: int) -> Iterator[str]:
+    appendfsync = _setting(master, "appendfsync")
+    if "aof_enabled" not in info:
+        yield _UNKNOWN.format("appendonly", "yes")
+    elif not info["aof_enabled"]:
+        yield _APPENDONLY
+    elif appendfsync is None:
+        yield _UNKNOWN.format("appendfsync", "always")
+    elif appendfsync != "always":
+        yield _APPENDFSYNC.format(appendfsync)
+    if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
+        yield _EVICTION.format(info.get("maxmemory_policy"))
+    if info.get("connected_slaves") and not replicas:
+        yield _REPLICAS
+
+
+def _setting(master: Any, name: str) -> str | None:
+    """None where there is no CONFIG, or not for everybody: hosted servers are like that."""
+    try:
+        value: str | None = master.config_get(name).get(name)
+    except (NoPermissionError, ResponseError):
+        return None
+    return value

@@ -1,0 +1,54 @@
+"""The format of a Redis store: marked when it is first opened, and checked ever after."""
+
+from redis.exceptions import ResponseError
+
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt
+from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.keys import Layout
+
+VERSION = 1
+
+
+def prepare_format(client: Client, layout: Layout) -> None:
+    """
+    Mark the store, or check the marks of who was here first.
+
+    :raises StoreCorrupt: what is under the prefix is another program's, or of a newer version.
+    :raises ConfigError: the store was made with another number of partitions.
+    """
+    try:
+        version, partitions = _marks(client, layout)
+        client.run([("ZCARD", each.expiry) for each in layout.partitions])
+        client.run([("XLEN", each.revoked) for each in layout.partitions])
+    except (ResponseError, ValueError) as error:
+        if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
+            raise
+        raise StoreCorrupt(
+            f'the keys "{layout.meta}" and so on are another program\'s:'
+            ' choose another "prefix" in cookie store'
+        ) from error
+    _check(version, partitions, len(layout.partitions))
+
+
+def _marks(client: Client, layout: Layout) -> tuple[int, int]:
+    """The version and the number of partitions, ours where there were none."""
+    wanted = ("HMGET", layout.meta, "version", "partitions")
+    marks = client.run([wanted])[0]
+    if None in marks:
+        client.run([("HSETNX", layout.meta, "version", VERSION)])
+        client.run([("HSETNX", layout.meta, "partitions", len(layout.partitions))])
+        marks = client.run([wanted])[0]
+    return int(marks[0]), int(marks[1])
+
+
+def _check(version: int, partitions: int, number: int) -> None:
+    if version > VERSION:
+        raise StoreCorrupt(
+            f"the store has format {version}, and {VERSION} is the newest that is known here:"
+            " upgrade cookietrack-plugin"
+        )
+    if partitions != number:
+        raise ConfigError(
+            f'"partitions" in cookie store: found {number}, allowed is {partitions}, with which'
+            " the store was made"
+        )

@@ -1,0 +1,161 @@
+"""SQLAlchemy engines: one pool a store, autocommit, and a bound on every wait."""
+
+import os
+from contextlib import closing
+from math import ceil
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.stores.sql.url import is_file
+
+# Rows of one INSERT statement.
+INSERT_ROWS = 1000
+# Seconds after which a connection is replaced, before a firewall forgets it.
+_RECYCLE = 1800
+# Seconds after which a connection is not trusted unseen.
+_RESTED = 1.0
+
+
+def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
+    """
+    An engine that has connected to nothing yet.
+
+    Statements commit by themselves, and transactions are begun and committed in so many words
+    (`sql_transaction`): a look-up is one round trip, and so is a batch of one statement.
+
+    :param timeout: seconds to connect, to get a connection from the pool, and for any statement.
+    :raises StoreUnavailable: the file of a SQLite database cannot be made.
+    """
+    if is_file(url):
+        _create_file(str(url.database))
+    backend = _BACKENDS[url.get_backend_name()]
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=timeout,
+        pool_recycle=_RECYCLE,
+        insertmanyvalues_page_size=INSERT_ROWS,
+        **backend.arguments(url, timeout),
+    )
+    backend.listen(engine, timeout)
+    _check_the_rested(engine)
+    return engine
+
+
+def _check_the_rested(engine: Engine) -> None:
+    """
+    Ask a connection that was not in use for a while whether the server is still there: the server
+    can have been restarted meanwhile. Under load it costs nothing.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: Any, record: Any) -> None:
+        record.info["used"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: Any, record: Any, _proxy: Any) -> None:
+        if monotonic() - record.info.get("used", monotonic()) < _RESTED:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+
+class _PostgreSQL:
+    @staticmethod
+    def arguments(url: URL, timeout: float) -> dict[str, Any]:
+        given = {
+            "application_name": "cookietrack",
+            # libpq takes whole seconds, and two at least.
+            "connect_timeout": max(2, ceil(timeout)),
+        }
+        ours = {key: value for key, value in given.items() if key not in url.query}
+        # A connection pooler in between may give the next statement to another server process.
+        return {
+            "use_native_hstore": False,
+            "connect_args": {**ours, "client_encoding": "utf8", "prepare_threshold": None},
+        }
+
+    @staticmethod
+    def listen(engine: Engine, timeout: float) -> None:
+        from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
+
+        @event.listens_for(engine, "do_connect")
+        def connect(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
+            connection = BoundedConnection.connect(*args, **parameters)
+            connection.patience = timeout
+            return connection
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _record: Any) -> None:
+            milliseconds = str(ceil(timeout * 1000))
+            names = ("statement_timeout", "idle_in_transaction_session_timeout")
+            calls = ", ".join(f"set_config('{name}', %s, false)" for name in names)
+            _run(connection, f"SELECT {calls}", [milliseconds] * len(names))
+
+
+class _MySQL:
+    @staticmethod
+    def arguments(url: URL, timeout: float) -> dict[str, Any]:
+        bounds = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), timeout)
+        return {"connect_args": {"charset": "utf8mb4", **bounds}}
+
+    @staticmethod
+    def listen(engine: Engine, timeout: float) -> None:
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _record: Any) -> None:
+            # Reads for update lock the records that are there, and no gaps between them.
+            _run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            # What does not fit is an error, never cut off.
+            _run(connection, "SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
+            _run(connection, f"SET SESSION innodb_lock_wait_timeout = {max(1, int(timeout))}")
+
+
+class _SQLite:
+    @staticmethod
+    def arguments(url: URL, timeout: float) -> dict[str, Any]:
+        return {"connect_args": {"timeout": timeout}}
+
+    @staticmethod
+    def listen(engine: Engine, timeout: float) -> None:
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _record: Any) -> None:
+            # Readers and the writer do not wait for each other, and a commit survives a power cut.
+            if _run(connection, "PRAGMA journal_mode = WAL") != ("wal",):
+                raise StoreUnavailable(
+                    f"{engine.url.database} is on a file system that does not share memory, such as"
+                    " NFS: put it on a local disk"
+                )
+            _run(connection, "PRAGMA synchronous = FULL")
+
+
+_BACKENDS: dict[str, type[_PostgreSQL | _MySQL | _SQLite]] = {
+    "postgresql": _PostgreSQL,
+    "mysql": _MySQL,
+    "mariadb": _MySQL,
+    "sqlite": _SQLite,
+}
+
+
+def _run(connection: Any, statement: str, parameters: Any = ()) -> Any:
+    """The first row that comes out of a statement, None where none does."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchone() if cursor.description else None
+
+
+def _create_file(path: str) -> None:
+    """Make the file, for nobody else to read: SQLite makes its other files after its model."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be used: {error.strerror}") from error

@@ -1,0 +1,141 @@
+"""The format of the tables: made, migrated, and not mixed up with those of another program."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import time_ns
+from typing import Any
+from uuid import uuid4
+from zlib import crc32
+
+from sqlalchemy import Connection, Table, inspect, select, text
+
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.stores.sql.tables import Tables
+from cookietrack_plugin.stores.sql.transaction import transaction
+
+Step = Callable[[Connection, Tables], None]
+
+
+def _create(connection: Connection, tables: Tables) -> None:
+    for table in tables.all():
+        table.create(connection, checkfirst=True)
+        _check_columns(connection, table)
+    # The feed's beginning: there is always a last revocation, which a cursor can name.
+    beginning = {"number": 0, "id": uuid4().hex, "at": time_ns() // 1_000_000}
+    _insert_first(connection, tables.revoked, beginning)
+    _insert_first(connection, tables.meta, {"version": 0, "revoked": 0})
+
+
+def _insert_first(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    """MySQL keeps what a step had done when it was interrupted: it can have been here before."""
+    if connection.execute(select(table).limit(1)).first() is None:
+        connection.execute(table.insert(), row)
+
+
+# What leads from each version to the next; the newest version is their number.
+STEPS: tuple[Step, ...] = (_create,)
+
+
+def prepare_tables(connection: Connection, tables: Tables, timeout: float) -> None:
+    """
+    Make the tables, or bring them to this version. Other openers wait meanwhile.
+
+    :param timeout: seconds to wait for another opener.
+    :raises StoreCorrupt: they are another program's, or of a newer version.
+    :raises ConfigError: the database cannot hold what the store has to keep in it.
+    """
+    _check_database(connection)
+    if _version(connection, tables) < len(STEPS):
+        with _alone(connection, tables, timeout):
+            for number in range(_version(connection, tables), len(STEPS)):
+                STEPS[number](connection, tables)
+                connection.execute(tables.meta.update().values(version=number + 1))
+    for table in tables.all():
+        _check_columns(connection, table)
+
+
+def require_tables(connection: Connection, tables: Tables, timeout: float) -> None:
+    """
+    Like `prepare_tables`, for those who alter nothing.
+
+    :raises StoreUnavailable: there are none, or of an older version.
+    """
+    if _version(connection, tables) < len(STEPS):
+        raise StoreUnavailable(
+            f'there is no table "{tables.cookies.name}" of this version: a node makes it at its'
+            " start"
+        )
+
+
+def _version(connection: Connection, tables: Tables) -> int:
+    """The version of the tables that are there; 0 where there are none."""
+    if not inspect(connection).has_table(tables.meta.name):
+        return 0
+    _check_columns(connection, tables.meta)
+    version = connection.execute(select(tables.meta.c.version)).scalar() or 0
+    if version > len(STEPS):
+        raise StoreCorrupt(
+            f'table "{tables.cookies.name}" has format {version}, and {len(STEPS)} is the newest'
+            " that is known here: upgrade cookietrack-plugin"
+        )
+    return version
+
+
+def _check_columns(connection: Connection, table: Table) -> None:
+    found = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    missing = sorted(set(table.columns.keys()) - found)
+    if missing:
+        raise StoreCorrupt(
+            f'table "{table.name}" is another program\'s (it has no column "{missing[0]}"):'
+            ' choose another "table" in cookie store'
+        )
+
+
+@contextmanager
+def _alone(connection: Connection, tables: Tables, timeout: float) -> Iterator[None]:
+    """A transaction in which nobody else prepares these tables."""
+    name = f"cookietrack {connection.engine.url.database} {tables.cookies.name}"
+    key = crc32(name.encode())
+    if connection.dialect.name in ("mysql", "mariadb"):
+        # Its statements on tables commit by themselves: only a lock of the session lasts.
+        with _user_lock(connection, f"cookietrack-{key}", timeout), transaction(connection):
+            yield
+        return
+    with transaction(connection):
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        yield
+
+
+@contextmanager
+def _user_lock(connection: Connection, name: str, timeout: float) -> Iterator[None]:
+    parameters = {"name": name, "timeout": max(1, int(timeout) - 1)}
+    if connection.execute(text("SELECT GET_LOCK(:name, :timeout)"), parameters).scalar() != 1:
+        raise StoreUnavailable("another node is preparing the tables")
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+
+
+def _check_database(connection: Connection) -> None:
+    dialect = connection.dialect
+    if dialect.name == "postgresql":
+        encoding = connection.execute(text("SHOW server_encoding")).scalar()
+        if encoding != "UTF8":
+            raise ConfigError(
+                f'"url" in cookie store: found a database with the encoding {encoding},'
+                " allowed is UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+            )
+    if dialect.name in ("mysql", "mariadb"):
+        least = (10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0, 1)
+        found = dialect.server_version_info or ()
+        if found < least:
+            raise ConfigError(
+                f'"url" in cookie store: found a server of version {_dotted(found)},'
+                " allowed are MariaDB from 10.6 and MySQL from 8.0.1 on"
+            )
+
+
+def _dotted(version: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,139 @@
+"""The tables of an SQL store, and records as rows of the first of them."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import cbor2
+from attrs import frozen
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
+
+from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.fold import DAMAGED, Stored
+from cookietrack_plugin.stores.sql.types import Bytes, Id, Milliseconds, UnicodeText
+
+
+@frozen
+class Tables:
+    """
+    `cookies`: the records. `revoked`: ids that were deleted or lost their login, numbered in the
+    order of their commits. `meta`: one row, with the format's version and the last such number.
+    """
+
+    cookies: Table
+    revoked: Table
+    meta: Table
+
+    def all(self) -> tuple[Table, ...]:
+        return self.cookies, self.revoked, self.meta
+
+
+def make_tables(name: str) -> Tables:
+    """The tables of the store that is called `name`."""
+    metadata = MetaData()
+    cookies = _table(
+        name,
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("created", Milliseconds, nullable=False),
+        Column("expires", Milliseconds, nullable=False),
+        Column("seen", Milliseconds, nullable=False),
+        Column("peer", UnicodeText),
+        Column("user_agent", UnicodeText),
+        Column("authid", UnicodeText),
+        Column("authrole", UnicodeText),
+        Column("authmethod", UnicodeText),
+        Column("authrealm", UnicodeText),
+        Column("authextra", Bytes),
+        # An index over texts has a limit to their length, and MySQL's takes "joe " for "joe".
+        Column("authid_hash", BigInteger),
+    )
+    Index(f"{name}_by_expires", cookies.c.expires)
+    Index(f"{name}_by_authid", cookies.c.authid_hash, cookies.c.id)
+    revoked = _table(
+        f"{name}_revoked",
+        metadata,
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("id", Id, nullable=False),
+        Column("at", Milliseconds, nullable=False),
+    )
+    meta = _table(
+        f"{name}_meta",
+        metadata,
+        Column("version", Integer, primary_key=True, autoincrement=False),
+        Column("revoked", BigInteger, nullable=False),
+    )
+    return Tables(cookies, revoked, meta)
+
+
+def _table(name: str, metadata: MetaData, *columns: Column[Any]) -> Table:
+    # Transactions and locks of rows are InnoDB's alone.
+    return Table(name, metadata, *columns, mysql_engine="InnoDB", mariadb_engine="InnoDB")
+
+
+def hash_of(authid: str) -> int:
+    """What `authid_hash` has for it: the first 8 bytes of its SHA-256."""
+    digest = sha256(authid.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def row_of(cookie: Cookie) -> dict[str, Any]:
+    """
+    The record as a row.
+
+    :raises ValueError: its `authextra` is nothing that CBOR carries there and back.
+    """
+    auth = cookie.auth
+    return {
+        "id": cookie.id,
+        "created": cookie.created,
+        "expires": cookie.expires,
+        "seen": cookie.seen,
+        "peer": cookie.peer,
+        "user_agent": cookie.user_agent,
+        "authid": auth and auth.authid,
+        "authrole": auth and auth.authrole,
+        "authmethod": auth and auth.authmethod,
+        "authrealm": auth and auth.authrealm,
+        "authextra": auth and _encode(auth.authextra),
+        "authid_hash": auth and hash_of(auth.authid),
+    }
+
+
+def record_of(row: Sequence[Any]) -> Stored:
+    """The row as a record; DAMAGED where something else than this store has written to it."""
+    id, created, expires, seen, peer, user_agent, *login, authextra, authid_hash = row
+    if all(text is None for text in login):
+        return Cookie(id, created, expires, seen, peer, user_agent)
+    authid, authrole, authmethod, authrealm = login
+    if None in login or hash_of(authid) != authid_hash:
+        return DAMAGED
+    try:
+        auth = Auth(authid, authrole, authmethod, authrealm, _decode(authextra))
+    except ValueError:
+        return DAMAGED
+    return Cookie(id, created, expires, seen, peer, user_agent, auth)
+
+
+def _encode(authextra: Mapping[str, Any] | None) -> bytes | None:
+    if authextra is None:
+        return None
+    try:
+        data = cbor2.dumps(authextra)
+    except (cbor2.CBORError, RecursionError) as error:
+        raise ValueError(f"an authextra that cannot be stored: {error}") from error
+    # Deeply nested data can be written but not read: better refused now than lost later.
+    _decode(data)
+    return data
+
+
+def _decode(data: bytes | None) -> Mapping[str, Any] | None:
+    if data is None:
+        return None
+    try:
+        authextra = cbor2.loads(data)
+    except (cbor2.CBORError, RecursionError) as error:
+        raise ValueError("an authextra that cannot be read") from error
+    if not isinstance(authextra, Mapping):
+        raise ValueError("an authextra that is no mapping")
+    return authextra
