@@ -304,3 +304,9 @@ class TestClosing:
         any_store.close_error = StoreUnavailable("cannot flush")
         with pytest.raises(StoreUnavailable, match="cannot flush"):
             reactor.result_of(committer.close())
+
+    def test_takes_no_change_any_more(self, any_store, committer, reactor):
+        reactor.result_of(committer.close())
+        with pytest.raises(StoreUnavailable, match="the store is closed"):
+            reactor.result_of(committer.submit(create()))
+        assert any_store.cookies == {}

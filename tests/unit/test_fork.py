@@ -1,9 +1,9 @@
 """One result for several who wait for it."""
 
 import pytest
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 
-from cookietrack_plugin.fork import fork
+from cookietrack_plugin.fork import first_error, fork
 
 
 def outcomes(deferred: Deferred) -> list:
@@ -53,3 +53,10 @@ def test_a_failure_that_was_passed_on_is_not_reported_as_unhandled(when):
         outcomes(fork(source))
         source.errback(RuntimeError("no disk"))
         del source
+
+
+def test_of_several_failures_the_first_is_told_and_not_that_there_was_one():
+    error = RuntimeError("no disk")
+    several = [succeed(1), fail(error), fail(ValueError("the second"))]
+    gathered = gatherResults(several, consumeErrors=True)
+    assert outcomes(gathered.addErrback(first_error)) == [error]

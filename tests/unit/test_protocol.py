@@ -67,6 +67,19 @@ class TestAHandshake:
             "Secure",
         ]
 
+    def test_gets_the_same_cookie_again_where_its_lifetime_rolls(self, make_router, reactor):
+        router = make_router(rolling=True, max_age=100, absolute_max_age=150)
+        first = router.connect()
+        router.log_in(first)
+        reactor.advance(99)
+        again = router.connect(first.cookie)
+        assert again.cookie == first.cookie
+        assert again.set_cookie.endswith("; Max-Age=51")
+        assert (
+            again.protocol._cbtid
+            in again.protocol._transport_details.http_headers_sent["Set-Cookie"]
+        )
+
     def test_with_our_cookie_goes_on_with_it_and_gets_no_other(self, router):
         first = router.connect()
         router.log_in(first)

@@ -52,6 +52,7 @@ def test_every_attribute_is_read():
         "rolling": True,
         "absolute_max_age": 600,
         "rotate": False,
+        "on_failure": "anonymous",
     }
     check_cookie_item(item)
     settings = CookieSettings.of(item)
@@ -109,6 +110,8 @@ def test_the_ends_of_the_ranges_are_allowed(item):
         ("rotate", "no", '"no"', "true or false"),
         ("same_site", "lax", '"lax"', SAME_SITES),
         ("same_site", ["Lax"], '["Lax"]', SAME_SITES),
+        ("on_failure", "accept", '"accept"', "one of 'deny', 'anonymous'"),
+        ("on_failure", True, "true", "one of 'deny', 'anonymous'"),
         ("store", "lmdb", '"lmdb"', A_STORE),
         ("store", None, "null", A_STORE),
         ("store", [], "[]", A_STORE),

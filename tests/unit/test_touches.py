@@ -1,0 +1,95 @@
+"""Signs of life: many make one write, nobody waits, and none is lost when the store is closed."""
+
+import pytest
+
+from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.measures import Measures
+from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id, make_touch
+from cookietrack_plugin.touches import AT_ONCE, INTERVAL, Touches
+
+ID = make_id(1)
+
+
+@pytest.fixture
+def store(make_store):
+    store = make_store()
+    for number in range(3):
+        store.cookies[make_id(number)] = make_cookie(number)
+    return store
+
+
+@pytest.fixture
+def touches(store, reactor):
+    return Touches(Committer(store, reactor, Measures()), reactor)
+
+
+def test_a_sign_of_life_is_written_in_its_turn(touches, store, reactor):
+    touches.add(make_touch(1))
+    assert store.committed == []
+    reactor.advance(INTERVAL)
+    assert store.changes == [make_touch(1)]
+
+
+def test_many_of_one_cookie_are_one_write_of_the_latest(touches, store, reactor):
+    for second in range(4):
+        touches.add(make_touch(1, seen=NOW + second))
+        reactor.advance(1)
+    reactor.advance(INTERVAL)
+    assert store.changes == [make_touch(1, seen=NOW + 3)]
+
+
+def test_there_is_a_next_turn(touches, store, reactor):
+    touches.add(make_touch(1))
+    reactor.advance(INTERVAL)
+    touches.add(make_touch(2))
+    reactor.advance(INTERVAL)
+    assert store.changes == [make_touch(1), make_touch(2)]
+    assert reactor.getDelayedCalls() == []
+
+
+def test_an_urgent_one_is_written_at_once_and_not_again(touches, store, reactor):
+    touches.add(make_touch(1))
+    touches.write(ID)
+    touches.write(ID)
+    assert store.changes == [make_touch(1)]
+    reactor.advance(INTERVAL)
+    assert store.changes == [make_touch(1)]
+
+
+def test_there_is_nothing_to_write_for_a_cookie_that_was_ended(touches, store, reactor):
+    touches.add(make_touch(1))
+    touches.drop(ID)
+    touches.drop(ID)
+    reactor.advance(INTERVAL)
+    assert store.committed == []
+
+
+def test_a_turn_of_the_reactor_is_not_filled_with_them(touches, store, reactor):
+    turns = []
+    real = reactor.callLater
+
+    def call_later(wait, run):
+        return real(wait, lambda: (turns.append(len(store.changes)), run()))
+
+    reactor.callLater = call_later
+    for number in range(2 * AT_ONCE + 1):
+        touches.add(make_touch(number))
+    reactor.advance(INTERVAL)
+    assert turns == [0, AT_ONCE, 2 * AT_ONCE]
+    assert len(store.changes) == 2 * AT_ONCE + 1
+
+
+def test_all_are_written_before_the_store_is_closed(touches, store, reactor):
+    touches.add(make_touch(1))
+    touches.add(make_touch(2))
+    touches.flush()
+    touches.flush()
+    assert store.changes == [make_touch(1), make_touch(2)]
+    assert reactor.getDelayedCalls() == []
+
+
+def test_one_that_cannot_be_stored_is_a_pity_and_no_more(touches, store, reactor, log):
+    store.fail_commits()
+    touches.add(make_touch(1))
+    reactor.advance(INTERVAL)
+    assert log.lines == [("debug", "a sign of life was not stored: the disk is away")]
