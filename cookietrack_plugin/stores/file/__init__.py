@@ -1,5 +1,1 @@
 """Cookies in a text file that is only appended to, and in memory for as long as it is open."""
-
-from cookietrack_plugin.stores.file.store import FileProvider
-
-__all__ = ["FileProvider"]

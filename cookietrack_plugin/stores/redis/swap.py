@@ -25,7 +25,7 @@ REVOCATIONS = 100_000
 @frozen
 class Item:
     """
-    A record to swap: see `redis_script`. `leaves`, `joins`: keys of indexes, None for none.
+    A record to swap: see `script`. `leaves`, `joins`: keys of indexes, None for none.
     """
 
     id: str

@@ -25,7 +25,7 @@ def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
     An engine that has connected to nothing yet.
 
     Statements commit by themselves, and transactions are begun and committed in so many words
-    (`sql_transaction`): a look-up is one round trip, and so is a batch of one statement.
+    (`transaction`): a look-up is one round trip, and so is a batch of one statement.
 
     :param timeout: seconds to connect, to get a connection from the pool, and for any statement.
     :raises StoreUnavailable: the file of a SQLite database cannot be made.
