@@ -1,0 +1,165 @@
+"""Cookies with live connections: they live while their clients do, and end on time."""
+
+import pytest
+from attrs import evolve
+
+from cookietrack_plugin.clock import Clock
+from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.testing.samples import NOW
+from cookietrack_plugin.tracker import Tracker
+from cookietrack_plugin.visit import Visitor
+from tests.support.connections import FakeConnection
+
+EXPIRED = "cookietrack.close.expired"
+IDLE = Policy(max_age=3600, idle_timeout=60)
+
+
+@pytest.fixture
+def pass_time(tracked):
+    """A function that lets seconds pass, in steps, while the client says something or not."""
+
+    def pass_time(seconds, talks=None, calm=True):
+        for _ in range(int(seconds)):
+            tracked.reactor.advance(1)
+            if talks:
+                talks.last_heard = tracked.tracker.clock.now()
+            # The threads live in real time, which is slower.
+            tracked.reactor.turn_until(lambda: not calm or is_calm())
+
+    def is_calm():
+        return not (tracked.tracker.committer.pending or tracked.tracker.lookup._reading)
+
+    return pass_time
+
+
+class TestAnIdleClient:
+    def test_is_closed_when_its_time_is_up(self, tracked, pass_time):
+        _, client = tracked.visit(policy=IDLE)
+        pass_time(59)
+        assert client.ended == []
+        pass_time(2)
+        tracked.reactor.turn_until(lambda: client.ended)
+        assert client.ended == [EXPIRED]
+        assert client.forgot == 1
+
+    def test_is_not_known_any_more(self, tracked, pass_time):
+        id, _ = tracked.visit(policy=IDLE)
+        pass_time(60)
+        assert tracked.tracker.current(id) is None
+        assert tracked.reactor.result_of(tracked.admit(id, IDLE)).created
+
+
+class TestAnActiveClient:
+    def test_stays_and_its_record_does_not_expire_under_it(self, tracked, pass_time):
+        id, client = tracked.visit(policy=IDLE)
+        for _ in range(10):
+            pass_time(30, talks=client)
+            assert tracked.tracker.current(id) is not None
+            assert tracked.store.cookies[id].expires > tracked.tracker.clock.now()
+        assert client.ended == []
+
+    def test_is_written_down_rarely(self, tracked, pass_time):
+        _, client = tracked.visit(policy=IDLE)
+        pass_time(300, talks=client)
+        assert len(tracked.store.changes) <= 1 + 300 / 30
+
+    def test_ends_with_the_absolute_lifetime_all_the_same(self, tracked, pass_time):
+        _, client = tracked.visit(policy=Policy(max_age=100, idle_timeout=60))
+        pass_time(99, talks=client)
+        assert client.ended == []
+        pass_time(2, talks=client)
+        tracked.reactor.turn_until(lambda: client.ended)
+        assert client.ended == [EXPIRED]
+
+    def test_that_leaves_was_seen_when_it_last_said_something(self, tracked, pass_time):
+        id, client = tracked.visit(policy=IDLE)
+        pass_time(10, talks=client)
+        pass_time(5)
+        tracked.tracker.drop(id, client)
+        pass_time(6)
+        tracked.reactor.turn_until(lambda: tracked.store.cookies[id].seen == NOW + 10_000)
+        assert tracked.store.cookies[id].expires == NOW + 70_000
+
+    def test_counts_for_the_other_connections_of_its_cookie(self, tracked, pass_time):
+        id, active = tracked.visit(policy=IDLE)
+        _, idle = tracked.visit(id, IDLE)
+        pass_time(150, talks=active)
+        assert idle.ended == []
+
+
+class TestWithoutAnIdleTimeout:
+    def test_a_silent_client_stays_until_its_cookie_expires(self, tracked, pass_time):
+        _, client = tracked.visit(policy=Policy(max_age=100))
+        pass_time(99)
+        assert client.ended == []
+        pass_time(2)
+        tracked.reactor.turn_until(lambda: client.ended)
+
+    def test_messages_do_not_lengthen_it(self, tracked, pass_time):
+        _, client = tracked.visit(policy=Policy(max_age=100))
+        pass_time(101, talks=client)
+        tracked.reactor.turn_until(lambda: client.ended)
+
+    def test_a_handshake_lengthens_it_where_it_rolls(self, tracked, pass_time):
+        policy = Policy(max_age=100, rolling=True)
+        id, client = tracked.visit(policy=policy)
+        pass_time(90)
+        tracked.visit(id, policy)
+        pass_time(90)
+        assert client.ended == []
+        assert tracked.store.cookies[id].expires == NOW + 190_000
+        pass_time(11)
+        tracked.reactor.turn_until(lambda: client.ended)
+
+
+class TestWhenItsTimeSeemsUp:
+    @pytest.fixture
+    def tracked(self, make_store, make_tracked):
+        return make_tracked(make_store(reads_block=True, commits_block=True))
+
+    def test_a_client_stays_whose_cookie_another_node_has_prolonged(self, tracked, pass_time):
+        id, client = tracked.visit(policy=Policy(max_age=100))
+        cookie = tracked.store.cookies[id]
+        tracked.store.cookies[id] = evolve(cookie, expires=cookie.expires + 50_000)
+        pass_time(110)
+        assert tracked.store.reads.arrived == 1
+        assert tracked.tracker.current(id) is not None
+        assert client.ended == []
+        pass_time(50)
+        tracked.reactor.turn_until(lambda: client.ended)
+
+    def test_a_client_is_closed_when_nobody_can_tell(self, tracked, pass_time):
+        _, client = tracked.visit(policy=Policy(max_age=100))
+        tracked.store.fail_loads()
+        pass_time(101)
+        tracked.reactor.turn_until(lambda: client.ended)
+        assert client.ended == [EXPIRED]
+
+    def test_a_client_that_leaves_meanwhile_is_left_alone(self, tracked, pass_time):
+        id, client = tracked.visit(policy=Policy(max_age=100))
+        tracked.store.reads.shut()
+        pass_time(101, calm=False)
+        tracked.store.reads.wait_for_arrival()
+        tracked.tracker.drop(id, client)
+        tracked.store.reads.open()
+        tracked.reactor.turn_until(lambda: not tracked.tracker.lookup._reading)
+        tracked.reactor.turn()
+        assert client.ended == []
+
+
+def test_a_clock_that_jumps_back_lengthens_nothing(make_store, reactor):
+    offset = [0.0]
+    clock = Clock(lambda: NOW / 1000 + reactor.seconds() + offset[0])
+    tracker = Tracker(make_store(), reactor, clock)
+    policy = Policy(max_age=100)
+    admission = reactor.result_of(tracker.admit(Visitor(None), lambda: "id", policy))
+    tracker.enter(admission, policy, FakeConnection())
+    reactor.advance(90)
+    assert tracker.current("id") is not None
+    offset[0] = -1000.0
+    reactor.advance(9)
+    assert tracker.current("id") is not None
+    assert clock.now() == NOW + 90_000
+    reactor.advance(1001)
+    assert tracker.current("id") is None
+    reactor.result_of(tracker.close())
