@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from cookietrack_plugin.record import Auth, Cookie, Create, Delete
 from cookietrack_plugin.stores.file import table as filetable
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
-from cookietrack_plugin.stores.file.log import GONE, read_line, write_batch, write_line
+from cookietrack_plugin.stores.file.log import GONE, read_line, read_lines, write_batch, write_line
 from cookietrack_plugin.stores.file.record import NEVER, decode, encode, expires_of, to_id, to_key
 from cookietrack_plugin.stores.file.table import FileTable
 from cookietrack_plugin.testing.checks.model import StoreHistory
@@ -109,7 +109,14 @@ def test_a_batch_is_read_as_it_was_written(batch):
     raw = BytesIO(write_batch(states)).readlines()
     following = range(len(states) - 1, -1, -1)
     expected = [(key, left, text) for (key, text), left in zip(states, following, strict=True)]
-    assert [read_line(each) for each in raw] == expected
+    assert [_meaning(read_line(each)) for each in raw] == expected
+    assert [_meaning(line) for line in read_lines(raw)] == expected
+    assert read_lines([*raw, b"damaged\n"]) is None
+
+
+def _meaning(line):
+    _, _, key, following, text = line
+    return key, int(following), text
 
 
 @given(st.binary(max_size=80), st.integers(0, 100), st.binary(max_size=3))

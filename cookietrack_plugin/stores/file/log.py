@@ -26,10 +26,12 @@ _HEADER = re.compile(rb'\{"cookietrack": (\d{1,9}), "crc32": "([0-9a-f]{8})"(.*)
 _BODY = len(START) + len("01234567")
 LINE_SIZE = _BODY + len('","",0,]\n')
 
+_LINE = re.compile(rb'^\["ct1","([0-9a-f]{8})(","([^"\n]*)",(\d+),(.*)\])\n', re.MULTILINE)
+
 # A record's key and its new text, or GONE.
 State = tuple[bytes, bytes]
-# Its key, how many lines of its batch come behind it, and the new text.
-Line = tuple[bytes, int, bytes]
+# The checksum, what it is over, and in that: key, lines that follow in the batch, and new text.
+Line = tuple[bytes, bytes, bytes, bytes, bytes]
 
 
 def write_line(key: bytes, text: bytes, following: int = 0) -> bytes:
@@ -51,17 +53,23 @@ def write_lines(states: Iterable[State]) -> bytes:
     return b"".join(write_line(key, text) for key, text in states)
 
 
+def read_lines(raws: Sequence[bytes]) -> Sequence[Line] | None:
+    """Each line as `read_line` reads it, in a fraction of the time; None where one of them is."""
+    found: list[Line] = _LINE.findall(b"".join(raws))
+    if len(found) != len(raws):
+        return None
+    for line in found:
+        if crc32(line[1]) != int(line[0], 16):
+            return None
+    return found
+
+
 def read_line(raw: bytes) -> Line | None:
     """The line that `raw`, with or without its line end, is; None where it is none, or damaged."""
-    body = raw[_BODY:-1] if raw.endswith(b"\n") else raw[_BODY:]
-    try:
-        if not raw.startswith(START) or crc32(body) != int(raw[len(START) : _BODY], 16):
-            return None
-        _, key, rest = body.split(b'",', 2)
-        following, text = rest.split(b",", 1)
-        return key[1:], int(following), text[:-1]
-    except ValueError:
+    found = _LINE.fullmatch(raw if raw.endswith(b"\n") else raw + b"\n")
+    if found is None or crc32(found[2]) != int(found[1], 16):
         return None
+    return found[1], found[2], found[3], found[4], found[5]
 
 
 def write_header(version: int = FORMAT) -> bytes:

@@ -3,15 +3,18 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Protocol
+from operator import itemgetter
+from typing import BinaryIO, Protocol
 
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.stores.file.crossbar import CrossbarLines, may_begin
 from cookietrack_plugin.stores.file.log import (
     FORMAT,
     START,
+    Line,
     State,
     read_line,
+    read_lines,
     read_version,
 )
 
@@ -19,7 +22,10 @@ from cookietrack_plugin.stores.file.log import (
 HEAD = 65536
 # Line numbers that a report names.
 _NAMED = 10
-_STEP = 500
+# Bytes of lines that are read at a time.
+_STEP = 262144
+
+_STATE = itemgetter(2, 4)
 
 
 class Damaged(Protocol):
@@ -52,6 +58,9 @@ class FileReader:
         self._is_regular = True
         # The part of a line that the file ends with.
         self._rest = b""
+        # The batch that is not complete, and the number of its last line.
+        self._batch: list[tuple[int, bytes, State]] = []
+        self._end = 0
         self._damage = damage
         self._crossbar = CrossbarLines()
 
@@ -64,46 +73,67 @@ class FileReader:
         """Whether the file can be appended to once the last `surplus` bytes are cut off."""
         return self.is_ours and self._is_regular and not (self.damaged or self.foreign)
 
-    def read(self, file: Iterable[bytes]) -> Iterator[Sequence[State]]:
+    def read(self, file: BinaryIO) -> Iterator[Sequence[State]]:
         """
         What the file's lines say, in order, some at a time.
 
         :raises StoreCorrupt: a newer version of this package wrote the file.
         """
-        # Of the states that were read, the first `whole` are those of batches that are complete.
+        last = b"\n"
+        while raws := file.readlines(_STEP):
+            last = raws[-1]
+            lines = read_lines(raws)
+            states = self._take_each(raws) if lines is None else self._take_all(lines, raws)
+            self.states += len(states)
+            yield states
+        self._drop(last)
+
+    def _take_all(self, lines: Sequence[Line], raws: Sequence[bytes]) -> Sequence[State]:
+        """What lines say that are all ours and whole: a batch is, if its last line is there."""
+        whole = len(lines)
+        while whole and _following(lines[whole - 1]):
+            whole -= 1
         states: list[State] = []
-        whole = 0
-        # Of the batch that is not: the number of its last line, and its lines.
-        end = 0
-        begun: list[tuple[int, bytes]] = []
-        raw = b"\n"
-        for self.lines, raw in enumerate(file, 1):
-            line = read_line(raw)
-            if line is None:
-                if others := self._read_other(raw):
-                    states += others
-                    whole = len(states)
-                continue
-            key, following, text = line
-            if self.lines + following != end:
-                # Another batch. If the last one is not complete, its end is damaged, not torn off.
-                whole = len(states)
-                begun = []
-                end = self.lines + following
-            states.append((key, text))
-            if following:
-                begun.append((self.lines, raw))
-                continue
-            whole = len(states)
-            begun = []
-            if whole >= _STEP:
-                self.states += whole
-                yield states
-                states = []
-                whole = 0
-        self._drop(begun, raw)
-        self.states += whole
-        yield states[:whole]
+        if whole:
+            states = self._end_batch()
+            states += map(_STATE, lines[:whole])
+            self.lines += whole
+        return states + self._take_begun(lines[whole:], raws[whole:])
+
+    def _take_begun(self, lines: Sequence[Line], raws: Sequence[bytes]) -> Sequence[State]:
+        """What lines say that are all ours and whole, and none of which is the last of its batch."""
+        ends = {self.lines + 1 + n + _following(lines[n]) for n in (0, len(lines) - 1) if lines}
+        if ends == {self._end} or (len(ends) == 1 and not self._batch):
+            numbers = range(self.lines + 1, self.lines + len(lines) + 1)
+            self._batch += zip(numbers, raws, map(_STATE, lines), strict=True)
+            self._end = ends.pop()
+            self.lines += len(lines)
+            return []
+        return self._take_each(raws)
+
+    def _take_each(self, raws: Iterable[bytes]) -> list[State]:
+        """What lines say of which any may be damaged, or none of ours."""
+        states: list[State] = []
+        for raw in raws:
+            self.lines += 1
+            if (line := read_line(raw)) is not None:
+                states += self._take(line, raw)
+            elif others := self._read_other(raw):
+                states += self._end_batch() + others
+        return states
+
+    def _take(self, line: Line, raw: bytes) -> list[State]:
+        end = self.lines + _following(line)
+        # Another batch begins. If the one before is not complete, its end is damaged, not torn off.
+        states = self._end_batch() if end != self._end else []
+        self._end = end
+        self._batch.append((self.lines, raw, _STATE(line)))
+        return states if end > self.lines else states + self._end_batch()
+
+    def _end_batch(self) -> list[State]:
+        states = [state for _, _, state in self._batch]
+        self._batch = []
+        return states
 
     def _read_other(self, raw: bytes) -> list[State]:
         """What a line says that is none of ours, or damaged."""
@@ -130,17 +160,18 @@ class FileReader:
             self.damaged_at.append(self.lines)
         return list(_pieces(raw))
 
-    def _drop(self, batch: list[tuple[int, bytes]], last: bytes) -> None:
+    def _drop(self, last: bytes) -> None:
         """Leave out what the file ends with: a batch that is not complete, or part of a line."""
+        torn = [(number, raw) for number, raw, _ in self._batch]
         if self._rest:
-            batch = [*batch, (self.lines, self._rest)]
-        for number, raw in batch:
+            torn.append((self.lines, self._rest))
+        for number, raw in torn:
             self._keep(number, raw)
-        if not last.endswith(b"\n") and not batch:
+        if not last.endswith(b"\n") and not torn:
             self._is_regular = False
-        self.surplus = sum(len(raw) for _, raw in batch)
-        self.torn = len(batch)
-        self.torn_at = batch[0][0] if batch else 0
+        self.surplus = sum(len(raw) for _, raw in torn)
+        self.torn = len(torn)
+        self.torn_at = torn[0][0] if torn else 0
 
     def _keep(self, number: int, raw: bytes) -> None:
         self._damage.keep(number, raw, self.is_ours and not self.foreign)
@@ -175,4 +206,8 @@ def _pieces(raw: bytes) -> Iterator[State]:
         piece = raw[start:end]
         line = read_line(piece[: piece.rfind(b"]") + 1])
         if line is not None:
-            yield line[0], line[2]
+            yield _STATE(line)
+
+
+def _following(line: Line) -> int:
+    return int(line[3])

@@ -24,9 +24,9 @@ class FileTable:
 
     def __init__(self, pause: float = _PAUSE) -> None:
         self._pause = pause
-        # By the end of the key: a dictionary of a million records would stop every other thread
-        # for as long as it takes to grow.
-        self._shards: dict[bytes, dict[bytes, bytes]] = {}
+        # By the last byte of the key: a dictionary of millions of records would stop every other
+        # thread for as long as it takes to grow.
+        self._shards: dict[bytes, dict[bytes, bytes]] = {bytes([n]): {} for n in range(256)}
         # What the last commit altered. Readers look here first: so it takes effect at once.
         self._latest: Mapping[bytes, bytes] = {}
         self._queue = self.new_queue()
@@ -40,7 +40,7 @@ class FileTable:
 
     def get(self, key: bytes) -> bytes | None:
         """The record's text, None where it is absent; on other threads, maybe half of a commit."""
-        return self._shards.get(key[-2:], {}).get(key)
+        return self._shards[key[-1:]].get(key)
 
     def load(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The texts of those that are there, either all before a commit or all after it."""
@@ -50,18 +50,23 @@ class FileTable:
             if self._latest is latest:
                 return {key: text for key, text in found.items() if text not in (None, GONE)}
 
-    def commit(self, states: Iterable[State]) -> None:
+    def commit(self, states: Sequence[State]) -> None:
         """Give records a new text, or remove them."""
         self._latest = dict(states)
-        self.fill(self._latest.items())
+        self.fill(states)
 
     def fill(self, states: Iterable[State]) -> None:
         """The same before there are readers, for any number of states."""
         for key, text in states:
-            if text == GONE:
-                self._remove(key)
-            else:
-                self._put(key, text)
+            shard = self._shards[key[-1:]]
+            old = shard.get(key)
+            if old is not None:
+                self._replace(shard, key, old, text)
+            elif text != GONE:
+                shard[key] = text
+                self.count += 1
+                self._bytes += len(key) + len(text)
+                self._queue.add(key, expires_of(text))
 
     def walk(self) -> Iterator[Sequence[State]]:
         """All records, as `pick` gives them. One that comes meanwhile is seen or not."""
@@ -101,24 +106,14 @@ class FileTable:
         text = self.get(key)
         return None if text is None else expires_of(text)
 
-    def _put(self, key: bytes, text: bytes) -> None:
-        shard = self._shards.get(key[-2:])
-        if shard is None:
-            shard = self._shards[key[-2:]] = {}
-        old = shard.get(key)
-        shard[key] = text
-        if old is None:
-            self.count += 1
-            self._bytes += len(key) + len(text)
-            self._queue.add(key, expires_of(text))
+    def _replace(self, shard: dict[bytes, bytes], key: bytes, old: bytes, text: bytes) -> None:
+        if text == GONE:
+            del shard[key]
+            self.count -= 1
+            self._bytes -= len(key) + len(old)
             return
+        shard[key] = text
         self._bytes += len(text) - len(old)
         expires = expires_of(text)
         if expires < expires_of(old):
             self._queue.add(key, expires)
-
-    def _remove(self, key: bytes) -> None:
-        text = self._shards.get(key[-2:], {}).pop(key, None)
-        if text is not None:
-            self.count -= 1
-            self._bytes -= len(key) + len(text)
