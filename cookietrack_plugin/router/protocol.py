@@ -24,6 +24,8 @@ from cookietrack_plugin.visit import Admission, Visitor
 UNAVAILABLE = "cookie store not available"
 # Seconds after which a client that was turned away may come again.
 RETRY_AFTER = "5"
+# Characters of a user agent that are kept: a client may send as many as it likes.
+LONGEST_AGENT = 512
 
 
 class CheckedProtocol(WampWebSocketServerProtocol):
@@ -79,7 +81,8 @@ class TrackedProtocol(CheckedProtocol):
     def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
         self._require_subprotocol(request)
         self._admitting = True
-        visitor = Visitor(self._door.presented, request.peer, request.headers.get("user-agent"))
+        agent = request.headers.get("user-agent", "")[:LONGEST_AGENT] or None
+        visitor = Visitor(self._door.presented, request.peer, agent)
         admitted = self._cookies.tracker.admit(visitor, self._door.issue, self._cookies.policy)
         return admitted.addCallbacks(
             self._admitted, self._refused, callbackArgs=(request,), errbackArgs=(request,)
