@@ -100,8 +100,8 @@ class FileReader:
             self.lines += whole
         return states + self._take_begun(lines[whole:], raws[whole:])
 
-    def _take_begun(self, lines: Sequence[Line], raws: Sequence[bytes]) -> Sequence[State]:
-        """What lines say that are all ours and whole, and none of which is the last of its batch."""
+    def _take_begun(self, lines: Sequence[Line], raws: Sequence[bytes]) -> list[State]:
+        """What lines say that are all ours and whole; none of them is the last of its batch."""
         ends = {self.lines + 1 + n + _following(lines[n]) for n in (0, len(lines) - 1) if lines}
         if ends == {self._end} or (len(ends) == 1 and not self._batch):
             numbers = range(self.lines + 1, self.lines + len(lines) + 1)
