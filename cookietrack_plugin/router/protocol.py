@@ -22,6 +22,8 @@ from cookietrack_plugin.tracker import LOGOUT
 from cookietrack_plugin.visit import Admission, Visitor
 
 UNAVAILABLE = "cookie store not available"
+# What a client may send before it is answered (RFC 6455, section 4.1, allows it nothing).
+EARLY_BYTES = 65_536
 # Seconds after which a client that was turned away may come again.
 RETRY_AFTER = "5"
 # Characters of a user agent that are kept: a client may send as many as it likes.
@@ -73,10 +75,12 @@ class TrackedProtocol(CheckedProtocol):
     # -- the opening handshake ---------------------------------------------------------------
 
     def processHandshake(self) -> None:
-        # Bytes that arrive while we wait stay in self.data: the handshake was read already.
         if not self._admitting:
             self.data = self._door.enter(self.data)
             super().processHandshake()
+        # Bytes that arrive while we wait stay in self.data: the handshake was read already.
+        elif len(self.data) > EARLY_BYTES:
+            self.dropConnection(abort=True)
 
     def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
         self._require_subprotocol(request)

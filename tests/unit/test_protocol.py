@@ -138,6 +138,19 @@ class TestAHandshake:
         assert [type(message).__name__ for message in client.session.received] == ["Hello"]
         assert len([change for change in store.changes if isinstance(change, Create)]) == 1
 
+    def test_with_no_end_of_bytes_behind_it_is_dropped(self, router, store, reactor):
+        store.commits.shut()
+        client = Client(router.factory).shake_hands()
+        store.commits.wait_for_arrival()
+        for _ in range(64):
+            client.protocol.dataReceived(bytes(1024))
+        assert not client.transport.disconnecting
+        client.protocol.dataReceived(b"x")
+        assert client.transport.disconnecting
+        store.commits.open()
+        reactor.turn_until(lambda: router.store.tracker.measures.handshakes)
+        assert client.session is None
+
     def test_that_comes_in_pieces_is_one(self, router, reactor):
         first = router.connect()
         router.log_in(first)
