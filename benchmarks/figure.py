@@ -50,21 +50,28 @@ class Figure:
 
     @property
     def ratios(self) -> list[float]:
+        """Empty without a baseline, and where one of its rounds found nothing to divide by."""
+        if not all(base > 0 for base in self.baseline):
+            return []
         return [value / base for value, base in zip(self.values, self.baseline, strict=True)]
 
     @property
     def ratio(self) -> float | None:
-        return median(self.ratios) if self.compared_with else None
+        return median(self.ratios) if self._is_comparable else None
 
     @property
     def ratio_spread(self) -> tuple[float, float] | None:
-        return (min(self.ratios), max(self.ratios)) if self.compared_with else None
+        return (min(self.ratios), max(self.ratios)) if self._is_comparable else None
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None without a target."""
-        judged = self.value if self.ratio is None else self.ratio
-        return self.target.met_by(judged) if self.target else None
+        """Whether the target is met; None without a target, or where that cannot be said."""
+        judged = self.ratio if self.compared_with else self.value
+        return self.target.met_by(judged) if self.target and judged is not None else None
+
+    @property
+    def _is_comparable(self) -> bool:
+        return self.compared_with is not None and bool(self.ratios)
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -51,11 +51,10 @@ class Visits:
         return Figure("ceiling of the load generator", CEILING, "1/s", values[CEILING])
 
     def _rate(self, case: Case) -> float:
-        worker = case.node.worker()
-        before = sum(worker.cpu_times()[:2])
+        before = case.node.worker_cpu()
         found = self._visit(case.port, self._cookies.get(case.label))
-        spent = sum(worker.cpu_times()[:2]) - before
-        self._cpu[case.label].append(spent / max(found["served"], 1) * 1e6)
+        spent = case.node.worker_cpu() - before
+        self._cpu[case.label].append(spent / found["served"] * 1e6)
         return float(found["rate"])
 
     def _visit(self, port: int, cookies: list[str] | None) -> dict[str, Any]:

@@ -23,7 +23,8 @@ def visits(
     begin = now() + WARMUP
     crowd = Crowd(loop, port, scripts(port, join, cookies), begin)
     crowd.keep(clients)
-    loop.run(lambda: now() >= begin + seconds)
+    # However slow the server is: a rate of nothing can be compared with nothing.
+    loop.run(lambda: now() >= begin + seconds and bool(crowd.spans or crowd.failed))
     elapsed = now() - begin
     crowd.disperse()
     return {"rate": len(crowd.spans) / elapsed, **_summary(crowd)}
@@ -59,7 +60,7 @@ def calls(
         loop.at(following, lambda: call(following))
 
     loop.at(begin, lambda: call(begin))
-    loop.run(lambda: now() >= begin + seconds)
+    loop.run(lambda: now() >= begin + seconds and bool(spans))
     crowd.disperse()
     caller.close()
     return {"calls": quantiles(spans), **_summary(crowd)}

@@ -31,6 +31,11 @@ def test_rounds_without_their_baseline_are_refused() -> None:
         _ = compared([1, 2, 3], [1, 2]).ratio
 
 
+def test_nothing_is_compared_with_nothing() -> None:
+    figure = compared([80, 90], [0, 100], Target("≤", 1000))
+    assert (figure.ratio, figure.ratio_spread, figure.met) == (None, None, None)
+
+
 def test_without_a_baseline_there_is_no_ratio() -> None:
     figure = Figure("time to open", "lmdb", "ms", [1])
     assert (figure.ratio, figure.ratio_spread) == (None, None)
