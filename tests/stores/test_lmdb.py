@@ -193,10 +193,11 @@ def test_a_store_that_gave_back_its_last_pages_is_not_taken_for_incomplete(open_
         tables.apply(txn, [Delete(make_id(1))])
 
     store = open_lmdb()
-    store.commit([Create(make_cookie(0))])
+    for number in range(2, 5):
+        store.commit([Create(make_cookie(number))])
     store._environment.write(2**30, False, come_and_go)
     store.close()
-    assert list(open_lmdb().scan()) == [make_cookie(0)]
+    assert len(list(open_lmdb().scan())) == 3
 
 
 def named(id):

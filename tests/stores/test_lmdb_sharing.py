@@ -239,19 +239,24 @@ def test_a_process_killed_in_the_middle_of_commits_blocks_nobody(open_lmdb, star
         assert store.load([make_id(10**9 + round)])
 
 
-def test_what_killed_processes_leave_among_the_readers_is_cleared(open_lmdb, start_lmdb, tmp_path):
+def test_the_places_of_killed_readers_are_free_after_the_next_sweep(
+    open_lmdb, start_lmdb, tmp_path
+):
     store = open_lmdb()
-    hold = """if True:
+    hold_all = """if True:
         import os, signal, sys, lmdb
         env = lmdb.open(sys.argv[1], max_dbs=8)
-        txns = [env.begin() for _ in range(100)]
-        os.kill(os.getpid(), signal.SIGKILL)
+        held = []
+        try:
+            while True:
+                held.append(env.begin())
+        except lmdb.ReadersFullError:
+            os.kill(os.getpid(), signal.SIGKILL)
     """
-    for _ in range(6):
-        # More than there are places for readers, all in all.
-        subprocess.run([sys.executable, "-c", hold, tmp_path / "cookies"])
-        process = start_lmdb()
+    subprocess.run([sys.executable, "-c", hold_all, tmp_path / "cookies"])
+    process = start_lmdb()
+    with pytest.raises(StoreUnavailable, match="MDB_READERS_FULL"):
         process.open()
-        assert process.call("stat")["cookies"] == 0
-        process.kill()
-    assert store.stat()["cookies"] == 0
+    assert store.expire(NOW, 10) == 0
+    process.open()
+    assert process.call("stat")["cookies"] == 0

@@ -85,6 +85,16 @@ class Environment:
                     self._reopen_if_broken()
                     raise self._failure(error) from error
 
+    def clear_dead_readers(self) -> int:
+        """
+        How many there were: a process that was killed while it read keeps a place in LMDB's table
+        of readers, and pages from being used again.
+        """
+        with self._gate.mine.lock, suppress(lmdb.Error):
+            cleared: int = self._env.reader_check()
+            return cleared
+        return 0
+
     def size(self) -> dict[str, int]:
         """`bytes` on disk, and those that are mapped."""
         with self._gate.mine.lock:
@@ -139,10 +149,8 @@ class Environment:
                 os.fsync(self._data)
 
     def _grow(self, limit: int, error: Exception) -> None:
-        # A process that was killed while it read keeps pages from being used again.
-        with self._gate.mine.lock:
-            if self._env.reader_check():
-                return
+        if self.clear_dead_readers():
+            return
         if self._map_size >= limit:
             raise StoreFull(f"{self.path} has reached {limit} bytes, its limit") from error
         self._resize(min(limit, self._map_size * _GROWTH))

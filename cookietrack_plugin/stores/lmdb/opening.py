@@ -49,7 +49,6 @@ def open_environment(
             metasync=sync,
         )
         try:
-            env.reader_check()
             if not again:
                 _check_length(env, path)
             return env, _open_tables(env, path)

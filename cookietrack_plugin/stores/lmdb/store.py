@@ -91,6 +91,7 @@ class LmdbStore:
         return applied
 
     def expire(self, now: int, limit: int) -> int:
+        self._environment.clear_dead_readers()
         count: int = self._environment.write(self._maxsize, True, Tables.expire, now, limit)
         return count
 
@@ -141,7 +142,7 @@ class _Closed:
     def read(self, *args: Any) -> Any:
         raise StoreUnavailable("the cookie store is closed")
 
-    write = size = read
+    write = size = clear_dead_readers = read
 
 
 def _frees(change: Change) -> bool:
