@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import count
 from threading import Barrier, Event, Thread
 
+import lmdb
 import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
@@ -84,6 +85,9 @@ def test_threads_that_open_one_store_at_once_share_it(open_lmdb, monkeypatch):
         assert len(made) == round
 
 
+@pytest.mark.skipif(
+    lmdb.__version__.startswith("2."), reason="py-lmdb 2 goes by paths and refuses the second one"
+)
 def test_a_directory_that_was_replaced_is_another_store(open_lmdb, tmp_path):
     old = open_lmdb()
     old.commit([Create(make_cookie(1))])
