@@ -48,9 +48,9 @@ def test_a_kill_with_another_reason_leaves_the_cookie_alone(
 
 
 def test_kill_by_authid_with_the_logout_reason_ends_every_cookie_of_the_user(
-    make_node: Make, clients: Clients, listener: Listener
+    place: Place, make_node: Make, clients: Clients, listener: Listener
 ) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, LMDB)))
+    node = make_node(place(configs.websocket(listener.port, LMDB)))
     node.start(listener.port)
     phone, laptop = clients.login(listener.url), clients.login(listener.url)
     bob = clients.login(listener.url, "bob")
