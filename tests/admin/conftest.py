@@ -1,8 +1,11 @@
 """Running `cookietrack` in this process, and stores to run it on."""
 
 import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from cookietrack_plugin.admin.cli import main
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth, Cookie, Create
 from cookietrack_plugin.registry import find_provider
+from tests.support.node import wait_for
 
 PACKAGES = Path(__file__).parent.parent / "packages"
 DAY = 86_400_000
@@ -148,6 +152,20 @@ def node_config(*stores: dict[str, Any]) -> dict[str, Any]:
         for store in stores
     ]
     return {"version": 2, "workers": [{"type": "router", "transports": transports}]}
+
+
+@contextmanager
+def node_process(directory: Path, *words: str) -> Iterator[int]:
+    """
+    A process that the `node.pid` in `directory` names, called `crossbar` or with other words; its
+    pid. Until the kernel tells its words it would be taken for one that has just ended.
+    """
+    command = [sys.executable, "-c", "input()", *(words or ("crossbar",))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        wait_for(Path(f"/proc/{process.pid}/cmdline").read_bytes, "the process's words")
+        file = directory / "node.pid"
+        file.write_text(json.dumps({"pid": process.pid, "argv": []}))
+        yield process.pid
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:

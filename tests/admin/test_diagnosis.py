@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
@@ -13,7 +12,7 @@ from cookietrack_plugin.admin import filesystem, software
 from cookietrack_plugin.admin.filesystem import mount_type
 from cookietrack_plugin.stores.file.store import FileProvider
 from cookietrack_plugin.testing.process import StoreProcess
-from tests.admin.conftest import JOE, make_cookie, node_config, snapshot
+from tests.admin.conftest import JOE, make_cookie, node_config, node_process, snapshot
 
 LMDB = {"type": "lmdb", "path": ".cookies"}
 FILE = {"type": "file", "filename": "cookies.dat"}
@@ -75,10 +74,8 @@ def test_a_crossbar_that_is_too_old_or_not_there_is_an_error(diagnose, monkeypat
 
 def test_a_node_that_runs_is_told_with_its_pid(diagnose, make_node):
     node = make_node(node_config(LMDB))
-    command = [sys.executable, "-c", "input()", "crossbar"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
-        (node / "node.pid").write_text(json.dumps({"pid": running.pid}))
-        assert diagnose(str(node))["node"] == [("ok", f"is running (pid {running.pid})")]
+    with node_process(node) as pid:
+        assert diagnose(str(node))["node"] == [("ok", f"is running (pid {pid})")]
 
 
 @pytest.mark.parametrize(

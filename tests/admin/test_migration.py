@@ -12,7 +12,7 @@ import pytest
 
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth
-from tests.admin.conftest import JOE, NOW, expired, make_cookie, node_config, snapshot
+from tests.admin.conftest import JOE, NOW, expired, make_cookie, node_config, node_process, snapshot
 from tests.support.crossbar_cookies import MAX_AGE, make_cookies
 from tests.support.node import wait_for
 
@@ -272,13 +272,11 @@ def test_the_store_of_a_running_node_is_not_migrated_from(run, here, stores, mak
     node = make_node(node_config({"type": "lmdb", "path": "old"}))
     stores.make("lmdb:node/old", COOKIES)
     before = snapshot(here)
-    command = [sys.executable, "-c", "input()", "crossbar"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
-        (node / "node.pid").write_text(json.dumps({"pid": running.pid}))
+    with node_process(node) as pid:
         for name in (str(node), "lmdb:node/old"):
             answer = run("migrate", name, "lmdb:new")
             assert answer.code == 3
-            assert f"is in use by a running node (pid {running.pid})" in answer.error
+            assert f"is in use by a running node (pid {pid})" in answer.error
     (node / "node.pid").unlink()
     assert snapshot(here) == before
 

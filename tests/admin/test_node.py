@@ -1,13 +1,10 @@
 """A node directory, as Crossbar finds and reads it."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from cookietrack_plugin.admin.node import default_directory, read_node, running_pid
 from cookietrack_plugin.errors import ConfigError
+from tests.admin.conftest import node_process
 
 COOKIE = {"store": {"type": "memory"}}
 
@@ -132,16 +129,13 @@ def test_a_directory_without_a_configuration_is_named(here):
 
 def test_a_node_runs_while_the_process_does_that_its_file_names(here):
     assert running_pid(str(here)) is None
-    command = "import sys; sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", command, "crossbar"], stdin=-1) as node:
-        (here / "node.pid").write_text(json.dumps({"pid": node.pid, "argv": []}))
-        assert running_pid(str(here)) == node.pid
+    with node_process(here) as pid:
+        assert running_pid(str(here)) == pid
     assert running_pid(str(here)) is None
 
 
 def test_a_process_that_has_got_the_number_of_a_crashed_node_is_no_node(here):
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1) as other:
-        (here / "node.pid").write_text(json.dumps({"pid": other.pid}))
+    with node_process(here, "something", "else"):
         assert running_pid(str(here)) is None
 
 

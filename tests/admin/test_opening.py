@@ -1,8 +1,6 @@
 """What opening a store from the command line does not do."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -10,7 +8,7 @@ from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.place import places
 from cookietrack_plugin.errors import StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.record import Create
-from tests.admin.conftest import expired, make_cookie, snapshot
+from tests.admin.conftest import expired, make_cookie, node_process, snapshot
 
 
 @pytest.mark.parametrize("name", ["file:cookies.dat", "lmdb:.cookies"])
@@ -86,13 +84,11 @@ def test_a_third_partys_store_is_opened_and_closed_as_the_node_does(here, observ
 def test_a_cookie_file_of_a_node_that_runs_is_read_and_not_altered(here, stores):
     """Crossbar itself locks nothing: put in another file's place, what it writes would be lost."""
     stores.make("file:cookies.dat", [make_cookie("a")])
-    command = [sys.executable, "-c", "input()", "crossbar"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
-        (here / "node.pid").write_text(json.dumps({"pid": running.pid}))
+    with node_process(here) as pid:
         with opened(places("file:cookies.dat")[0], "read", "") as store:
             assert len(list(store.scan())) == 1
         with (
-            pytest.raises(StoreLocked, match=rf"running node \(pid {running.pid}\): ask it"),
+            pytest.raises(StoreLocked, match=rf"running node \(pid {pid}\): ask it"),
             opened(places("file:cookies.dat")[0], "alter", "ask it"),
         ):
             pass
