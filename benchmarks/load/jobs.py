@@ -10,6 +10,7 @@ from benchmarks.load.loop import Loop, now
 from benchmarks.load.visit import Script, Visit
 
 WARMUP = 0.2
+SETTLING = 3
 
 
 def visits(
@@ -20,6 +21,7 @@ def visits(
     they log in by ticket; with `cookies` they come back with these in turn.
     """
     loop = Loop()
+    settle(loop, port)
     begin = now() + WARMUP
     crowd = Crowd(loop, port, scripts(port, join, cookies), begin)
     crowd.keep(clients)
@@ -48,6 +50,7 @@ def calls(
     while new clients visit `port`.
     """
     loop = Loop()
+    settle(loop, port)
     caller = joined(loop, caller_port)
     begin = now() + WARMUP
     crowd = Crowd(loop, port, scripts(port), begin)
@@ -112,6 +115,12 @@ def scripts(port: int, join: bool = False, cookies: list[str] | None = None) -> 
         )
         for number in range(math.lcm(people, len(requests)))
     ]
+
+
+def settle(loop: Loop, port: int) -> None:
+    """Wait until the server has seen that the visitors of an earlier job have gone."""
+    for _ in range(SETTLING):
+        joined(loop, port).close()
 
 
 def joined(loop: Loop, port: int) -> Visit:
