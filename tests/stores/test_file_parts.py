@@ -139,6 +139,20 @@ def test_bytes_in_an_authextra_come_back(extra):
     assert found == cookie or found.auth.authextra == {"a": {"b": [1, b"2"]}}
 
 
+@pytest.mark.parametrize("leaf", [1, b"1"])
+@pytest.mark.parametrize("depth", [300, 2000])
+def test_what_is_nested_so_deeply_that_it_could_not_be_read_is_refused(leaf, depth):
+    extra = {"a": leaf}
+    for _ in range(depth):
+        extra = {"a": [extra]}
+    cookie = cookie_at(1, Auth("joe", "user", "ticket", "realm1", extra))
+    try:
+        text = encode(cookie)
+    except ValueError:
+        return
+    assert decode(to_key(cookie.id), text) == cookie
+
+
 @pytest.mark.parametrize(
     "text", [b"", b"null", b"{}", b"[]", b"[1]", b"\xff", b"[x,", b"[1,2,3,null,null,[1]]"]
 )

@@ -77,7 +77,10 @@ def _fields(cookie: Cookie, extra: Mapping[str, Any] | str | None) -> list[Any]:
 def _opaque(extra: Mapping[str, Any] | None) -> str:
     """An authextra with bytes in it, as a string: in JSON it would be an object or null."""
     try:
-        return b64encode(cbor2.dumps(extra)).decode("ascii")
+        data = cbor2.dumps(extra)
+        # Deeply nested data can be written but not read: refused now, not lost at the next login.
+        cbor2.loads(data)
+        return b64encode(data).decode("ascii")
     except (cbor2.CBORError, RecursionError) as error:
         raise ValueError(f"an authextra that cannot be stored: {error}") from error
 
