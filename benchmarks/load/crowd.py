@@ -31,9 +31,10 @@ class Crowd:
         for _ in range(clients):
             self._come()
 
-    def pace(self, rate: float, start: float) -> None:
-        """Let `rate` come every second from `start` on, however slowly they are served."""
-        self._loop.at(start, lambda: self._on_time(rate, start))
+    def pace(self, rate: float, start: float, end: float) -> None:
+        """Let `rate` come every second from `start` to `end`, however slowly they are served."""
+        if start < end:
+            self._loop.at(start, lambda: self._on_time(rate, start, end))
 
     def disperse(self) -> None:
         self._restless = False
@@ -41,9 +42,9 @@ class Crowd:
             visit.close()
         self._inside.clear()
 
-    def _on_time(self, rate: float, due: float) -> None:
+    def _on_time(self, rate: float, due: float, end: float) -> None:
         self._come()
-        self.pace(rate, due + 1 / rate)
+        self.pace(rate, due + 1 / rate, end)
 
     def _come(self) -> None:
         self._inside.add(Visit(self._loop, self._port, next(self._scripts), self._leave))
