@@ -32,7 +32,7 @@ $(VENV)/.runtime: setup.cfg pyproject.toml | $(BIN)/pip
 $(VENV)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the tests: the first run takes a few minutes ..."
 	@$(BIN)/$(INSTALL) --editable '.[dev]'
-	@touch $@ $(VENV)/.runtime
+	@touch $@ $(VENV)/.runtime $(VENV)/.bench
 
 # npm writes this file last. Without npm, or without its registry, the demo says what is missing.
 $(DEMO)/node_modules/.package-lock.json: $(DEMO)/package.json $(DEMO)/package-lock.json
@@ -55,7 +55,9 @@ $(OLDEST)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch $@
 
 .PHONY: test
-test: $(VENV)/.ready $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
+test: | $(BIN)/pip
+	@$(MAKE) --no-print-directory -j2 \
+		$(VENV)/.ready $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
 	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --cov --cov-report=term
