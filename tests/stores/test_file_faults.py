@@ -9,6 +9,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Delete
+from cookietrack_plugin.stores.file import store as file_store
 from cookietrack_plugin.stores.file.store import FileProvider
 from tests.support.cookiefile import (
     JOE,
@@ -126,7 +127,7 @@ def test_after_a_failed_flush_nothing_is_committed_until_the_file_is_written_ane
 ):
     """The kernel may have dropped the data and call the next flush a success."""
     before, inode = contents(store), path.stat().st_ino
-    monkeypatch.setattr("cookietrack_plugin.stores.file.store._RETRY", 0.01)
+    monkeypatch.setattr(file_store, "_RETRY", 0.01)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fdatasync", fails(errno.EIO))
         with pytest.raises(StoreUnavailable):
@@ -145,7 +146,7 @@ def test_after_a_failed_flush_nothing_is_committed_until_the_file_is_written_ane
 def test_a_partial_write_that_cannot_be_taken_back_is_not_trusted_either(
     tmp_path, store, monkeypatch
 ):
-    monkeypatch.setattr("cookietrack_plugin.stores.file.store._RETRY", 0.01)
+    monkeypatch.setattr(file_store, "_RETRY", 0.01)
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", fails(errno.ENOSPC))
         patched.setattr(os, "ftruncate", fails(errno.EIO))

@@ -8,6 +8,7 @@ from attrs import evolve
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores.lmdb import log as lmdb_log
+from cookietrack_plugin.stores.lmdb import tables
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
@@ -183,9 +184,7 @@ def test_a_sweep_with_a_limit_is_not_held_up_by_entries_that_lead_nowhere(store)
 
 
 def test_users_whose_names_meet_in_the_index_are_not_mixed_up(store, monkeypatch):
-    monkeypatch.setattr(
-        "cookietrack_plugin.stores.lmdb.tables.packed_authid", lambda authid: b"same"
-    )
+    monkeypatch.setattr(tables, "packed_authid", lambda authid: b"same")
     store.commit([Create(make_cookie(n, make_auth(f"user{n % 3}"))) for n in range(900)])
     for user in range(3):
         found = {cookie.id for cookie in store.scan(authid=f"user{user}")}

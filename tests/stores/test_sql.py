@@ -22,6 +22,7 @@ from cookietrack_plugin.errors import (
     StoreUnavailable,
 )
 from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.stores.sql import engine as sql_engine
 from cookietrack_plugin.stores.sql import feed as sql_feed
 from cookietrack_plugin.stores.sql import schema as sql_schema
 from cookietrack_plugin.stores.sql.engine import make_engine
@@ -547,7 +548,7 @@ def test_a_connection_that_died_at_rest_is_replaced_unseen(
     own_server: Database, monkeypatch: pytest.MonkeyPatch
 ):
     """A restart that nobody noticed costs nobody an answer."""
-    monkeypatch.setattr("cookietrack_plugin.stores.sql.engine._RESTED", 0)
+    monkeypatch.setattr(sql_engine, "_RESTED", 0)
     own_server.execute("CREATE DATABASE cookies")
     store = open_sql(own_server.url("cookies"), timeout=2)
     own_server.restart()
