@@ -91,8 +91,13 @@ class Committer:
         entries = self._waiting.get(id)
         if not entries:
             return succeed(None)
-        done = gatherResults([entry.wait() for entry in entries], consumeErrors=True)
-        return done.addCallbacks(lambda _: self.settled(id), first_error)
+        waiting = [entry.wait() for entry in entries]
+        done = (
+            waiting[0]
+            if len(waiting) == 1
+            else gatherResults(waiting, consumeErrors=True).addErrback(first_error)
+        )
+        return done.addCallback(lambda _: self.settled(id))
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store on its writer thread."""

@@ -6,22 +6,22 @@ from threading import Thread
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.fork import fork
 
 T = TypeVar("T")
+_Entry = tuple[T, Deferred[Any]]
 
 
 class Lane(Generic[T]):
     """
     Items go in on the reactor's thread; their results come back there, in the order of the items.
 
-    An idle lane starts at once; a busy one takes everything that has come meanwhile as one batch,
-    so that batches grow with the load and nobody waits for a timer (group commit, as in Gray and
-    Reuter's "Transaction Processing", 9.3).
+    What comes in one turn of the reactor is one batch, as is what comes while the lane is busy: so
+    batches grow with the load, and an idle lane starts as soon as the reactor has nothing left to
+    do, without a timer (group commit, as in Gray and Reuter's "Transaction Processing", 9.3).
 
     `work` gets a batch on the lane's thread and returns a result for each item: a value, or a
     `Failure`. When it raises, every item of the batch fails with that.
@@ -31,13 +31,15 @@ class Lane(Generic[T]):
         self,
         name: str,
         work: Callable[[Sequence[T]], Sequence[Any]],
-        reactor: IReactorFromThreads,
+        reactor: Any,
         max_batch: int = 1024,
     ) -> None:
         self._work = work
         self._reactor = reactor
         self._max_batch = max_batch
-        self._queue: SimpleQueue[tuple[T, Deferred[Any]] | None] = SimpleQueue()
+        # Of this turn of the reactor, and of earlier ones; None ends the thread.
+        self._gathered: list[_Entry[T]] = []
+        self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
         self._closed: Deferred[None] | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -50,37 +52,44 @@ class Lane(Generic[T]):
         if self._closed is not None:
             return fail(StoreUnavailable("the store is closed"))
         done: Deferred[Any] = Deferred()
-        self._queue.put((item, done))
+        if not self._gathered:
+            self._reactor.callLater(0, self._hand_over)
+        self._gathered.append((item, done))
         return done
 
     def close(self) -> Deferred[None]:
         """Work off what is queued, end the thread, then fire. Idempotent."""
         if self._closed is None:
             self._closed = Deferred()
+            self._hand_over()
             self._queue.put(None)
         return fork(self._closed)
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._queue.put(self._gathered)
+            self._gathered = []
 
     def _run(self) -> None:
         open_ = True
         while open_:
-            batch, open_ = self._take()
-            if batch:
+            entries, open_ = self._take()
+            for start in range(0, len(entries), self._max_batch):
+                batch = entries[start : start + self._max_batch]
                 results = self._results([item for item, _ in batch])
                 self._reactor.callFromThread(_deliver, [done for _, done in batch], results)
         self._reactor.callFromThread(self._ended)
 
-    def _take(self) -> tuple[list[tuple[T, Deferred[Any]]], bool]:
-        batch = []
-        entry = self._queue.get()
-        while entry is not None:
-            batch.append(entry)
-            if len(batch) == self._max_batch:
-                break
+    def _take(self) -> tuple[list[_Entry[T]], bool]:
+        entries: list[_Entry[T]] = []
+        gathered = self._queue.get()
+        while gathered is not None:
+            entries += gathered
             try:
-                entry = self._queue.get_nowait()
+                gathered = self._queue.get_nowait()
             except Empty:
-                break
-        return batch, entry is not None
+                return entries, True
+        return entries, False
 
     def _results(self, items: list[T]) -> Sequence[Any]:
         try:

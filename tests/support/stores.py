@@ -19,7 +19,6 @@ class Gate:
     def __init__(self) -> None:
         self._open = threading.Event()
         self._open.set()
-        self._changed = threading.Condition()
         self.arrived = 0
 
     def shut(self) -> None:
@@ -29,15 +28,12 @@ class Gate:
         self._open.set()
 
     def pass_through(self) -> None:
-        with self._changed:
-            self.arrived += 1
-            self._changed.notify_all()
+        self.arrived += 1
         assert self._open.wait(PATIENCE), "a gate that nobody opens"
 
-    def wait_for_arrival(self, number: int = 1) -> None:
-        """Wait until somebody has come here for the `number`th time."""
-        with self._changed:
-            assert self._changed.wait_for(lambda: self.arrived >= number, PATIENCE)
+    def reached(self, number: int = 1) -> Callable[[], bool]:
+        """The condition that somebody has come here for the `number`th time."""
+        return lambda: self.arrived >= number
 
 
 @implementer(ICookieStore)

@@ -60,12 +60,12 @@ def store(make_store) -> ScriptedStore:
 
 
 @pytest.fixture
-def slow(store, make_committer) -> Committer:
+def slow(store, make_committer, reactor) -> Committer:
     """A committer whose store is in the middle of a commit, and stays there until it is let go."""
     committer = make_committer(store)
     store.commits.shut()
     committer.submit(create(999)).addErrback(lambda _: None)
-    store.commits.wait_for_arrival()
+    reactor.turn_until(store.commits.reached())
     return committer
 
 
@@ -250,6 +250,18 @@ class TestPending:
         store.commits.open()
         reactor.result_of(done)
         assert slow.pending == 0
+
+
+def test_it_is_measured_how_long_commits_take_and_how_large_they_are(make_store, reactor):
+    for commits_block in (False, True):
+        measures = Measures()
+        committer = Committer(make_store(commits_block=commits_block), reactor, measures)
+        reactor.result_of(committer.submit(create(1)))
+        reactor.result_of(committer.submit(create(2)))
+        assert sum(measures.commit_seconds.counts) == 2
+        assert 0 < measures.commit_seconds.total < 60
+        assert (measures.batch_size.counts[0], measures.batch_size.total) == (2, 2)
+        reactor.result_of(committer.close())
 
 
 class TestAJob:

@@ -5,6 +5,7 @@ from threading import Event
 
 import pytest
 from crossbar.router.cookiestore import CookieStoreMemoryBacked
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 from zope.interface.verify import verifyClass, verifyObject
@@ -59,6 +60,7 @@ class TellingStore(MemoryStore):
 
 def test_a_store_that_tells_of_revocations_is_asked_for_them():
     adapted = IRouterCookieStore(TellingStore(5))
+    reactor.runUntilCurrent()
     assert TellingStore.asked.wait(30)
     adapted.close()
 

@@ -61,7 +61,7 @@ def test_an_idle_lane_starts_at_once_and_a_busy_one_takes_all_that_came_as_one_b
     lane = make_lane()
     worker.gate.shut()
     done = [lane.put(1)]
-    worker.gate.wait_for_arrival()
+    reactor.turn_until(worker.gate.reached())
     done += [lane.put(number) for number in (2, 3, 4)]
     worker.gate.open()
     assert [reactor.result_of(each) for each in done] == [2, 4, 6, 8]
@@ -80,7 +80,7 @@ def test_a_batch_has_its_limit(make_lane, worker, reactor):
     lane = make_lane(max_batch=2)
     worker.gate.shut()
     first = lane.put(0)
-    worker.gate.wait_for_arrival()
+    reactor.turn_until(worker.gate.reached())
     done = [lane.put(number) for number in range(1, 6)]
     worker.gate.open()
     assert [reactor.result_of(each) for each in (first, *done)] == [0, 2, 4, 6, 8, 10]
@@ -131,7 +131,7 @@ class TestClosing:
         lane = make_lane()
         worker.gate.shut()
         done = [lane.put(1)]
-        worker.gate.wait_for_arrival()
+        reactor.turn_until(worker.gate.reached())
         done.append(lane.put(2))
         closed = lane.close()
         reactor.turn()
@@ -156,7 +156,7 @@ class TestClosing:
         lane = make_lane()
         worker.gate.shut()
         busy = lane.put(1)
-        worker.gate.wait_for_arrival()
+        reactor.turn_until(worker.gate.reached())
         closed = lane.close()
         with pytest.raises(StoreUnavailable, match="the store is closed"):
             reactor.result_of(lane.put(2))

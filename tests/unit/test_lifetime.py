@@ -139,7 +139,7 @@ class TestWhenItsTimeSeemsUp:
         id, client = tracked.visit(policy=Policy(max_age=100))
         tracked.store.reads.shut()
         pass_time(101, calm=False)
-        tracked.store.reads.wait_for_arrival()
+        tracked.reactor.turn_until(tracked.store.reads.reached())
         tracked.tracker.drop(id, client)
         tracked.store.reads.open()
         tracked.reactor.turn_until(lambda: not tracked.tracker.lookup._reading)

@@ -99,7 +99,7 @@ def test_through_the_reader_own_writes_that_are_still_queued_are_seen(store, slo
     lookup, committer = slow
     store.commits.shut()
     found = lookup.soon(ID)
-    store.reads.wait_for_arrival()
+    reactor.turn_until(store.reads.reached())
     committer.submit(LOGIN)
     store.reads.open()
     assert reactor.result_of(found) == evolve(COOKIE, auth=make_auth(), seen=NOW + 5)
@@ -111,7 +111,7 @@ def test_through_the_reader_own_writes_that_are_still_queued_are_seen(store, slo
 def test_ids_that_wait_are_loaded_in_one_round_trip(store, slow, reactor):
     lookup, _ = slow
     found = [lookup.soon(ID)]
-    store.reads.wait_for_arrival()
+    reactor.turn_until(store.reads.reached())
     found += [lookup.soon(make_id(number)) for number in (2, 3, 4)]
     store.reads.open()
     assert [reactor.result_of(each) for each in found] == [COOKIE, None, None, None]
@@ -138,11 +138,34 @@ def test_a_failure_reaches_everyone_who_waits_and_nobody_who_comes_later(any_sto
     assert reactor.result_of(lookup.soon(ID)) == COOKIE
 
 
+def test_a_failure_stays_one_where_changes_are_queued(store, slow, reactor):
+    lookup, committer = slow
+    store.commits.shut()
+    committer.submit(LOGIN)
+    store.fail_loads()
+    found = outcomes(lookup.soon(ID))
+    store.reads.open()
+    reactor.turn_until(partial(bool, found))
+    assert found[0].check(StoreUnavailable)
+
+
+def test_it_is_measured_how_long_a_look_up_takes(any_store, reactor):
+    measures = Measures()
+    committer = Committer(any_store, reactor, measures)
+    lookup = Lookup(any_store, committer, reactor, measures)
+    for number in range(3):
+        reactor.result_of(lookup.soon(make_id(number)))
+    assert sum(measures.load_seconds.counts) == 3
+    assert 0 < measures.load_seconds.total < 60
+    reactor.result_of(lookup.close())
+    reactor.result_of(committer.close())
+
+
 class TestALookUpThatAWriteOvertakes:
     def test_is_made_again(self, store, slow, reactor):
         lookup, committer = slow
         found = outcomes(lookup.soon(ID))
-        store.reads.wait_for_arrival()
+        reactor.turn_until(store.reads.reached())
         # The reader has the record in its hands; now it is deleted, durably.
         assert reactor.result_of(committer.submit(Delete(ID))) is True
         lookup.overtake(ID)
@@ -154,7 +177,7 @@ class TestALookUpThatAWriteOvertakes:
     def test_is_made_again_even_if_it_failed(self, store, slow, reactor):
         lookup, _ = slow
         found = outcomes(lookup.soon(ID))
-        store.reads.wait_for_arrival()
+        reactor.turn_until(store.reads.reached())
         lookup.overtake(ID)
         store.fail_loads()
         store.reads.shut()
@@ -166,7 +189,7 @@ class TestALookUpThatAWriteOvertakes:
     def test_that_is_overtaken_again_is_made_a_third_time(self, store, slow, reactor):
         lookup, committer = slow
         found = outcomes(lookup.soon(ID))
-        store.reads.wait_for_arrival()
+        reactor.turn_until(store.reads.reached())
         lookup.overtake(ID)
         store.reads.open()
         store.reads.shut()
@@ -181,7 +204,7 @@ class TestALookUpThatAWriteOvertakes:
     def test_is_answered_for_all_who_came_meanwhile(self, store, slow, reactor):
         lookup, _ = slow
         early = outcomes(lookup.soon(ID))
-        store.reads.wait_for_arrival()
+        reactor.turn_until(store.reads.reached())
         store.cookies[ID] = changed = evolve(COOKIE, seen=NOW + 77)
         lookup.overtake(ID)
         late = outcomes(lookup.soon(ID))
@@ -194,7 +217,7 @@ class TestALookUpThatAWriteOvertakes:
     ):
         lookup, _ = slow
         found = outcomes(lookup.soon(ID))
-        store.reads.wait_for_arrival()
+        reactor.turn_until(store.reads.reached())
         lookup.overtake(ID)
         closed = lookup.close()
         store.reads.open()

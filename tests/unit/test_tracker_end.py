@@ -59,7 +59,7 @@ class TestTheEndOfACookie:
         _, stranger = slow.visit()
         slow.store.commits.shut()
         ended = slow.tracker.revoke(id)
-        slow.store.commits.wait_for_arrival(3)
+        slow.reactor.turn_until(slow.store.commits.reached(3))
         slow.reactor.turn()
         assert first.ended == second.ended == []
         slow.store.commits.open()
@@ -127,7 +127,7 @@ class TestTheEndOfMany:
         slow.visit(ids[0])
         slow.store.commits.shut()
         slow.admit()
-        slow.store.commits.wait_for_arrival(4)
+        slow.reactor.turn_until(slow.store.commits.reached(4))
         ended = slow.tracker.revoke_all([*ids, ids[0], make_id(77)])
         slow.store.commits.open()
         assert slow.reactor.result_of(ended) == (3, 4)
@@ -258,7 +258,7 @@ class TestARecordThatIsGoneByAnothersHand:
         id, _ = tracked.visit()
         tracked.store.reads.shut()
         again = tracked.admit(id)
-        tracked.store.reads.wait_for_arrival()
+        tracked.reactor.turn_until(tracked.store.reads.reached())
         del tracked.store.cookies[id]
         tracked.tracker.ended_elsewhere(id)
         tracked.store.reads.open()
