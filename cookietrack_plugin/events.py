@@ -32,6 +32,8 @@ class Event:
     detail: str | None = None
 
 
+_ABOUT = ("id", "authid", "authrealm", "detail")
+
 Observer = Callable[[Event], None]
 
 
@@ -54,13 +56,10 @@ class Events:
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
-        self.log.info(
-            "cookie {kind} id={id} authid={authid} authrealm={authrealm} detail={detail}",
-            kind=event.kind.value,
-            id=event.id,
-            authid=event.authid,
-            authrealm=event.authrealm,
-            detail=event.detail,
-        )
+        known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
+        # Formatted here: a log formats slowly, and there is a line for each new client.
+        words = " ".join(f"{name}={value}" for name, value in known.items())
+        text = f"cookie {event.kind.value} {words}".replace("{", "{{").replace("}", "}}")
+        self.log.info(text, kind=event.kind.value, **known)
         for observer in list(self._observers):
             observer(event)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 
 @frozen
@@ -95,10 +95,11 @@ def after(cookie: Cookie | None, change: Change) -> Cookie | None:
     if isinstance(change, Create):
         return change.cookie
     assert cookie is not None
+    id, created = cookie.id, cookie.created
     match change:
         case Authenticate(_, auth, at):
-            return evolve(cookie, auth=auth, seen=at)
+            return Cookie(id, created, cookie.expires, at, cookie.peer, cookie.user_agent, auth)
         case Touch(_, seen, expires, peer, user_agent):
-            return evolve(cookie, seen=seen, expires=expires, peer=peer, user_agent=user_agent)
+            return Cookie(id, created, expires, seen, peer, user_agent, cookie.auth)
         case Delete():
             return None

@@ -13,7 +13,7 @@ from cookietrack_plugin import header
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.feed import Feed
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IRouterCookieStore
-from cookietrack_plugin.record import Auth
+from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.settings import CookieSettings
 from cookietrack_plugin.tracker import Tracker
 from cookietrack_plugin.visit import Admission
@@ -55,6 +55,8 @@ class RouterCookieStore:
         self.authenticates = "cookie" in methods
         self.policy = settings.policy(bool(set(methods) - NO_LOGIN))
         self._cookie_id_field = settings.name
+        # The record of the handshake that is being answered in this turn of the reactor.
+        self.admitted: Cookie | None = None
 
     def for_transport(
         self, cookie: Mapping[str, Any], methods: Collection[str]
@@ -69,7 +71,7 @@ class RouterCookieStore:
         return header.id_of(value) if value else None
 
     def exists(self, cbtid: str) -> bool:
-        return cbtid == UNTRACKED or self.tracker.current(cbtid) is not None
+        return cbtid == UNTRACKED or self._current(cbtid) is not None
 
     def create(self) -> tuple[str, str]:
         # Our own protocol has admitted every connection before the router gets to this. So the
@@ -77,7 +79,7 @@ class RouterCookieStore:
         raise StoreUnavailable("the cookie ended during its handshake")
 
     def getAuth(self, cbtid: str) -> Login:
-        cookie = self.tracker.current(cbtid) if cbtid else None
+        cookie = self._current(cbtid) if cbtid else None
         if cookie is None or cookie.auth is None:
             return None, None, None, None, None
         auth = cookie.auth
@@ -108,11 +110,12 @@ class RouterCookieStore:
         return existed
 
     def addProto(self, cbtid: str, proto: Any) -> int:
+        known = self.tracker.connections.of(cbtid)
         # Our own protocol has entered already: this is for one that does not know us.
-        cookie = self.tracker.current(cbtid) if cbtid else None
-        if cookie is not None and proto not in self.tracker.connections.of(cbtid):
+        if proto not in known and cbtid and (cookie := self.tracker.current(cbtid)):
             self.tracker.enter(Admission(cookie, cookie.expires, False), self.policy, proto)
-        return len(self.tracker.connections.of(cbtid))
+            return len(known) + 1
+        return len(known)
 
     def dropProto(self, cbtid: str, proto: Any) -> int:
         return self.tracker.drop(cbtid, proto)
@@ -124,6 +127,10 @@ class RouterCookieStore:
 
     def close(self) -> Deferred[Any]:
         return self.tracker.close()
+
+    def _current(self, cbtid: str) -> Cookie | None:
+        admitted = self.admitted
+        return admitted if admitted and admitted.id == cbtid else self.tracker.current(cbtid)
 
 
 def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:

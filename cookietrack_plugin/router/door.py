@@ -6,6 +6,7 @@ from cookietrack_plugin import header
 from cookietrack_plugin.settings import CookieSettings
 
 END_OF_HEAD = b"\r\n\r\n"
+_END_OF_LINE = re.compile("\r\n|\r|\n")
 
 
 class Door:
@@ -34,13 +35,18 @@ class Door:
         head, end, rest = data.partition(END_OF_HEAD)
         if not end:
             return data
-        request, *fields = _lines(head.decode("iso-8859-1"))
-        cookies = [_value(line) for line in fields if _name(line) == "cookie"]
+        request, *lines = _lines(head.decode("iso-8859-1"))
+        # An empty line would end the head: Autobahn passes over those that end in less than CR LF.
+        fields = [(_name(line), line) for line in lines if line]
+        cookies = [_value(line) for name, line in fields if name == "cookie"]
         if value := header.parse("; ".join(cookies), self._settings.name):
             self._presented = header.id_of(value), value
-        # An empty line would end the head: Autobahn passes over those that end in less than CR LF.
-        kept = [request, *(line for line in fields if line and _name(line) != "set-cookie")]
-        return "\r\n".join(map(self._hide, kept)).encode("iso-8859-1") + end + rest
+        kept = [
+            self._hide(line) if name == "cookie" else line
+            for name, line in fields
+            if name != "set-cookie"
+        ]
+        return "\r\n".join([request, *kept]).encode("iso-8859-1") + end + rest
 
     def issue(self) -> str:
         """Make a fresh secret value, to be handed out by `leave`; its id."""
@@ -74,8 +80,6 @@ class Door:
         return data.replace(f"{name}={id}".encode(), f"{name}={value}".encode(), 1)
 
     def _hide(self, line: str) -> str:
-        if _name(line) != "cookie":
-            return line
         return f"Cookie: {header.hide(_value(line), self._settings.name, self.presented or '')}"
 
 
@@ -86,9 +90,11 @@ def _lines(head: str) -> list[str]:
     "Å": a Cookie header is kept whole, or our cookie would be lost behind such a neighbour.
     """
     lines: list[str] = []
-    for line in re.split("\r\n|\r|\n", head):
-        parts = line.splitlines() or [""]
-        lines += [" ".join(parts)] if _name(parts[0]) == "cookie" else parts
+    for line in _END_OF_LINE.split(head):
+        parts = line.splitlines()
+        if len(parts) > 1 and _name(parts[0]) == "cookie":
+            parts = [" ".join(parts)]
+        lines += parts or [""]
     return lines
 
 

@@ -33,8 +33,20 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
         self._config = config
         self._cookiestore = store
         tracked = isinstance(store, RouterCookieStore)
-        self.protocol = TrackedProtocol if tracked else CheckedProtocol
+        self.protocol = _with_options(self, TrackedProtocol if tracked else CheckedProtocol)
         self.anonymous_alone = set(config.get("auth", ())) - {"cookie"} == {"anonymous"}
+
+
+def _with_options(factory: Any, protocol: Any) -> Any:
+    """
+    A class of `protocol` with the factory's options on it. Otherwise Autobahn copies them to every
+    connection, one by one, and formats them all for a line of its debug log, be it on or off: that
+    takes longer than anything else in a handshake.
+    """
+    options = {name: getattr(factory, name) for name in protocol.CONFIG_ATTRS}
+    # A function on a class would become a method.
+    settled = {k: staticmethod(v) if callable(v) else v for k, v in options.items()}
+    return type(protocol.__name__, (protocol,), {**settled, "CONFIG_ATTRS": ()})
 
 
 def create_factory(transport: Any, config: Mapping[str, Any]) -> Deferred[Any]:

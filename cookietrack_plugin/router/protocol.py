@@ -10,6 +10,7 @@ from autobahn.wamp.websocket import parseSubprotocolIdentifier
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
@@ -67,6 +68,10 @@ class TrackedProtocol(CheckedProtocol):
     _left = False
     last_heard = 0
 
+    def dataReceived(self, data: bytes) -> None:
+        # Autobahn's own makes up a line for its debug log, for each segment of each connection.
+        self._dataReceived(data)
+
     def connectionMade(self) -> None:
         self._cookies = self.factory._cookiestore
         self._door = Door(self._cookies.settings)
@@ -105,7 +110,11 @@ class TrackedProtocol(CheckedProtocol):
         self._require_waiting_peer()
         self._admitted_as = admission.cookie.id
         self._cookies.tracker.enter(admission, self._cookies.policy, self)
-        protocol, headers = self._connect(request, admission.cookie.id)
+        self._cookies.admitted = admission.cookie
+        try:
+            protocol, headers = self._connect(request, admission.cookie.id)
+        finally:
+            self._cookies.admitted = None
         if admission.created or self._cookies.policy.rolling:
             headers["Set-Cookie"] = self._door.set_cookie(self._max_age(admission))
         return protocol, headers
@@ -260,6 +269,10 @@ class TrackedProtocol(CheckedProtocol):
                 self.forget_login()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
+        if reason.check(ConnectionDone, ConnectionLost, ConnectionAborted):
+            # As in dataReceived: for these Autobahn's own does nothing else.
+            self._connectionLost(reason)
+        else:
+            super().connectionLost(reason)
         if self._admitted_as:
             self._cookies.tracker.drop(self._admitted_as, self)

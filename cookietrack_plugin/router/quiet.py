@@ -13,4 +13,7 @@ class QuietLogger:
         self._log = log
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, "debug" if name == "info" else name)
+        # Called once for each level: by the time of the first line it is settled what is shown.
+        method = getattr(self._log, "debug" if name == "info" else name)
+        self.__dict__[name] = method
+        return method

@@ -3,8 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
+from autobahn.websocket.protocol import WebSocketServerProtocol
 from crossbar.router.protocol import WampWebSocketServerFactory
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreLocked
 from cookietrack_plugin.router import factory as factory_module
@@ -16,6 +21,9 @@ from cookietrack_plugin.settings import CookieSettings
 TRANSPORT = SimpleNamespace(
     worker=SimpleNamespace(_router_session_factory=lambda: None), cbdir="/node", templates=None
 )
+
+
+DEFLATE = {"deflate": {}}
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def test_with_one_it_is_over_the_store_that_the_item_names(opened, store, reacto
     made = reactor.result_of(create_factory(TRANSPORT, config))
     assert isinstance(made, CookieWebSocketFactory)
     assert made._cookiestore is store
-    assert made.protocol is TrackedProtocol
+    assert issubclass(made.protocol, TrackedProtocol)
     assert opened.asked == [("/node", config)]
 
 
@@ -63,6 +71,21 @@ def test_it_keeps_the_whole_configuration_though_crossbar_must_not_see_the_cooki
     assert made._config is config
     assert made.showServerVersion
     assert not made.noisy
+
+
+def test_its_connections_have_its_options_and_copy_none_of_them(opened, reactor):
+    options = {"max_message_size": 4711, "open_handshake_timeout": 7000, "compression": DEFLATE}
+    config = {"cookie": {}, "options": options}
+    made = reactor.result_of(create_factory(TRANSPORT, config))
+    protocol = made.buildProtocol(None)
+    protocol.makeConnection(StringTransport())
+    for name in WebSocketServerProtocol.CONFIG_ATTRS:
+        assert getattr(protocol, name) is getattr(made, name), name
+        assert name not in vars(protocol), name
+    assert (protocol.maxMessagePayloadSize, protocol.openHandshakeTimeout) == (4711, 7)
+    offer = PerMessageDeflateOffer(True, False, True, 0)
+    assert isinstance(protocol.perMessageCompressionAccept([offer]), PerMessageDeflateOfferAccept)
+    protocol.connectionLost(Failure(ConnectionDone()))
 
 
 def test_it_waits_until_the_store_is_open(opened, store):
