@@ -90,12 +90,29 @@ def _lines(head: str) -> list[str]:
     "Å": a Cookie header is kept whole, or our cookie would be lost behind such a neighbour.
     """
     lines: list[str] = []
-    for line in _END_OF_LINE.split(head):
+    for line in _unfolded(head):
         parts = line.splitlines()
         if len(parts) > 1 and _name(parts[0]) == "cookie":
             parts = [" ".join(parts)]
         lines += parts or [""]
     return lines
+
+
+def _unfolded(head: str) -> list[str]:
+    """
+    The lines as HTTP splits them, with a folded Cookie header as one (RFC 9112, section 5.2).
+    Autobahn knows no such lines: the value would pass the door in the second one, and be logged.
+    """
+    lines: list[list[str]] = []
+    in_cookie = False
+    for line in re.split("\r\n|\r|\n", head):
+        name = _name(line)
+        if in_cookie and line[:1] in (" ", "\t") and name not in ("cookie", "set-cookie"):
+            lines[-1].append(line.strip())
+        else:
+            lines.append([line])
+            in_cookie = name == "cookie"
+    return [" ".join(parts) for parts in lines]
 
 
 def _name(line: str) -> str:

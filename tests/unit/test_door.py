@@ -105,6 +105,26 @@ class TestTwoCookieHeaders:
         assert VALUE.encode() not in entered
 
 
+class TestACookieHeaderThatIsFolded:
+    """RFC 9112, section 5.2: a line that begins with a blank goes on with the one before."""
+
+    @pytest.mark.parametrize("lines", [f"a=1;\r\n\tcbtid={VALUE}", f"a=1; cbtid=\r\n {VALUE}; b=2"])
+    def test_is_read_as_one_line(self, lines):
+        mine = door()
+        entered = mine.enter(head(f"Cookie: {lines}", "A: b"))
+        assert mine.presented == ID
+        assert VALUE.encode() not in entered
+        assert set(headers(entered)) == {"host", "cookie", "a"}
+
+    def test_ends_where_a_cookie_header_follows_with_a_blank_before_its_name(self):
+        mine = door()
+        entered = mine.enter(
+            head("Cookie: a=1", f" Cookie: cbtid={VALUE}", f" Set-Cookie: x={VALUE}")
+        )
+        assert mine.presented == ID
+        assert VALUE.encode() not in entered
+
+
 class TestASetCookieInARequest:
     @pytest.mark.parametrize("name", ["Set-Cookie", "set-cookie", "SET-COOKIE ", "\tSet-Cookie"])
     def test_is_dropped_as_crossbar_would_take_it_for_a_login(self, name):
@@ -164,6 +184,9 @@ HEADS = st.lists(LINES.map("".join), max_size=8).map(
     lambda lines: "".join(["GET / HTTP/1.1\r\n", *lines]).encode("latin-1") + END_OF_HEAD
 )
 
+# Autobahn takes the second line of a folded header for one of its own, or for nothing.
+FOLDED = re.compile(rb"cookie *:[^\r\n]*[\r\n]+[ \t]", re.IGNORECASE)
+
 
 class TestAnyRequest:
     @given(HEADS)
@@ -172,7 +195,7 @@ class TestAnyRequest:
         assert VALUE.encode() not in entered
         assert data.endswith(END_OF_HEAD + rest)
 
-    @given(HEADS)
+    @given(HEADS.filter(lambda data: not FOLDED.search(data)))
     def test_means_the_same_to_autobahn_but_for_set_cookie_and_our_cookie(self, data):
         def meaning(data):
             head, end, rest = data.partition(END_OF_HEAD)
