@@ -55,6 +55,9 @@ class Feed:
             self.log.info("revocations elsewhere are known again")
             self._failing = False
             ids = list(self._tracker.connections)
+        for id in ids:
+            # What a look-up under way has read may be older than this.
+            self._tracker.lookup.overtake(id)
         self._check(id for id in ids if self._tracker.connections.live(id))
         self._again()
 

@@ -1,0 +1,131 @@
+"""What others have ended is noticed here: by a question every now and then, on its own thread."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.feed import INTERVAL, Feed
+from cookietrack_plugin.record import Authenticate, Delete
+
+LOGOUT = "wamp.close.logout"
+
+
+class ScriptedFeed:
+    """Tells what a test lets another worker do to a store; its cursor counts what was told."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.told: list[str] = []
+        self.asked: list[int | None] = []
+        self.error: Exception | None = None
+
+    def elsewhere(self, change: Any) -> None:
+        self.store._apply(change)
+        self.told.append(change.id)
+
+    def revoked_since(self, cursor: int | None) -> tuple[Iterable[str], int]:
+        self.asked.append(cursor)
+        if self.error:
+            raise self.error
+        return (self.told[cursor:] if cursor is not None else []), len(self.told)
+
+
+@pytest.fixture
+def feed(tracked):
+    scripted = ScriptedFeed(tracked.store)
+    tracked.tracker.close_with(Feed(tracked.tracker, scripted).stop)
+    tracked.reactor.turn_until(lambda: tracked.reactor.getDelayedCalls() and scripted.asked)
+    answered(tracked, scripted)
+    return scripted
+
+
+def answered(tracked, feed):
+    """Wait for the answer to a question that is asked from now on."""
+    before = len(feed.asked)
+    tracked.reactor.turn_until(
+        lambda: tracked.reactor.advance(INTERVAL) or len(feed.asked) > before + 1
+    )
+
+
+def test_it_asks_from_now_on_and_goes_on_from_there(tracked, feed):
+    tracked_id, _ = tracked.visit()
+    feed.elsewhere(Delete(tracked_id))
+    answered(tracked, feed)
+    assert feed.asked[0] is None
+    assert feed.asked[-1] == 1
+
+
+def test_connections_of_what_others_have_ended_are_closed(tracked, feed):
+    id, client = tracked.visit()
+    _, stranger = tracked.visit()
+    feed.elsewhere(Delete(id))
+    answered(tracked, feed)
+    tracked.reactor.turn_until(lambda: client.ended)
+    assert (client.ended, stranger.ended) == ([LOGOUT], [])
+
+
+def test_a_login_that_others_have_taken_back_no_longer_counts(tracked, feed):
+    id, client = tracked.visit()
+    tracked.log_in(id)
+    tracked.settle(id)
+    feed.elsewhere(Authenticate(id, None, 0))
+    answered(tracked, feed)
+    tracked.reactor.turn_until(lambda: client.forgot)
+    assert (client.ended, tracked.authid(id)) == ([], None)
+
+
+def test_after_a_time_without_answers_every_live_cookie_is_looked_up(tracked, feed, log):
+    id, client = tracked.visit()
+    feed.error = StoreUnavailable("the network is away")
+    answered(tracked, feed)
+    answered(tracked, feed)
+    tracked.store._apply(Delete(id))
+    feed.error = None
+    answered(tracked, feed)
+    tracked.reactor.turn_until(lambda: client.ended)
+    assert [text for text in log.at("warn") if "revocations" in text] == [
+        "revocations of other workers are not known: the network is away"
+    ]
+    assert "revocations elsewhere are known again" in log.at("info")
+
+
+@pytest.fixture
+def reading(make_store, make_tracked):
+    """A tracker with a feed, whose look-ups can be held."""
+    tracked = make_tracked(make_store(reads_block=True))
+    scripted = ScriptedFeed(tracked.store)
+    tracked.tracker.close_with(Feed(tracked.tracker, scripted).stop)
+    answered(tracked, scripted)
+    return tracked, scripted
+
+
+def test_a_look_up_that_was_under_way_does_not_hide_the_end(reading):
+    """A second tab comes, and its look-up has read the record when another worker deletes it."""
+    tracked, feed = reading
+    id, client = tracked.visit()
+    tracked.store.reads.shut()
+    arrived = tracked.store.reads.arrived
+    second = tracked.admit(id)
+    tracked.store.reads.wait_for_arrival(arrived + 1)
+    feed.elsewhere(Delete(id))
+    answered(tracked, feed)
+    tracked.store.reads.open()
+    assert tracked.reactor.result_of(second).created
+    tracked.reactor.turn_until(lambda: client.ended)
+    assert client.ended == [LOGOUT]
+
+
+def test_a_look_up_for_a_cookie_without_connections_is_overtaken_too(reading):
+    tracked, feed = reading
+    id, client = tracked.visit()
+    tracked.tracker.drop(id, client)
+    tracked.store.reads.shut()
+    arrived = tracked.store.reads.arrived
+    back = tracked.admit(id)
+    tracked.store.reads.wait_for_arrival(arrived + 1)
+    feed.elsewhere(Delete(id))
+    answered(tracked, feed)
+    tracked.store.reads.open()
+    assert tracked.reactor.result_of(back).created
