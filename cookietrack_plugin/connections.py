@@ -6,7 +6,7 @@ from typing import Protocol
 from attrs import define, field
 
 from cookietrack_plugin.policy import Policy
-from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.record import Auth, Cookie
 
 
 class Connection(Protocol):
@@ -34,15 +34,21 @@ class Live:
     A cookie with live connections.
 
     `cookie`: as last known. `limit`: see `Policy.limit`. `fresh`: it was handed out to one of these
-    connections, so that nobody else can have planted it. `owner`: the authid of the latest login.
+    connections, so that nobody else can have planted it. `login`: the latest, also where the record
+    was made to forget it since: sessions that began with it go on.
     """
 
     cookie: Cookie
     policy: Policy
     limit: int
     fresh: bool
-    owner: str | None
+    login: Auth | None
     connections: set[Connection] = field(factory=set)
+
+    @property
+    def owner(self) -> str | None:
+        """The authid of the latest login."""
+        return self.login.authid if self.login else None
 
     def last_heard(self) -> int:
         """The latest message on any connection, milliseconds."""
@@ -81,6 +87,16 @@ class Connections:
         """The connections of a cookie."""
         live = self._live.get(id)
         return list(live.connections) if live else []
+
+    def logged_in(self, authid: str | None, authrealm: str | None) -> list[str]:
+        """Cookies whose latest login was by `authid` in `authrealm`; None: by any, in any."""
+        return [
+            id
+            for id, live in self._live.items()
+            if live.login is not None
+            and authid in (None, live.login.authid)
+            and authrealm in (None, live.login.authrealm)
+        ]
 
     def take(self, id: str) -> list[Connection]:
         """The connections of a cookie, which from now on has none: whoever takes them ends them."""

@@ -66,6 +66,9 @@ def _end(
 ) -> Any:
     ids = yield _on_thread(tracker, _ids, tracker.store, authid, authrealm, before)
     ended = Ended(0, 0)
+    if before is None:
+        # A record that was made to forget its login has no name in the store; its sessions have.
+        ids = {*ids, *tracker.connections.logged_in(authid, authrealm)}
     doomed = [id for id in ids if id not in keep]
     for start in range(0, len(doomed), AT_ONCE):
         counts = yield tracker.revoke_all(doomed[start : start + AT_ONCE])

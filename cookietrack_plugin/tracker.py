@@ -94,8 +94,7 @@ class Tracker:
     def enter(self, admission: Admission, policy: Policy, connection: Connection) -> None:
         """Note the connection that goes on with an admission."""
         cookie = admission.cookie
-        owner = cookie.auth.authid if cookie.auth else None
-        live = Live(cookie, policy, admission.limit, admission.created, owner)
+        live = Live(cookie, policy, admission.limit, admission.created, cookie.auth)
         self.connections.add(live, connection)
         self._lifetimes.watch(live)
 
@@ -137,7 +136,7 @@ class Tracker:
         self._unstored.pop(change.id, None)
         live = self.connections.live(change.id)
         if live and change.auth:
-            live.owner = change.auth.authid
+            live.login = change.auth
         self._submit(change).addCallbacks(
             self._authenticated,
             self._not_stored,
@@ -299,7 +298,7 @@ class Tracker:
     def _remember(self, cookie: Cookie) -> None:
         if live := self.connections.live(cookie.id):
             live.cookie = cookie
-            live.owner = cookie.auth.authid if cookie.auth else live.owner
+            live.login = cookie.auth or live.login
 
     def _submit(self, change: Change) -> Deferred[bool]:
         if self._closed:

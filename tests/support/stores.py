@@ -127,7 +127,13 @@ class ScriptedStore:
         return len(due)
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        raise NotImplementedError
+        for cookie in list(self.cookies.values()):
+            auth = cookie.auth
+            if authid in (None, auth and auth.authid) and authrealm in (
+                None,
+                auth and auth.authrealm,
+            ):
+                yield cookie
 
     def stat(self) -> Mapping[str, Any]:
         return {"cookies": len(self.cookies), "bytes": 0}
