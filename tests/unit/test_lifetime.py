@@ -5,6 +5,7 @@ from attrs import evolve
 
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.record import Touch
 from cookietrack_plugin.testing.samples import NOW
 from cookietrack_plugin.tracker import Tracker
 from cookietrack_plugin.visit import Visitor
@@ -85,6 +86,42 @@ class TestAnActiveClient:
         _, idle = tracked.visit(id, IDLE)
         pass_time(150, talks=active)
         assert idle.ended == []
+
+
+class TestACookieThatAnotherWorkerHasProlonged:
+    """A second tab, connected to another worker of the same store."""
+
+    @pytest.fixture
+    def prolong(self, tracked):
+        """A function that does what the other worker does: it writes a `Touch` of its own."""
+
+        def prolong(id, expires):
+            now = tracked.tracker.clock.now()
+            tracked.store._apply(Touch(id, now, expires, "tcp4:192.0.2.2:40000", "Lynx"))
+
+        return prolong
+
+    def test_is_not_shortened_by_the_quiet_client_here(self, tracked, pass_time, prolong):
+        id, client = tracked.visit(policy=IDLE)
+        pass_time(1, talks=client)
+        pass_time(29)
+        prolong(id, NOW + 90_000)
+        pass_time(50)
+        assert tracked.store.cookies[id].expires == NOW + 90_000
+        assert client.ended == []
+        pass_time(11)
+        tracked.reactor.turn_until(lambda: client.ended)
+
+    def test_is_not_shortened_when_its_client_leaves_here(self, tracked, pass_time, prolong):
+        id, client = tracked.visit(policy=Policy(max_age=100, rolling=True))
+        pass_time(50)
+        prolong(id, NOW + 150_000)
+        pass_time(5, talks=client)
+        tracked.tracker.drop(id, client)
+        pass_time(10)
+        tracked.reactor.turn_until(lambda: tracked.store.cookies[id].seen == NOW + 55_000)
+        assert tracked.store.cookies[id].expires == NOW + 150_000
+        assert tracked.store.cookies[id].user_agent == "Lynx"
 
 
 class TestWithoutAnIdleTimeout:
