@@ -1,5 +1,6 @@
 """WAMP procedures and events about cookies, as a component for the node configuration."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -72,7 +73,8 @@ class CookieAdministration(ApplicationSession):
     def get_cookie(self, id: Any, details: CallDetails | None = None) -> Any:
         """One cookie, None where there is none."""
         cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
-        return self._shown(cookie) if cookie else None
+        expired = cookie is not None and cookie.expires <= self._tracker.clock.now()
+        return None if cookie is None or expired else self._shown(cookie)
 
     @inlineCallbacks
     def count(
@@ -83,8 +85,7 @@ class CookieAdministration(ApplicationSession):
         authrealm = arguments.optional_name("authrealm", authrealm)
         if authid is None and authrealm is None:
             return (yield self.stat())["cookies"]
-        store = self._tracker.store
-        return (yield self._on_thread(lambda: sum(1 for _ in store.scan(authid, authrealm))))
+        return (yield self._on_thread(lambda: sum(1 for _ in self._good(authid, authrealm))))
 
     @inlineCallbacks
     def stat(self, details: CallDetails | None = None) -> Any:
@@ -168,9 +169,15 @@ class CookieAdministration(ApplicationSession):
 
     @inlineCallbacks
     def _scan(self, authid: str | None, authrealm: str | None, limit: int) -> Any:
-        store = self._tracker.store
-        found = yield self._on_thread(lambda: list(islice(store.scan(authid, authrealm), limit)))
+        good = self._good(authid, authrealm)
+        found = yield self._on_thread(lambda: list(islice(good, limit)))
         return [self._shown(cookie) for cookie in found]
+
+    def _good(self, authid: str | None, authrealm: str | None) -> Iterator[Cookie]:
+        """For a thread: the store has expired records too, until they are swept."""
+        tracker = self._tracker
+        now = tracker.clock.now()
+        return (each for each in tracker.store.scan(authid, authrealm) if each.expires > now)
 
     def _on_thread(self, function: Any) -> Any:
         reactor = self._tracker.reactor

@@ -1,0 +1,41 @@
+"""The WAMP procedures, without WAMP."""
+
+import pytest
+from autobahn.wamp.types import ComponentConfig
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.router.component import CookieAdministration
+
+
+class Stores:
+    """A worker's stores, of which one is open."""
+
+    def __init__(self, tracker):
+        self._tracker = tracker
+
+    def trackers(self):
+        return {"only": self._tracker}
+
+
+@pytest.fixture
+def component(tracked):
+    component = CookieAdministration(ComponentConfig("realm1", {}))
+    component._stores = Stores(tracked.tracker)
+    return component
+
+
+def test_what_has_expired_and_is_not_swept_yet_is_not_there(tracked, component):
+    ask = tracked.reactor.result_of
+    id, client = tracked.visit()
+    tracked.log_in(id)
+    tracked.settle(id)
+    tracked.tracker.drop(id, client)
+    assert [each["id"] for each in ask(component.list_cookies())] == [id]
+    assert ask(component.count(authid="joe")) == 1
+    assert ask(component.get_cookie(id))["authid"] == "joe"
+    tracked.store.expire_error = StoreUnavailable("nobody sweeps")
+    tracked.reactor.advance(86_400)
+    assert id in tracked.store.cookies
+    assert ask(component.list_cookies()) == []
+    assert ask(component.count(authid="joe")) == 0
+    assert ask(component.get_cookie(id)) is None
