@@ -105,7 +105,7 @@ def _unfolded(head: str) -> list[str]:
     """
     lines: list[list[str]] = []
     in_cookie = False
-    for line in re.split("\r\n|\r|\n", head):
+    for line in _END_OF_LINE.split(head):
         name = _name(line)
         if in_cookie and line[:1] in (" ", "\t") and name not in ("cookie", "set-cookie"):
             lines[-1].append(line.strip())

@@ -108,7 +108,7 @@ def test_a_look_up_that_was_under_way_does_not_hide_the_end(reading):
     tracked.store.reads.shut()
     arrived = tracked.store.reads.arrived
     second = tracked.admit(id)
-    tracked.store.reads.wait_for_arrival(arrived + 1)
+    tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
     feed.elsewhere(Delete(id))
     answered(tracked, feed)
     tracked.store.reads.open()
@@ -124,7 +124,7 @@ def test_a_look_up_for_a_cookie_without_connections_is_overtaken_too(reading):
     tracked.store.reads.shut()
     arrived = tracked.store.reads.arrived
     back = tracked.admit(id)
-    tracked.store.reads.wait_for_arrival(arrived + 1)
+    tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
     feed.elsewhere(Delete(id))
     answered(tracked, feed)
     tracked.store.reads.open()
