@@ -188,14 +188,13 @@ class Tracker:
         :returns: a Deferred with how many records and how many connections were ended, 0 or 1 of
             the former.
         """
-        live = self.connections.live(id)
-        owner = live.owner if live else None
+        event = self._end_of(id)
         ended = self._cut_off(id, spare)
         if self._closed:
             return fail(self._failed(Failure(StoreUnavailable("the store is closed")), id))
         deleted = self._deletions.start(id)
         deleted.addBoth(self._close_connections, ended, LOGOUT)
-        return deleted.addCallback(self._revoked, id, owner, len(ended))
+        return deleted.addCallback(self._revoked, event, len(ended))
 
     def revoke_all(self, ids: Iterable[str]) -> Deferred[tuple[int, int]]:
         """End a set of cookies; the sums of what `revoke` gives. Fails with the first failure."""
@@ -214,8 +213,18 @@ class Tracker:
         if not self._barred[authid]:
             del self._barred[authid]
 
-    def ended_elsewhere(self, id: str, reason: str = LOGOUT) -> int:
-        """The record is gone by another's hand: close its connections; how many there were."""
+    def ended_elsewhere(self, id: str) -> int:
+        """
+        Another worker or node, or the command, has ended a cookie: close its connections here; how
+        many there were. Who was connected here is told of here, too.
+        """
+        event = self._end_of(id, "elsewhere")
+        if closed := self._close_all(id, LOGOUT):
+            self.events.tell(event)
+        return closed
+
+    def _close_all(self, id: str, reason: str) -> int:
+        """The record is gone: close its connections; how many there were."""
         self.lookup.overtake(id)
         ended = self._cut_off(id, lambda _: False)
         self._close_connections(None, ended, reason)
@@ -229,9 +238,16 @@ class Tracker:
             connection.forget_login()
         return [connection for connection in connections if not spare(connection)]
 
-    def _revoked(self, existed: bool, id: str, owner: str | None, closed: int) -> tuple[int, int]:
+    def _end_of(self, id: str, detail: str | None = None) -> Event:
+        """The event of its end, with whose it is so far as that is known here."""
+        live = self.connections.live(id)
+        auth = live.cookie.auth if live else None
+        realm = auth.authrealm if auth else None
+        return Event(Kind.REVOKED, id, live.owner if live else None, realm, detail)
+
+    def _revoked(self, existed: bool, event: Event, closed: int) -> tuple[int, int]:
         if existed:
-            self.events.tell(Event(Kind.REVOKED, id, owner))
+            self.events.tell(event)
         return int(existed), closed
 
     def _close_connections(self, result: Any, ended: list[Connection], reason: str) -> Any:
@@ -275,9 +291,10 @@ class Tracker:
         self._companions.append(stop)
 
     def _expired(self, id: str, cookie: Cookie | None) -> None:
-        if self.ended_elsewhere(id, EXPIRED):
-            owner = cookie.auth.authid if cookie and cookie.auth else None
-            self.events.tell(Event(Kind.EXPIRED, id, owner))
+        if self._close_all(id, EXPIRED):
+            auth = cookie.auth if cookie else None
+            told = (auth.authid, auth.authrealm) if auth else (None, None)
+            self.events.tell(Event(Kind.EXPIRED, id, *told))
 
     # -- helpers -----------------------------------------------------------------------------
 

@@ -1,10 +1,15 @@
 """Arguments of WAMP procedures, checked: what is wrong is `wamp.error.invalid_argument`."""
 
+import re
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from autobahn.wamp.exception import ApplicationError
 
 from cookietrack_plugin.header import ID_LENGTH
+
+_ID = re.compile(rf"[A-Za-z0-9_-]{{{ID_LENGTH}}}")
 
 
 def invalid(message: str) -> ApplicationError:
@@ -12,10 +17,29 @@ def invalid(message: str) -> ApplicationError:
     return ApplicationError(ApplicationError.INVALID_ARGUMENT, message)
 
 
+def checked(procedure: Callable[..., Any]) -> Callable[..., Any]:
+    """`procedure`, where too many, too few and unknown arguments are wrong arguments as well."""
+    expected = signature(procedure)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            expected.bind(*args, **kwargs)
+        except TypeError as error:
+            raise invalid(str(error)) from None
+        return procedure(*args, **kwargs)
+
+    return call
+
+
 def an_id(value: Any) -> str:
-    """A cookie's id."""
-    if not isinstance(value, str) or len(value) != ID_LENGTH:
+    """A cookie's id. What is none is not repeated: it may be a cookie's value."""
+    if not isinstance(value, str):
         raise invalid(f"a cookie's id is a string of {ID_LENGTH} characters, found {value!r}")
+    if not _ID.fullmatch(value):
+        raise invalid(
+            f"a cookie's id is a string of {ID_LENGTH} characters (letters, digits, - and _),"
+            f" found another string, of {len(value)}"
+        )
     return value
 
 
@@ -28,6 +52,10 @@ def name(what: str, value: Any) -> str:
     """A name that must be given: an authid, say."""
     if not isinstance(value, str) or not value:
         raise invalid(f"{what} must be a string that is not empty, found {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise invalid(f"{what} must be Unicode text, found {value!r}") from None
     return value
 
 

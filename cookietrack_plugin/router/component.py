@@ -1,6 +1,6 @@
 """WAMP procedures and events about cookies, as a component for the node configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -37,7 +37,7 @@ class CookieAdministration(ApplicationSession):
         self._stores = open_stores(self.config.extra["cbdir"])
         if options := self.config.extra.get("store"):
             yield self._stores.shared(options)
-        procedures = {
+        procedures: dict[str, Callable[..., Any]] = {
             "list": self.list_cookies,
             "get": self.get_cookie,
             "count": self.count,
@@ -50,7 +50,9 @@ class CookieAdministration(ApplicationSession):
         }
         for name, procedure in procedures.items():
             yield self.register(
-                procedure, f"cookietrack.{name}", RegisterOptions(details_arg="details")
+                arguments.checked(procedure),
+                f"cookietrack.{name}",
+                RegisterOptions(details_arg="details"),
             )
         if options:
             self._tracker.events.observe(self._publish)
@@ -62,6 +64,7 @@ class CookieAdministration(ApplicationSession):
         authid: Any = None,
         authrealm: Any = None,
         limit: Any = 100,
+        *,
         details: CallDetails | None = None,
     ) -> Any:
         """At most `limit` cookies, of `authid` and/or in `authrealm` if given."""
@@ -70,7 +73,7 @@ class CookieAdministration(ApplicationSession):
         return self._scan(authid, authrealm, arguments.limit(limit))
 
     @inlineCallbacks
-    def get_cookie(self, id: Any, details: CallDetails | None = None) -> Any:
+    def get_cookie(self, id: Any, *, details: CallDetails | None = None) -> Any:
         """One cookie, None where there is none."""
         cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
         expired = cookie is not None and cookie.expires <= self._tracker.clock.now()
@@ -78,7 +81,7 @@ class CookieAdministration(ApplicationSession):
 
     @inlineCallbacks
     def count(
-        self, authid: Any = None, authrealm: Any = None, details: CallDetails | None = None
+        self, authid: Any = None, authrealm: Any = None, *, details: CallDetails | None = None
     ) -> Any:
         """How many cookies there are, of `authid` and/or in `authrealm` if given."""
         authid = arguments.optional_name("authid", authid)
@@ -88,19 +91,19 @@ class CookieAdministration(ApplicationSession):
         return (yield self._on_thread(lambda: sum(1 for _ in self._good(authid, authrealm))))
 
     @inlineCallbacks
-    def stat(self, details: CallDetails | None = None) -> Any:
+    def stat(self, *, details: CallDetails | None = None) -> Any:
         """What the store says of itself, and how many cookies have a live connection here."""
         stat = yield self._on_thread(self._tracker.store.stat)
         return {**stat, "connected": len(self._tracker.connections)}
 
     @inlineCallbacks
-    def revoke(self, id: Any, details: CallDetails | None = None) -> Any:
+    def revoke(self, id: Any, *, details: CallDetails | None = None) -> Any:
         """End a cookie, or a list of them."""
         cookies, connections = yield self._tracker.revoke_all(arguments.ids(id))
         return {"cookies": cookies, "connections": connections}
 
     def revoke_by_authid(
-        self, authid: Any, authrealm: Any = None, details: CallDetails | None = None
+        self, authid: Any, authrealm: Any = None, *, details: CallDetails | None = None
     ) -> Any:
         """End every cookie of a user."""
         authid = arguments.name("authid", authid)
@@ -109,7 +112,7 @@ class CookieAdministration(ApplicationSession):
     # -- for a user's own devices ------------------------------------------------------------
 
     @inlineCallbacks
-    def my_list(self, details: CallDetails) -> Any:
+    def my_list(self, *, details: CallDetails) -> Any:
         """The caller's cookies in this realm; `current` is the one that it calls with."""
         authid = self._caller(details)
         current = yield self._current(details)
@@ -117,7 +120,7 @@ class CookieAdministration(ApplicationSession):
         return [{**cookie, "current": cookie["id"] == current} for cookie in cookies]
 
     @inlineCallbacks
-    def my_revoke(self, id: Any, details: CallDetails) -> Any:
+    def my_revoke(self, id: Any, *, details: CallDetails) -> Any:
         """End one of the caller's cookies."""
         authid = self._caller(details)
         cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
@@ -127,7 +130,7 @@ class CookieAdministration(ApplicationSession):
         return (yield self.revoke(id))
 
     @inlineCallbacks
-    def my_revoke_others(self, details: CallDetails) -> Any:
+    def my_revoke_others(self, *, details: CallDetails) -> Any:
         """End all of the caller's cookies but the one that it calls with."""
         authid = self._caller(details)
         current = yield self._current(details)
@@ -203,6 +206,11 @@ class CookieAdministration(ApplicationSession):
         if event.kind in PUBLISHED and self.is_attached():
             told = {"id": event.id, "authid": event.authid, "authrealm": event.authrealm}
             self.publish(f"cookietrack.on_{event.kind.value}", told)
+
+    def onUserError(self, fail: Any, msg: Any) -> None:
+        """What a caller did wrong is told to the caller; the log is for what goes wrong here."""
+        if not isinstance(fail.value, ApplicationError):
+            super().onUserError(fail, msg)
 
     def onLeave(self, details: Any) -> None:
         """Tell nobody any more."""

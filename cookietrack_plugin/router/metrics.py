@@ -1,5 +1,7 @@
 """Prometheus metrics of the worker's stores, as a path service of a Web transport."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from json import loads
 from typing import Any
@@ -16,6 +18,10 @@ from cookietrack_plugin.router.opening import OpenStores, open_stores
 from cookietrack_plugin.tracker import Tracker
 
 PREFIX = "cookietrack_"
+
+# A user and a password may hold any character but the last @ before the host.
+_USER = re.compile(r"://.*@")
+_QUERY = re.compile(r"[?#].*")
 
 
 def check_metrics_service(personality: Any, config: Mapping[str, Any]) -> None:
@@ -63,8 +69,9 @@ class MetricsResource(Resource):
 
         trackers = self._stores.trackers()
         stats = yield gatherResults([deferToThread(_stat, each) for each in trackers.values()])
+        labels = store_labels(trackers)
         labelled = [
-            (_label(key), tracker, stat)
+            (labels[key], tracker, stat)
             for (key, tracker), stat in zip(trackers.items(), stats, strict=True)
         ]
         registry = CollectorRegistry()
@@ -81,11 +88,26 @@ def _stat(tracker: Tracker) -> Mapping[str, Any]:
         return {}
 
 
-def _label(key: str) -> str:
-    """A store's name in metrics: its type and its place, without what may be secret in a URL."""
-    options = loads(key)
-    place = options.get("path") or options.get("filename") or options.get("table", "")
-    return f"{options['type']}:{place}" if place else options["type"]
+def store_labels(keys: Iterable[str]) -> dict[str, str]:
+    """
+    Names of stores in metrics, by the stores' items as JSON: type and place, without what may be
+    secret in a URL. No two are the same, as Prometheus refuses all of a page with two equal series.
+    """
+    labels: dict[str, str] = {}
+    taken: Counter[str] = Counter()
+    for key in sorted(keys):
+        label = _label(loads(key))
+        taken[label] += 1
+        labels[key] = label if taken[label] == 1 else f"{label} ({taken[label]})"
+    return labels
+
+
+def _label(options: Mapping[str, Any]) -> str:
+    url = _QUERY.sub("", _USER.sub("://", str(options.get("url", ""))))
+    places = [options.get("path") or options.get("filename") or url]
+    places += [options.get("table") or options.get("prefix")]
+    place = " ".join(str(each) for each in places if each)
+    return f"{options['type']}:{place}" if place else str(options["type"])
 
 
 Labelled = tuple[str, Tracker, Mapping[str, Any]]
@@ -99,7 +121,7 @@ class _Collector:
 
     def collect(self) -> Iterator[Any]:
         yield self._gauge("cookies", "Records in the store", lambda t, s: s.get("cookies"))
-        yield self._gauge("store_bytes", "Room that they take", lambda t, s: s.get("bytes"))
+        yield self._gauge("store_bytes", "Bytes that the store takes", lambda t, s: s.get("bytes"))
         yield self._gauge(
             "connected_cookies", "Cookies with a live connection", lambda t, s: len(t.connections)
         )
@@ -110,8 +132,12 @@ class _Collector:
         yield self._counter("events", "kind", "What happened to cookies", lambda m: m.events)
         yield self._counter("faults", "cause", "Handshakes that failed", lambda m: m.faults)
         yield self._counter("swept", None, "Expired records removed", lambda m: {"": m.swept})
-        yield self._histogram("commit_seconds", "Of one batch", lambda m: m.commit_seconds)
-        yield self._histogram("load_seconds", "Of one look-up", lambda m: m.load_seconds)
+        yield self._histogram(
+            "commit_seconds", "Seconds that a commit of one batch took", lambda m: m.commit_seconds
+        )
+        yield self._histogram(
+            "load_seconds", "Seconds that a look-up took", lambda m: m.load_seconds
+        )
         yield self._histogram("batch_size", "Changes in a batch", lambda m: m.batch_size)
 
     def _gauge(self, name: str, text: str, value: Any) -> Any:

@@ -109,7 +109,7 @@ def test_wrong_arguments_are_told_and_change_nothing(
 ) -> None:
     alice = clients.login(listener.url)
     wrong = [
-        (("cookietrack.get", "short"), "a cookie's id is a string of 24 characters, found 'short'"),
+        (("cookietrack.get", "short"), "24 characters (letters, digits, - and _), found another"),
         (("cookietrack.revoke", 5), "a cookie's id is a string of 24 characters, found 5"),
         (("cookietrack.revoke", ["x" * 24, None]), "24 characters, found None"),
         (("cookietrack.revoke_by_authid", ""), "authid must be a string that is not empty"),
@@ -117,11 +117,28 @@ def test_wrong_arguments_are_told_and_change_nothing(
         (("cookietrack.list", 7), "authid must be a string that is not empty, found 7"),
         (("cookietrack.list", None, None, 0), "limit must be an integer from 1 to 10000, found 0"),
         (("cookietrack.my.revoke", "short"), "a cookie's id is a string of 24 characters"),
+        (("cookietrack.my.revoke",), "missing a required argument: 'id'"),
+        (("cookietrack.my.list", {"caller_authid": "bob"}), "too many positional arguments"),
+        (("cookietrack.my.revoke_others", 1), "too many positional arguments"),
+        (("cookietrack.revoke",), "missing a required argument: 'id'"),
+        (("cookietrack.revoke", "a" * 24, {}), "too many positional arguments"),
+        (("cookietrack.revoke_by_authid",), "missing a required argument: 'authid'"),
+        (("cookietrack.stat", 1), "too many positional arguments"),
+        (("cookietrack.count", 1), "authid must be a string that is not empty, found 1"),
     ]
+    value = alice.cookie.partition("=")[2]
     for call, message in wrong:
         answer = alice.call(*call)
         assert answer["error"] == INVALID, call
         assert message in answer["args"][0]
+    unknown = alice.call("cookietrack.list", user="alice")
+    assert unknown["error"] == INVALID
+    assert unknown["args"] == ["got an unexpected keyword argument 'user'"]
+    # Whoever takes a cookie's value for its id does not find it in the log.
+    alice.call("cookietrack.get", value)
+    alice.call("cookietrack.my.revoke", value)
+    assert value not in administered.output()
+    assert "onUserError" not in administered.output()
     assert alice.call("cookietrack.count") == 1
 
 
@@ -139,6 +156,7 @@ def test_the_command_ends_a_user_on_every_worker_within_two_seconds(
     sessions = [first, *(clients.login(place.url, cookie=first.cookie) for place in places[1:])]
     sessions.append(clients.login(places[1].url))
     bob = clients.login(places[2].url, "bob")
+    logged = node.output().count("cookie revoked")
 
     done = subprocess.run(
         [BIN / "cookietrack", "revoke", "--authid", "alice", "--yes", str(node.cbdir)],
@@ -149,6 +167,9 @@ def test_the_command_ends_a_user_on_every_worker_within_two_seconds(
     assert "2 cookies ended" in done.stdout
     for session in sessions:
         assert session.wait_closed()["leave_reason"] == "wamp.close.logout"
+    told = wait_for(lambda: (o := node.output()).count("cookie revoked") >= 4 and o, "the log")
+    assert logged == 0
+    assert told.count(f"cookie revoked id={an_id(first)} authid=alice authrealm=realm1") == 3
     for place in places:
         assert clients.login(place.url, cookie=first.cookie).challenged
     assert bob.call("wamp.session.get", bob.session)["authid"] == "bob"

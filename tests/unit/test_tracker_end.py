@@ -250,8 +250,18 @@ class TestARecordThatIsGoneByAnothersHand:
         assert (client.ended, client.forgot) == ([LOGOUT], 1)
         assert len(tracked.store.committed) == commits
 
-    def test_that_nobody_here_has_is_nothing(self, tracked):
+    def test_is_told_of_with_whose_it_was(self, tracked, log):
+        id, _ = tracked.visit()
+        tracked.log_in(id)
+        tracked.settle(id)
+        del tracked.store.cookies[id]
+        tracked.tracker.ended_elsewhere(id)
+        [line] = [text for text in log.at("info") if "revoked" in text]
+        assert f"id={id} authid=joe authrealm=realm1 detail=elsewhere" in line
+
+    def test_that_nobody_here_has_is_nothing(self, tracked, log):
         assert tracked.tracker.ended_elsewhere(make_id(77)) == 0
+        assert log.at("info") == []
 
     def test_is_not_brought_back_by_a_look_up_under_way(self, make_store, make_tracked):
         tracked = make_tracked(make_store(reads_block=True))
