@@ -8,6 +8,7 @@ import click
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_json
 from cookietrack_plugin.admin.params import (
+    TakesIds,
     confirm,
     json_option,
     names_argument,
@@ -26,7 +27,7 @@ from cookietrack_plugin.record import Delete
 STEP = 500
 
 
-@click.command()
+@click.command(cls=TakesIds)
 @names_argument
 @transport_option
 @click.option("--authid", metavar="NAME", help="All cookies that are logged in as this authid.")
@@ -75,6 +76,9 @@ def _check_choice(
         raise click.UsageError("say what to end: ids, --authid NAME, or --all")
     if authrealm is not None and authid is None:
         raise click.UsageError("--authrealm goes with --authid")
+    # A script's variable that is not set would else look like a user who has no cookie.
+    if "" in (authid, authrealm):
+        raise click.UsageError("--authid and --authrealm need a name that is not empty")
 
 
 def _question(place: Place, ids: Sequence[str], authid: str | None, authrealm: str | None) -> str:

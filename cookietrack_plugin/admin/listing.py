@@ -10,6 +10,7 @@ import click
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, print_table
 from cookietrack_plugin.admin.params import (
+    TakesIds,
     json_option,
     names_argument,
     split_names,
@@ -72,7 +73,7 @@ def _list(cookies: Iterator[Cookie], now: int, as_json: bool) -> None:
     note(counted(count, "cookie"))
 
 
-@click.command()
+@click.command(cls=TakesIds)
 @names_argument
 @transport_option
 @click.option("--extra", is_flag=True, help="With the authextra, in which there may be secrets.")

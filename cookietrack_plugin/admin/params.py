@@ -19,6 +19,25 @@ Command = Callable[..., Any]
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
 
 
+class TakesIds(click.Command):
+    """A command with ids among its arguments: one in 64 begins with a dash, and is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        takers = {name for each in self.params if _takes_value(each) for name in each.opts}
+        dashed = [
+            word
+            for previous, word in zip(["", *args], args, strict=False)
+            if word.startswith("-") and is_id(word) and previous not in takers
+        ]
+        if dashed and "--" not in args:
+            args = [*(word for word in args if word not in dashed), "--", *dashed]
+        return super().parse_args(ctx, args)
+
+
+def _takes_value(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option) and not param.is_flag
+
+
 class NotConfirmed(click.ClickException):
     """Nobody is there to be asked, and `--yes` was not said."""
 
@@ -91,7 +110,9 @@ def split_names(names: Sequence[str]) -> tuple[str | None, list[str]]:
     ids = list(names[store is not None :])
     for name in ids:
         if not is_id(name):
-            raise click.UsageError(f"{name!r} is no cookie id: those have 24 characters")
+            raise click.UsageError(
+                f"{name!r} is no cookie id: those have 24 characters, and follow STORE"
+            )
     return store, list(dict.fromkeys(ids))
 
 

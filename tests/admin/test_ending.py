@@ -63,6 +63,17 @@ def test_an_id_that_is_not_there_is_told_and_the_others_end(run, stores, name):
     assert left(stores, name) == list(COOKIES)[1:]
 
 
+def test_an_id_that_begins_with_a_dash_is_an_id(run, stores, name):
+    value = next(f"v{n}" for n in range(10_000) if id_of(f"v{n}").startswith("-"))
+    dashed = id_of(value)
+    stores.make(name, [make_cookie(value)])
+    assert run("show", name, dashed, "--json").json["id"] == dashed
+    assert run("revoke", name, id_of("phone"), dashed, "--yes").out == "2 cookies ended\n"
+    assert left(stores, name) == list(COOKIES)[1:]
+    assert dashed not in stores.read(name)
+    assert run("ls", name, "--authid", "-" * 24, "--json").lines == []
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -71,9 +82,18 @@ def test_an_id_that_is_not_there_is_told_and_the_others_end(run, stores, name):
         (["--all", id_of("phone")], "say what to end: ids, --authid NAME, or --all"),
         (["--authrealm", "realm1"], "say what to end: ids, --authid NAME, or --all"),
         (["--all", "--authrealm", "realm1"], "--authrealm goes with --authid"),
-        (["phone"], "'phone' is no cookie id: those have 24 characters"),
-        ([id_of("phone") + "="], f"'{id_of('phone')}=' is no cookie id: those have 24 characters"),
+        (["phone"], "'phone' is no cookie id: those have 24 characters, and follow STORE"),
+        (
+            [id_of("phone") + "="],
+            f"'{id_of('phone')}=' is no cookie id: those have 24 characters, and follow STORE",
+        ),
         (["--authid"], "Option '--authid' requires an argument."),
+        (["--authid", ""], "--authid and --authrealm need a name that is not empty"),
+        (
+            ["--authid", "joe", "--authrealm", ""],
+            "--authid and --authrealm need a name that is not empty",
+        ),
+        (["--authid", "-" * 24, id_of("phone")], "say what to end: ids, --authid NAME, or --all"),
     ],
 )
 def test_a_wrong_choice_is_refused_and_ends_nothing(run, stores, name, words, message):

@@ -180,7 +180,7 @@ def test_a_cookie_that_is_not_there_is_told_by_message_and_exit_code(run, here, 
     [
         ([], "name one cookie, by its id"),
         ([id_of("joe"), id_of("mary")], "name one cookie, by its id"),
-        (["too-short"], "'too-short' is no cookie id: those have 24 characters"),
+        (["too-short"], "'too-short' is no cookie id: those have 24 characters, and follow STORE"),
     ],
 )
 def test_show_takes_one_id(run, name, names, message):
