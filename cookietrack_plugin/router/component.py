@@ -172,8 +172,7 @@ class CookieAdministration(ApplicationSession):
 
     @inlineCallbacks
     def _scan(self, authid: str | None, authrealm: str | None, limit: int) -> Any:
-        good = self._good(authid, authrealm)
-        found = yield self._on_thread(lambda: list(islice(good, limit)))
+        found = yield self._on_thread(lambda: list(islice(self._good(authid, authrealm), limit)))
         return [self._shown(cookie) for cookie in found]
 
     def _good(self, authid: str | None, authrealm: str | None) -> Iterator[Cookie]:

@@ -1,5 +1,7 @@
 """The WAMP procedures, without WAMP."""
 
+from threading import get_ident
+
 import pytest
 from autobahn.wamp.types import ComponentConfig
 
@@ -39,3 +41,17 @@ def test_what_has_expired_and_is_not_swept_yet_is_not_there(tracked, component):
     assert ask(component.list_cookies()) == []
     assert ask(component.count(authid="joe")) == 0
     assert ask(component.get_cookie(id)) is None
+
+
+def test_a_store_is_never_asked_for_a_scan_on_the_reactors_thread(tracked, component, monkeypatch):
+    asked = []
+
+    def scan(authid=None, authrealm=None):
+        asked.append(get_ident())
+        return iter(())
+
+    monkeypatch.setattr(tracked.store, "scan", scan)
+    assert tracked.reactor.result_of(component.list_cookies()) == []
+    assert tracked.reactor.result_of(component.count(authid="joe")) == 0
+    assert len(asked) == 2
+    assert get_ident() not in asked
