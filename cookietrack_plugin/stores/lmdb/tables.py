@@ -6,7 +6,7 @@ from typing import Any
 
 from cookietrack_plugin.record import Change, Cookie, Create
 from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold, lone_creates
+from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb.log import RevocationLog
@@ -51,29 +51,7 @@ class Tables:
         for change in changes:
             if isinstance(change, Create) and change.id not in keys:
                 raise ValueError(f"an id has 24 characters of base64url: {change.id!r}")
-        lone = lone_creates(changes)
-        created = self._create(txn, keys, lone)
-        others = [change for change in changes if change.id not in lone]
-        applied = iter(self._apply(txn, keys, others) if others else ())
-        return [change.id in created if change.id in lone else next(applied) for change in changes]
-
-    def _create(self, txn: Any, keys: Mapping[str, bytes], lone: Mapping[str, Cookie]) -> set[str]:
-        """Store new records, which takes no reading; the ids of those that were not there."""
-        fresh = sorted((keys[id], id) for id in lone)
-        come = [
-            (key, lone[id])
-            for key, id in fresh
-            if txn.put(key, encode(lone[id]), overwrite=False, db=self.records)
-        ]
-        for index in (self.by_authid, self.by_expiry):
-            index.update(txn, (), come)
-        return {cookie.id for _, cookie in come}
-
-    def _apply(
-        self, txn: Any, keys: Mapping[str, bytes], changes: Sequence[Change]
-    ) -> Sequence[bool]:
-        ids = {change.id for change in changes}
-        found = {id: self._get(txn, id, keys[id]) for id in ids if id in keys}
+        found = {id: self._get(txn, id, key) for id, key in keys.items()}
         outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
         self._write(txn, keys, outcome)
         self.log.append(txn, [keys[id] for id in _revoked(outcome)])
