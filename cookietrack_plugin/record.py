@@ -1,9 +1,18 @@
 """What a store keeps, and the four ways in which it changes. Times are Unix milliseconds."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+
+# What `header.id_of` gives.
+_ID = re.compile(r"[A-Za-z0-9_-]{24}")
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of a cookie's id."""
+    return _ID.fullmatch(text) is not None
 
 
 @frozen
@@ -95,11 +104,10 @@ def after(cookie: Cookie | None, change: Change) -> Cookie | None:
     if isinstance(change, Create):
         return change.cookie
     assert cookie is not None
-    id, created = cookie.id, cookie.created
     match change:
         case Authenticate(_, auth, at):
-            return Cookie(id, created, cookie.expires, at, cookie.peer, cookie.user_agent, auth)
+            return evolve(cookie, auth=auth, seen=at)
         case Touch(_, seen, expires, peer, user_agent):
-            return Cookie(id, created, expires, seen, peer, user_agent, cookie.auth)
+            return evolve(cookie, seen=seen, expires=expires, peer=peer, user_agent=user_agent)
         case Delete():
             return None

@@ -1,6 +1,5 @@
 """The arguments and options that commands share, and how a shell completes them."""
 
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,12 +10,10 @@ from click.shell_completion import CompletionItem
 from cookietrack_plugin.admin.node import default_directory, read_node
 from cookietrack_plugin.admin.place import Place, places
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.record import is_id
 from cookietrack_plugin.registry import installed_types
 
 Command = Callable[..., Any]
-
-# What `header.id_of` gives. A store's name of this form is written ./NAME.
-_ID = re.compile(r"[A-Za-z0-9_-]{24}")
 
 
 class TakesIds(click.Command):
@@ -24,13 +21,13 @@ class TakesIds(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         takers = {name for each in self.params if _takes_value(each) for name in each.opts}
-        dashed = [
-            word
-            for previous, word in zip(["", *args], args, strict=False)
-            if word.startswith("-") and is_id(word) and previous not in takers
-        ]
+        kept: list[str] = []
+        dashed: list[str] = []
+        for previous, word in zip(["", *args], args, strict=False):
+            is_dashed = word.startswith("-") and is_id(word) and previous not in takers
+            (dashed if is_dashed else kept).append(word)
         if dashed and "--" not in args:
-            args = [*(word for word in args if word not in dashed), "--", *dashed]
+            args = [*kept, "--", *dashed]
         return super().parse_args(ctx, args)
 
 
@@ -95,14 +92,9 @@ def yes_option(command: Command) -> Command:
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
-def is_id(name: str) -> bool:
-    """Whether `name` has the form of a cookie's id."""
-    return _ID.fullmatch(name) is not None
-
-
 def split_names(names: Sequence[str]) -> tuple[str | None, list[str]]:
     """
-    The store's name, None without one, and the ids.
+    The store's name, None without one, and the ids. A store's name of that form is written ./NAME.
 
     :raises UsageError: another name than the first is no id.
     """

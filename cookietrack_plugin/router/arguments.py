@@ -1,6 +1,5 @@
 """Arguments of WAMP procedures, checked: what is wrong is `wamp.error.invalid_argument`."""
 
-import re
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 from autobahn.wamp.exception import ApplicationError
 
 from cookietrack_plugin.header import ID_LENGTH
-
-_ID = re.compile(rf"[A-Za-z0-9_-]{{{ID_LENGTH}}}")
+from cookietrack_plugin.record import is_id
 
 
 def invalid(message: str) -> ApplicationError:
@@ -35,7 +33,7 @@ def an_id(value: Any) -> str:
     """A cookie's id. What is none is not repeated: it may be a cookie's value."""
     if not isinstance(value, str):
         raise invalid(f"a cookie's id is a string of {ID_LENGTH} characters, found {value!r}")
-    if not _ID.fullmatch(value):
+    if not is_id(value):
         raise invalid(
             f"a cookie's id is a string of {ID_LENGTH} characters (letters, digits, - and _),"
             f" found another string, of {len(value)}"
