@@ -104,15 +104,16 @@ def _unfolded(head: str) -> list[str]:
     Autobahn knows no such lines: the value would pass the door in the second one, and be logged.
     """
     lines: list[list[str]] = []
-    in_cookie = False
     for line in _END_OF_LINE.split(head):
-        name = _name(line)
-        if in_cookie and line[:1] in (" ", "\t") and name not in ("cookie", "set-cookie"):
+        if line.startswith((" ", "\t")) and lines and _goes_on(lines[-1][0], line):
             lines[-1].append(line.strip())
         else:
             lines.append([line])
-            in_cookie = name == "cookie"
     return [" ".join(parts) for parts in lines]
+
+
+def _goes_on(field: str, line: str) -> bool:
+    return _name(field) == "cookie" and _name(line) not in ("cookie", "set-cookie")
 
 
 def _name(line: str) -> str:

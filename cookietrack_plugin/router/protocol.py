@@ -10,7 +10,6 @@ from autobahn.wamp.websocket import parseSubprotocolIdentifier
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
@@ -269,10 +268,6 @@ class TrackedProtocol(CheckedProtocol):
                 self.forget_login()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if reason.check(ConnectionDone, ConnectionLost, ConnectionAborted):
-            # As in dataReceived: for these Autobahn's own does nothing else.
-            self._connectionLost(reason)
-        else:
-            super().connectionLost(reason)
+        super().connectionLost(reason)
         if self._admitted_as:
             self._cookies.tracker.drop(self._admitted_as, self)
