@@ -5,12 +5,10 @@ from time import perf_counter
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.fork import first_error
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lane import Lane
 from cookietrack_plugin.measures import Measures
@@ -44,9 +42,7 @@ class Committer:
     volatile store commits in place: a thread would buy nothing.
     """
 
-    def __init__(
-        self, store: ICookieStore, reactor: IReactorFromThreads, measures: Measures
-    ) -> None:
+    def __init__(self, store: ICookieStore, reactor: Any, measures: Measures) -> None:
         self._store = store
         self._measures = measures
         self._waiting: dict[str, list[_Waiting]] = {}
@@ -91,13 +87,8 @@ class Committer:
         entries = self._waiting.get(id)
         if not entries:
             return succeed(None)
-        waiting = [entry.wait() for entry in entries]
-        done = (
-            waiting[0]
-            if len(waiting) == 1
-            else gatherResults(waiting, consumeErrors=True).addErrback(first_error)
-        )
-        return done.addCallback(lambda _: self.settled(id))
+        # One after the other: that is the order in which they are stored.
+        return entries[0].wait().addCallback(lambda _: self.settled(id))
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store on its writer thread."""

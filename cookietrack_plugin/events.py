@@ -57,9 +57,8 @@ class Events:
     def tell(self, event: Event) -> None:
         """Pass an event on."""
         known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
-        # Formatted here: a log formats slowly, and there is a line for each new client.
-        words = " ".join(f"{name}={value}" for name, value in known.items())
-        text = f"cookie {event.kind.value} {words}".replace("{", "{{").replace("}", "}}")
-        self.log.info(text, kind=event.kind.value, **known)
+        # Formatted here: a log does it slowly, field by field, and each new client has a line.
+        about = " ".join(f"{name}={value}" for name, value in known.items())
+        self.log.info("cookie {kind} {about}", kind=event.kind.value, about=about, **known)
         for observer in list(self._observers):
             observer(event)

@@ -20,8 +20,8 @@ class Lane(Generic[T]):
     Items go in on the reactor's thread; their results come back there, in the order of the items.
 
     What comes in one turn of the reactor is one batch, as is what comes while the lane is busy: so
-    batches grow with the load, and an idle lane starts as soon as the reactor has nothing left to
-    do, without a timer (group commit, as in Gray and Reuter's "Transaction Processing", 9.3).
+    batches grow with the load, and an idle lane starts when the turn is over (group commit, as in
+    Gray and Reuter's "Transaction Processing", 9.3).
 
     `work` gets a batch on the lane's thread and returns a result for each item: a value, or a
     `Failure`. When it raises, every item of the batch fails with that.

@@ -5,7 +5,6 @@ from time import perf_counter
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.committer import Committer
@@ -35,7 +34,7 @@ class Lookup:
         self,
         store: ICookieStore,
         committer: Committer,
-        reactor: IReactorFromThreads,
+        reactor: Any,
         measures: Measures,
     ) -> None:
         self._store = store
