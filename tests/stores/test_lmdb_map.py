@@ -194,13 +194,13 @@ def test_pages_that_a_killed_reader_held_are_used_again(small_steps, open_store,
 
 
 HOLD = """
-import sys, time
+import signal, sys
 import lmdb
 env = lmdb.open(sys.argv[1], max_dbs=8)
 txn = env.begin()
 txn.get(b"cookietrack")
 print("reading", flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 

@@ -101,18 +101,23 @@ def reading(make_store, make_tracked):
     return tracked, scripted
 
 
-def test_a_look_up_that_was_under_way_does_not_hide_the_end(reading):
-    """A second tab comes, and its look-up has read the record when another worker deletes it."""
-    tracked, feed = reading
-    id, client = tracked.visit()
+def comes_while_it_is_deleted(tracked, feed, id):
+    """How a client is admitted whose look-up has read a record that another worker deletes."""
     tracked.store.reads.shut()
     arrived = tracked.store.reads.arrived
-    second = tracked.admit(id)
+    admitted = tracked.admit(id)
     tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
     feed.elsewhere(Delete(id))
     answered(tracked, feed)
     tracked.store.reads.open()
-    assert tracked.reactor.result_of(second).created
+    return tracked.reactor.result_of(admitted)
+
+
+def test_a_look_up_that_was_under_way_does_not_hide_the_end(reading):
+    """A second tab comes."""
+    tracked, feed = reading
+    id, client = tracked.visit()
+    assert comes_while_it_is_deleted(tracked, feed, id).created
     tracked.reactor.turn_until(lambda: client.ended)
     assert client.ended == [LOGOUT]
 
@@ -121,11 +126,4 @@ def test_a_look_up_for_a_cookie_without_connections_is_overtaken_too(reading):
     tracked, feed = reading
     id, client = tracked.visit()
     tracked.tracker.drop(id, client)
-    tracked.store.reads.shut()
-    arrived = tracked.store.reads.arrived
-    back = tracked.admit(id)
-    tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
-    feed.elsewhere(Delete(id))
-    answered(tracked, feed)
-    tracked.store.reads.open()
-    assert tracked.reactor.result_of(back).created
+    assert comes_while_it_is_deleted(tracked, feed, id).created
