@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.client import Clients
-from tests.support.node import COOKIETRACK, Node, free_port, running
+from tests.support.node import COOKIETRACK, Node, running
+from tests.support.ports import free_port
 
 EXAMPLES = Path(__file__).parent.parent / "node_examples"
 WITH_LOGIN = ("file", "lmdb")

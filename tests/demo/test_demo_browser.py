@@ -12,7 +12,8 @@ from selenium.webdriver import Chrome
 from cookietrack_plugin.header import id_of
 from tests.support.browser import Tab, chromium
 from tests.support.demo import Demo
-from tests.support.node import free_port, wait_for
+from tests.support.node import wait_for
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.node, pytest.mark.browser]
 

@@ -9,7 +9,8 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.demo import Demo
-from tests.support.node import free_port, wait_for
+from tests.support.node import wait_for
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.node
 

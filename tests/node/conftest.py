@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import configs
 from tests.support.client import Clients
-from tests.support.node import Node, free_port
+from tests.support.node import Node
+from tests.support.ports import free_port
 
 STORES: dict[str, dict[str, Any]] = {
     "memory": {"type": "memory"},

@@ -29,7 +29,8 @@ from cookietrack_plugin.testing.checks.scans import ScanChecks
 from cookietrack_plugin.testing.checks.sharing import SharingChecks
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.databases import PASSWORD
-from tests.support.node import free_port, wait_for
+from tests.support.node import wait_for
+from tests.support.ports import free_port
 from tests.support.redises import (
     RedisCluster,
     RedisSentinel,

@@ -31,7 +31,8 @@ from cookietrack_plugin.stores.sql.url import parse_url, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL
-from tests.support.node import free_port, wait_for
+from tests.support.node import wait_for
+from tests.support.ports import free_port
 from tests.support.rivals import contradictions, told_and_revoked
 from tests.support.server_process import running
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 import pymysql
 
-from tests.support.node import free_port
+from tests.support.ports import free_port
 from tests.support.server_process import ServerProcess, account, new_folder, program, run
 
 USER = "cookietrack"

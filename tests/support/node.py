@@ -20,13 +20,6 @@ CROSSBAR = str(BIN / "crossbar")
 PATIENCE = 120.0
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """The first true result of `condition`; an AssertionError after `patience` seconds without."""
     deadline = time.monotonic() + patience

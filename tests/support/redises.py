@@ -6,7 +6,8 @@ from urllib.parse import quote
 import redis
 
 from tests.support.databases import PASSWORD
-from tests.support.node import free_port, wait_for
+from tests.support.node import wait_for
+from tests.support.ports import free_port
 from tests.support.server_process import ServerProcess, account, new_folder, program, run
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
