@@ -23,19 +23,15 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     demo.stop()
 
 
-def test_it_says_where_the_page_is_and_who_can_log_in(demo: Demo) -> None:
+def test_it_says_where_the_page_is_who_can_log_in_and_what_is_missing(demo: Demo) -> None:
     port = free_port()
     url = demo.start(port)
     assert url == f"http://localhost:{port}"
     assert "alice, password looking-glass" in demo.said()
-    with urlopen(url) as page:
-        assert b"<title>Cookie tracking demo</title>" in page.read()
-
-
-def test_it_starts_without_npm_and_says_what_is_missing(demo: Demo) -> None:
-    demo.start(free_port())
     assert "autobahn-js is missing" in demo.said()
     assert "apt install npm" in demo.said()
+    with urlopen(url) as page:
+        assert b"<title>Cookie tracking demo</title>" in page.read()
 
 
 @pytest.mark.parametrize("loopback", ["127.0.0.1", "::1"])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import configs
 from tests.support.client import Clients
-from tests.support.node import Node
+from tests.support.node import Node, running
 from tests.support.ports import free_port
 
 STORES: dict[str, dict[str, Any]] = {
@@ -17,6 +17,77 @@ STORES: dict[str, dict[str, Any]] = {
     "lmdb": {"type": "lmdb", "path": ".cookies"},
     "database": {"type": "database", "path": ".cookies"},
 }
+LMDB = {"store": STORES["lmdb"]}
+ROLLING = {**LMDB, "rolling": True, "max_age": 600}
+VISITOR = {"type": "static", "role": "anonymous"}
+# The transports of the node that most tests share, by name: `cookie` item and `auth` item.
+TRANSPORTS: dict[str, tuple[dict[str, Any], Any]] = {
+    "plain": (LMDB, configs.LOGIN),
+    "short": ({**LMDB, "max_age": 2}, configs.LOGIN),
+    "idle": ({**LMDB, "idle_timeout": 3}, configs.LOGIN),
+    "rolling": (ROLLING, configs.LOGIN),
+    "bounded": ({**ROLLING, "absolute_max_age": 600}, configs.LOGIN),
+    "lasting": ({**LMDB, "rotate": False}, configs.LOGIN),
+    "tracking": (
+        {**LMDB, "rotate": False},
+        {method: item for method, item in configs.LOGIN.items() if method != "cookie"},
+    ),
+    "open": (LMDB, None),
+    "anonymous": (LMDB, {"anonymous": VISITOR}),
+    "visitor": (LMDB, {"anonymous": {**VISITOR, "authid": "visitor"}}),
+    "shaped": (
+        {
+            "name": "track",
+            "length": 40,
+            "max_age": 600,
+            "secure": True,
+            "http_strict": True,
+            "same_site": "Strict",
+        },
+        configs.LOGIN,
+    ),
+}
+
+
+class Listener:
+    """A port with its URL."""
+
+    def __init__(self, path: str = "") -> None:
+        self.port = free_port()
+        self.url = f"ws://127.0.0.1:{self.port}/{path}"
+
+
+class SharedNode:
+    """The listeners of a node that runs: whoever uses it leaves the others' cookies alone."""
+
+    def __init__(self) -> None:
+        self._listeners = {name: Listener() for name in TRANSPORTS}
+
+    def transports(self) -> list[dict[str, Any]]:
+        return [
+            configs.websocket(self.port(name), cookie, auth)
+            for name, (cookie, auth) in TRANSPORTS.items()
+        ]
+
+    def ports(self) -> list[int]:
+        return [self.port(name) for name in TRANSPORTS]
+
+    def port(self, name: str) -> int:
+        return self._listeners[name].port
+
+    def url(self, name: str = "plain") -> str:
+        return self._listeners[name].url
+
+
+@pytest.fixture(scope="session", params=["router", "proxy"])
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedNode]:
+    """A node with every transport of `TRANSPORTS`, on a router and on a proxy worker."""
+    folder, node = tmp_path_factory.mktemp("shared"), SharedNode()
+    config = placed(request.param, folder, *node.transports())
+    with running(Node(folder / "node", config), *node.ports()):
+        yield node
 
 
 @pytest.fixture
@@ -40,14 +111,6 @@ def make_node(tmp_path: Path) -> Iterator[Callable[..., Node]]:
         node.stop()
 
 
-class Listener:
-    """A port with its URL."""
-
-    def __init__(self, path: str = "") -> None:
-        self.port = free_port()
-        self.url = f"ws://127.0.0.1:{self.port}/{path}"
-
-
 @pytest.fixture
 def listener() -> Listener:
     return Listener()
@@ -56,6 +119,9 @@ def listener() -> Listener:
 @pytest.fixture(params=["router", "proxy"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """A function from transports to a node configuration with them, on a router and on a proxy."""
-    if request.param == "router":
-        return configs.router
-    return lambda *transports: configs.proxy(tmp_path, *transports)
+    return lambda *transports: placed(request.param, tmp_path, *transports)
+
+
+def placed(place: str, folder: Path, *transports: dict[str, Any]) -> dict[str, Any]:
+    """A node configuration with these transports on a "router" or a "proxy" worker."""
+    return configs.router(*transports) if place == "router" else configs.proxy(folder, *transports)

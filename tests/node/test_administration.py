@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -10,10 +10,10 @@ from urllib.request import urlopen
 import pytest
 
 from cookietrack_plugin.header import id_of
-from tests.node.conftest import STORES, Listener
+from tests.node.conftest import STORES, Listener, placed
 from tests.support import configs
 from tests.support.client import Clients
-from tests.support.node import BIN, Node, wait_for
+from tests.support.node import BIN, Node, running, wait_for
 
 pytestmark = pytest.mark.node
 
@@ -36,20 +36,41 @@ def an_id(session: Any) -> str:
     return id_of(session.cookie.partition("=")[2])
 
 
-@pytest.fixture(params=["router", "proxy"])
-def administered(
-    request: pytest.FixtureRequest, make_node: Make, listener: Listener, tmp_path: Path
-) -> Node:
+class Administered:
     """A node with the component in its router worker, and clients on it or on a proxy worker."""
-    transport = configs.websocket(listener.port, LMDB)
-    if request.param == "router":
-        config = configs.router(transport)
-    else:
-        config = configs.proxy(tmp_path, transport)
-    config["workers"][0]["components"] = [component(store=STORES["lmdb"])]
-    node = make_node(config)
-    node.start(listener.port)
-    return node
+
+    def __init__(self, place: str, folder: Path) -> None:
+        self.listener = Listener()
+        transport = configs.websocket(self.listener.port, LMDB)
+        config = placed(place, folder, transport)
+        config["workers"][0]["components"] = [component(store=STORES["lmdb"])]
+        self.node = Node(folder / "node", config)
+
+    def empty(self, clients: Clients) -> None:
+        """End what other tests have left."""
+        bob = clients.login(self.listener.url, "bob")
+        bob.call("cookietrack.revoke", [cookie["id"] for cookie in bob.call("cookietrack.list")])
+        bob.wait_closed()
+
+
+@pytest.fixture(scope="module", params=["router", "proxy"])
+def running_node(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Administered]:
+    administered = Administered(request.param, tmp_path_factory.mktemp("administered"))
+    with running(administered.node, administered.listener.port):
+        yield administered
+
+
+@pytest.fixture
+def administered(running_node: Administered, clients: Clients) -> Node:
+    running_node.empty(clients)
+    return running_node.node
+
+
+@pytest.fixture
+def listener(running_node: Administered) -> Listener:
+    return running_node.listener
 
 
 def test_the_operator_lists_looks_counts_and_ends(
@@ -103,7 +124,7 @@ def test_users_see_and_end_their_own_devices_and_no_others(
     assert not clients.login(listener.url, "bob", cookie=bob.cookie).challenged
 
 
-@pytest.mark.parametrize("administered", ["router"], indirect=True)
+@pytest.mark.parametrize("running_node", ["router"], indirect=True)
 def test_wrong_arguments_are_told_and_change_nothing(
     administered: Node, clients: Clients, listener: Listener
 ) -> None:
@@ -176,10 +197,8 @@ def test_the_command_ends_a_user_on_every_worker_within_two_seconds(
     assert not clients.login(places[0].url, "bob", cookie=bob.cookie).challenged
 
 
-def test_metrics_and_one_log_line_for_each_event(
-    make_node: Make, clients: Clients, listener: Listener
-) -> None:
-    web = Listener()
+def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clients) -> None:
+    listener, web = Listener(), Listener()
     endpoint = {"type": "tcp", "port": web.port, "interface": "127.0.0.1"}
     metrics = {"type": "web", "endpoint": endpoint, "paths": {"m": {"type": "cookietrack-metrics"}}}
     node = make_node(configs.router(configs.websocket(listener.port, LMDB), metrics))

@@ -1,7 +1,7 @@
 """A store that fails, hangs or is full: nobody gets in who should not, and the node goes on."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,18 @@ PACKAGES = Path(__file__).parent.parent / "packages"
 class FaultyNode:
     """A node with a transport on the faulty store, and one that has nothing to do with it."""
 
-    def __init__(self, make_node: Callable[..., Node]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.listener, self.healthy, self.lenient = Listener(), Listener(), Listener()
         options = {"open_handshake_timeout": 30000}
         faulty = {"store": {"type": "faulty"}, "rotate": False}
-        self.node = make_node(
-            configs.router(
-                configs.websocket(self.listener.port, faulty, options=options),
-                configs.websocket(self.healthy.port, {"store": {"type": "memory"}}),
-                configs.websocket(self.lenient.port, {**faulty, "on_failure": "anonymous"}),
-            )
+        config = configs.router(
+            configs.websocket(self.listener.port, faulty, options=options),
+            configs.websocket(self.healthy.port, {"store": {"type": "memory"}}),
+            configs.websocket(self.lenient.port, {**faulty, "on_failure": "anonymous"}),
         )
+        self.node = Node(folder, config)
+
+    def start(self) -> None:
         env = {"PYTHONPATH": str(PACKAGES / "faulty")}
         self.node.start(self.listener.port, self.healthy.port, self.lenient.port, env=env)
 
@@ -44,11 +45,21 @@ class FaultyNode:
         return handshake(self.listener.port, *headers)
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyNode]:
+    node = FaultyNode(tmp_path_factory.mktemp("faulty") / "node")
+    try:
+        node.start()
+        yield node
+    finally:
+        node.node.stop()
+
+
 @pytest.fixture
-def faulty(make_node: Callable[..., Node]) -> Iterator[FaultyNode]:
-    node = FaultyNode(make_node)
-    yield node
-    node.switch()
+def faulty(started: FaultyNode) -> Iterator[FaultyNode]:
+    """The node, whose store works again after the test."""
+    yield started
+    started.switch()
 
 
 @pytest.mark.parametrize("fault", ["raise", "unavailable", "full"])
@@ -110,7 +121,7 @@ def test_a_peer_that_leaves_while_the_store_hangs_leaves_nothing_behind(
         waiting.send()
     faulty.switch()
     client = clients.login(faulty.listener.url)
-    assert client.call("wamp.session.count") == 1
+    wait_for(lambda: client.call("wamp.session.count") == 1, "no session but this one")
     assert "Unhandled" not in faulty.node.output()
 
 

@@ -1,20 +1,15 @@
 """A cookie that its planter knows is worth nothing once a victim logs in over it."""
 
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.node.conftest import STORES, Listener
-from tests.support import configs
+from tests.node.conftest import SharedNode
 from tests.support.client import Clients
-from tests.support.node import Node
 
 pytestmark = pytest.mark.node
-
-Make = Callable[..., Node]
-Place = Callable[..., dict[str, Any]]
-LMDB = {"store": STORES["lmdb"]}
 
 
 def by_password_alone(clients: Clients, url: str, cookie: str | None) -> Any:
@@ -22,57 +17,54 @@ def by_password_alone(clients: Clients, url: str, cookie: str | None) -> Any:
 
 
 def test_a_planted_cookie_is_not_who_the_victim_logs_in_as(
-    place: Place, make_node: Make, clients: Clients, listener: Listener
+    shared: SharedNode, clients: Clients
 ) -> None:
-    node = make_node(place(configs.websocket(listener.port, LMDB)))
-    node.start(listener.port)
+    url = shared.url()
 
     # Without a login: the planter holds a cookie and keeps its connection open.
-    planter = clients.open(listener.url, join=False)
-    victim = by_password_alone(clients, listener.url, planter.cookie)
+    planter = clients.open(url, join=False)
+    victim = by_password_alone(clients, url, planter.cookie)
     assert victim.joined
     assert victim.set_cookie is not None, "a fresh one, that nobody else knows"
-    assert clients.login(listener.url, cookie=planter.cookie).challenged
-    assert not clients.login(listener.url, cookie=victim.cookie).challenged
+    assert clients.login(url, cookie=planter.cookie).challenged
+    assert not clients.login(url, cookie=victim.cookie).challenged
 
     # With the planter's own login.
-    mallory = clients.login(listener.url, "bob")
-    victim = by_password_alone(clients, listener.url, mallory.cookie)
+    mallory = clients.login(url, "bob")
+    victim = by_password_alone(clients, url, mallory.cookie)
     assert victim.joined
     assert victim.authid == "alice"
     assert mallory.wait_closed()["leave_reason"] == "wamp.close.logout"
-    planted = clients.open(listener.url, mallory.cookie, ("cookie",))
+    planted = clients.open(url, mallory.cookie, ("cookie",))
     assert not planted.joined, "neither as the victim nor as the planter"
     assert victim.call("wamp.session.get", victim.session)["authid"] == "alice"
 
 
 def test_whoever_logs_in_again_as_the_same_keeps_the_cookie(
-    place: Place, make_node: Make, clients: Clients, listener: Listener
+    shared: SharedNode, clients: Clients
 ) -> None:
-    node = make_node(place(configs.websocket(listener.port, LMDB)))
-    node.start(listener.port)
-    first = clients.login(listener.url)
-    again = by_password_alone(clients, listener.url, first.cookie)
+    first = clients.login(shared.url())
+    again = by_password_alone(clients, shared.url(), first.cookie)
     assert again.challenged
     assert again.set_cookie is None
-    assert not clients.login(listener.url, cookie=first.cookie).challenged
+    assert not clients.login(shared.url(), cookie=first.cookie).challenged
 
 
 def test_six_connections_at_once_after_a_login_stay_logged_in(
-    make_node: Make, clients: Clients, listener: Listener
+    shared: SharedNode, clients: Clients
 ) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, LMDB)))
-    node.start(listener.port)
-    first = clients.login(listener.url)
-    tabs = [clients.login(listener.url, cookie=first.cookie) for _ in range(6)]
-    assert [tab.authprovider for tab in tabs] == ["cookie"] * 6
-    assert [tab.set_cookie for tab in tabs] == [None] * 6
+    first = clients.login(shared.url())
+    with ExitStack() as stack, ThreadPoolExecutor(6) as pool:
+        processes = [Clients() for _ in range(6)]
+        for process in processes:
+            stack.callback(process.close)
+        tabs = list(pool.map(lambda own: own.login(shared.url(), cookie=first.cookie), processes))
+        assert [tab.authprovider for tab in tabs] == ["cookie"] * 6
+        assert [tab.set_cookie for tab in tabs] == [None] * 6
 
 
-def test_rotation_can_be_turned_off(make_node: Make, clients: Clients, listener: Listener) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, {**LMDB, "rotate": False})))
-    node.start(listener.port)
-    first = clients.open(listener.url, join=False)
-    again = clients.login(listener.url, cookie=first.cookie)
+def test_rotation_can_be_turned_off(shared: SharedNode, clients: Clients) -> None:
+    first = clients.open(shared.url("lasting"), join=False)
+    again = clients.login(shared.url("lasting"), cookie=first.cookie)
     assert again.set_cookie is None
-    assert not clients.login(listener.url, cookie=first.cookie).challenged
+    assert not clients.login(shared.url("lasting"), cookie=first.cookie).challenged

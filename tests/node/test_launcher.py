@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crossbar.common.checkconfig import InvalidConfigException
 
+from cookietrack_plugin.router.personalities.standalone import Personality
 from tests.node.conftest import STORES, Listener
 from tests.support import configs
 from tests.support.client import Clients
@@ -42,7 +45,10 @@ def test_status_and_stop_know_a_running_node(make_node: Make, listener: Listener
     assert node.run("status", "--assert", "stopped").returncode == 0
     node.start(listener.port)
     assert node.run("status", "--assert", "running").returncode == 0
-    assert node.run("stop").returncode == 0
+    with ThreadPoolExecutor() as pool:
+        # A parent that does not wait for its child keeps it, and `stop` waits for its end.
+        pool.submit(node.process.wait)
+        assert node.run("stop").returncode == 0
     assert node.run("status", "--assert", "stopped").returncode == 0
 
 
@@ -103,11 +109,17 @@ def places(port: int, cookie: Any, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("where", places(0, None, Path()))
-def test_a_wrong_cookie_item_is_refused_wherever_it_stands(
-    where: str, make_node: Make, listener: Listener, tmp_path: Path
-) -> None:
-    node = make_node(places(listener.port, {"store": {"type": "lmbd"}}, tmp_path)[where])
-    done = node.run("check")
+def test_a_wrong_cookie_item_is_refused_wherever_it_stands(where: str, tmp_path: Path) -> None:
+    config = places(8080, {"store": {"type": "lmbd"}}, tmp_path)[where]
+    with pytest.raises(InvalidConfigException, match=r"type 'lmbd'.*Did you mean 'lmdb'\?"):
+        Personality.check_config(Personality, config)
+    right = places(8080, {"store": {"type": "memory"}}, tmp_path)[where]
+    Personality.check_config(Personality, right)
+
+
+def test_the_check_says_what_is_wrong(make_node: Make, listener: Listener) -> None:
+    cookie = {"store": {"type": "lmbd"}}
+    done = make_node(configs.router(configs.websocket(listener.port, cookie))).run("check")
     assert done.returncode == 1
     assert "unknown store type 'lmbd'" in done.stdout
     assert "Did you mean 'lmdb'?" in done.stdout

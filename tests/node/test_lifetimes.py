@@ -1,38 +1,28 @@
 """Idle timeout, rolling cookies, and cookies that expire under a connection."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.node.conftest import STORES, Listener
-from tests.support import configs
+from tests.node.conftest import SharedNode
 from tests.support.client import Clients, Session
-from tests.support.node import Node, wait_for
+from tests.support.node import wait_for
 
 pytestmark = pytest.mark.node
 
-Make = Callable[..., Node]
-Place = Callable[..., dict[str, Any]]
-LMDB = {"store": STORES["lmdb"]}
-
 
 def test_a_connection_is_closed_when_its_cookie_expires(
-    place: Place, make_node: Make, clients: Clients, listener: Listener
+    shared: SharedNode, clients: Clients
 ) -> None:
-    node = make_node(place(configs.websocket(listener.port, {**LMDB, "max_age": 2})))
-    node.start(listener.port)
-    session = clients.login(listener.url)
+    session = clients.login(shared.url("short"))
     assert session.wait_closed()["leave_reason"] == "cookietrack.close.expired"
-    assert clients.login(listener.url, cookie=session.cookie).challenged
+    assert clients.login(shared.url("short"), cookie=session.cookie).challenged
 
 
 def test_an_idle_client_is_out_and_one_that_talks_stays_in(
-    place: Place, make_node: Make, clients: Clients, listener: Listener
+    shared: SharedNode, clients: Clients
 ) -> None:
-    node = make_node(place(configs.websocket(listener.port, {**LMDB, "idle_timeout": 3})))
-    node.start(listener.port)
-    silent, talking = clients.login(listener.url), clients.login(listener.url, "bob")
+    silent, talking = clients.login(shared.url("idle")), clients.login(shared.url("idle"), "bob")
 
     def talk() -> dict[str, Any] | None:
         assert talking.call("wamp.session.get", talking.session)["authid"] == "bob"
@@ -40,8 +30,8 @@ def test_an_idle_client_is_out_and_one_that_talks_stays_in(
         return state if state["closed"] else None
 
     assert wait_for(talk, "the silent one is closed")["leave_reason"] == "cookietrack.close.expired"
-    assert clients.login(listener.url, cookie=silent.cookie).challenged
-    again = clients.login(listener.url, "bob", cookie=talking.cookie)
+    assert clients.login(shared.url("idle"), cookie=silent.cookie).challenged
+    again = clients.login(shared.url("idle"), "bob", cookie=talking.cookie)
     assert not again.challenged
 
 
@@ -50,23 +40,15 @@ def max_age(session: Session) -> int:
 
 
 def test_a_rolling_cookie_is_given_anew_up_to_its_absolute_limit(
-    make_node: Make, clients: Clients, listener: Listener
+    shared: SharedNode, clients: Clients
 ) -> None:
-    bounded = Listener()
-    rolling = {**LMDB, "rolling": True, "max_age": 600}
-    node = make_node(
-        configs.router(
-            configs.websocket(listener.port, rolling),
-            configs.websocket(bounded.port, {**rolling, "absolute_max_age": 600}),
-        )
-    )
-    node.start(listener.port, bounded.port)
-    first = clients.login(listener.url)
-    again = clients.login(listener.url, cookie=first.cookie)
+    first = clients.login(shared.url("rolling"))
+    again = clients.login(shared.url("rolling"), cookie=first.cookie)
     assert again.cookie == first.cookie
     assert max_age(again) == 600
+    bounded = shared.url("bounded")
     later = wait_for(
-        lambda: (s := clients.login(bounded.url, cookie=first.cookie)) and max_age(s) < 600 and s,
+        lambda: (s := clients.login(bounded, cookie=first.cookie)) and max_age(s) < 600 and s,
         "less than the whole lifetime is left",
     )
     assert later.cookie == first.cookie

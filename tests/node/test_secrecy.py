@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.header import id_of
-from tests.node.conftest import STORES, Listener
+from tests.node.conftest import STORES, Listener, SharedNode
 from tests.support import configs
-from tests.support.client import Clients
+from tests.support.client import Clients, Session
 from tests.support.node import Node, wait_for
 from tests.support.raw import handshake
 
@@ -21,47 +21,50 @@ def files_with(text: str, folder: Path) -> list[Path]:
     return [path for path in found if text.encode() in path.read_bytes()]
 
 
-@pytest.mark.parametrize("store", ["file", "lmdb"])
 def test_the_value_is_in_no_file_no_debug_log_and_no_meta_event(
-    store: str,
     place: Callable[..., dict[str, Any]],
     make_node: Callable[..., Node],
     clients: Clients,
-    listener: Listener,
 ) -> None:
-    watching = Listener()
+    stores, watching = {"file": Listener(), "lmdb": Listener()}, Listener()
     node = make_node(
         place(
-            configs.websocket(listener.port, {"store": STORES[store]}),
+            *(configs.websocket(at.port, {"store": STORES[name]}) for name, at in stores.items()),
             configs.websocket(watching.port, auth=None),
         )
     )
-    node.start(listener.port, watching.port, loglevel="debug")
+    node.start(watching.port, *(at.port for at in stores.values()), loglevel="debug")
     watcher = clients.open(watching.url)
     watcher.subscribe("wamp.session.on_join")
-
-    first = clients.login(listener.url)
-    secret = first.cookie.partition("=")[2]
-    again = clients.login(listener.url, cookie=f"theme=dark; {first.cookie}")
-    described = again.call("wamp.session.get", again.session)
-    joins = wait_for(lambda: len(e := watcher.events()) >= 2 and e, "two join events")
-    again.leave("wamp.close.logout")
+    secrets = [_visit(clients, watcher, at.url) for at in stores.values()]
     node.stop()
 
+    for secret in secrets:
+        assert files_with(id_of(secret), node.folder), "the log has the id"
+        assert files_with(secret, node.folder) == []
+
+
+def _visit(clients: Clients, watcher: Session, url: str) -> str:
+    """Log in, come back, look at what is published about it, log out: the cookie's value."""
+    before = len(watcher.events())
+    first = clients.login(url)
+    secret = first.cookie.partition("=")[2]
+    again = clients.login(url, cookie=f"theme=dark; {first.cookie}")
+    described = again.call("wamp.session.get", again.session)
+    joins = wait_for(lambda: len(e := watcher.events()) >= before + 2 and e, "two join events")
+    again.leave("wamp.close.logout")
     assert described["transport"]["http_cbtid"] == id_of(secret)
     assert "theme=dark" in described["transport"]["http_headers_received"]["cookie"]
     assert secret not in repr([described, joins])
     assert id_of(secret) in repr(joins)
-    assert files_with(id_of(secret), node.folder), "the log has the id"
-    assert files_with(secret, node.folder) == []
+    return secret
 
 
 def test_what_we_did_not_issue_logs_nobody_in_and_is_replaced(
-    make_node: Callable[..., Node], clients: Clients, listener: Listener
+    shared: SharedNode, clients: Clients
 ) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES["lmdb"]})))
-    node.start(listener.port)
-    first = clients.login(listener.url)
+    url = shared.url()
+    first = clients.login(url)
     secret = first.cookie.partition("=")[2]
     public = id_of(secret)
     forged = [
@@ -74,12 +77,12 @@ def test_what_we_did_not_issue_logs_nobody_in_and_is_replaced(
         f"cbtid={'a' * 5000}",
     ]
     for cookie in forged:
-        session = clients.login(listener.url, cookie=cookie)
+        session = clients.login(url, cookie=cookie)
         assert session.challenged, cookie
         assert session.set_cookie is not None, cookie
     for value in (secret, public):
         smuggled = clients.open(
-            listener.url,
+            url,
             methods=("cookie",),
             headers={"Set-Cookie": f"cbtid={value}", "set-cookie ": f"cbtid={value}"},
         )
@@ -87,12 +90,9 @@ def test_what_we_did_not_issue_logs_nobody_in_and_is_replaced(
         assert smuggled.set_cookie is not None
 
 
-def test_cookies_are_read_as_browsers_send_them(
-    make_node: Callable[..., Node], clients: Clients, listener: Listener
-) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, {}, auth=None)))
-    node.start(listener.port)
-    value = handshake(listener.port).cookie
+def test_cookies_are_read_as_browsers_send_them(shared: SharedNode) -> None:
+    port = shared.port("open")
+    value = handshake(port).cookie
     lenient = [
         f"cbtid={value}",
         f'prefs={{"a": "b, c", "d": [1]}}; cbtid={value}',
@@ -103,26 +103,14 @@ def test_cookies_are_read_as_browsers_send_them(
         f"=; novalue; cbtid={value};;",
     ]
     for cookie in lenient:
-        answer = handshake(listener.port, f"Cookie: {cookie}")
+        answer = handshake(port, f"Cookie: {cookie}")
         assert answer.status == 101
         assert answer.cookie is None, cookie
-    assert handshake(listener.port, f"Cookie: cbtid={value}; cbtid=other").cookie is not None
+    assert handshake(port, f"Cookie: cbtid={value}; cbtid=other").cookie is not None
 
 
-def test_the_cookie_item_shapes_the_cookie(
-    make_node: Callable[..., Node], listener: Listener
-) -> None:
-    cookie = {
-        "name": "track",
-        "length": 40,
-        "max_age": 600,
-        "secure": True,
-        "http_strict": True,
-        "same_site": "Strict",
-    }
-    node = make_node(configs.router(configs.websocket(listener.port, cookie)))
-    node.start(listener.port)
-    header = handshake(listener.port).header("Set-Cookie")
+def test_the_cookie_item_shapes_the_cookie(shared: SharedNode) -> None:
+    header = handshake(shared.port("shaped")).header("Set-Cookie")
     assert header is not None
     pair, *attributes = header.split("; ")
     assert pair.startswith("track=")
