@@ -39,7 +39,7 @@ def test_a_taken_port_is_named_and_another_one_used(demo: Demo, loopback: str) -
     family = socket.AF_INET6 if ":" in loopback else socket.AF_INET
     with socket.socket(family) as other_program:
         try:
-            other_program.bind((loopback, 0))
+            other_program.bind((loopback, free_port()))
         except OSError:
             pytest.skip(f"this machine has no {loopback}")
         other_program.listen()

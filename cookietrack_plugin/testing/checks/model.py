@@ -125,7 +125,7 @@ class ModelChecks(StoreCase):
         run_state_machine_as_test(  # a function that makes one will do, whatever its type says
             lambda: StoreHistory(open_store, self.durable),  # type: ignore[arg-type]
             settings=settings(
-                max_examples=60,
+                max_examples=30,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
