@@ -38,6 +38,12 @@ def identifier(number: int) -> str:
     return id_of(str(number))
 
 
+def anonymous(number: int) -> Cookie:
+    """A cookie that nobody has logged in with."""
+    at = EPOCH + number
+    return Cookie(identifier(number), at, at + DAY, at)
+
+
 def authenticated(number: int, created: int = EPOCH) -> Cookie:
     """A cookie with a login of its own, and no more than Crossbar's stores keep of one."""
     auth = Auth(f"user{number}", "user", "ticket", "realm1")

@@ -84,9 +84,9 @@ def idle(seconds: float) -> Mapping[str, float]:
     return {"stall_ms": watch.longest() * 1e3}
 
 
-def swept(options: Mapping[str, Any], place: str) -> Mapping[str, float]:
-    """The longest stall until everything that has expired is removed."""
-    return _watch(options, place, lambda store: store.is_swept)
+def swept(options: Mapping[str, Any], place: str, wanted: int) -> Mapping[str, float]:
+    """The longest stall until `wanted` expired records are removed, or no more are left."""
+    return _watch(options, place, lambda store: store.is_swept or store.removed >= wanted)
 
 
 def compacted(options: Mapping[str, Any], place: str) -> Mapping[str, float]:

@@ -10,12 +10,12 @@ from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.measures import Measures
 
-# Seconds between two sweeps; between two steps of one; records in a step on a writer thread, and
-# in one that runs on the reactor's thread (a millisecond or less).
+# Seconds between two sweeps; between two steps of one; records in a step. Whenever the reactor wants
+# the interpreter while a store's thread runs Python, it waits up to 5 ms for its turn
+# (sys.getswitchinterval): a step has to be over before it has waited twice.
 INTERVAL = 30.0
 PAUSE = 0.02
-STEP = 500
-STEP_IN_PLACE = 100
+STEP = 100
 
 
 class Sweep:
@@ -39,7 +39,6 @@ class Sweep:
         self._committer = committer
         self._clock = clock
         self._reactor = reactor
-        self._step = STEP if store.commits_block else STEP_IN_PLACE
         self._call = reactor.callLater(INTERVAL, self._run)
         self._stopped = False
 
@@ -51,7 +50,7 @@ class Sweep:
 
     def _run(self) -> Deferred[None]:
         now = self._clock.now()
-        done = self._committer.run(lambda: self._store.expire(now, self._step))
+        done = self._committer.run(lambda: self._store.expire(now, STEP))
         # In this order: whatever a store answers, there is a next time.
         return done.addCallback(self._swept).addErrback(self._failed)
 
@@ -59,7 +58,7 @@ class Sweep:
         self._measures.swept += deleted
         if deleted:
             self.log.debug("swept {deleted} expired cookies", deleted=deleted)
-        self._again(PAUSE if deleted >= self._step else INTERVAL)
+        self._again(PAUSE if deleted >= STEP else INTERVAL)
 
     def _failed(self, failure: Failure) -> None:
         self.log.warn("expired cookies cannot be removed now: {cause}", cause=failure.value)

@@ -6,7 +6,7 @@ from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.measures import Measures
-from cookietrack_plugin.sweep import INTERVAL, PAUSE, STEP, STEP_IN_PLACE, Sweep
+from cookietrack_plugin.sweep import INTERVAL, PAUSE, STEP, Sweep
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
 
 
@@ -57,19 +57,18 @@ def test_nothing_is_swept_before_the_first_interval_has_passed(make_sweep, store
     reactor.turn_until(lambda: store.expired)
 
 
-def test_a_step_is_small_and_smaller_on_the_reactors_thread(make_sweep, store, reactor):
+def test_a_step_is_small_and_on_the_thread_that_commits(make_sweep, store, reactor):
     make_sweep(store)
     reactor.advance(INTERVAL)
     reactor.turn_until(lambda: store.expired)
-    assert store.expired == [(NOW, STEP if store.commits_block else STEP_IN_PLACE)]
+    assert store.expired == [(NOW, STEP)]
     assert (store.threads["expire"].name == "cookietrack-writer") == store.commits_block
 
 
 def test_it_goes_on_while_steps_are_full_with_a_pause_in_which_commits_get_in(
     make_sweep, store, reactor
 ):
-    step = STEP if store.commits_block else STEP_IN_PLACE
-    make_sweep(store, expired=2 * step + 1)
+    make_sweep(store, expired=2 * STEP + 1)
     reactor.advance(INTERVAL)
     reactor.turn_until(lambda: len(store.expired) == 1 and len(reactor.getDelayedCalls()) == 1)
     assert waits(reactor) == [PAUSE]
