@@ -1,7 +1,9 @@
 """Node configurations: one router worker, one WebSocket transport for each case compared."""
 
+import random
 import socket
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ TICKET = "open-sesame"
 # As many as clients at once, so that no two of them are the same person.
 AUTHIDS = [f"user{number}" for number in range(32)]
 PATH = "/ws"
+LISTENERS = (20_000, 32_000)
 PROBE = "benchmarks.probe.Probe"
 
 
@@ -40,12 +43,17 @@ class Transport:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports that nobody listens on at the moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
+    """`count` different ports that nobody listens on, below those of outgoing connections."""
+    candidates = random.sample(range(*LISTENERS), LISTENERS[1] - LISTENERS[0])
+    return list(islice(filter(_is_free, candidates), count))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def node(transports: Iterable[Transport], worker_env: Mapping[str, str]) -> dict[str, Any]:
