@@ -10,8 +10,8 @@ from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.measures import Measures
 
-# Seconds between two sweeps; between two steps of one; records in a step. Whenever the reactor wants
-# the interpreter while a store's thread runs Python, it waits up to 5 ms for its turn
+# Seconds between two sweeps; between two steps of one; records in a step. Whenever the reactor
+# wants the interpreter while a store's thread runs Python, it waits up to 5 ms for its turn
 # (sys.getswitchinterval): a step has to be over before it has waited twice.
 INTERVAL = 30.0
 PAUSE = 0.02

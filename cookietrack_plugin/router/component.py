@@ -7,9 +7,11 @@ from typing import Any
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallDetails, RegisterOptions
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import inlineCallbacks, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 
+from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.events import Event, Kind
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.revocation import revoke_by_authid
@@ -20,6 +22,7 @@ from cookietrack_plugin.tracker import Tracker
 PUBLISHED = (Kind.CREATED, Kind.AUTHENTICATED, Kind.REVOKED, Kind.EXPIRED)
 NOT_DISCLOSED = "cookietrack.error.caller_not_disclosed"
 NO_STORE = "cookietrack.error.no_store"
+UNAVAILABLE = "cookietrack.error.store_unavailable"
 
 
 class CookieAdministration(ApplicationSession):
@@ -37,6 +40,14 @@ class CookieAdministration(ApplicationSession):
         self._stores = open_stores(self.config.extra["cbdir"])
         if options := self.config.extra.get("store"):
             yield self._stores.shared(options)
+        for name, procedure in self.procedures().items():
+            with_details = RegisterOptions(details_arg="details")
+            yield self.register(procedure, f"cookietrack.{name}", with_details)
+        if options:
+            self._tracker.events.observe(self._publish)
+
+    def procedures(self) -> dict[str, Callable[..., Any]]:
+        """What is registered, by name: wrong arguments and a store that fails are told as such."""
         procedures: dict[str, Callable[..., Any]] = {
             "list": self.list_cookies,
             "get": self.get_cookie,
@@ -48,14 +59,10 @@ class CookieAdministration(ApplicationSession):
             "my.revoke": self.my_revoke,
             "my.revoke_others": self.my_revoke_others,
         }
-        for name, procedure in procedures.items():
-            yield self.register(
-                arguments.checked(procedure),
-                f"cookietrack.{name}",
-                RegisterOptions(details_arg="details"),
-            )
-        if options:
-            self._tracker.events.observe(self._publish)
+        return {
+            name: self._served(arguments.checked(procedure))
+            for name, procedure in procedures.items()
+        }
 
     # -- for the operator --------------------------------------------------------------------
 
@@ -150,6 +157,19 @@ class CookieAdministration(ApplicationSession):
                 f'name the store in "extra": this worker has {len(trackers)} open',
             )
         return trackers[0]
+
+    def _served(self, procedure: Callable[..., Any]) -> Callable[..., Any]:
+        """`procedure`, whose callers do not read where the store is and what ails it."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return maybeDeferred(procedure, *args, **kwargs).addErrback(self._store_failed)
+
+        return call
+
+    def _store_failed(self, failure: Failure) -> None:
+        failure.trap(CookieTrackError)
+        self.log.error("a procedure failed: {cause}", cause=failure.value)
+        raise ApplicationError(UNAVAILABLE, "the cookie store cannot answer now") from None
 
     def _caller(self, details: CallDetails) -> str:
         if not details.caller_authid:

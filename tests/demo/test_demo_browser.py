@@ -67,6 +67,7 @@ def test_a_first_visit_is_tracked_and_nobody_is_logged_in(url: str, browser: Chr
     assert tab.text("authid") == "Not logged in"
     assert re.fullmatch(r"[\w-]{24}", tab.text("tracking-id"))
     assert tab.text("login-button") == "Log in"
+    assert tab.is_enabled("login-button")
     assert tab.text("logout") == ""
     assert not tab.complaints()
 
@@ -244,6 +245,7 @@ def test_without_npm_the_page_says_what_is_missing(browser: Chrome, tmp_path: Pa
         assert "apt install npm" in demo.said()
         assert tab.text("notice").startswith("autobahn-js is missing")
         assert tab.text("link") == "Not connected"
+        assert not tab.is_enabled("login-button")
     finally:
         demo.stop()
 

@@ -73,6 +73,9 @@ class Tab:
         """What a reader sees of the element: nothing while it is hidden."""
         return self.browser.find_element(By.ID, element).text
 
+    def is_enabled(self, element: str) -> bool:
+        return self.browser.find_element(By.ID, element).is_enabled()
+
     def phase(self) -> str | None:
         return self.browser.find_element(By.ID, "link").get_attribute("data-phase")
 

@@ -3,6 +3,7 @@
 from threading import get_ident
 
 import pytest
+from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import ComponentConfig
 
 from cookietrack_plugin.errors import StoreUnavailable
@@ -55,3 +56,20 @@ def test_a_store_is_never_asked_for_a_scan_on_the_reactors_thread(tracked, compo
     assert tracked.reactor.result_of(component.count(authid="joe")) == 0
     assert len(asked) == 2
     assert get_ident() not in asked
+
+
+def test_callers_do_not_read_what_ails_the_store(tracked, component, monkeypatch):
+    def stat():
+        raise StoreUnavailable("/srv/cookies: no answer from db.internal")
+
+    monkeypatch.setattr(tracked.store, "stat", stat)
+    with pytest.raises(ApplicationError) as caught:
+        tracked.reactor.result_of(component.procedures()["stat"]())
+    assert caught.value.error == "cookietrack.error.store_unavailable"
+    assert caught.value.args == ("the cookie store cannot answer now",)
+
+
+def test_what_is_wrong_with_the_call_is_told(tracked, component):
+    with pytest.raises(ApplicationError) as caught:
+        tracked.reactor.result_of(component.procedures()["get"]("short"))
+    assert caught.value.error == "wamp.error.invalid_argument"

@@ -21,6 +21,7 @@ export function showPhase({ phase, who }) {
   at("link").textContent = LINK[phase];
   at("identity").toggleAttribute("data-stale", phase === "away" || phase === "connecting");
   at("logout").disabled = phase !== "member";
+  at("login-button").disabled = phase !== "visitor";
   if (who) showWho(who);
   if (phase === "visitor" || phase === "member") showLogin(phase === "visitor");
 }
@@ -48,7 +49,6 @@ function showLogin(offered) {
   at("login").hidden = !offered;
   at("logout").hidden = offered;
   at("devices").hidden = offered;
-  at("login-button").disabled = false;
   if (!offered) at("login-form").reset();
   if (focused) (offered ? at("user") : at("logout")).focus();
 }
