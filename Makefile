@@ -55,7 +55,7 @@ $(OLDEST)/.crossbar: setup.cfg pyproject.toml | $(BIN)/pip
 
 # After the other one: both would write into the same folder while they build the package.
 $(OLDEST)/.ready: $(OLDEST)/.crossbar $(VENV)/.ready
-	@$(OLDEST)/bin/$(INSTALL) crossbar==$(OLDEST_CROSSBAR) --editable '.[lmdb,metrics,testing]'
+	@$(OLDEST)/bin/$(INSTALL) crossbar==$(OLDEST_CROSSBAR) --editable '.[lmdb,metrics,mysql,postgresql,redis,testing]'
 	@touch $@
 
 .PHONY: test

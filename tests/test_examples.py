@@ -1,20 +1,19 @@
 """The node directories in `node_examples/`, as a reader of their READMEs would use them."""
 
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.client import Clients
-from tests.support.node import COOKIETRACK, Node, running
-from tests.support.ports import free_port
+from tests.support.examples import EXAMPLES, Example
+from tests.support.node import COOKIETRACK
 
-EXAMPLES = Path(__file__).parent.parent / "node_examples"
+# What READMEs export, and what `make demo` sets.
+SET = {"PORT": "8080", "COOKIE_DB_PASSWORD": "secret", "COOKIE_REDIS_PASSWORD": "secret"}
 
 
 @pytest.fixture
@@ -24,30 +23,19 @@ def clients() -> Iterator[Clients]:
     clients.close()
 
 
-class Example:
-    """A copy of an example, its ports exchanged for free ones."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        text = (EXAMPLES / name / ".crossbar" / "config.json").read_text()
-        self.ports = {port: free_port() for port in (8080, 8081) if f'"port": {port}' in text}
-        for port, free in self.ports.items():
-            text = text.replace(f'"port": {port}', f'"port": {free}')
-        self.node = Node(folder, json.loads(text))
-
-    def url(self, port: int = 8080) -> str:
-        return f"ws://localhost:{self.ports[port]}/"
-
-    def running(self) -> Any:
-        return running(self.node, *self.ports.values())
-
-
-@pytest.mark.parametrize("name", ["memory", "file", "lmdb", "proxy", "demo"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("memory", "file", "lmdb", "proxy", "demo"),
+        *("sql", "redis", "cluster/one", "cluster/two"),
+    ],
+)
 def test_the_check_accepts_the_example_as_it_stands(name: str, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / name / ".crossbar", tmp_path / ".crossbar")
     checked = subprocess.run(
         [COOKIETRACK, "check"],
         cwd=tmp_path,
-        env={**os.environ, "PORT": "8080"},
+        env={**os.environ, **SET},
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,176 @@
+"""Two nodes behind one store: what one of them does is true on the other."""
+
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from attrs import define
+
+from cookietrack_plugin.registry import find_provider
+from tests.node.conftest import Listener
+from tests.support import configs
+from tests.support.client import Clients
+from tests.support.node import BIN, Node
+from tests.support.walkers import Walker, logged_in, principals, users
+from tests.support.wamp import GOODBYE, LOGOUT, WampClient
+
+pytest_plugins = ["tests.support.servers"]
+pytestmark = [pytest.mark.node, pytest.mark.server]
+
+WALKERS, STEPS = 4, 250
+TICKETS = {"type": "static", "principals": principals("dora", "emil", walkers=WALKERS)}
+LOGIN = {**configs.LOGIN, "ticket": TICKETS}
+
+
+@define
+class Cluster:
+    """`listeners`: where the nodes are to be reached, in their order."""
+
+    store: dict[str, Any]
+    nodes: Sequence[Node]
+    listeners: Sequence[Listener]
+
+    @property
+    def ports(self) -> list[int]:
+        return [listener.port for listener in self.listeners]
+
+
+@contextmanager
+def store_item(kind: str, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """An empty store on a server of the tests."""
+    if kind == "redis":
+        server = request.getfixturevalue("redis_server")
+        yield {"type": "redis", "url": server.url(), "prefix": f"cluster{uuid4().hex}"}
+        return
+    database = request.getfixturevalue(kind)
+    with database.database() as name:
+        yield {"type": "sql", "url": database.url(name)}
+
+
+@pytest.fixture(scope="module", params=["postgresql", "redis"])
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """A node whose clients are on a router worker, and one whose are on a proxy worker."""
+    with store_item(request.param, request) as store:
+        listeners = [Listener(), Listener()]
+        direct, front = (
+            configs.websocket(listener.port, {"store": store}, LOGIN) for listener in listeners
+        )
+        folder = tmp_path_factory.mktemp(request.param)
+        nodes = [
+            Node(folder / "direct", administered(configs.router(direct), store)),
+            Node(folder / "front", administered(configs.proxy(folder, front), store)),
+        ]
+        with running_nodes(nodes, listeners):
+            yield Cluster(store, nodes, listeners)
+
+
+def administered(config: dict[str, Any], store: dict[str, Any]) -> dict[str, Any]:
+    """With the WAMP procedures in the router worker."""
+    config["workers"][0]["components"] = [
+        {
+            "type": "class",
+            "classname": "cookietrack_plugin.router.component.CookieAdministration",
+            "realm": configs.REALM,
+            "role": "user",
+            "extra": {"store": store},
+        }
+    ]
+    return config
+
+
+@contextmanager
+def running_nodes(nodes: Sequence[Node], listeners: Sequence[Listener]) -> Iterator[None]:
+    """Both start at once, on a store that has no tables yet."""
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        try:
+            list(pool.map(lambda node, at: node.start(at.port), nodes, listeners))
+            yield
+        finally:
+            list(pool.map(Node.stop, nodes))
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 0)])
+def test_a_login_on_one_node_is_good_on_the_other(
+    first: int, second: int, cluster: Cluster, clients: Clients
+) -> None:
+    one, two = cluster.listeners[first].url, cluster.listeners[second].url
+    entered = clients.login(one)
+    again = clients.login(two, cookie=entered.cookie)
+    assert (entered.challenged, again.challenged) == (True, False)
+    assert (again.authid, again.authprovider) == ("alice", "cookie")
+    assert again.set_cookie is None
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 0)])
+def test_a_logout_on_one_node_ends_the_connections_on_the_other(
+    first: int, second: int, cluster: Cluster
+) -> None:
+    here, there = cluster.ports[first], cluster.ports[second]
+    leaving, stranger = logged_in(here, "dora"), logged_in(there, "emil")
+    with WampClient(there, leaving.given) as sibling:
+        assert sibling.hello("dora")[2]["authprovider"] == "cookie"
+        assert leaving.log_out()[0] == GOODBYE
+        left = time.monotonic()
+        with WampClient(there, leaving.given) as late:
+            assert late.given is not None
+        said, closed = sibling.wait_closed()
+        print(f"closed on the other node after {closed - left:.3f} s")
+        assert [message[0] for message in said] == [GOODBYE]
+        assert said[0][2] == LOGOUT
+    assert stranger.call("wamp.session.count") > 0
+    for client in (leaving, stranger):
+        client.close()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_command_on_one_node_ends_a_user_on_both(
+    number: int, cluster: Cluster, clients: Clients
+) -> None:
+    sessions = [clients.login(listener.url, "bob") for listener in cluster.listeners]
+    stranger = clients.login(cluster.listeners[1 - number].url)
+    assert "2 cookies ended" in revoke("bob", cluster.nodes[number].cbdir)
+    ended = time.monotonic()
+    for session in sessions:
+        assert session.wait_closed()["leave_reason"] == LOGOUT
+    print(f"closed on both nodes after {time.monotonic() - ended:.3f} s")
+    for session in sessions:
+        for listener in cluster.listeners:
+            assert clients.login(listener.url, "bob", cookie=session.cookie).challenged
+    assert not stranger.status()["closed"]
+    revoke("bob", cluster.nodes[number].cbdir)
+
+
+def revoke(authid: str, node_dir: Path) -> str:
+    """What the command prints."""
+    done = subprocess.run(
+        [BIN / "cookietrack", "revoke", "--authid", authid, "--yes", str(node_dir)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_whatever_is_done_at_both_nodes_at_once_both_know_who_is_who(cluster: Cluster) -> None:
+    provider = find_provider(cluster.store["type"])
+    store = provider.open(cluster.store, str(cluster.nodes[0].cbdir))
+    logged = [len(node.output()) for node in cluster.nodes]
+    try:
+        walkers = [Walker(number, cluster.ports, store) for number in range(WALKERS)]
+        with ThreadPoolExecutor(WALKERS) as pool:
+            list(pool.map(lambda walker: walker.walk(STEPS), walkers))
+        for walker in walkers:
+            found = [cookie for user in users(walker.number) for cookie in store.scan(authid=user)]
+            assert {cookie.id: cookie.auth.authid for cookie in found} == walker.known_ids()
+    finally:
+        store.close()
+    for node, before in zip(cluster.nodes, logged, strict=True):
+        assert "Traceback" not in node.output()[before:]
