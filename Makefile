@@ -65,7 +65,7 @@ test: | $(BIN)/pip
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
 	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --cov --cov-report=term
-	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/python -m pytest -n auto tests/node
+	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/python -m pytest -n auto -m "not server" tests/node
 
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from benchmarks import document, profiling, registry, result
+from benchmarks import document, profiling, registry, result, summary
 from benchmarks.bench import Options, label_of
 from benchmarks.runner import Runner
 
@@ -34,7 +34,9 @@ class Store(click.ParamType):
 @click.option("--rounds", default=MINIMUM_ROUNDS, show_default=True, help="Rounds to measure.")
 @click.option("--scale", default=1.0, help="Shrink sizes and times, to try things out.")
 @click.option("--results", default=result.DIRECTORY, type=Path, help="Where the JSON files go.")
-@click.option("--docs/--no-docs", default=True, help="Bring docs/benchmarks.md up to date.")
+@click.option(
+    "--docs/--no-docs", default=True, help="Bring docs/benchmarks.md and the README up to date."
+)
 @click.pass_context
 def main(
     context: click.Context,
@@ -64,10 +66,12 @@ def main(
 @main.command()
 @click.option("--results", default=result.DIRECTORY, type=Path, help="Where the JSON files are.")
 def page(results: Path) -> None:
-    """Write docs/benchmarks.md anew from the results that are there."""
+    """Write docs/benchmarks.md and the README's table anew from the results that are there."""
     for name, benchmark in registry.benchmarks().items():
         if (results / f"{name}.json").exists():
-            document.publish(benchmark, result.load(results / f"{name}.json"))
+            found = result.load(results / f"{name}.json")
+            document.publish(benchmark, found)
+            summary.publish(found)
 
 
 @main.command()

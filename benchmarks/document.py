@@ -24,12 +24,17 @@ def with_section(text: str, benchmark: Benchmark, result: Result, chart: Path | 
     """
     The page with the benchmark's section in the place of the one it has; a new one goes to the end.
     """
-    begin, end = f"<!-- begin {benchmark.name} -->", f"<!-- end {benchmark.name} -->"
-    section = "\n".join([begin, "", *_section(benchmark, result, chart), end])
+    return replaced(text, benchmark.name, "\n".join(["", *_section(benchmark, result, chart)]))
+
+
+def replaced(text: str, name: str, part: str) -> str:
+    """`text` with `part` between the marks of this name, or at the end where there are none."""
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    marked = f"{begin}\n{part}\n{end}"
     if begin not in text:
-        return f"{text.rstrip()}\n\n{section}\n"
+        return f"{text.rstrip()}\n\n{marked}\n"
     between = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    return between.sub(lambda _: section, text)
+    return between.sub(lambda _: marked, text)
 
 
 def _section(benchmark: Benchmark, result: Result, chart: Path | None) -> Iterable[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import document, result, terminal
+from benchmarks import document, result, summary, terminal
 from benchmarks.bench import Bench, Options
 from benchmarks.registry import Benchmark
 from benchmarks.result import Result
@@ -68,6 +68,7 @@ class Runner:
         result.save(found, self._results)
         if self._docs:
             document.publish(benchmark, found)
+            summary.publish(found)
         self._console.print(terminal.table(benchmark, found))
         return True
 
