@@ -34,9 +34,7 @@ class Store(click.ParamType):
 @click.option("--rounds", default=MINIMUM_ROUNDS, show_default=True, help="Rounds to measure.")
 @click.option("--scale", default=1.0, help="Shrink sizes and times, to try things out.")
 @click.option("--results", default=result.DIRECTORY, type=Path, help="Where the JSON files go.")
-@click.option(
-    "--docs/--no-docs", default=True, help="Bring docs/benchmarks.md and the README up to date."
-)
+@click.option("--docs/--no-docs", default=True, help="Write the page and the README.")
 @click.pass_context
 def main(
     context: click.Context,

@@ -13,7 +13,7 @@ from benchmarks.node import Node
 
 NO_COOKIE = "no cookie"
 # What the targets are about.
-JUDGED = ("lmdb", "file")
+JUDGED = ("lmdb", "file", "PostgreSQL", "Redis")
 
 
 @frozen

@@ -50,6 +50,10 @@ class Visits:
             values = self._bench.interleaved({CEILING: lambda: self._visit(port, None)["rate"]})
         return Figure("ceiling of the load generator", CEILING, "1/s", values[CEILING])
 
+    def served(self, case: Case) -> int:
+        """How many visits there were, in one go."""
+        return int(self._visit(case.port, self._cookies.get(case.label))["served"])
+
     def _rate(self, case: Case) -> float:
         before = case.node.worker_cpu()
         found = self._visit(case.port, self._cookies.get(case.label))

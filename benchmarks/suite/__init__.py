@@ -7,6 +7,7 @@ ORDER = (
     "slow_flush",
     "joins",
     "calls",
+    "servers",
     "sweep",
     "compaction",
     "lookups",

@@ -40,6 +40,15 @@ def test_a_benchmark_of_nodes(name: str, tmp_path: Path) -> None:
     run(name, tmp_path)
 
 
+@pytest.mark.node
+@pytest.mark.server
+def test_a_benchmark_of_servers(tmp_path: Path) -> None:
+    written = run("servers", tmp_path)
+    assert judged(written) == {"PostgreSQL", "Redis"}
+    trips = [f for f in written["figures"] if f["metric"] == "round trips, new cookie"]
+    assert all(figure["median"] > 0 for figure in trips)
+
+
 def test_a_store_can_be_put_beside_ours(tmp_path: Path) -> None:
     written = run("commits", tmp_path, "--store", 'lmdb:{"path": ".more", "sync": false}')
     assert {"lmdb, 64 at a time", "lmdb (path=.more, sync=False), 64 at a time"} <= cases(written)

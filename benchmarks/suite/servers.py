@@ -1,0 +1,138 @@
+"""Opening handshakes on stores that are servers, and what they cost the server."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from benchmarks import forwarder, generator, node
+from benchmarks.bench import Bench, Options
+from benchmarks.cases import NO_COOKIE, Case
+from benchmarks.figure import Figure, Target
+from benchmarks.forwarder import Forwarder
+from benchmarks.generator import Generator
+from benchmarks.registry import benchmark
+from benchmarks.visits import CLIENTS, Visits
+
+COOKIES = 64
+POSTGRESQL, REDIS = "PostgreSQL", "Redis"
+COUNTED = ", counted"
+RATE, TRIPS = Target("≥", 0.80), Target("≤", 0.2)
+
+
+@frozen
+class Service:
+    """The store on a running server, and the same store behind a forwarder that counts."""
+
+    label: str
+    store: Options
+    counted: Options
+    forwarder: Forwarder
+
+    def stores(self) -> Mapping[str, Options]:
+        return {self.label: self.store, self.label + COUNTED: self.counted}
+
+
+@benchmark("servers", "Handshakes a second on PostgreSQL and Redis")
+def measure(bench: Bench) -> list[Figure]:
+    """
+    As in `handshakes`, on a PostgreSQL and a Redis of the benchmark's own, which flush each commit
+    and share the machine with the node and the load generator. In visits of their own a forwarder
+    between the worker and the server counts all bytes, and the round trips: how often the worker
+    sends something after an answer.
+    """
+    with ExitStack() as stack:
+        load = stack.enter_context(generator.running())
+        bench.tell("starting the servers")
+        services = [stack.enter_context(service) for service in (_postgresql(), _redis())]
+        stores: dict[str, Any] = {NO_COOKIE: None}
+        for service in services:
+            stores |= service.stores()
+        started = stack.enter_context(node.running("crossbar-cookietrack", stores))
+        found = {
+            label: Case(label, started, transport, NO_COOKIE)
+            for label, transport in started.transports.items()
+        }
+        return [
+            *_figures(bench, load, services, found, "new", {}),
+            *_figures(bench, load, services, found, "returning", _known(load, found)),
+        ]
+
+
+def _figures(
+    bench: Bench,
+    load: Generator,
+    services: Sequence[Service],
+    found: Mapping[str, Case],
+    kind: str,
+    cookies: Mapping[str, list[str]],
+) -> list[Figure]:
+    visits = Visits(bench, load, cookies=cookies)
+    compared = [found[label] for label in (NO_COOKIE, POSTGRESQL, REDIS)]
+    figures = visits.compare(compared, f"{kind}-cookie handshake", RATE)
+    for service in services:
+        case = found[service.label + COUNTED]
+        counts = [_counted(service, visits, case) for _ in range(bench.rounds)]
+        trips, sizes = zip(*counts, strict=True)
+        figures += [
+            Figure(f"round trips, {kind} cookie", service.label, "", trips, target=TRIPS),
+            Figure(f"traffic, {kind} cookie", service.label, "B", sizes),
+        ]
+    return figures
+
+
+def _counted(service: Service, visits: Visits, case: Case) -> tuple[float, float]:
+    """Round trips and bytes for one visit."""
+    service.forwarder.counted()
+    served = visits.served(case)
+    counted = service.forwarder.counted()
+    return counted["round_trips"] / served, counted["bytes"] / served
+
+
+def _known(load: Generator, found: Mapping[str, Case]) -> dict[str, list[str]]:
+    return {
+        label: load.do("collect", port=case.port, clients=CLIENTS, count=COOKIES)
+        for label, case in found.items()
+        if label != NO_COOKIE
+    }
+
+
+@contextmanager
+def _postgresql() -> Iterator[Service]:
+    with (
+        _server("PostgreSQL") as server,
+        server.database() as name,
+        forwarder.to(server.port) as counting,
+    ):
+        url = server.url(name)
+        counted = url.replace(f":{server.port}/", f":{counting.port}/")
+        stores = [{"type": "sql", "url": each} for each in (url, counted)]
+        yield Service(POSTGRESQL, *stores, counting)
+
+
+@contextmanager
+def _redis() -> Iterator[Service]:
+    with _server("RedisServer") as server, forwarder.to(server.port) as counting:
+        url = server.url()
+        counted = url.replace(f":{server.port}/", f":{counting.port}/")
+        stores = [{"type": "redis", "url": each} for each in (url, counted)]
+        yield Service(REDIS, *stores, counting)
+
+
+@contextmanager
+def _server(kind: str) -> Iterator[Any]:
+    """
+    A server as the tests start it.
+
+    :raises RuntimeError: it is not installed.
+    """
+    from tests.support import databases, redises, server_process
+
+    try:
+        server = (getattr(databases, kind, None) or getattr(redises, kind))()
+    except pytest.skip.Exception as error:
+        raise RuntimeError(str(error)) from error
+    with server_process.running(server):
+        yield server
