@@ -90,7 +90,14 @@ def environment(wheel: Path, make_once: Callable[..., Path]) -> Path:
 
     def install(folder: Path) -> None:
         run(sys.executable, "-m", "venv", folder)
-        pip = (folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install")
+        pip = (
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "install",
+            "--no-compile",
+        )
         example = shutil.copytree(EXAMPLE, folder / "third_party_store")
         run(*pip, wheel, f"{example}[test]")
 
