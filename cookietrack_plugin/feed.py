@@ -19,8 +19,9 @@ INTERVAL = 0.4
 class Feed:
     """
     Asks the store, on a thread of its own, what was revoked since it last asked, and closes the
-    connections of those cookies here. When it could not ask for a while, or its cursor is too old,
-    it looks up every cookie with a live connection: what it knew may be stale.
+    connections of those cookies here. With the first answer, and when it could not ask for a while
+    or its cursor is too old, it looks up every cookie with a live connection: what was ended before
+    nobody has told, so what is known may be stale.
     """
 
     log = make_logger()
@@ -50,14 +51,18 @@ class Feed:
         return [(list(ids), cursor) for ids, cursor in asked]
 
     def _told(self, answer: tuple[list[str], Any]) -> None:
+        untold = self._cursor is None
         ids, self._cursor = answer
         if self._failing:
             self.log.info("revocations elsewhere are known again")
             self._failing = False
+        # What a look-up under way has read may be older than this.
+        if untold:
             ids = list(self._tracker.connections)
-        for id in ids:
-            # What a look-up under way has read may be older than this.
-            self._tracker.lookup.overtake(id)
+            self._tracker.lookup.overtake_all()
+        else:
+            for id in ids:
+                self._tracker.lookup.overtake(id)
         self._check(id for id in ids if self._tracker.connections.live(id))
         self._again()
 

@@ -8,17 +8,22 @@ import pytest
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.feed import INTERVAL, Feed
 from cookietrack_plugin.record import Authenticate, Delete
+from tests.support.stores import Gate
 
 LOGOUT = "wamp.close.logout"
 
 
 class ScriptedFeed:
-    """Tells what a test lets another worker do to a store; its cursor counts what was told."""
+    """
+    Tells what a test lets another worker do to a store, when its gate is open; its cursor counts
+    what was told.
+    """
 
     def __init__(self, store: Any) -> None:
         self.store = store
         self.told: list[str] = []
         self.asked: list[int | None] = []
+        self.questions = Gate()
         self.error: Exception | None = None
 
     def elsewhere(self, change: Any) -> None:
@@ -27,6 +32,7 @@ class ScriptedFeed:
 
     def revoked_since(self, cursor: int | None) -> tuple[Iterable[str], int]:
         self.asked.append(cursor)
+        self.questions.pass_through()
         if self.error:
             raise self.error
         return (self.told[cursor:] if cursor is not None else []), len(self.told)
@@ -91,6 +97,18 @@ def test_after_a_time_without_answers_every_live_cookie_is_looked_up(tracked, fe
     assert "revocations elsewhere are known again" in log.at("info")
 
 
+def test_what_others_have_ended_before_the_first_answer_is_noticed(tracked):
+    scripted = ScriptedFeed(tracked.store)
+    scripted.questions.shut()
+    tracked.tracker.close_with(Feed(tracked.tracker, scripted).stop)
+    tracked.reactor.turn_until(scripted.questions.reached())
+    id, client = tracked.visit()
+    scripted.elsewhere(Delete(id))
+    scripted.questions.open()
+    tracked.reactor.turn_until(lambda: client.ended)
+    assert client.ended == [LOGOUT]
+
+
 @pytest.fixture
 def reading(make_store, make_tracked):
     """A tracker with a feed, whose look-ups can be held."""
@@ -101,13 +119,13 @@ def reading(make_store, make_tracked):
     return tracked, scripted
 
 
-def comes_while_it_is_deleted(tracked, feed, id):
+def comes_while_it_is_deleted(tracked, feed, id, delete=None):
     """How a client is admitted whose look-up has read a record that another worker deletes."""
     tracked.store.reads.shut()
     arrived = tracked.store.reads.arrived
     admitted = tracked.admit(id)
     tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
-    feed.elsewhere(Delete(id))
+    (delete or feed.elsewhere)(Delete(id))
     answered(tracked, feed)
     tracked.store.reads.open()
     return tracked.reactor.result_of(admitted)
@@ -127,3 +145,18 @@ def test_a_look_up_for_a_cookie_without_connections_is_overtaken_too(reading):
     id, client = tracked.visit()
     tracked.tracker.drop(id, client)
     assert comes_while_it_is_deleted(tracked, feed, id).created
+
+
+def test_a_look_up_that_began_while_nobody_told_of_revocations_is_made_again(reading):
+    """Another worker deletes the record, and nobody can tell."""
+    tracked, feed = reading
+    id, client = tracked.visit()
+    tracked.tracker.drop(id, client)
+    feed.error = StoreUnavailable("the network is away")
+    answered(tracked, feed)
+
+    def delete_untold(change):
+        tracked.store._apply(change)
+        feed.error = None
+
+    assert comes_while_it_is_deleted(tracked, feed, id, delete_untold).created
