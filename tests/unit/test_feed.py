@@ -8,6 +8,7 @@ import pytest
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.feed import INTERVAL, Feed
 from cookietrack_plugin.record import Authenticate, Delete
+from cookietrack_plugin.tracker import TRUST
 from tests.support.stores import Gate
 
 LOGOUT = "wamp.close.logout"
@@ -126,7 +127,8 @@ def comes_while_it_is_deleted(tracked, feed, id, delete=None):
     admitted = tracked.admit(id)
     tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
     (delete or feed.elsewhere)(Delete(id))
-    answered(tracked, feed)
+    reading = tracked.tracker.lookup._reading[id]
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or reading.overtaken)
     tracked.store.reads.open()
     return tracked.reactor.result_of(admitted)
 
@@ -160,3 +162,71 @@ def test_a_look_up_that_began_while_nobody_told_of_revocations_is_made_again(rea
         feed.error = None
 
     assert comes_while_it_is_deleted(tracked, feed, id, delete_untold).created
+
+
+@pytest.fixture
+def logged_in(reading):
+    tracked, feed = reading
+    id, _ = tracked.visit()
+    tracked.log_in(id)
+    tracked.settle(id)
+    answered(tracked, feed)
+    return tracked, feed, id
+
+
+def test_while_nobody_tells_of_revocations_a_cookie_stands_for_nobody(logged_in):
+    """A HELLO may come long after the handshake, and others may have ended the cookie since."""
+    tracked, feed, id = logged_in
+    assert tracked.authid(id) == "joe"
+    feed.error = StoreUnavailable("the network is away")
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
+    feed.error = None
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or tracked.authid(id))
+    assert tracked.authid(id) == "joe"
+
+
+def test_meanwhile_a_handshake_knows_what_it_has_just_read(logged_in):
+    tracked, feed, id = logged_in
+    feed.error = StoreUnavailable("the network is away")
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
+    tracked.visit(id)
+    assert tracked.authid(id) == "joe"
+
+
+def test_a_question_that_is_not_answered_counts_as_none(logged_in):
+    tracked, feed, id = logged_in
+    feed.questions.shut()
+    tracked.reactor.advance(INTERVAL)
+    tracked.reactor.advance(TRUST)
+    assert tracked.authid(id) is None
+    feed.questions.open()
+
+
+def test_nobody_is_known_until_all_that_is_live_was_looked_up_again(logged_in):
+    tracked, feed, id = logged_in
+    feed.error = StoreUnavailable("the network is away")
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
+    tracked.store.reads.shut()
+    arrived = tracked.store.reads.arrived
+    feed.error = None
+    tracked.reactor.turn_until(
+        lambda: tracked.reactor.advance(INTERVAL) or tracked.store.reads.arrived > arrived
+    )
+    assert tracked.authid(id) is None
+    tracked.store.reads.open()
+    tracked.reactor.turn_until(lambda: tracked.authid(id))
+    assert tracked.authid(id) == "joe"
+
+
+def test_look_ups_that_fail_are_made_again(logged_in, log):
+    tracked, feed, id = logged_in
+    feed.elsewhere(Delete(id))
+    tracked.store.fail_loads()
+    answered(tracked, feed)
+    tracked.store.recover()
+    tracked.reactor.turn_until(
+        lambda: tracked.reactor.advance(INTERVAL) or not tracked.tracker.connections.live(id)
+    )
+    assert log.at("warn") == ["revocations of other workers are not known: the disk is away"]
+    answered(tracked, feed)
+    assert "revocations elsewhere are known again" in log.at("info")
