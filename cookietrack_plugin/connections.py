@@ -35,7 +35,8 @@ class Live:
 
     `cookie`: as last known. `limit`: see `Policy.limit`. `fresh`: it was handed out to one of these
     connections, so that nobody else can have planted it. `login`: the latest, also where the record
-    was made to forget it since: sessions that began with it go on.
+    was made to forget it since: sessions that began with it go on. `read`: when the store was last
+    asked for it, on the reactor's clock.
     """
 
     cookie: Cookie
@@ -43,6 +44,7 @@ class Live:
     limit: int
     fresh: bool
     login: Auth | None
+    read: float = 0.0
     connections: set[Connection] = field(factory=set)
 
     @property
@@ -66,6 +68,7 @@ class Connections:
         known = self._live.setdefault(live.cookie.id, live)
         known.cookie = live.cookie
         known.limit = max(known.limit, live.limit)
+        known.read = max(known.read, live.read)
         known.connections.add(connection)
         return len(known.connections)
 

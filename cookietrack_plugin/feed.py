@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
+from cookietrack_plugin.fork import first_error
 from cookietrack_plugin.interfaces import IRevocationFeed
 from cookietrack_plugin.lane import Lane
 from cookietrack_plugin.record import Cookie
@@ -14,13 +15,15 @@ from cookietrack_plugin.tracker import Tracker
 
 # Seconds between two questions.
 INTERVAL = 0.4
+NEVER = float("-inf")
 
 
 class Feed:
     """
     Asks the store, on a thread of its own, what was revoked since it last asked, and closes the
-    connections of those cookies here. When it could not ask for a while, or its cursor is too old,
-    it looks up every cookie with a live connection: what it knew may be stale.
+    connections of those cookies here. With the first answer, and when it could not ask for a while
+    or its cursor is too old, it looks up every cookie with a live connection: what was ended before
+    nobody has told, so what is known may be stale. The tracker is told of when it last knew all.
     """
 
     log = make_logger()
@@ -33,6 +36,7 @@ class Feed:
         self._stopped = False
         self._timer: Any = None
         self._lane: Lane[Any] = Lane("cookietrack-feed", self._ask, tracker.reactor)
+        tracker.told = tracker.reactor.seconds()
         self._poll()
 
     def stop(self) -> Deferred[None]:
@@ -43,37 +47,30 @@ class Feed:
         return self._lane.close()
 
     def _poll(self) -> None:
-        self._lane.put(self._cursor).addCallbacks(self._told, self._not_told)
+        asked = self._tracker.reactor.seconds()
+        answer = self._lane.put(self._cursor).addCallback(self._told)
+        answer.addCallbacks(self._all_known, self._not_told, callbackArgs=(asked,))
+        answer.addBoth(self._again)
 
     def _ask(self, cursors: Iterable[Any]) -> list[Any]:
         asked = [self._store.revoked_since(cursor) for cursor in cursors]
         return [(list(ids), cursor) for ids, cursor in asked]
 
-    def _told(self, answer: tuple[list[str], Any]) -> None:
+    def _told(self, answer: tuple[list[str], Any]) -> Deferred[Any]:
+        untold = self._cursor is None
         ids, self._cursor = answer
-        if self._failing:
-            self.log.info("revocations elsewhere are known again")
-            self._failing = False
+        # What a look-up under way has read may be older than this.
+        if untold:
             ids = list(self._tracker.connections)
-        for id in ids:
-            # What a look-up under way has read may be older than this.
-            self._tracker.lookup.overtake(id)
-        self._check(id for id in ids if self._tracker.connections.live(id))
-        self._again()
+            self._tracker.lookup.overtake_all()
+        else:
+            for id in ids:
+                self._tracker.lookup.overtake(id)
+        return self._check(id for id in ids if self._tracker.connections.live(id))
 
-    def _not_told(self, failure: Failure) -> None:
-        if not self._failing:
-            self.log.warn(
-                "revocations of other workers are not known: {cause}", cause=failure.value
-            )
-        self._failing = True
-        # From now on, as everything that is live is looked up then.
-        self._cursor = None
-        self._again()
-
-    def _check(self, ids: Iterable[str]) -> None:
+    def _check(self, ids: Iterable[str]) -> Deferred[Any]:
         checks = [self._tracker.lookup.soon(id).addCallback(self._looked_up, id) for id in ids]
-        gatherResults(checks, consumeErrors=True).addErrback(self._not_told_later)
+        return gatherResults(checks, consumeErrors=True).addErrback(first_error)
 
     def _looked_up(self, cookie: Cookie | None, id: str) -> None:
         if cookie is None:
@@ -81,10 +78,22 @@ class Feed:
         else:
             self._tracker.refresh(cookie)
 
-    def _not_told_later(self, failure: Failure) -> None:
-        self._failing = True
-        self._cursor = None
+    def _all_known(self, _: Any, asked: float) -> None:
+        self._tracker.told = asked
+        if self._failing:
+            self.log.info("revocations elsewhere are known again")
+            self._failing = False
 
-    def _again(self) -> None:
+    def _not_told(self, failure: Failure) -> None:
+        if not self._failing and not self._stopped:
+            self.log.warn(
+                "revocations of other workers are not known: {cause}", cause=failure.value
+            )
+        self._failing = True
+        # From now on, as everything that is live is looked up then.
+        self._cursor = None
+        self._tracker.told = NEVER
+
+    def _again(self, _: Any) -> None:
         if not self._stopped:
             self._timer = self._tracker.reactor.callLater(INTERVAL, self._poll)

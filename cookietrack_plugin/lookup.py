@@ -77,6 +77,11 @@ class Lookup:
         if reading := self._reading.get(id):
             reading.overtaken = True
 
+    def overtake_all(self) -> None:
+        """Any record may have changed: every look-up under way is made again."""
+        for reading in self._reading.values():
+            reading.overtaken = True
+
     def close(self) -> Deferred[Any]:
         """End the reader thread once it has answered what it was asked."""
         return succeed(None) if self._lane is None else self._lane.close()

@@ -29,6 +29,9 @@ from cookietrack_plugin.visit import Admission, Visitor
 LOGOUT = "wamp.close.logout"
 EXPIRED = "cookietrack.close.expired"
 
+# Seconds for which a record is as good as when it was read, if nobody tells what others have ended.
+TRUST = 2.0
+
 
 class Tracker:
     """
@@ -67,6 +70,8 @@ class Tracker:
             self._submit,
             self._good,
         )
+        # When all that others had ended was last known; None where nobody else can end anything.
+        self.told: float | None = None
         # Authids that are being ended, None for all: their logins must not slip through.
         self._barred: Counter[str | None] = Counter()
         # Writes that failed, until whoever waits for them has heard of it.
@@ -94,7 +99,8 @@ class Tracker:
     def enter(self, admission: Admission, policy: Policy, connection: Connection) -> None:
         """Note the connection that goes on with an admission."""
         cookie = admission.cookie
-        live = Live(cookie, policy, admission.limit, admission.created, cookie.auth)
+        read = self.reactor.seconds()
+        live = Live(cookie, policy, admission.limit, admission.created, cookie.auth, read)
         self.connections.add(live, connection)
         self._lifetimes.watch(live)
 
@@ -106,7 +112,7 @@ class Tracker:
         or when the truth cannot be known.
         """
         try:
-            return self._record(id)
+            return None if self._is_stale(id) else self._record(id)
         except Exception:  # noqa: BLE001 - it must not leave into the router's code
             if not self._closed:
                 self.log.failure("cookie {id} cannot be looked up", id=id)
@@ -307,6 +313,13 @@ class Tracker:
         live = self.connections.live(id)
         return self.committer.overlay(id, live.cookie if live else None)
 
+    def _is_stale(self, id: str) -> bool:
+        """Whether others may have ended what is known of a live cookie, and nobody could tell."""
+        live = self.connections.live(id) if self.lookup.blocks else None
+        if live is None or self.told is None:
+            return False
+        return bool(self.reactor.seconds() - max(self.told, live.read) > TRUST)
+
     def _good(self, cookie: Cookie | None) -> Cookie | None:
         if cookie is None or cookie.id in self._deletions or cookie.expires <= self.clock.now():
             return None
@@ -315,6 +328,7 @@ class Tracker:
     def _remember(self, cookie: Cookie) -> None:
         if live := self.connections.live(cookie.id):
             live.cookie = cookie
+            live.read = self.reactor.seconds()
             live.login = cookie.auth or live.login
 
     def _submit(self, change: Change) -> Deferred[bool]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +12,15 @@ from uuid import uuid4
 import pytest
 from attrs import define
 
+from benchmarks.load import wire
 from cookietrack_plugin.registry import find_provider
+from cookietrack_plugin.tracker import TRUST
 from tests.node.conftest import Listener
 from tests.support import configs
 from tests.support.client import Clients
-from tests.support.node import BIN, Node
+from tests.support.node import BIN, Node, wait_for
+from tests.support.redises import RedisServer
+from tests.support.server_process import running
 from tests.support.walkers import Walker, logged_in, principals, users
 from tests.support.wamp import GOODBYE, LOGOUT, WampClient
 
@@ -157,6 +161,28 @@ def revoke(authid: str, node_dir: Path) -> str:
         check=True,
     )
     return done.stdout
+
+
+def test_a_node_that_is_cut_off_from_the_store_lets_nobody_in_by_what_it_knew(
+    make_node: Callable[..., Node], listener: Listener
+) -> None:
+    """A HELLO that comes long after its handshake: the cookie may have been ended elsewhere."""
+    with running(RedisServer()) as server:
+        store = {"type": "redis", "url": server.url(), "timeout": 1}
+        node = make_node(configs.router(configs.websocket(listener.port, {"store": store}, LOGIN)))
+        node.start(listener.port)
+        with logged_in(listener.port, "dora") as first:
+            early, late = (WampClient(listener.port, first.given) for _ in range(2))
+            server.pause()
+            wait_for(lambda: "revocations of other workers are not known" in node.output(), "it")
+            time.sleep(TRUST)
+            assert early.hello("dora")[0] == wire.CHALLENGE
+            server.resume()
+            wait_for(lambda: "revocations elsewhere are known again" in node.output(), "it again")
+            assert late.hello("dora")[2]["authprovider"] == "cookie"
+            assert first.call("wamp.session.count") > 0
+            early.close()
+            late.close()
 
 
 def test_whatever_is_done_at_both_nodes_at_once_both_know_who_is_who(cluster: Cluster) -> None:

@@ -8,17 +8,23 @@ import pytest
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.feed import INTERVAL, Feed
 from cookietrack_plugin.record import Authenticate, Delete
+from cookietrack_plugin.tracker import TRUST
+from tests.support.stores import Gate
 
 LOGOUT = "wamp.close.logout"
 
 
 class ScriptedFeed:
-    """Tells what a test lets another worker do to a store; its cursor counts what was told."""
+    """
+    Tells what a test lets another worker do to a store, when its gate is open; its cursor counts
+    what was told.
+    """
 
     def __init__(self, store: Any) -> None:
         self.store = store
         self.told: list[str] = []
         self.asked: list[int | None] = []
+        self.questions = Gate()
         self.error: Exception | None = None
 
     def elsewhere(self, change: Any) -> None:
@@ -27,6 +33,7 @@ class ScriptedFeed:
 
     def revoked_since(self, cursor: int | None) -> tuple[Iterable[str], int]:
         self.asked.append(cursor)
+        self.questions.pass_through()
         if self.error:
             raise self.error
         return (self.told[cursor:] if cursor is not None else []), len(self.told)
@@ -91,6 +98,18 @@ def test_after_a_time_without_answers_every_live_cookie_is_looked_up(tracked, fe
     assert "revocations elsewhere are known again" in log.at("info")
 
 
+def test_what_others_have_ended_before_the_first_answer_is_noticed(tracked):
+    scripted = ScriptedFeed(tracked.store)
+    scripted.questions.shut()
+    tracked.tracker.close_with(Feed(tracked.tracker, scripted).stop)
+    tracked.reactor.turn_until(scripted.questions.reached())
+    id, client = tracked.visit()
+    scripted.elsewhere(Delete(id))
+    scripted.questions.open()
+    tracked.reactor.turn_until(lambda: client.ended)
+    assert client.ended == [LOGOUT]
+
+
 @pytest.fixture
 def reading(make_store, make_tracked):
     """A tracker with a feed, whose look-ups can be held."""
@@ -101,14 +120,15 @@ def reading(make_store, make_tracked):
     return tracked, scripted
 
 
-def comes_while_it_is_deleted(tracked, feed, id):
+def comes_while_it_is_deleted(tracked, feed, id, delete=None):
     """How a client is admitted whose look-up has read a record that another worker deletes."""
     tracked.store.reads.shut()
     arrived = tracked.store.reads.arrived
     admitted = tracked.admit(id)
     tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
-    feed.elsewhere(Delete(id))
-    answered(tracked, feed)
+    (delete or feed.elsewhere)(Delete(id))
+    reading = tracked.tracker.lookup._reading[id]
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or reading.overtaken)
     tracked.store.reads.open()
     return tracked.reactor.result_of(admitted)
 
@@ -127,3 +147,86 @@ def test_a_look_up_for_a_cookie_without_connections_is_overtaken_too(reading):
     id, client = tracked.visit()
     tracked.tracker.drop(id, client)
     assert comes_while_it_is_deleted(tracked, feed, id).created
+
+
+def test_a_look_up_that_began_while_nobody_told_of_revocations_is_made_again(reading):
+    """Another worker deletes the record, and nobody can tell."""
+    tracked, feed = reading
+    id, client = tracked.visit()
+    tracked.tracker.drop(id, client)
+    feed.error = StoreUnavailable("the network is away")
+    answered(tracked, feed)
+
+    def delete_untold(change):
+        tracked.store._apply(change)
+        feed.error = None
+
+    assert comes_while_it_is_deleted(tracked, feed, id, delete_untold).created
+
+
+@pytest.fixture
+def logged_in(reading):
+    tracked, feed = reading
+    id, _ = tracked.visit()
+    tracked.log_in(id)
+    tracked.settle(id)
+    answered(tracked, feed)
+    return tracked, feed, id
+
+
+def test_while_nobody_tells_of_revocations_a_cookie_stands_for_nobody(logged_in):
+    """A HELLO may come long after the handshake, and others may have ended the cookie since."""
+    tracked, feed, id = logged_in
+    assert tracked.authid(id) == "joe"
+    feed.error = StoreUnavailable("the network is away")
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
+    feed.error = None
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or tracked.authid(id))
+    assert tracked.authid(id) == "joe"
+
+
+def test_meanwhile_a_handshake_knows_what_it_has_just_read(logged_in):
+    tracked, feed, id = logged_in
+    feed.error = StoreUnavailable("the network is away")
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
+    tracked.visit(id)
+    assert tracked.authid(id) == "joe"
+
+
+def test_a_question_that_is_not_answered_counts_as_none(logged_in):
+    tracked, feed, id = logged_in
+    feed.questions.shut()
+    tracked.reactor.advance(INTERVAL)
+    tracked.reactor.advance(TRUST)
+    assert tracked.authid(id) is None
+    feed.questions.open()
+
+
+def test_nobody_is_known_until_all_that_is_live_was_looked_up_again(logged_in):
+    tracked, feed, id = logged_in
+    feed.error = StoreUnavailable("the network is away")
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
+    tracked.store.reads.shut()
+    arrived = tracked.store.reads.arrived
+    feed.error = None
+    tracked.reactor.turn_until(
+        lambda: tracked.reactor.advance(INTERVAL) or tracked.store.reads.arrived > arrived
+    )
+    assert tracked.authid(id) is None
+    tracked.store.reads.open()
+    tracked.reactor.turn_until(lambda: tracked.authid(id))
+    assert tracked.authid(id) == "joe"
+
+
+def test_look_ups_that_fail_are_made_again(logged_in, log):
+    tracked, feed, id = logged_in
+    feed.elsewhere(Delete(id))
+    tracked.store.fail_loads()
+    answered(tracked, feed)
+    tracked.store.recover()
+    tracked.reactor.turn_until(
+        lambda: tracked.reactor.advance(INTERVAL) or not tracked.tracker.connections.live(id)
+    )
+    assert log.at("warn") == ["revocations of other workers are not known: the disk is away"]
+    answered(tracked, feed)
+    assert "revocations elsewhere are known again" in log.at("info")
