@@ -335,7 +335,9 @@ def test_log_and_metrics_tell_when_the_server_went_and_when_it_came_back(
         for _ in range(3):
             assert site.present(known.cookie).status == 503
         assert site.refusals() == (refused[0] + 3, refused[1] + 3)
+        assert site.metric("store_up") == 0
     wait_for(lambda: are_calm(sites), "it is told that it is over")
+    assert site.metric("store_up") == 1
     told = site.node.output()[before:]
     assert told.count(WENT) == told.count(CAME_BACK) == 1
 
