@@ -8,6 +8,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.breaker import Breaker
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lane import Lane
@@ -38,8 +39,8 @@ class Committer:
     """
     The only way in which changes reach a store. On the reactor's thread.
 
-    Where `store.commits_block`, its writer thread takes everything that waits as one batch. A
-    volatile store commits in place: a thread would buy nothing.
+    Where `store.commits_block`, its writer thread takes everything that waits as one batch, behind
+    a breaker. A volatile store commits in place: a thread would buy nothing.
     """
 
     def __init__(self, store: ICookieStore, reactor: Any, measures: Measures) -> None:
@@ -47,6 +48,7 @@ class Committer:
         self._measures = measures
         self._waiting: dict[str, list[_Waiting]] = {}
         self._lane: Lane[Change | Job] | None = None
+        self._breaker = Breaker(reactor.seconds)
         if store.commits_block:
             self._lane = Lane("cookietrack-writer", self._work, reactor)
         # How many changes are queued or being stored.
@@ -62,12 +64,18 @@ class Committer:
             return fail(StoreUnavailable("the store is closed"))
         if self._lane is None:
             return maybeDeferred(lambda: self._timed([change])[0])
+        if refusal := self._breaker.refusal():
+            return fail(refusal)
         entry = _Waiting(change)
         self._waiting.setdefault(change.id, []).append(entry)
         self.pending += 1
         durable = entry.wait()
         self._lane.put(change).addBoth(self._settle, entry)
         return durable
+
+    def insist(self) -> None:
+        """The next changes go to the store even if it was away a moment ago: they are the last."""
+        self._breaker.close()
 
     def run(self, job: Job) -> Deferred[Any]:
         """Run `job` where commits run, between two batches; its result."""
@@ -122,7 +130,7 @@ class Committer:
     def _commit(self, changes: list[Change]) -> list[Any]:
         if not changes:
             return []
-        outcome = _outcome(lambda: self._timed(changes))
+        outcome = _outcome(lambda: self._breaker.call(lambda: self._timed(changes)))
         if not isinstance(outcome, Failure):
             return outcome
         # One change that the store cannot take must not fail those that share its batch.

@@ -11,9 +11,10 @@ from txaio.tx import make_logger
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.record import Delete
 
-# Seconds until a deletion that could not be stored is tried again: doubled each time.
+# Seconds until a deletion that could not be stored is tried again: doubled each time. For as long
+# as the last one other nodes may accept a cookie after the store is back.
 FIRST_RETRY = 0.5
-LAST_RETRY = 30.0
+LAST_RETRY = 5.0
 
 
 class Deletions:
@@ -69,13 +70,13 @@ class Deletions:
         return existed
 
     def _failed(self, failure: Failure, id: str, retry: float) -> Failure:
-        again = "not tried again" if self._stopped else f"tried again in {retry} seconds"
-        self.log.critical(
-            "the end of cookie {id} cannot be stored, it is refused here and {again}: {cause}",
-            id=id,
-            again=again,
-            cause=failure.value,
-        )
+        if self._stopped or not self._refused.get(id):
+            self.log.critical(
+                "the end of cookie {id} cannot be stored, it is refused here and {again}: {cause}",
+                id=id,
+                again="not tried again" if self._stopped else "tried again until it is",
+                cause=failure.value,
+            )
         self._refused[id] = failure
         if not self._stopped:
             self._reactor.callLater(retry, self._try_again, id, min(2 * retry, LAST_RETRY))

@@ -7,14 +7,16 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
+from cookietrack_plugin.backoff import Backoff
 from cookietrack_plugin.fork import first_error
 from cookietrack_plugin.interfaces import IRevocationFeed
 from cookietrack_plugin.lane import Lane
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.tracker import Tracker
 
-# Seconds between two questions.
+# Seconds between two questions, and at most between two that are not answered.
 INTERVAL = 0.4
+LONGEST = 5.0
 NEVER = float("-inf")
 
 
@@ -24,6 +26,8 @@ class Feed:
     connections of those cookies here. With the first answer, and when it could not ask for a while
     or its cursor is too old, it looks up every cookie with a live connection: what was ended before
     nobody has told, so what is known may be stale. The tracker is told of when it last knew all.
+
+    While nobody answers it asks more and more rarely, and nodes not all at the same moment.
     """
 
     log = make_logger()
@@ -32,6 +36,7 @@ class Feed:
         self._tracker = tracker
         self._store = store
         self._cursor: Any = None
+        self._backoff = Backoff(INTERVAL, LONGEST)
         self._failing = False
         self._stopped = False
         self._timer: Any = None
@@ -50,7 +55,7 @@ class Feed:
         asked = self._tracker.reactor.seconds()
         answer = self._lane.put(self._cursor).addCallback(self._told)
         answer.addCallbacks(self._all_known, self._not_told, callbackArgs=(asked,))
-        answer.addBoth(self._again)
+        answer.addCallback(self._again)
 
     def _ask(self, cursors: Iterable[Any]) -> list[Any]:
         asked = [self._store.revoked_since(cursor) for cursor in cursors]
@@ -78,13 +83,16 @@ class Feed:
         else:
             self._tracker.refresh(cookie)
 
-    def _all_known(self, _: Any, asked: float) -> None:
+    def _all_known(self, _: Any, asked: float) -> float:
+        """The seconds until it asks again."""
         self._tracker.told = asked
+        self._backoff.reset()
         if self._failing:
             self.log.info("revocations elsewhere are known again")
             self._failing = False
+        return INTERVAL
 
-    def _not_told(self, failure: Failure) -> None:
+    def _not_told(self, failure: Failure) -> float:
         if not self._failing and not self._stopped:
             self.log.warn(
                 "revocations of other workers are not known: {cause}", cause=failure.value
@@ -93,7 +101,8 @@ class Feed:
         # From now on, as everything that is live is looked up then.
         self._cursor = None
         self._tracker.told = NEVER
+        return self._backoff.pause()
 
-    def _again(self, _: Any) -> None:
+    def _again(self, seconds: float) -> None:
         if not self._stopped:
-            self._timer = self._tracker.reactor.callLater(INTERVAL, self._poll)
+            self._timer = self._tracker.reactor.callLater(seconds, self._poll)

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.breaker import Breaker
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lane import Lane
@@ -26,8 +27,8 @@ class Lookup:
     """
     Records by id, with the changes that are still queued. On the reactor's thread.
 
-    Where `store.reads_block`, a reader thread loads all ids that wait in one round trip. Otherwise
-    the store is read in place.
+    Where `store.reads_block`, a reader thread loads all ids that wait in one round trip, behind a
+    breaker. Otherwise the store is read in place.
     """
 
     def __init__(
@@ -43,7 +44,8 @@ class Lookup:
         self._reading: dict[str, _Reading] = {}
         self._lane: Lane[str] | None = None
         if store.reads_block:
-            self._lane = Lane("cookietrack-reader", self._load, reactor)
+            self._breaker = Breaker(reactor.seconds)
+            self._lane = Lane("cookietrack-reader", self._load_guarded, reactor)
 
     @property
     def blocks(self) -> bool:
@@ -64,6 +66,8 @@ class Lookup:
         """The record; fails as `load` does."""
         if self._lane is None:
             return maybeDeferred(self.now, id)
+        if refusal := self._breaker.refusal():
+            return fail(refusal)
         reading = self._reading.get(id)
         if reading is None:
             reading = self._reading[id] = _Reading()
@@ -97,6 +101,9 @@ class Lookup:
 
     def _overlaid(self, id: str, result: Cookie | Failure | None) -> Cookie | Failure | None:
         return result if isinstance(result, Failure) else self._committer.overlay(id, result)
+
+    def _load_guarded(self, ids: Sequence[str]) -> list[Cookie | None]:
+        return self._breaker.call(lambda: self._load(ids))
 
     def _load(self, ids: Sequence[str]) -> list[Cookie | None]:
         start = perf_counter()

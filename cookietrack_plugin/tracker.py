@@ -284,6 +284,7 @@ class Tracker:
         """Store what is queued and close the store. Idempotent; afterwards nobody is known."""
         if self._closed is None:
             self._sweep.stop()
+            self.committer.insist()
             self._lifetimes.stop()
             self._deletions.stop()
             ending = [stop() for stop in (self.lookup.close, *self._companions)]

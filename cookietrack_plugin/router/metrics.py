@@ -120,6 +120,7 @@ class _Collector:
         self._labelled = labelled
 
     def collect(self) -> Iterator[Any]:
+        yield self._gauge("store_up", "Whether the store answers", lambda t, s: float(bool(s)))
         yield self._gauge("cookies", "Records in the store", lambda t, s: s.get("cookies"))
         yield self._gauge("store_bytes", "Bytes that the store takes", lambda t, s: s.get("bytes"))
         yield self._gauge(

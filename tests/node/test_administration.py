@@ -214,6 +214,7 @@ def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clien
         f'cookietrack_handshakes_total{{outcome="returning",{store}}} 1.0',
         f'cookietrack_events_total{{kind="authenticated",{store}}} 1.0',
         f'cookietrack_events_total{{kind="revoked",{store}}} 1.0',
+        f"cookietrack_store_up{{{store}}} 1.0",
         f"cookietrack_cookies{{{store}}} 0.0",
         f"cookietrack_queued_writes{{{store}}} 0.0",
         f"cookietrack_commit_seconds_count{{{store}}} 3.0",

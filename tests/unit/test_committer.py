@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.measures import Measures
@@ -322,3 +323,16 @@ class TestClosing:
         with pytest.raises(StoreUnavailable, match="the store is closed"):
             reactor.result_of(committer.submit(create()))
         assert any_store.cookies == {}
+
+
+def test_a_store_that_is_away_is_not_asked_by_everybody(store, make_committer, reactor):
+    committer = make_committer(store)
+    store.fail_commits()
+    for _ in range(FAILURES + 3):
+        with pytest.raises(StoreUnavailable, match="the disk is away"):
+            reactor.result_of(committer.submit(create()))
+    assert store.commits.arrived == FAILURES
+    assert committer.overlay(ID, None) is None
+    store.recover()
+    reactor.advance(FIRST_PAUSE)
+    assert reactor.result_of(committer.submit(create())) is True

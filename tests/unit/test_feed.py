@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.feed import INTERVAL, Feed
+from cookietrack_plugin.feed import INTERVAL, LONGEST, Feed
 from cookietrack_plugin.record import Authenticate, Delete
 from cookietrack_plugin.tracker import TRUST
 from tests.support.stores import Gate
@@ -230,3 +230,36 @@ def test_look_ups_that_fail_are_made_again(logged_in, log):
     assert log.at("warn") == ["revocations of other workers are not known: the disk is away"]
     answered(tracked, feed)
     assert "revocations elsewhere are known again" in log.at("info")
+
+
+def test_while_nobody_answers_it_asks_more_and_more_rarely(tracked, feed):
+    feed.error = StoreUnavailable("the network is away")
+    for _ in range(8):
+        answered(tracked, feed)
+    before = len(feed.asked)
+    # Half of the longest pause is the shortest that jitter makes of it.
+    tracked.reactor.advance(LONGEST / 2 - 0.001)
+    assert len(feed.asked) == before
+    feed.error = None
+    answered(tracked, feed)
+    before = len(feed.asked)
+    tracked.reactor.turn()
+    tracked.reactor.advance(INTERVAL)
+    tracked.reactor.turn_until(lambda: len(feed.asked) > before)
+
+
+def test_it_is_known_again_when_every_live_cookie_was_looked_up(tracked, feed, log):
+    """And told once, however many attempts that takes."""
+    id, client = tracked.visit()
+    feed.error = StoreUnavailable("the network is away")
+    answered(tracked, feed)
+    tracked.store.fail_loads()
+    feed.error = None
+    for _ in range(3):
+        answered(tracked, feed)
+    tracked.store._apply(Delete(id))
+    assert "revocations elsewhere are known again" not in log.at("info")
+    tracked.store.recover()
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or client.ended)
+    answered(tracked, feed)
+    assert log.at("info").count("revocations elsewhere are known again") == 1

@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.lookup import Lookup
@@ -246,3 +247,15 @@ def test_closing_waits_for_the_look_ups_under_way(store, slow, reactor):
 def test_closing_without_a_reader_is_done_at_once(make_store, make):
     lookup, _ = make(make_store())
     assert lookup.close().called
+
+
+def test_a_store_that_is_away_is_not_asked_by_everybody(store, make, reactor):
+    lookup, _ = make(store)
+    store.fail_loads()
+    for _ in range(FAILURES + 3):
+        with pytest.raises(StoreUnavailable, match="the disk is away"):
+            reactor.result_of(lookup.soon(ID))
+    assert len(store.loaded) == FAILURES
+    store.recover()
+    reactor.advance(FIRST_PAUSE)
+    assert reactor.result_of(lookup.soon(ID)) == COOKIE

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cookietrack_plugin.breaker import FAILURES
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Delete
 from cookietrack_plugin.testing.samples import make_id
@@ -108,6 +109,17 @@ class TestClosing:
         tracked.reactor.advance(60)
         tracked.reactor.turn()
         assert tracked.store.changes[-1] == Delete(id)
+
+    def test_tries_it_even_if_the_store_was_away_a_moment_ago(self, tracked):
+        """There is no later time for it."""
+        id, _ = tracked.visit()
+        tracked.store.fail_commits()
+        for _ in range(FAILURES + 1):
+            with pytest.raises(StoreUnavailable):
+                tracked.reactor.result_of(tracked.tracker.revoke(id))
+        tracked.store.recover()
+        close(tracked)
+        assert id not in tracked.store.cookies
 
     def test_says_so_if_that_is_in_vain_and_is_quiet_then(self, tracked, log):
         id, _ = tracked.visit()

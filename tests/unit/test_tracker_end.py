@@ -175,25 +175,28 @@ class TestADeletionThatCannotBeStored:
         _, first, second = failed
         assert first.ended == second.ended == [LOGOUT]
 
-    def test_is_critical_with_the_cause_and_when_it_is_tried_again(self, failed, log):
+    def test_is_critical_with_the_cause(self, failed, log):
         id, *_ = failed
         assert log.at("critical") == [
-            f"the end of cookie {id} cannot be stored, it is refused here and tried again in"
-            f" {FIRST_RETRY} seconds: the disk is away"
+            f"the end of cookie {id} cannot be stored, it is refused here and tried again until it"
+            " is: the disk is away"
         ]
 
     def test_is_tried_again_more_and_more_rarely_until_it_is_stored(self, tracked, failed, log):
         id, *_ = failed
+        commits, first = tracked.store.commits, tracked.store.commits.arrived
         wait, waits = FIRST_RETRY, []
-        for attempt in range(2, 11):
+        for attempt in range(1, 8):
             waits.append(wait)
             tracked.reactor.advance(wait - 0.001)
             tracked.reactor.turn()
-            assert len(log.at("critical")) == attempt - 1
+            assert commits.arrived == first + attempt - 1
             tracked.reactor.advance(0.001)
-            tracked.reactor.turn_until(lambda attempt=attempt: len(log.at("critical")) == attempt)
+            tracked.reactor.turn_until(commits.reached(first + attempt))
+            tracked.reactor.turn_until(lambda: tracked.tracker.committer.pending == 0)
             wait = min(2 * wait, LAST_RETRY)
-        assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+        assert waits == [0.5, 1, 2, 4, 5, 5, 5]
+        assert len(log.at("critical")) == 1
         tracked.store.recover()
         tracked.reactor.advance(LAST_RETRY)
         tracked.reactor.turn_until(lambda: id not in tracked.store.cookies)

@@ -1,0 +1,137 @@
+"""A store that is away is left alone, and asked again a little later each time."""
+
+import pytest
+
+from cookietrack_plugin.backoff import Backoff
+from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE, LAST_PAUSE, SILENCE, Breaker
+from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+
+
+class Server:
+    """Answers, fails, or fails after it was waited for; on a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.asked = 0
+        self.error: Exception | None = None
+        self.waits = 0.0
+        self.breaker = Breaker(lambda: self.now)
+
+    def answer(self) -> str:
+        self.asked += 1
+        self.now += self.waits
+        if self.error:
+            raise self.error
+        return "here"
+
+    def ask(self) -> str:
+        """Through the breaker: `here`, `away`, or `refused` without having been asked."""
+        before = self.asked
+        try:
+            return self.breaker.call(self.answer)
+        except StoreUnavailable:
+            return "away" if self.asked > before else "refused"
+
+    def goes(self, silent: bool = True) -> None:
+        self.error = StoreUnavailable("the network is away")
+        self.waits = SILENCE if silent else 0.0
+
+    def comes_back(self) -> None:
+        self.error, self.waits = None, 0.0
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def test_a_server_that_is_silent_is_not_asked_again_for_a_while(server):
+    assert server.breaker.refusal() is None
+    server.goes()
+    assert server.ask() == "away"
+    assert str(server.breaker.refusal()) == "the network is away"
+    assert server.ask() == "refused"
+    server.now += FIRST_PAUSE
+    assert server.breaker.refusal() is None
+    assert server.ask() == "away"
+
+
+def test_a_quick_failure_counts_when_others_follow(server):
+    server.goes(silent=False)
+    assert [server.ask() for _ in range(FAILURES)] == ["away"] * FAILURES
+    assert server.ask() == "refused"
+
+
+def test_quick_failures_with_an_answer_between_them_do_not_count(server):
+    for _ in range(3):
+        server.goes(silent=False)
+        assert [server.ask() for _ in range(FAILURES - 1)] == ["away"] * (FAILURES - 1)
+        server.comes_back()
+        assert server.ask() == "here"
+
+
+def test_a_store_that_says_what_is_wrong_has_answered(server):
+    server.error = StoreFull("no room")
+    for _ in range(FAILURES + 1):
+        with pytest.raises(StoreFull):
+            server.ask()
+    assert server.breaker.refusal() is None
+
+
+def test_one_answer_closes_it_and_the_next_pause_is_short_again(server):
+    server.goes(silent=False)
+    for _ in range(10):
+        server.now += LAST_PAUSE
+        server.ask()
+    server.now += LAST_PAUSE
+    server.comes_back()
+    assert server.ask() == "here"
+    server.goes()
+    assert [server.ask(), server.ask()] == ["away", "refused"]
+    server.now += FIRST_PAUSE
+    assert server.ask() == "away"
+
+
+def test_while_it_is_tried_all_others_are_refused(server):
+    server.goes()
+    server.ask()
+    server.now += FIRST_PAUSE
+    seen = []
+    server.breaker.call(lambda: seen.append(server.breaker.refusal()))
+    assert str(seen[0]) == "the network is away"
+    assert server.breaker.refusal() is None
+
+
+def test_while_it_is_closed_a_call_that_takes_long_refuses_nobody(server):
+    seen = []
+    server.breaker.call(lambda: seen.append(server.breaker.refusal()))
+    assert seen == [None]
+
+
+def test_it_can_be_closed_for_what_has_to_be_tried(server):
+    server.goes()
+    server.ask()
+    server.comes_back()
+    server.breaker.close()
+    assert server.ask() == "here"
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out(server):
+    server.goes()
+    server.ask()
+    server.now -= 3600
+    assert server.breaker.refusal() is None
+    assert server.ask() == "away"
+
+
+def test_pauses_grow_to_the_longest_and_begin_anew():
+    backoff = Backoff(0.2, 5.0, among=lambda _, longest: longest)
+    assert [backoff.pause() for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    backoff.reset()
+    assert backoff.pause() == 0.2
+
+
+def test_pauses_are_not_the_same_for_everybody():
+    pauses = {Backoff(1.0, 5.0).pause() for _ in range(50)}
+    assert len(pauses) > 1
+    assert all(0.5 <= pause <= 1.0 for pause in pauses)
