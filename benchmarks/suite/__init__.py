@@ -15,6 +15,7 @@ ORDER = (
     "opening",
     "disk",
     "scaling",
+    "growth",
     "start",
     "connections",
 )

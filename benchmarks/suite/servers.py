@@ -1,13 +1,12 @@
 """Opening handshakes on stores that are servers, and what they cost the server."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-import pytest
 from attrs import frozen
 
-from benchmarks import forwarder, generator, node
+from benchmarks import forwarder, generator, node, servers
 from benchmarks.bench import Bench, Options
 from benchmarks.cases import NO_COOKIE, Case
 from benchmarks.figure import Figure, Target
@@ -46,7 +45,10 @@ def measure(bench: Bench) -> list[Figure]:
     with ExitStack() as stack:
         load = stack.enter_context(generator.running())
         bench.tell("starting the servers")
-        services = [stack.enter_context(service) for service in (_postgresql(), _redis())]
+        services = [
+            stack.enter_context(_service(POSTGRESQL, servers.postgresql())),
+            stack.enter_context(_service(REDIS, servers.redis())),
+        ]
         stores: dict[str, Any] = {NO_COOKIE: None}
         for service in services:
             stores |= service.stores()
@@ -100,39 +102,7 @@ def _known(load: Generator, found: Mapping[str, Case]) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _postgresql() -> Iterator[Service]:
-    with (
-        _server("PostgreSQL") as server,
-        server.database() as name,
-        forwarder.to(server.port) as counting,
-    ):
-        url = server.url(name)
-        counted = url.replace(f":{server.port}/", f":{counting.port}/")
-        stores = [{"type": "sql", "url": each} for each in (url, counted)]
-        yield Service(POSTGRESQL, *stores, counting)
-
-
-@contextmanager
-def _redis() -> Iterator[Service]:
-    with _server("RedisServer") as server, forwarder.to(server.port) as counting:
-        url = server.url()
-        counted = url.replace(f":{server.port}/", f":{counting.port}/")
-        stores = [{"type": "redis", "url": each} for each in (url, counted)]
-        yield Service(REDIS, *stores, counting)
-
-
-@contextmanager
-def _server(kind: str) -> Iterator[Any]:
-    """
-    A server as the tests start it.
-
-    :raises RuntimeError: it is not installed.
-    """
-    from tests.support import databases, redises, server_process
-
-    try:
-        server = (getattr(databases, kind, None) or getattr(redises, kind))()
-    except pytest.skip.Exception as error:
-        raise RuntimeError(str(error)) from error
-    with server_process.running(server):
-        yield server
+def _service(label: str, server: AbstractContextManager[tuple[int, Options]]) -> Iterator[Service]:
+    with server as (port, store), forwarder.to(port) as counting:
+        url = store["url"].replace(f":{port}/", f":{counting.port}/")
+        yield Service(label, store, {**store, "url": url}, counting)

@@ -49,6 +49,12 @@ def test_a_benchmark_of_servers(tmp_path: Path) -> None:
     assert all(figure["median"] > 0 for figure in trips)
 
 
+@pytest.mark.server
+def test_how_servers_grow(tmp_path: Path) -> None:
+    written = run("growth", tmp_path)
+    assert {"100 cookies", "1,000 cookies", "10,000 cookies"} == cases(written)
+
+
 def test_a_store_can_be_put_beside_ours(tmp_path: Path) -> None:
     written = run("commits", tmp_path, "--store", 'lmdb:{"path": ".more", "sync": false}')
     assert {"lmdb, 64 at a time", "lmdb (path=.more, sync=False), 64 at a time"} <= cases(written)
