@@ -28,21 +28,21 @@ def measure(bench: Bench) -> list[Figure]:
     of the benchmark's own that flush each commit, and with as many authenticated cookies. Each size
     has a table, or a prefix, of its own on the same server.
     """
+    with servers.postgresql() as (_, options):
+        figures = _growing(bench, "PostgreSQL", options, "table")
+    with servers.redis() as (_, options):
+        return [*figures, *_growing(bench, "Redis", options, "prefix")]
+
+
+def _growing(bench: Bench, label: str, options: Options, name: str) -> list[Figure]:
+    """`name` is the option that gives a store a place of its own."""
     with ExitStack() as stack:
-        _, sql = stack.enter_context(servers.postgresql())
-        _, redis = stack.enter_context(servers.redis())
-        figures = []
-        for label, name, options in (("PostgreSQL", "table", sql), ("Redis", "prefix", redis)):
-            stores = {}
-            for size in map(bench.size, SIZES):
-                own = {**options, name: f"cookies{size}"}
-                store = stack.enter_context(stored.opened(own, bench.place(label)))
-                stored.fill(
-                    store, size, tell=lambda text, label=label: bench.tell(f"{label} {text}")
-                )
-                stores[size] = store
-            figures += _figures(bench, label, stores)
-        return figures
+        stores = {}
+        for size in map(bench.size, SIZES):
+            own = {**options, name: f"cookies{size}"}
+            stores[size] = stack.enter_context(stored.opened(own, bench.place(label)))
+            stored.fill(stores[size], size, tell=lambda text: bench.tell(f"{label} {text}"))
+        return _figures(bench, label, stores)
 
 
 def _figures(bench: Bench, label: str, stores: Mapping[int, ICookieStore]) -> list[Figure]:
