@@ -170,19 +170,23 @@ def logged_in(reading):
     id, _ = tracked.visit()
     tracked.log_in(id)
     tracked.settle(id)
-    answered(tracked, feed)
+    wait_until_known(tracked, id)
     return tracked, feed, id
+
+
+def wait_until_known(tracked, id):
+    """Until a question was answered that was asked not long ago."""
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or tracked.authid(id))
+    assert tracked.authid(id) == "joe"
 
 
 def test_while_nobody_tells_of_revocations_a_cookie_stands_for_nobody(logged_in):
     """A HELLO may come long after the handshake, and others may have ended the cookie since."""
     tracked, feed, id = logged_in
-    assert tracked.authid(id) == "joe"
     feed.error = StoreUnavailable("the network is away")
     tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
     feed.error = None
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or tracked.authid(id))
-    assert tracked.authid(id) == "joe"
+    wait_until_known(tracked, id)
 
 
 def test_meanwhile_a_handshake_knows_what_it_has_just_read(logged_in):
@@ -214,8 +218,7 @@ def test_nobody_is_known_until_all_that_is_live_was_looked_up_again(logged_in):
     )
     assert tracked.authid(id) is None
     tracked.store.reads.open()
-    tracked.reactor.turn_until(lambda: tracked.authid(id))
-    assert tracked.authid(id) == "joe"
+    wait_until_known(tracked, id)
 
 
 def test_look_ups_that_fail_are_made_again(logged_in, log):
