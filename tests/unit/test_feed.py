@@ -51,8 +51,9 @@ def feed(tracked):
 def answered(tracked, feed):
     """Wait for the answer to a question that is asked from now on."""
     before = len(feed.asked)
+    pause = LONGEST if feed.error else INTERVAL
     tracked.reactor.turn_until(
-        lambda: tracked.reactor.advance(INTERVAL) or len(feed.asked) > before + 1
+        lambda: tracked.reactor.advance(pause) or len(feed.asked) > before + 1
     )
 
 
