@@ -1,4 +1,4 @@
-"""How the cost of a store on a server grows with what is in it."""
+"""How the cost of a store grows with what is in it."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -21,15 +21,17 @@ BATCHES = 20
 FIRST_NEW = 2**40
 
 
-@benchmark("growth", "PostgreSQL and Redis with 10,000, 100,000 and 1,000,000 cookies")
+@benchmark("growth", "Stores with 10,000, 100,000 and 1,000,000 cookies")
 def measure(bench: Bench) -> list[Figure]:
     """
-    The time of a look-up and of a new cookie, in batches of 64 as they come under load, on servers
-    of the benchmark's own that flush each commit, and with as many authenticated cookies. Each size
-    has a table, or a prefix, of its own on the same server.
+    In `lmdb`, and in PostgreSQL and Redis of the benchmark's own, which flush each commit: the time
+    of a look-up and of a new cookie, in batches of 64 as they come under load; of listing what one
+    user has, as `cookietrack ls --authid` and `revoke --authid` do; and of counting all. Each size
+    has a directory, a table, or a prefix of its own.
     """
+    figures = _growing(bench, "lmdb", {"type": "lmdb"}, "path")
     with servers.postgresql() as (_, options):
-        figures = _growing(bench, "PostgreSQL", options, "table")
+        figures += _growing(bench, "PostgreSQL", options, "table")
     with servers.redis() as (_, options):
         return [*figures, *_growing(bench, "Redis", options, "prefix")]
 
@@ -49,6 +51,8 @@ def _figures(bench: Bench, label: str, stores: Mapping[int, ICookieStore]) -> li
     numbers = count(FIRST_NEW)
     return [
         *_compared(bench, f"{label}, look-up", stores, _look_up),
+        *_compared(bench, f"{label}, one user's cookies", stores, _list),
+        *_compared(bench, f"{label}, count", stores, lambda store, _: _microseconds(store.stat)),
         *_compared(bench, f"{label}, new cookie", stores, lambda *case: _create(numbers, *case)),
     ]
 
@@ -82,6 +86,11 @@ def _look_up(store: ICookieStore, size: int) -> float:
     return _each(lambda: [store.load(ids) for ids in wanted])
 
 
+def _list(store: ICookieStore, size: int) -> float:
+    users = [f"user{random.randrange(size)}" for _ in range(BATCHES)]
+    return _microseconds(lambda: [list(store.scan(user)) for user in users]) / BATCHES
+
+
 def _create(numbers: "count[int]", store: ICookieStore, size: int) -> float:
     batches = [
         [evolve(stored.visited(next(numbers)), auth=None) for _ in range(BATCH)]
@@ -91,4 +100,8 @@ def _create(numbers: "count[int]", store: ICookieStore, size: int) -> float:
 
 
 def _each(action: Callable[[], Any]) -> float:
-    return stored.seconds(action) / (BATCH * BATCHES) * 1e6
+    return _microseconds(action) / (BATCH * BATCHES)
+
+
+def _microseconds(action: Callable[[], Any]) -> float:
+    return stored.seconds(action) * 1e6
