@@ -9,6 +9,7 @@ ORDER = (
     "calls",
     "sweep",
     "compaction",
+    "outage",
     "lookups",
     "commits",
     "opening",
