@@ -1,5 +1,6 @@
 """One thread for work that can wait. What queued up while it was busy is worked off in one go."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -13,6 +14,10 @@ from cookietrack_plugin.fork import fork
 
 T = TypeVar("T")
 _Entry = tuple[T, Deferred[Any]]
+
+# Results that are given out in one turn of the reactor: when a server was away for a second, all
+# who came meanwhile are answered, and nobody else should wait for that.
+AT_ONCE = 16
 
 
 class Lane(Generic[T]):
@@ -40,6 +45,8 @@ class Lane(Generic[T]):
         # Of this turn of the reactor, and of earlier ones; None ends the thread.
         self._gathered: list[_Entry[T]] = []
         self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
+        # Who has a result and has not been told: on the reactor's thread alone.
+        self._answered: deque[tuple[Deferred[Any], Any]] = deque()
         self._closed: Deferred[None] | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -77,8 +84,8 @@ class Lane(Generic[T]):
             for start in range(0, len(entries), self._max_batch):
                 batch = entries[start : start + self._max_batch]
                 results = self._results([item for item, _ in batch])
-                self._reactor.callFromThread(_deliver, [done for _, done in batch], results)
-        self._reactor.callFromThread(self._ended)
+                self._reactor.callFromThread(self._deliver, [done for _, done in batch], results)
+        self._reactor.callFromThread(self._deliver, [self._closed], [None])
 
     def _take(self) -> tuple[list[_Entry[T]], bool]:
         entries: list[_Entry[T]] = []
@@ -100,12 +107,16 @@ class Lane(Generic[T]):
             return [Failure()] * len(items)
         return results
 
-    def _ended(self) -> None:
-        assert self._closed is not None
-        self._closed.callback(None)
+    def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
+        under_way = bool(self._answered)
+        self._answered.extend(zip(waiters, results, strict=True))
+        if not under_way:
+            self._deliver_some()
 
-
-def _deliver(waiters: Sequence[Deferred[Any]], results: Sequence[Any]) -> None:
-    for done, result in zip(waiters, results, strict=True):
-        # Fires errback for a Failure.
-        done.callback(result)
+    def _deliver_some(self) -> None:
+        for _ in range(min(AT_ONCE, len(self._answered))):
+            done, result = self._answered.popleft()
+            # Fires errback for a Failure.
+            done.callback(result)
+        if self._answered:
+            self._reactor.callLater(0, self._deliver_some)

@@ -10,6 +10,7 @@ ORDER = (
     "servers",
     "sweep",
     "compaction",
+    "outage",
     "lookups",
     "commits",
     "opening",

@@ -8,7 +8,7 @@ import pytest
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lane import Lane
+from cookietrack_plugin.lane import AT_ONCE, Lane
 from tests.support.stores import Gate
 
 
@@ -173,3 +173,16 @@ def test_the_thread_has_the_given_name_and_keeps_no_process_alive(make_lane, wor
     (thread,) = worker.threads
     assert thread.name == "test-lane"
     assert thread.daemon
+
+
+def test_many_results_take_several_turns_in_order(reactor):
+    """A turn of the reactor is short, however many have waited."""
+    lane = Lane("test", lambda items: items, reactor)
+    told: list[int] = []
+    for number in range(3 * AT_ONCE):
+        lane.put(number).addCallback(told.append)
+    closed = lane.close()
+    reactor.take_one(patience=5)
+    assert told == list(range(AT_ONCE))
+    reactor.result_of(closed)
+    assert told == list(range(3 * AT_ONCE))
