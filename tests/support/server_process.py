@@ -17,6 +17,8 @@ import pytest
 
 from tests.support.node import wait_for
 
+# What a server has written survives its end there, and no test cuts the power.
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Where Debian keeps what is not in everybody's PATH.
 FOLDERS = ("/usr/sbin", "/usr/lib/postgresql/*/bin", "/usr/local/sbin")
 
@@ -41,7 +43,7 @@ def account(*names: str) -> str | None:
 
 def new_folder(name: str, owner: str | None) -> Path:
     """A folder that `owner` reaches too, which pytest's own are not. Short: sockets go in here."""
-    folder = Path(tempfile.mkdtemp(prefix=f"cookietrack-{name}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"cookietrack-{name}-", dir=IN_MEMORY))
     if owner:
         shutil.chown(folder, owner, pwd.getpwnam(owner).pw_gid)
     return folder
