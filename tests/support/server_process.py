@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -103,11 +103,14 @@ class ServerProcess:
     def pause(self) -> None:
         """SIGSTOP for all of it: sockets stay open, nobody answers."""
         for process in self._processes():
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def resume(self) -> None:
         for process in self._processes():
-            process.resume()
+            # What a server forks for a client may end by itself at any moment.
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def destroy(self) -> None:
         """End it, and remove its folder."""
@@ -131,14 +134,15 @@ class ServerProcess:
         return [self._process, *self._process.children(recursive=True)]
 
     def _end(self, number: signal.Signals) -> None:
+        self.resume()
         processes = self._processes()
-        for process in processes:
-            process.resume()
         for process in processes if number == signal.SIGKILL else processes[:1]:
-            process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
         _, alive = psutil.wait_procs(processes, timeout=30)
         for process in alive:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         if self._process is not None:
             self._process.wait()
         self._process = None
