@@ -67,8 +67,8 @@ test: | $(BIN)/pip
 		$(VENV)/.ready $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
-	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --cov --cov-report=term
-	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/python -m pytest -n auto $(OLDEST_TESTS)
+	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
+	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/python -m pytest -n auto --dist loadfile $(OLDEST_TESTS)
 
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."

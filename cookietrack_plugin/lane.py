@@ -15,9 +15,9 @@ from cookietrack_plugin.fork import fork
 T = TypeVar("T")
 _Entry = tuple[T, Deferred[Any]]
 
-# Results that are given out in one turn of the reactor: when a server was away for a second, all
-# who came meanwhile are answered, and nobody else should wait for that.
-AT_ONCE = 16
+# Seconds of a turn of the reactor in which results are given out: when a server was away for a
+# second, all who came meanwhile are answered, and nobody else should wait for that.
+TURN = 0.008
 
 
 class Lane(Generic[T]):
@@ -114,7 +114,8 @@ class Lane(Generic[T]):
             self._deliver_some()
 
     def _deliver_some(self) -> None:
-        for _ in range(min(AT_ONCE, len(self._answered))):
+        end = self._reactor.seconds() + TURN
+        while self._answered and self._reactor.seconds() < end:
             done, result = self._answered.popleft()
             # Fires errback for a Failure.
             done.callback(result)

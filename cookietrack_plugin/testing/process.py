@@ -2,13 +2,15 @@
 
 import os
 import pickle
-import subprocess
-import sys
+import select
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from threading import Timer
 from time import sleep
 from typing import Any
+
+from cookietrack_plugin.testing.nursery import nursery_of
 
 # Seconds that any call may take before the process counts as hung.
 PATIENCE = 60
@@ -24,18 +26,12 @@ class StoreProcess:
     def __init__(
         self, provider: Callable[[], Any], options: Mapping[str, Any], node_dir: str
     ) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cookietrack_plugin.testing.writer"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
         self._place = (options, node_dir)
-        self._write(provider)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self._connection = nursery_of(provider).new()
+        self._stream = self._connection.makefile("rwb")
+        self.pid: int = pickle.load(self._stream)
+        # Names this process even when its number is another one's.
+        self._process = os.pidfd_open(self.pid)
 
     def open(self) -> None:
         """Open the store there. What is raised there is raised here."""
@@ -53,15 +49,15 @@ class StoreProcess:
 
     def send(self, method: str, *args: Any) -> None:
         """Call a method, and go on: `receive` has the result."""
-        self._write((method, *args))
+        pickle.dump((method, *args), self._stream)
+        self._stream.flush()
 
     def receive(self) -> Any:
         """The next answer; what was raised there is raised here. EOFError: it is dead, or hung."""
-        assert self._process.stdout is not None
-        watchdog = Timer(PATIENCE, self._process.kill)
+        watchdog = Timer(PATIENCE, self._end)
         watchdog.start()
         try:
-            answer, error = pickle.load(self._process.stdout)
+            answer, error = pickle.load(self._stream)
         finally:
             watchdog.cancel()
         if error is not None:
@@ -71,26 +67,29 @@ class StoreProcess:
     def kill(self, delay: float = 0) -> None:
         """kill -9 after `delay` seconds. Idempotent; `rest` still has what was answered before."""
         sleep(delay)
-        self._process.kill()
-        self._process.wait()
+        self._end()
+        # Readable when it has ended, and let go of all that it had.
+        select.select([self._process], [], [])
 
     def rest(self) -> Iterator[Any]:
         """The answers that a killed process had given and nobody has read. A torn one is none."""
         while True:
             try:
                 yield self.receive()
-            except (EOFError, pickle.UnpicklingError):
+            except (EOFError, ConnectionError, pickle.UnpicklingError):
                 return
 
     def close(self) -> None:
-        """Kill it, and let go of the pipes. Idempotent."""
+        """Kill it, and let go of the connection. Idempotent."""
+        if self._connection.fileno() < 0:
+            return
         self.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            # What a request that never arrived has left in the buffer is of no use to the dead.
-            with suppress(BrokenPipeError):
-                pipe.close()  # type: ignore[union-attr]
+        # What a request that never arrived has left in the buffer is of no use to the dead.
+        with suppress(ConnectionError):
+            self._stream.close()
+        self._connection.close()
+        os.close(self._process)
 
-    def _write(self, request: Any) -> None:
-        assert self._process.stdin is not None
-        pickle.dump(request, self._process.stdin)
-        self._process.stdin.flush()
+    def _end(self) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)

@@ -1,13 +1,13 @@
 """
-The far end of `process`: reads a provider and then requests, pickled, from standard input. Each
-answer leaves after the store's method has returned. Ends with its input, or by kill -9.
+The far end of `process`: reads requests, pickled. Each answer leaves after the store's method has
+returned. Ends with its input, or by kill -9.
 """
 
 import os
 import pickle
-import sys
 from collections.abc import Callable
 from contextlib import suppress
+from io import BufferedRWPair
 from itertools import count
 from typing import Any, BinaryIO
 
@@ -20,7 +20,7 @@ BATCHES_A_ROUND = 1_000_000
 class Writer:
     """Does what is asked: `open`, then the store's methods by their names, or `write`."""
 
-    def __init__(self, provider: Callable[[], Any], answers: BinaryIO) -> None:
+    def __init__(self, provider: Callable[[], Any], answers: BinaryIO | BufferedRWPair) -> None:
         self._provider = provider
         self._answers = answers
         self._store: Any = None
@@ -72,16 +72,12 @@ def batch(round: int, step: int) -> list[Change]:
     return changes
 
 
-def main() -> None:
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # What a driver prints does not get between the answers.
-    os.dup2(2, 1)
-    writer = Writer(pickle.load(requests), answers)
-    with suppress(EOFError):
+def serve(provider: Callable[[], Any], stream: BufferedRWPair) -> None:
+    """Say who this is, and do what is asked until nobody asks any more."""
+    pickle.dump(os.getpid(), stream)
+    stream.flush()
+    writer = Writer(provider, stream)
+    with suppress(EOFError, ConnectionError):
         while True:
-            writer.do(*pickle.load(requests))
+            writer.do(*pickle.load(stream))
     writer.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from cookietrack_plugin.header import id_of
-from tests.support.browser import Tab, chromium
+from tests.support.browser import Tab, chromium, forgetting
 from tests.support.demo import Demo
 from tests.support.node import wait_for
 from tests.support.ports import free_port
@@ -42,10 +42,17 @@ def own_url(tmp_path: Path) -> Iterator[str]:
         demo.stop()
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chrome]:
-    with chromium(tmp_path / "profile") as browser:
+@pytest.fixture(scope="module")
+def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
         yield browser
+
+
+@pytest.fixture
+def browser(one_browser: Chrome) -> Iterator[Chrome]:
+    """A browser that has never been anywhere."""
+    with forgetting(one_browser):
+        yield one_browser
 
 
 @pytest.fixture

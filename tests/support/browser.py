@@ -51,6 +51,27 @@ def chromium(profile: Path) -> Iterator[Chrome]:
         browser.quit()
 
 
+@contextmanager
+def forgetting(browser: Chrome) -> Iterator[None]:
+    """Whatever the browser does within the block, it has forgotten afterwards."""
+    first = browser.current_window_handle
+    origins = set()
+    try:
+        yield
+    finally:
+        for handle in browser.window_handles:
+            browser.switch_to.window(handle)
+            origins.add(browser.execute_script("return location.origin"))
+            if handle != first:
+                browser.close()
+        browser.switch_to.window(first)
+        for origin in origins:
+            everything = {"origin": origin, "storageTypes": "all"}
+            browser.execute_cdp_cmd("Storage.clearDataForOrigin", everything)
+        browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        browser.get_log("browser")
+
+
 class Tab:
     """One tab with the demo's page."""
 

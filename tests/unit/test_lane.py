@@ -8,7 +8,7 @@ import pytest
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lane import AT_ONCE, Lane
+from cookietrack_plugin.lane import TURN, Lane
 from tests.support.stores import Gate
 
 
@@ -179,10 +179,15 @@ def test_many_results_take_several_turns_in_order(reactor):
     """A turn of the reactor is short, however many have waited."""
     lane = Lane("test", lambda items: items, reactor)
     told: list[int] = []
-    for number in range(3 * AT_ONCE):
-        lane.put(number).addCallback(told.append)
+
+    def take_time(number: int) -> None:
+        told.append(number)
+        reactor.rightNow += TURN / 4
+
+    for number in range(12):
+        lane.put(number).addCallback(take_time)
     closed = lane.close()
     reactor.take_one(patience=5)
-    assert told == list(range(AT_ONCE))
+    assert told == [0, 1, 2, 3]
     reactor.result_of(closed)
-    assert told == list(range(3 * AT_ONCE))
+    assert told == list(range(12))
