@@ -18,6 +18,9 @@ _Entry = tuple[T, Deferred[Any]]
 # Seconds of a turn of the reactor in which results are given out: when a server was away for a
 # second, all who came meanwhile are answered, and nobody else should wait for that.
 TURN = 0.008
+# Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
+# all clients of a long turn wait for one flush, and the reactor for all of them.
+LONG_TURN = 0.003
 
 
 class Lane(Generic[T]):
@@ -25,8 +28,8 @@ class Lane(Generic[T]):
     Items go in on the reactor's thread; their results come back there, in the order of the items.
 
     What comes in one turn of the reactor is one batch, as is what comes while the lane is busy: so
-    batches grow with the load, and an idle lane starts when the turn is over (group commit, as in
-    Gray and Reuter's "Transaction Processing", 9.3).
+    batches grow with the load, and an idle lane starts when the turn is over, or has become long
+    (group commit, as in Gray and Reuter's "Transaction Processing", 9.3).
 
     `work` gets a batch on the lane's thread and returns a result for each item: a value, or a
     `Failure`. When it raises, every item of the batch fails with that.
@@ -42,9 +45,12 @@ class Lane(Generic[T]):
         self._work = work
         self._reactor = reactor
         self._max_batch = max_batch
-        # Of this turn of the reactor, and of earlier ones; None ends the thread.
+        # Of this turn of the reactor, and since when; and of earlier ones; None ends the thread.
         self._gathered: list[_Entry[T]] = []
+        self._since = 0.0
         self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
+        # How many have been handed over and have no result yet.
+        self._under_way = 0
         # Who has a result and has not been told: on the reactor's thread alone.
         self._answered: deque[tuple[Deferred[Any], Any]] = deque()
         self._closed: Deferred[None] | None = None
@@ -60,8 +66,11 @@ class Lane(Generic[T]):
             return fail(StoreUnavailable("the store is closed"))
         done: Deferred[Any] = Deferred()
         if not self._gathered:
+            self._since = self._reactor.seconds()
             self._reactor.callLater(0, self._hand_over)
         self._gathered.append((item, done))
+        if not self._under_way and self._reactor.seconds() - self._since > LONG_TURN:
+            self._hand_over()
         return done
 
     def close(self) -> Deferred[None]:
@@ -74,6 +83,7 @@ class Lane(Generic[T]):
 
     def _hand_over(self) -> None:
         if self._gathered:
+            self._under_way += len(self._gathered)
             self._queue.put(self._gathered)
             self._gathered = []
 
@@ -108,9 +118,10 @@ class Lane(Generic[T]):
         return results
 
     def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
-        under_way = bool(self._answered)
+        self._under_way -= len(waiters)
+        giving_out = bool(self._answered)
         self._answered.extend(zip(waiters, results, strict=True))
-        if not under_way:
+        if not giving_out:
             self._deliver_some()
 
     def _deliver_some(self) -> None:

@@ -8,7 +8,8 @@ import pytest
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lane import TURN, Lane
+from cookietrack_plugin.lane import LONG_TURN, TURN, Lane
+from tests.support.node import wait_for
 from tests.support.stores import Gate
 
 
@@ -191,3 +192,19 @@ def test_many_results_take_several_turns_in_order(reactor):
     assert told == [0, 1, 2, 3]
     reactor.result_of(closed)
     assert told == list(range(12))
+
+
+def test_an_idle_lane_does_not_wait_for_the_end_of_a_long_turn(make_lane, worker, reactor):
+    """And what comes while it is at work is one batch all the same."""
+    lane = make_lane()
+    worker.gate.shut()
+    lane.put(1)
+    reactor.rightNow += 2 * LONG_TURN
+    lane.put(2)
+    wait_for(worker.gate.reached(), "the batch is at work before the turn is over")
+    lane.put(3)
+    reactor.rightNow += 2 * LONG_TURN
+    last = lane.put(4)
+    worker.gate.open()
+    reactor.result_of(last)
+    assert worker.batches == [[1, 2], [3, 4]]
