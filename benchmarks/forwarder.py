@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-REPOSITORY = Path(__file__).parent.parent
+from benchmarks.generator import module
+
 CHUNK = 2**16
 
 
@@ -38,18 +38,8 @@ class Forwarder:
 @contextmanager
 def to(port: int) -> Iterator[Forwarder]:
     """A forwarder to the server at `port` of this machine."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.forwarder", str(port)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-    )
-    try:
+    with module("benchmarks.forwarder", str(port)) as process:
         yield Forwarder(process)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 class Counter:

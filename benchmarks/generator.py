@@ -35,22 +35,23 @@ class Generator:
 
 @contextmanager
 def running() -> Iterator[Generator]:
-    with _module("benchmarks.load") as process:
+    with module("benchmarks.load") as process:
         yield Generator(process)
 
 
 @contextmanager
 def trivial_server() -> Iterator[int]:
     """The port of a server that does next to nothing: what the load generator reaches at most."""
-    with _module("benchmarks.load.ceiling") as process:
+    with module("benchmarks.load.ceiling") as process:
         assert process.stdout is not None
         yield int(process.stdout.readline())
 
 
 @contextmanager
-def _module(name: str) -> Iterator["subprocess.Popen[str]"]:
+def module(name: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A module of ours as a process that is spoken to by lines, and killed in the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", name],
+        [sys.executable, "-m", name, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

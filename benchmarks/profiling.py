@@ -13,8 +13,7 @@ from benchmarks import flush, generator, node
 from benchmarks.bench import Options
 from benchmarks.cases import NO_COOKIE
 from benchmarks.generator import Generator
-from benchmarks.suite.handshakes import COOKIES
-from benchmarks.visits import CLIENTS
+from benchmarks.visits import CLIENTS, COOKIES
 
 # What can be profiled: how the visitors of the load behave.
 LOADS: Mapping[str, Mapping[str, bool]] = {

@@ -12,6 +12,7 @@ from benchmarks.generator import Generator
 
 CLIENTS = 32
 SECONDS = 0.8
+COOKIES = 64
 CEILING = "trivial server"
 
 
@@ -73,3 +74,12 @@ class Visits:
         if found["failed"] or (cookies and found["given"]):
             raise RuntimeError(f"{found['failed']} failed, {found['given']} got a cookie")
         return found
+
+
+def known(load: Generator, compared: Iterable[Case]) -> dict[str, list[str]]:
+    """Cookies of clients that have logged in, by the label of the case."""
+    return {
+        case.label: load.do("collect", port=case.port, clients=CLIENTS, count=COOKIES)
+        for case in compared
+        if case.label != case.baseline
+    }

@@ -2,13 +2,9 @@
 
 from benchmarks import cases, generator
 from benchmarks.bench import Bench
-from benchmarks.cases import Case
 from benchmarks.figure import Figure, Target
-from benchmarks.generator import Generator
 from benchmarks.registry import benchmark
-from benchmarks.visits import CLIENTS, Visits
-
-COOKIES = 64
+from benchmarks.visits import Visits, known
 
 
 @benchmark("handshakes", "Opening handshakes a second")
@@ -20,18 +16,9 @@ def measure(bench: Bench) -> list[Figure]:
     """
     with generator.running() as load, cases.running(bench) as compared:
         new = Visits(bench, load)
-        returning = Visits(bench, load, cookies=_known(load, compared))
+        returning = Visits(bench, load, cookies=known(load, compared))
         return [
             new.ceiling(),
             *new.compare(compared, "new-cookie handshake", Target("≥", 0.90)),
             *returning.compare(compared, "returning-cookie handshake", Target("≥", 0.90)),
         ]
-
-
-def _known(load: Generator, compared: list[Case]) -> dict[str, list[str]]:
-    """Cookies of clients that have logged in."""
-    return {
-        case.label: load.do("collect", port=case.port, clients=CLIENTS, count=COOKIES)
-        for case in compared
-        if case.label != case.baseline
-    }

@@ -13,9 +13,8 @@ from benchmarks.figure import Figure, Target
 from benchmarks.forwarder import Forwarder
 from benchmarks.generator import Generator
 from benchmarks.registry import benchmark
-from benchmarks.visits import CLIENTS, Visits
+from benchmarks.visits import Visits, known
 
-COOKIES = 64
 POSTGRESQL, REDIS = "PostgreSQL", "Redis"
 COUNTED = ", counted"
 RATE, TRIPS = Target("≥", 0.80), Target("≤", 0.2)
@@ -59,7 +58,7 @@ def measure(bench: Bench) -> list[Figure]:
         }
         return [
             *_figures(bench, load, services, found, "new", {}),
-            *_figures(bench, load, services, found, "returning", _known(load, found)),
+            *_figures(bench, load, services, found, "returning", known(load, found.values())),
         ]
 
 
@@ -91,14 +90,6 @@ def _counted(service: Service, visits: Visits, case: Case) -> tuple[float, float
     served = visits.served(case)
     counted = service.forwarder.counted()
     return counted["round_trips"] / served, counted["bytes"] / served
-
-
-def _known(load: Generator, found: Mapping[str, Case]) -> dict[str, list[str]]:
-    return {
-        label: load.do("collect", port=case.port, clients=CLIENTS, count=COOKIES)
-        for label, case in found.items()
-        if label != NO_COOKIE
-    }
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 import socket
 from base64 import b64encode
 from os import urandom
-from types import TracebackType
+
+from tests.support.onsocket import OnSocket
 
 END = b"\r\n\r\n"
 
 
-class RawHandshake:
+class RawHandshake(OnSocket):
     """A socket with a WebSocket upgrade request on it; used as a context manager."""
 
     def __init__(self, port: int, *headers: str, path: str = "/", patience: float = 30.0) -> None:
@@ -55,20 +56,6 @@ class RawHandshake:
         """The value of the cookie that the response sets."""
         header = self.header("Set-Cookie")
         return header.partition(";")[0].partition("=")[2] if header else None
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def __enter__(self) -> "RawHandshake":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def handshake(port: int, *headers: str, path: str = "/") -> RawHandshake:

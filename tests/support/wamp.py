@@ -3,11 +3,11 @@
 import json
 import socket
 import time
-from types import TracebackType
 from typing import Any
 
 from benchmarks.load import wire
 from tests.support.node import PATIENCE
+from tests.support.onsocket import OnSocket
 
 GOODBYE, ERROR = 6, 8
 LOGOUT = "wamp.close.logout"
@@ -17,7 +17,7 @@ class Closed(Exception):
     """The router has closed the connection."""
 
 
-class WampClient:
+class WampClient(OnSocket):
     """
     One connection. `status`: of the handshake. `given`: the cookie that it set, `name=value`.
     """
@@ -76,22 +76,8 @@ class WampClient:
             except (Closed, ConnectionError):
                 return said, time.monotonic()
 
-    def close(self) -> None:
-        self._socket.close()
-
     def _read(self) -> None:
         received = self._socket.recv(65536)
         if not received:
             raise Closed
         self._data += received
-
-    def __enter__(self) -> "WampClient":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
