@@ -35,9 +35,12 @@ class Node:
         return worker
 
     def worker_cpu(self) -> float:
-        """Seconds that the worker's threads have run, to the nanosecond: `cpu_times` has ticks."""
-        threads = Path(f"/proc/{self.worker().pid}/task").iterdir()
-        return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
+        """
+        Seconds that the threads of the worker and of the process that writes for it have run, to
+        the nanosecond: `cpu_times` has ticks.
+        """
+        worker = self.worker()
+        return sum(_cpu(process.pid) for process in (worker, *worker.children()))
 
 
 class NodeFailed(RuntimeError):
@@ -75,6 +78,11 @@ def running(
         _stop(process)
         if directory is None:
             shutil.rmtree(home)
+
+
+def _cpu(pid: int) -> float:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
 
 
 def command(name: str) -> str:

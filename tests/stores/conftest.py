@@ -5,7 +5,8 @@ import pytest
 from cookietrack_plugin.stores.lmdb.store import LmdbProvider
 from cookietrack_plugin.testing.process import StoreProcess
 
-LMDB = {"type": "lmdb", "path": "cookies"}
+# Written here, where tests can reach into it; in a process of its own it does the same.
+LMDB = {"type": "lmdb", "path": "cookies", "writer_process": False}
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ class TestLmdbStore(DurableStoreSuite):
         ("maxsize", {**PLACE, "maxsize": "1 GB"}),
         ("sync", {**PLACE, "sync": 0}),
         ("purge_on_startup", {**PLACE, "purge_on_startup": "no"}),
+        ("writer_process", {**PLACE, "writer_process": "yes"}),
         ("paht", {**PLACE, "paht": "x"}),
     )
 

@@ -31,9 +31,11 @@ class Index:
         """Records, given with their keys, have gone, come, or been replaced."""
         old, new = self.entries(gone), self.entries(come)
         self.remove(txn, old - new)
+        # Pages filled by appending are full, others half empty: worth a try.
+        appending = True
         for entry in sorted(new - old):
-            # Pages filled by appending are full, others half empty: worth a try.
-            if not txn.put(_THE_KEY, entry, append=True, db=self.db):
+            appending = appending and txn.put(_THE_KEY, entry, append=True, db=self.db)
+            if not appending:
                 txn.put(_THE_KEY, entry, db=self.db)
 
     def entries(self, records: Iterable[Keyed]) -> set[bytes]:

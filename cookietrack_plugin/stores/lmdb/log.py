@@ -17,6 +17,8 @@ class RevocationLog:
         self.db = env.open_db(b"revoked", txn=txn)
 
     def append(self, txn: Any, keys: Sequence[bytes]) -> None:
+        if not keys:
+            return
         first, last = self._bounds(txn)
         for number, key in enumerate(keys, start=last + 1):
             txn.put(_packed(number), key, db=self.db)

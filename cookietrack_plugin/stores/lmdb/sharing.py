@@ -9,6 +9,7 @@ from attrs import define
 
 from cookietrack_plugin.stores.lmdb.environment import Environment
 from cookietrack_plugin.stores.lmdb.opening import DATA_FILE, telling_of
+from cookietrack_plugin.stores.lmdb.process import Apart
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.stores.options import wrong_option
 
@@ -28,24 +29,24 @@ _uses: dict[_Identity, _Use] = {}
 _lock = Lock()
 
 
-def acquire(path: str, maxsize: int, sync: bool, purge: bool) -> Environment:
+def acquire(path: str, maxsize: int, sync: bool, purge: bool, apart: bool) -> Environment:
     """
     The environment in the directory `path`, opened unless this process has it open already. To be
     given back by `release`.
 
     :param purge: empty it, unless somebody has it open: the start that this is meant for is over.
-    :raises ConfigError: this process has it open with another `sync`.
+    :param apart: write it in a process of its own.
+    :raises ConfigError: this process has it open with another `sync` or `writer_process`.
     :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
     """
     with _lock, telling_of(path):
         os.makedirs(path, mode=0o700, exist_ok=True)
         use = _uses.get(_identity(path))
         if use is None:
-            use = _open(path, maxsize, sync, purge)
+            use = _open(Apart if apart else Environment, path, maxsize, sync, purge)
             _uses[_identity(path)] = use
-        if use.environment.sync != sync:
-            allowed = f"{use.environment.sync}, as in another store item of this path"
-            raise wrong_option("sync", sync, allowed.lower())
+        _check("sync", use.environment.sync, sync)
+        _check("writer_process", isinstance(use.environment, Apart), apart)
         use.stores += 1
         return use.environment
 
@@ -72,14 +73,20 @@ def _identity(path: str) -> _Identity:
     return found.st_dev, found.st_ino
 
 
-def _open(path: str, maxsize: int, sync: bool, purge: bool) -> _Use:
+def _check(option: str, used: bool, wanted: bool) -> None:
+    if used != wanted:
+        allowed = f"{used}, as in another store item of this path"
+        raise wrong_option(option, wanted, allowed.lower())
+
+
+def _open(kind: type[Environment], path: str, maxsize: int, sync: bool, purge: bool) -> _Use:
     with ExitStack() as undo:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         undo.callback(os.close, directory)
         alone = purge and _lock_alone(directory)
         if not alone:
             fcntl.flock(directory, fcntl.LOCK_SH)
-        environment = Environment(path, maxsize, sync)
+        environment = kind(path, maxsize, sync)
         undo.callback(environment.close)
         _keep_names(path, directory)
         if alone:

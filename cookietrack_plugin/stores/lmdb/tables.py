@@ -6,7 +6,7 @@ from typing import Any
 
 from cookietrack_plugin.record import Change, Cookie, Create
 from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
+from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold, lone_creates
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb.log import RevocationLog
@@ -51,11 +51,13 @@ class Tables:
         for change in changes:
             if isinstance(change, Create) and change.id not in keys:
                 raise ValueError(f"an id has 24 characters of base64url: {change.id!r}")
-        found = {id: self._get(txn, id, key) for id, key in keys.items()}
-        outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
-        self._write(txn, keys, outcome)
-        self.log.append(txn, [keys[id] for id in _revoked(outcome)])
-        return outcome.applied
+        fresh = lone_creates(changes)
+        created = self._create(txn, [(keys[id], cookie) for id, cookie in fresh.items()])
+        applied = iter(self._change(txn, keys, [each for each in changes if each.id not in fresh]))
+        return [
+            keys[change.id] in created if change.id in fresh else next(applied)
+            for change in changes
+        ]
 
     def expire(self, txn: Any, now: int, limit: int) -> int:
         count, first, end = 0, packed_time(0), packed_time(now + 1)
@@ -102,6 +104,27 @@ class Tables:
         self.by_authid.clear(txn)
         self.by_expiry.clear(txn)
         self.log.clear(txn)
+
+    def _create(self, txn: Any, records: Iterable[Keyed]) -> set[bytes]:
+        """The keys of those that had no record before."""
+        created = [
+            (key, cookie)
+            for key, cookie in sorted(records)
+            if txn.put(key, encode(cookie), overwrite=False, db=self.records)
+        ]
+        for index in (self.by_authid, self.by_expiry):
+            index.update(txn, [], created)
+        return {key for key, _ in created}
+
+    def _change(
+        self, txn: Any, keys: Mapping[str, bytes], changes: Sequence[Change]
+    ) -> Sequence[bool]:
+        ids = dict.fromkeys(change.id for change in changes if change.id in keys)
+        found = {id: self._get(txn, id, keys[id]) for id in ids}
+        outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
+        self._write(txn, keys, outcome)
+        self.log.append(txn, [keys[id] for id in _revoked(outcome)])
+        return outcome.applied
 
     def _get(self, txn: Any, id: str, key: bytes) -> Stored | None:
         data = txn.get(key, None, self.records)

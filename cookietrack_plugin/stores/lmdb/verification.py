@@ -6,6 +6,7 @@ workers change meanwhile is no damage.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -40,27 +41,23 @@ def examine_records(tables: Tables, txn: Any, start: bytes, mend: bool) -> Page:
     return found, page[-1][0] + b"\0" if page else None
 
 
-def examine_index(name: str) -> Examine:
+def examine_index(name: str, tables: Tables, txn: Any, start: bytes, mend: bool) -> Page:
     """Entries of the index of that name that lead to no record, or to one that is not theirs."""
-
-    def examine(tables: Tables, txn: Any, start: bytes, mend: bool) -> Page:
-        index = _indexes(tables)[name]
-        page = index.range(txn, start or b"\0", _END, _PAGE)
-        stray = [entry for entry in page if _is_stray(tables, txn, index, entry)]
-        if mend:
-            index.remove(txn, stray)
-        ids = (id_of(record_key(entry)) for entry in stray)
-        found = [f"the index of {name} has an entry for {id} that does not fit" for id in ids]
-        return found, page[-1] + b"\0" if page else None
-
-    return examine
+    index = _indexes(tables)[name]
+    page = index.range(txn, start or b"\0", _END, _PAGE)
+    stray = [entry for entry in page if _is_stray(tables, txn, index, entry)]
+    if mend:
+        index.remove(txn, stray)
+    ids = (id_of(record_key(entry)) for entry in stray)
+    found = [f"the index of {name} has an entry for {id} that does not fit" for id in ids]
+    return found, page[-1] + b"\0" if page else None
 
 
 # Records first: a damaged one leaves its entries behind.
 EXAMINATIONS: tuple[Examine, ...] = (
     examine_records,
-    examine_index("logins"),
-    examine_index("expiry"),
+    partial(examine_index, "logins"),
+    partial(examine_index, "expiry"),
 )
 
 

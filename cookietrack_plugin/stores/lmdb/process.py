@@ -1,0 +1,97 @@
+"""
+Writing in a process of its own.
+
+CPython has one interpreter lock in a process, and py-lmdb gives it away and takes it again in every
+call. With a busy reactor each of these costs a switch of threads on both sides, which is more than
+what the call itself does. A process of its own has a lock of its own; what is left is one message a
+batch.
+"""
+
+import os
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+from socket import socketpair
+from typing import Any
+
+from attrs import frozen
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.stores.lmdb.environment import Environment, Work
+from cookietrack_plugin.stores.lmdb.message import dumps, loads
+
+_WRITER = "cookietrack_plugin.stores.lmdb.writer"
+
+
+class Apart(Environment):
+    """
+    An environment that is read here and written by a child process. That begins with the first
+    write, and anew with the next one should somebody end it. When this process ends, so does it.
+    """
+
+    _child: "_Child | None" = None
+
+    def write(self, maxsize: int, frees: bool, work: Work, *args: Any) -> Any:
+        """
+        As in `Environment`. `work` is a function of a module, or a partial of one.
+
+        :raises StoreUnavailable: the child has ended, too: whether `work` was done is not known.
+        """
+        request = dumps((maxsize, frees, work, args))
+        with self._writer:
+            done, result = self._ask(request)
+        if not done:
+            raise result
+        return result
+
+    def close(self) -> None:
+        with self._writer:
+            self._end()
+        super().close()
+
+    def _ask(self, request: bytes) -> tuple[bool, Any]:
+        if self._child is None:
+            self._child = self._begin()
+        try:
+            return self._child.ask(request)
+        except (OSError, EOFError) as error:
+            self._end()
+            raise StoreUnavailable(f"the process that writes {self.path} has ended") from error
+
+    def _begin(self) -> "_Child":
+        try:
+            child = _begin()
+        except OSError as error:
+            raise StoreUnavailable(f"no process can be started to write {self.path}") from error
+        child.connection.send_bytes(dumps((os.getpid(), self.path, self._map_size, self.sync)))
+        return child
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+
+@frozen
+class _Child:
+    process: "subprocess.Popen[bytes]"
+    connection: Connection
+
+    def ask(self, request: bytes) -> Any:
+        self.connection.send_bytes(request)
+        return loads(self.connection.recv_bytes())
+
+    def end(self) -> None:
+        """It ends with its connection, once it has done what it was asked."""
+        self.connection.close()
+        self.process.wait()
+
+
+def _begin() -> _Child:
+    mine, theirs = socketpair()
+    with mine, theirs:
+        number = theirs.fileno()
+        # Without the working directory on the path: a node directory is not for modules.
+        command = [sys.executable, "-P", "-m", _WRITER, str(number)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number])
+        return _Child(process, Connection(mine.detach()))

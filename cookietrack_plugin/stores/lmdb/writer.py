@@ -1,0 +1,71 @@
+"""The process that writes an environment for another one: see `process`."""
+
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from cookietrack_plugin.errors import CookieTrackError
+from cookietrack_plugin.stores.lmdb.environment import Environment, Work
+from cookietrack_plugin.stores.lmdb.message import dumps, loads
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> None:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    # At the other end's death there is nobody left to tell.
+    with Connection(int(sys.argv[1])) as connection, suppress(EOFError, OSError):
+        serve(connection)
+
+
+class Served(Environment):
+    """
+    Written for the process `parent`, which began this one, as long as that lives: whoever opens the
+    store after its death waits for the transaction under way, and sees no other one come.
+    """
+
+    def __init__(self, parent: int, path: str, maxsize: int, sync: bool) -> None:
+        self._parent = parent
+        super().__init__(path, maxsize, sync)
+
+    def _transact(self, limit: int, work: Work, *args: Any) -> Any:
+        if os.getppid() != self._parent:
+            raise EOFError("the process that this one writes for has ended")
+        return super()._transact(limit, work, *args)
+
+
+def serve(connection: Connection) -> None:
+    """
+    Open the environment that the first message names, and do what the others ask.
+
+    :raises EOFError, OSError: the other end has closed, or its process has ended.
+    """
+    environment = Served(*loads(connection.recv_bytes()))
+    try:
+        while True:
+            request = loads(connection.recv_bytes())
+            connection.send_bytes(dumps(_answer(environment, *request)))
+    finally:
+        environment.close()
+
+
+def _answer(environment: Environment, maxsize: int, frees: bool, work: Any, args: Any) -> Any:
+    """Whether it was done, and its result or its error."""
+    try:
+        return True, environment.write(maxsize, frees, work, *args)
+    except EOFError:
+        raise
+    except (CookieTrackError, ValueError) as error:
+        return False, error
+    except Exception as error:  # noqa: BLE001 - it is raised again where it was asked for
+        traceback.print_exc()
+        return False, error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The lmdb store that is written by a process of its own: what becomes of it, and of its errors."""
+
+import os
+import signal
+from contextlib import suppress
+from multiprocessing.connection import Pipe
+from threading import Thread
+
+import psutil
+import pytest
+
+from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
+from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
+from cookietrack_plugin.stores.lmdb import writer
+from cookietrack_plugin.stores.lmdb.message import dumps, loads
+from cookietrack_plugin.stores.lmdb.tables import Tables
+from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+
+
+@pytest.fixture
+def store(open_lmdb):
+    return open_lmdb(writer_process=True)
+
+
+def writers():
+    """The processes that write for this one."""
+    children = psutil.Process().children()
+    return [each for each in children if writer.__name__ in " ".join(each.cmdline())]
+
+
+def test_nobody_writes_for_a_store_that_is_only_read(store):
+    store.load([make_id(1)])
+    assert list(store.scan()) == []
+    assert writers() == []
+
+
+def test_one_process_writes_for_all_stores_of_a_directory(store, open_lmdb):
+    other = open_lmdb(writer_process=True)
+    assert store.commit([Create(make_cookie(1))]) == [True]
+    assert other.commit([Create(make_cookie(1))]) == [False]
+    assert len(writers()) == 1
+
+
+def test_it_ends_with_the_last_store(store, open_lmdb):
+    other = open_lmdb(writer_process=True)
+    store.commit([Create(make_cookie())])
+    store.close()
+    assert len(writers()) == 1
+    other.close()
+    assert writers() == []
+
+
+def test_all_changes_and_their_errors_cross_over(store):
+    cookie = make_cookie(1, make_auth(authextra={"numbers": [1, 2], "bytes": b"\0"}))
+    assert store.commit([Create(cookie)]) == [True]
+    assert store.load([cookie.id]) == {cookie.id: cookie}
+    touch = Touch(cookie.id, cookie.seen + 5, cookie.expires + 5, None, "another")
+    login = Authenticate(cookie.id, make_auth("jane"), cookie.seen + 6)
+    logout = Authenticate(make_id(2), None, cookie.seen)
+    assert store.commit([touch, login, logout]) == [True, True, False]
+    [found] = store.load([cookie.id]).values()
+    assert (found.seen, found.expires) == (cookie.seen + 6, cookie.expires + 5)
+    assert found.auth == make_auth("jane")
+    assert store.commit([Delete(cookie.id), Delete(make_id(2))]) == [True, False]
+
+
+@pytest.mark.parametrize("extra", [{"what": object()}, {"function": print}])
+def test_what_cannot_be_stored_is_refused_before_it_is_sent(store, extra):
+    with pytest.raises(ValueError, match="cannot be stored"):
+        store.commit([Create(make_cookie(1, make_auth(authextra=extra)))])
+    assert writers() == []
+
+
+def test_a_full_store_says_so(open_lmdb):
+    store = open_lmdb(writer_process=True, maxsize=2**20)
+    too_many = [Create(make_cookie(number)) for number in range(20_000)]
+    with pytest.raises(StoreFull, match="has reached 1048576 bytes, its limit"):
+        store.commit(too_many)
+
+
+def test_after_its_death_one_commit_fails_and_the_next_begins_another(store):
+    store.commit([Create(make_cookie(1))])
+    [first] = writers()
+    first.kill()
+    with pytest.raises(StoreUnavailable, match=r"the process that writes .*cookies has ended"):
+        store.commit([Create(make_cookie(2))])
+    assert store.commit([Create(make_cookie(3))]) == [True]
+    assert set(store.load([make_id(1), make_id(3)])) == {make_id(1), make_id(3)}
+    assert writers() != [first]
+
+
+def test_signals_that_a_whole_node_gets_do_not_end_it(store):
+    store.commit([Create(make_cookie(1))])
+    [child] = writers()
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        child.send_signal(each)
+    assert store.commit([Create(make_cookie(2))]) == [True]
+    assert writers() == [child]
+
+
+def test_where_no_process_can_be_started_the_store_is_unavailable(store, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(StoreUnavailable, match="no process can be started to write"):
+        store.commit([Create(make_cookie())])
+
+
+def test_one_directory_is_not_written_in_both_ways(store, open_lmdb):
+    with pytest.raises(ConfigError, match='"writer_process" in cookie store: found false'):
+        open_lmdb(writer_process=False)
+
+
+class Served:
+    """The far end, served by a thread of this process; each answer is awaited."""
+
+    def __init__(self, path, parent):
+        self.near, far = Pipe()
+        self._thread = Thread(target=self._serve, args=(far,))
+        self._thread.start()
+        self.near.send_bytes(dumps((parent, str(path), 2**20, False)))
+
+    def _serve(self, far):
+        with far, suppress(EOFError):
+            writer.serve(far)
+
+    def ask(self, *request):
+        self.near.send_bytes(dumps(request))
+        return loads(self.near.recv_bytes())
+
+    def close(self):
+        self.near.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    served = []
+
+    def serve(parent=os.getppid()):  # noqa: B008 - what this process has all its life
+        (tmp_path / "served").mkdir(exist_ok=True)
+        served.append(Served(tmp_path / "served", parent))
+        return served[-1]
+
+    yield serve
+    for each in served:
+        each.close()
+
+
+def fail(tables, txn):
+    raise ZeroDivisionError("a defect")
+
+
+def test_a_defect_is_told_to_who_asked_with_its_traceback_in_the_log(serve, capfd):
+    done, error = serve().ask(2**20, False, fail, ())
+    assert (done, str(error)) == (False, "a defect")
+    assert "in fail" in capfd.readouterr().err
+
+
+def test_an_orphan_writes_nothing_any_more(serve):
+    nobody = serve(parent=-1)
+    with pytest.raises(EOFError):
+        nobody.ask(2**20, False, Tables.apply, ([Create(make_cookie())],))
+    done, counts = serve().ask(2**20, False, Tables.stat, ())
+    assert (done, counts["cookies"]) == (True, 0)
