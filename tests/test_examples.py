@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from tests.support.node import COOKIETRACK
 
 # What READMEs export, and what `make demo` sets.
 SET = {"PORT": "8080", "COOKIE_DB_PASSWORD": "secret", "COOKIE_REDIS_PASSWORD": "secret"}
-
-
-@pytest.fixture
-def clients() -> Iterator[Clients]:
-    clients = Clients()
-    yield clients
-    clients.close()
 
 
 @pytest.mark.parametrize(
