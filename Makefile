@@ -11,6 +11,8 @@ INSTALL := python -m pip install --quiet
 # The pip of Debian 12 has a warning for each package that it builds the other way.
 export PIP_USE_PEP517 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of processes of the tests import the same: without their bytecode, each compiles it anew.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 
 .PHONY: help
