@@ -63,14 +63,19 @@ $(OLDEST)/.ready: $(OLDEST)/.crossbar $(VENV)/.ready
 	@$(OLDEST)/bin/$(INSTALL) crossbar==$(OLDEST_CROSSBAR) --editable '.[lmdb,metrics,testing]'
 	@touch $@
 
-.PHONY: test
-test: | $(BIN)/pip
-	@$(MAKE) --no-print-directory -j2 \
-		$(VENV)/.ready $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
+.PHONY: lint
+lint: $(VENV)/.ready
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
-	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
-	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/python -m pytest -n auto --dist loadfile $(OLDEST_TESTS)
+
+# Half as many again as there are cores: tests wait for servers, disks and timeouts.
+PYTEST = python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadgroup --no-loadscope-reorder
+
+.PHONY: test
+test: | $(BIN)/pip
+	@$(MAKE) --no-print-directory -j2 lint $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
+	@echo "pytest ..." && $(BIN)/$(PYTEST) --cov --cov-report=term
+	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/$(PYTEST) $(OLDEST_TESTS)
 
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."
