@@ -69,7 +69,7 @@ lint: $(VENV)/.ready
 	@echo "mypy ..." && $(BIN)/mypy
 
 # Half as many again as there are cores: tests wait for servers, disks and timeouts.
-PYTEST = python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadgroup --no-loadscope-reorder
+PYTEST = python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: | $(BIN)/pip
