@@ -11,6 +11,8 @@ INSTALL := python -m pip install --quiet
 # The pip of Debian 12 has a warning for each package that it builds the other way.
 export PIP_USE_PEP517 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of processes of the tests import the same: without their bytecode, each compiles it anew.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -61,14 +63,19 @@ $(OLDEST)/.ready: $(OLDEST)/.crossbar $(VENV)/.ready
 	@$(OLDEST)/bin/$(INSTALL) crossbar==$(OLDEST_CROSSBAR) --editable '.[lmdb,metrics,testing]'
 	@touch $@
 
-.PHONY: test
-test: | $(BIN)/pip
-	@$(MAKE) --no-print-directory -j2 \
-		$(VENV)/.ready $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
+.PHONY: lint
+lint: $(VENV)/.ready
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "mypy ..." && $(BIN)/mypy
-	@echo "pytest ..." && $(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
-	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/python -m pytest -n auto --dist loadfile $(OLDEST_TESTS)
+
+# Half as many again as there are cores: tests wait for servers, disks and timeouts.
+PYTEST = python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadfile --no-loadscope-reorder
+
+.PHONY: test
+test: | $(BIN)/pip
+	@$(MAKE) --no-print-directory -j2 lint $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
+	@echo "pytest ..." && $(BIN)/$(PYTEST) --cov --cov-report=term
+	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/$(PYTEST) $(OLDEST_TESTS)
 
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."

@@ -45,10 +45,11 @@ class Transport:
 def free_ports(count: int) -> list[int]:
     """`count` different ports that nobody listens on, below those of outgoing connections."""
     candidates = random.sample(range(*LISTENERS), LISTENERS[1] - LISTENERS[0])
-    return list(islice(filter(_is_free, candidates), count))
+    return list(islice(filter(is_free, candidates), count))
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a TCP port."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from attrs import define, field
+from twisted.python.failure import Failure
 
 from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.record import Auth, Cookie
@@ -36,7 +37,7 @@ class Live:
     `cookie`: as last known. `limit`: see `Policy.limit`. `fresh`: it was handed out to one of these
     connections, so that nobody else can have planted it. `login`: the latest, also where the record
     was made to forget it since: sessions that began with it go on. `read`: when the store was last
-    asked for it, on the reactor's clock.
+    asked for it, on the reactor's clock. `unstored`: why the latest login is not stored.
     """
 
     cookie: Cookie
@@ -45,6 +46,7 @@ class Live:
     fresh: bool
     login: Auth | None
     read: float = 0.0
+    unstored: Failure | None = None
     connections: set[Connection] = field(factory=set)
 
     @property

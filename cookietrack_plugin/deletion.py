@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Delete
 
 # Seconds until a deletion that could not be stored is tried again: doubled each time. For as long
@@ -48,6 +49,8 @@ class Deletions:
         the first attempt does, while others follow.
         """
         self._refused.setdefault(id, None)
+        if self._stopped:
+            return fail(self._failed(Failure(StoreUnavailable("the store is closed")), id))
         return self._try(id, FIRST_RETRY)
 
     def stop(self) -> None:
@@ -69,7 +72,7 @@ class Deletions:
             self.log.info("the end of cookie {id} is stored now", id=id)
         return existed
 
-    def _failed(self, failure: Failure, id: str, retry: float) -> Failure:
+    def _failed(self, failure: Failure, id: str, retry: float = LAST_RETRY) -> Failure:
         if self._stopped or not self._refused.get(id):
             self.log.critical(
                 "the end of cookie {id} cannot be stored, it is refused here and {again}: {cause}",

@@ -79,7 +79,7 @@ class Feed:
 
     def _looked_up(self, cookie: Cookie | None, id: str) -> None:
         if cookie is None:
-            self._tracker.ended_elsewhere(id)
+            self._tracker.endings.elsewhere(id)
         else:
             self._tracker.refresh(cookie)
 

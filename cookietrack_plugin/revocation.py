@@ -45,12 +45,12 @@ def revoke_by_authid(
     :returns: a Deferred with `Ended`. It fails with the store's error.
     """
     began = tracker.clock.now()
-    tracker.bar(authid)
+    tracker.endings.bar(authid)
     try:
         yield tracker.committer.run(_nothing)
         ended = yield _end(tracker, authid, authrealm, keep)
     finally:
-        tracker.unbar(authid)
+        tracker.endings.unbar(authid)
     if IRevocationFeed.providedBy(tracker.store):
         tracker.reactor.callLater(SECOND_LOOK, _look_again, tracker, authid, authrealm, keep, began)
     return ended
@@ -71,7 +71,7 @@ def _end(
         ids = {*ids, *tracker.connections.logged_in(authid, authrealm)}
     doomed = [id for id in ids if id not in keep]
     for start in range(0, len(doomed), AT_ONCE):
-        counts = yield tracker.revoke_all(doomed[start : start + AT_ONCE])
+        counts = yield tracker.endings.revoke_all(doomed[start : start + AT_ONCE])
         ended += Ended(*counts)
     return ended
 

@@ -1,7 +1,6 @@
 """Admission, login, logout: the only place with rules about what comes before what."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -14,9 +13,10 @@ from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.connections import Connection, Connections, Live
 from cookietrack_plugin.deletion import Deletions
+from cookietrack_plugin.ending import Endings
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.events import Event, Events, Kind
-from cookietrack_plugin.fork import first_error, fork
+from cookietrack_plugin.fork import fork
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lifetime import Lifetimes
 from cookietrack_plugin.lookup import Lookup
@@ -25,9 +25,6 @@ from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie
 from cookietrack_plugin.sweep import Sweep
 from cookietrack_plugin.visit import Admission, Visitor
-
-LOGOUT = "wamp.close.logout"
-EXPIRED = "cookietrack.close.expired"
 
 # Seconds for which a record is as good as when it was read, if nobody tells what others have ended.
 TRUST = 2.0
@@ -60,6 +57,9 @@ class Tracker:
         self._lifetimes = Lifetimes(
             self.connections, self.committer, self.lookup, self.clock, reactor, self._expired
         )
+        self.endings = Endings(
+            self._deletions, self.connections, self.lookup, self._lifetimes, self.events, reactor
+        )
         self.admissions = Admissions(
             self.committer,
             self.lookup,
@@ -72,10 +72,6 @@ class Tracker:
         )
         # When all that others had ended was last known; None where nobody else can end anything.
         self.told: float | None = None
-        # Authids that are being ended, None for all: their logins must not slip through.
-        self._barred: Counter[str | None] = Counter()
-        # Writes that failed, until whoever waits for them has heard of it.
-        self._unstored: dict[str, Failure] = {}
         self._companions: list[Callable[[], Deferred[Any]]] = []
         self._closed: Deferred[Any] | None = None
 
@@ -138,11 +134,10 @@ class Tracker:
         return True
 
     def _store_login(self, change: Authenticate) -> None:
-        # It takes the place of one that could not be stored.
-        self._unstored.pop(change.id, None)
-        live = self.connections.live(change.id)
-        if live and change.auth:
-            live.login = change.auth
+        if live := self.connections.live(change.id):
+            # It takes the place of one that could not be stored.
+            live.unstored = None
+            live.login = change.auth or live.login
         self._submit(change).addCallbacks(
             self._authenticated,
             self._not_stored,
@@ -151,7 +146,7 @@ class Tracker:
         )
 
     def _may_log_in(self, id: str, auth: Auth, policy: Policy) -> bool:
-        if self._barred[auth.authid] or self._barred[None]:
+        if self.endings.bars(auth.authid):
             self.revoke(id).addErrback(_logged)
             return False
         live = self.connections.live(id)
@@ -177,90 +172,15 @@ class Tracker:
         Fires when all that was written about the cookie is durable. Fails when some is not, and
         goes on failing until that, or something in its place, is.
         """
-        failure = self._unstored.get(id) or self._deletions.failure(id)
+        live = self.connections.live(id)
+        failure = (live and live.unstored) or self._deletions.failure(id)
         return fail(failure) if failure else self.committer.settled(id)
-
-    # -- the end -----------------------------------------------------------------------------
 
     def revoke(
         self, id: str, spare: Callable[[Connection], bool] = lambda _: False
     ) -> Deferred[tuple[int, int]]:
-        """
-        End a cookie: refused from this moment on; its connections are closed once the deletion is
-        durable. Fails when it could not be stored: it is still refused by this process, its
-        connections are closed, and it is tried again until it is stored.
-
-        :param spare: connections for which this is true stay open, without the cookie.
-        :returns: a Deferred with how many records and how many connections were ended, 0 or 1 of
-            the former.
-        """
-        event = self._end_of(id)
-        ended = self._cut_off(id, spare)
-        if self._closed:
-            return fail(self._failed(Failure(StoreUnavailable("the store is closed")), id))
-        deleted = self._deletions.start(id)
-        deleted.addBoth(self._close_connections, ended, LOGOUT)
-        return deleted.addCallback(self._revoked, event, len(ended))
-
-    def revoke_all(self, ids: Iterable[str]) -> Deferred[tuple[int, int]]:
-        """End a set of cookies; the sums of what `revoke` gives. Fails with the first failure."""
-        ending = gatherResults([self.revoke(id) for id in set(ids)], consumeErrors=True)
-        return ending.addCallbacks(
-            lambda ends: (sum(end[0] for end in ends), sum(end[1] for end in ends)), first_error
-        )
-
-    def bar(self, authid: str | None) -> None:
-        """From now on, end the cookie of every login of `authid` (None: of every login)."""
-        self._barred[authid] += 1
-
-    def unbar(self, authid: str | None) -> None:
-        """Take one `bar` back."""
-        self._barred[authid] -= 1
-        if not self._barred[authid]:
-            del self._barred[authid]
-
-    def ended_elsewhere(self, id: str) -> int:
-        """
-        Another worker or node, or the command, has ended a cookie: close its connections here; how
-        many there were. Who was connected here is told of here, too.
-        """
-        event = self._end_of(id, "elsewhere")
-        if closed := self._close_all(id, LOGOUT):
-            self.events.tell(event)
-        return closed
-
-    def _close_all(self, id: str, reason: str) -> int:
-        """The record is gone: close its connections; how many there were."""
-        self.lookup.overtake(id)
-        ended = self._cut_off(id, lambda _: False)
-        self._close_connections(None, ended, reason)
-        return len(ended)
-
-    def _cut_off(self, id: str, spare: Callable[[Connection], bool]) -> list[Connection]:
-        self._unstored.pop(id, None)
-        self._lifetimes.ended(id)
-        connections = self.connections.take(id)
-        for connection in connections:
-            connection.forget_login()
-        return [connection for connection in connections if not spare(connection)]
-
-    def _end_of(self, id: str, detail: str | None = None) -> Event:
-        """The event of its end, with whose it is so far as that is known here."""
-        live = self.connections.live(id)
-        auth = live.cookie.auth if live else None
-        realm = auth.authrealm if auth else None
-        return Event(Kind.REVOKED, id, live.owner if live else None, realm, detail)
-
-    def _revoked(self, existed: bool, event: Event, closed: int) -> tuple[int, int]:
-        if existed:
-            self.events.tell(event)
-        return int(existed), closed
-
-    def _close_connections(self, result: Any, ended: list[Connection], reason: str) -> Any:
-        # Not in this turn: the connection that logs out has yet to send its own GOODBYE.
-        for connection in ended:
-            self.reactor.callLater(0, connection.end_session, reason)
-        return result
+        """End a cookie: see `Endings.revoke`."""
+        return self.endings.revoke(id, spare)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -269,7 +189,6 @@ class Tracker:
         live = self.connections.live(id)
         left = self.connections.drop(id, connection)
         if live is not None and not left:
-            self._unstored.pop(id, None)
             self._lifetimes.left(live, connection.last_heard)
         return left
 
@@ -298,10 +217,7 @@ class Tracker:
         self._companions.append(stop)
 
     def _expired(self, id: str, cookie: Cookie | None) -> None:
-        if self._close_all(id, EXPIRED):
-            auth = cookie.auth if cookie else None
-            told = (auth.authid, auth.authrealm) if auth else (None, None)
-            self.events.tell(Event(Kind.EXPIRED, id, *told))
+        self.endings.expired(id, cookie)
 
     # -- helpers -----------------------------------------------------------------------------
 
@@ -342,18 +258,11 @@ class Tracker:
         return result
 
     def _not_stored(self, failure: Failure, id: str) -> None:
-        self._failed(failure, id)
+        self.log.error("cookie {id} cannot be stored: {cause}", id=id, cause=failure.value)
         if live := self.connections.live(id):
+            live.unstored = failure
             # What a handshake has seen of it meanwhile does not count.
             live.cookie = evolve(live.cookie, auth=None)
-        else:
-            # Nobody is left who would have to hear of it.
-            del self._unstored[id]
-
-    def _failed(self, failure: Failure, id: str) -> Failure:
-        self.log.error("cookie {id} cannot be stored: {cause}", id=id, cause=failure.value)
-        self._unstored[id] = failure
-        return failure
 
     def _count(self, event: Event) -> None:
         self.measures.events[event.kind.value] += 1

@@ -68,13 +68,6 @@ def server(request: pytest.FixtureRequest) -> Server:
     return found
 
 
-@pytest.fixture
-def clients() -> Iterator[Clients]:
-    clients = Clients()
-    yield clients
-    clients.close()
-
-
 @pytest.mark.parametrize("server", ["sql", "redis"], indirect=True)
 def test_the_example_keeps_a_login_over_a_restart_and_forgets_it_on_logout(
     server: Server, tmp_path: Path, clients: Clients

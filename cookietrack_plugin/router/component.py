@@ -106,7 +106,7 @@ class CookieAdministration(ApplicationSession):
     @inlineCallbacks
     def revoke(self, id: Any, *, details: CallDetails | None = None) -> Any:
         """End a cookie, or a list of them."""
-        cookies, connections = yield self._tracker.revoke_all(arguments.ids(id))
+        cookies, connections = yield self._tracker.endings.revoke_all(arguments.ids(id))
         return {"cookies": cookies, "connections": connections}
 
     def revoke_by_authid(

@@ -14,11 +14,11 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
+from cookietrack_plugin.ending import LOGOUT
 from cookietrack_plugin.policy import SECOND
 from cookietrack_plugin.router.cookiestore import UNTRACKED, Headers, RouterCookieStore
 from cookietrack_plugin.router.door import Door
 from cookietrack_plugin.router.quiet import QuietLogger
-from cookietrack_plugin.tracker import LOGOUT
 from cookietrack_plugin.visit import Admission, Visitor
 
 UNAVAILABLE = "cookie store not available"

@@ -23,7 +23,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     demo.stop()
 
 
-def test_it_says_where_the_page_is_who_can_log_in_and_what_is_missing(demo: Demo) -> None:
+def test_it_says_where_the_page_is_and_ends_in_order(demo: Demo) -> None:
     port = free_port()
     url = demo.start(port)
     assert url == f"http://localhost:{port}"
@@ -32,6 +32,13 @@ def test_it_says_where_the_page_is_who_can_log_in_and_what_is_missing(demo: Demo
     assert "apt install npm" in demo.said()
     with urlopen(url) as page:
         assert b"<title>Cookie tracking demo</title>" in page.read()
+    ends_in_order(demo, signal.SIGINT)
+
+
+def ends_in_order(demo: Demo, how: signal.Signals) -> None:
+    """With exit code 0, and no process left."""
+    assert demo.stop(how) == 0
+    assert demo.said().endswith("Stopping the node ...\n")
 
 
 @pytest.mark.parametrize("loopback", ["127.0.0.1", "::1"])
@@ -47,6 +54,7 @@ def test_a_taken_port_is_named_and_another_one_used(demo: Demo, loopback: str) -
         url = demo.start(taken)
     assert url != f"http://localhost:{taken}"
     assert f"Port {taken} is taken by another program: using {url[17:]} instead." in demo.said()
+    ends_in_order(demo, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
@@ -56,13 +64,6 @@ def test_a_port_that_is_none_is_refused(demo: Demo, port: str) -> None:
     assert demo.said() == f"PORT has to be a number from 1 to 65535, not {port!r}\n"
     assert demo.process is not None
     assert demo.process.returncode == 1
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_in_order_and_leaves_no_process(demo: Demo, how: signal.Signals) -> None:
-    demo.start(free_port())
-    assert demo.stop(how) == 0
-    assert demo.said().endswith("Stopping the node ...\n")
 
 
 def test_a_node_that_does_not_start_is_shown_with_the_reason(demo: Demo) -> None:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Clients
-
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "node_examples" / "third_party_store"
 SOURCES = ("cookietrack_plugin", "setup.cfg", "pyproject.toml", "README.md")
@@ -102,10 +100,3 @@ def environment(wheel: Path, make_once: Callable[..., Path]) -> Path:
         run(*pip, wheel, f"{example}[test]")
 
     return make_once("environment", install)
-
-
-@pytest.fixture
-def clients() -> Iterator[Clients]:
-    clients = Clients()
-    yield clients
-    clients.close()

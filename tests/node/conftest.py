@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.support import configs
-from tests.support.client import Clients
 from tests.support.node import Node, running
 from tests.support.ports import free_port
 
@@ -15,7 +14,7 @@ STORES: dict[str, dict[str, Any]] = {
     "memory": {"type": "memory"},
     "file": {"type": "file", "filename": "cookies.dat"},
     "lmdb": {"type": "lmdb", "path": ".cookies"},
-    "database": {"type": "database", "path": ".cookies"},
+    "database": {"type": "database", "path": ".database"},
 }
 LMDB = {"store": STORES["lmdb"]}
 ROLLING = {**LMDB, "rolling": True, "max_age": 600}
@@ -88,13 +87,6 @@ def shared(
     config = placed(request.param, folder, *node.transports())
     with running(Node(folder / "node", config), *node.ports()):
         yield node
-
-
-@pytest.fixture
-def clients() -> Iterator[Clients]:
-    process = Clients()
-    yield process
-    process.close()
 
 
 @pytest.fixture

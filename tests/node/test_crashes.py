@@ -12,36 +12,39 @@ from tests.support.node import Node, wait_for
 
 pytestmark = pytest.mark.node
 
+STORES_THAT_KEEP = ("file", "lmdb")
 LOADS = 3
 ENOUGH = 15
 
 
 @pytest.fixture
 def crowd() -> Iterator[list[Clients]]:
-    crowd = [Clients() for _ in range(LOADS)]
+    crowd = [Clients() for _ in range(LOADS * len(STORES_THAT_KEEP))]
     yield crowd
     for clients in crowd:
         clients.close()
 
 
-@pytest.mark.parametrize("store", ["file", "lmdb"])
 def test_after_kill_9_every_welcome_is_remembered_and_every_goodbye_is_final(
-    store: str,
-    make_node: Callable[..., Node],
-    clients: Clients,
-    crowd: list[Clients],
-    listener: Listener,
+    make_node: Callable[..., Node], clients: Clients, crowd: list[Clients]
 ) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES[store]})))
-    node.start(listener.port)
-    loads = [Load(listener.url, each) for each in crowd]
+    listeners = {store: Listener() for store in STORES_THAT_KEEP}
+    ports = [listener.port for listener in listeners.values()]
+    node = make_node(
+        configs.router(
+            *(configs.websocket(at.port, {"store": STORES[name]}) for name, at in listeners.items())
+        )
+    )
+    node.start(*ports)
+    urls = [listener.url for listener in listeners.values()] * LOADS
+    loads = [Load(url, each) for url, each in zip(urls, crowd, strict=True)]
     with under(loads):
         wait_for(lambda: all(len(load.gone) >= ENOUGH for load in loads), "logins and logouts")
         node.kill()
 
-    node.start(listener.port)
+    node.start(*ports)
     for load in loads:
         for cookie in load.welcomed:
-            assert not clients.login(listener.url, cookie=cookie).challenged
+            assert not clients.login(load.url, cookie=cookie).challenged
         for cookie in load.gone:
-            assert clients.login(listener.url, cookie=cookie).challenged
+            assert clients.login(load.url, cookie=cookie).challenged

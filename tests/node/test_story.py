@@ -23,12 +23,12 @@ def by_cookie(clients: Clients, url: str, cookie: str) -> Any:
 
 
 class Doors:
-    """Two transports on each of our stores, in one node."""
+    """Two transports on each of our stores and one on Crossbar's database, in one node."""
 
     def __init__(self, place: Place, make_node: Make) -> None:
-        self.front = {store: Listener() for store in OURS}
+        self.front = {store: Listener() for store in STORES}
         self.back = {store: Listener() for store in OURS}
-        self._all = [(store, door[store]) for door in (self.front, self.back) for store in OURS]
+        self._all = [(store, at) for door in (self.front, self.back) for store, at in door.items()]
         transports = [
             configs.websocket(listener.port, {"store": STORES[store]})
             for store, listener in self._all
@@ -48,28 +48,36 @@ def test_a_login_is_remembered_until_the_logout_and_never_again(
     place: Place, make_node: Make, clients: Clients
 ) -> None:
     doors = Doors(place, make_node)
-    first = {store: clients.login(doors.front[store].url) for store in OURS}
+    kept, ended = ({store: _log_in(clients, doors, store) for store in OURS} for _ in range(2))
     for store in OURS:
-        assert first[store].set_cookie.startswith("cbtid=")
-        assert first[store].challenged
-        assert first[store].authprovider == "static"
-        again = by_cookie(clients, doors.front[store].url, first[store].cookie)
-        assert not again.challenged
-        assert again.authprovider == "cookie"
-        assert (again.authid, again.authrole, again.authmethod) == ("alice", "user", "wampcra")
-        assert again.set_cookie is None
-    _log_out(clients, doors, "memory", first["memory"].cookie)
+        _log_out(clients, doors, store, ended[store])
+    theirs = clients.login(doors.front["database"].url).cookie
 
     doors.restart()
     for store in DURABLE:
-        _log_out(clients, doors, store, first[store].cookie)
-
-    doors.restart()
+        _log_out(clients, doors, store, kept[store])
     for store in OURS:
         for door in (doors.front, doors.back):
-            late = by_cookie(clients, door[store].url, first[store].cookie)
-            assert late.challenged
-            assert late.set_cookie is not None
+            for cookie in (kept[store], ended[store]):
+                late = by_cookie(clients, door[store].url, cookie)
+                assert late.challenged
+                assert late.set_cookie is not None
+    _crossbars_own_passes_through_with_its_defects(clients, doors.front["database"].url, theirs)
+
+
+def _log_in(clients: Clients, doors: Doors, store: str) -> str:
+    """The cookie of a login, which the next connection is in by."""
+    url = doors.front[store].url
+    first = clients.login(url)
+    assert first.set_cookie.startswith("cbtid=")
+    assert first.challenged
+    assert first.authprovider == "static"
+    again = by_cookie(clients, url, first.cookie)
+    assert not again.challenged
+    assert again.authprovider == "cookie"
+    assert (again.authid, again.authrole, again.authmethod) == ("alice", "user", "wampcra")
+    assert again.set_cookie is None
+    return str(first.cookie)
 
 
 def _log_out(clients: Clients, doors: Doors, store: str, cookie: str) -> None:
@@ -82,19 +90,10 @@ def _log_out(clients: Clients, doors: Doors, store: str, cookie: str) -> None:
         assert by_cookie(clients, url, cookie).challenged
 
 
-def test_crossbars_own_database_passes_through_with_its_own_defects(
-    place: Place, make_node: Make, clients: Clients, listener: Listener
-) -> None:
-    node = make_node(place(configs.websocket(listener.port, {"store": STORES["database"]})))
-    node.start(listener.port)
-    first = clients.login(listener.url)
-    node.stop()
-    node.start(listener.port)
-    again = by_cookie(clients, listener.url, first.cookie)
+def _crossbars_own_passes_through_with_its_defects(clients: Clients, url: str, cookie: str) -> None:
+    again, sibling = (by_cookie(clients, url, cookie) for _ in range(2))
     assert again.authprovider == "cookie"
-    sibling = by_cookie(clients, listener.url, first.cookie)
-
     again.leave("wamp.close.logout")
-    assert by_cookie(clients, listener.url, first.cookie).challenged
+    assert by_cookie(clients, url, cookie).challenged
     # Crossbar's defect: a logout closes no sibling connection.
     assert sibling.call("wamp.session.get", sibling.session)["authid"] == "alice"

@@ -7,8 +7,9 @@ of those, one that is free now may belong to anybody's connection by the time a 
 
 import os
 import random
-import socket
 from itertools import count
+
+from benchmarks.config import is_free
 
 FIRST, PER_PROCESS = 12_000, 1_000
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20
@@ -21,13 +22,4 @@ _candidates = (
 
 def free_port() -> int:
     """A TCP port that nobody listens on, and that was not given to another test."""
-    return next(filter(_is_free, _candidates))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    return next(filter(is_free, _candidates))

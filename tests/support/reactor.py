@@ -59,7 +59,7 @@ class FakeReactor(Clock):
         self.turn()
         while not condition():
             assert time.monotonic() < deadline, f"in vain: {what}"
-            self.take_one(patience=0.05)
+            self.take_one(patience=0.005)
             self.advance(0)
 
     def result_of(self, deferred: Deferred[Any]) -> Any:

@@ -185,4 +185,7 @@ class TestAfterwards:
         with pytest.raises(StoreUnavailable):
             tracked.settle(id)
         assert client.forgot == 1
-        assert log.at("error") == [f"cookie {id} cannot be stored: the store is closed"]
+        assert log.at("critical") == [
+            f"the end of cookie {id} cannot be stored, it is refused here and not tried again:"
+            " the store is closed"
+        ]

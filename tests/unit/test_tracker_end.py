@@ -128,7 +128,7 @@ class TestTheEndOfMany:
         slow.store.commits.shut()
         slow.admit()
         slow.reactor.turn_until(slow.store.commits.reached(4))
-        ended = slow.tracker.revoke_all([*ids, ids[0], make_id(77)])
+        ended = slow.tracker.endings.revoke_all([*ids, ids[0], make_id(77)])
         slow.store.commits.open()
         assert slow.reactor.result_of(ended) == (3, 4)
         assert len(slow.store.committed[-1]) == 4
@@ -138,7 +138,7 @@ class TestTheEndOfMany:
         second, _ = tracked.visit()
         tracked.store.fail_commits(ValueError, of=lambda change: change.id == first)
         with pytest.raises(ValueError, match="the disk is away"):
-            tracked.reactor.result_of(tracked.tracker.revoke_all([first, second]))
+            tracked.reactor.result_of(tracked.tracker.endings.revoke_all([first, second]))
         tracked.reactor.turn_until(lambda: second not in tracked.store.cookies)
 
 
@@ -239,7 +239,6 @@ class TestADeletionThatCannotBeStored:
         tracked.tracker.drop(id, first)
         tracked.tracker.drop(id, second)
         assert id not in tracked.tracker._deletions
-        assert not tracked.tracker._unstored
         assert len(tracked.tracker.connections) == 0
 
 
@@ -248,7 +247,7 @@ class TestARecordThatIsGoneByAnothersHand:
         id, client = tracked.visit()
         commits = len(tracked.store.committed)
         del tracked.store.cookies[id]
-        assert tracked.tracker.ended_elsewhere(id) == 1
+        assert tracked.tracker.endings.elsewhere(id) == 1
         tracked.reactor.turn()
         assert (client.ended, client.forgot) == ([LOGOUT], 1)
         assert len(tracked.store.committed) == commits
@@ -258,12 +257,12 @@ class TestARecordThatIsGoneByAnothersHand:
         tracked.log_in(id)
         tracked.settle(id)
         del tracked.store.cookies[id]
-        tracked.tracker.ended_elsewhere(id)
+        tracked.tracker.endings.elsewhere(id)
         [line] = [text for text in log.at("info") if "revoked" in text]
         assert f"id={id} authid=joe authrealm=realm1 detail=elsewhere" in line
 
     def test_that_nobody_here_has_is_nothing(self, tracked, log):
-        assert tracked.tracker.ended_elsewhere(make_id(77)) == 0
+        assert tracked.tracker.endings.elsewhere(make_id(77)) == 0
         assert log.at("info") == []
 
     def test_is_not_brought_back_by_a_look_up_under_way(self, make_store, make_tracked):
@@ -273,7 +272,7 @@ class TestARecordThatIsGoneByAnothersHand:
         again = tracked.admit(id)
         tracked.reactor.turn_until(tracked.store.reads.reached())
         del tracked.store.cookies[id]
-        tracked.tracker.ended_elsewhere(id)
+        tracked.tracker.endings.elsewhere(id)
         tracked.store.reads.open()
         assert tracked.reactor.result_of(again).created
 

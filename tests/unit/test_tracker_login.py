@@ -298,7 +298,7 @@ class TestABar:
     @pytest.mark.parametrize("barred", ["joe", None])
     def test_ends_the_cookie_of_a_login_on_arrival(self, tracked, barred):
         id, client = tracked.visit()
-        tracked.tracker.bar(barred)
+        tracked.tracker.endings.bar(barred)
         assert not tracked.log_in(id, "joe")
         tracked.settle(id)
         tracked.reactor.turn_until(lambda: client.ended)
@@ -306,23 +306,23 @@ class TestABar:
 
     def test_of_one_user_is_none_for_another(self, tracked):
         id, _ = tracked.visit()
-        tracked.tracker.bar("joe")
+        tracked.tracker.endings.bar("joe")
         assert tracked.log_in(id, "ann")
 
     def test_ends_when_everyone_who_set_it_has_taken_it_back(self, tracked):
         id, _ = tracked.visit()
-        tracked.tracker.bar("joe")
-        tracked.tracker.bar("joe")
-        tracked.tracker.unbar("joe")
+        tracked.tracker.endings.bar("joe")
+        tracked.tracker.endings.bar("joe")
+        tracked.tracker.endings.unbar("joe")
         assert not tracked.log_in(id, "joe")
-        tracked.tracker.unbar("joe")
+        tracked.tracker.endings.unbar("joe")
         second, _ = tracked.visit()
         assert tracked.log_in(second, "joe")
 
     def test_leaves_nothing_behind(self, tracked):
-        tracked.tracker.bar("joe")
-        tracked.tracker.unbar("joe")
-        assert not tracked.tracker._barred
+        tracked.tracker.endings.bar("joe")
+        tracked.tracker.endings.unbar("joe")
+        assert not tracked.tracker.endings._barred
 
 
 class TestWhatAnotherNodeDid:

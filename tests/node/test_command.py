@@ -2,52 +2,23 @@
 
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from cookietrack_plugin.header import id_of
-from tests.node.conftest import STORES, Listener, clients, listener, make_node
+from tests.node.conftest import STORES
 from tests.support import configs
-from tests.support.node import CROSSBAR, wait_for
+from tests.support.node import BIN, CROSSBAR, wait_for
 
 pytestmark = pytest.mark.node
 
-# Fixtures of the tests with nodes, in the place of those for tests without.
-__all__ = ["clients", "listener", "make_node"]
-
-PROGRAM = str(Path(sys.executable).parent / "cookietrack")
-
 
 def cookietrack(*words):
-    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60)
+    return subprocess.run([BIN / "cookietrack", *words], capture_output=True, text=True, timeout=60)
 
 
 def value_of(session):
     return session.cookie.partition("=")[2] or session.cookie
-
-
-def test_ending_a_users_cookies_from_the_shell_closes_their_connections_on_every_worker(
-    make_node, clients, listener, tmp_path
-):
-    other = Listener()
-    item = {"store": {**STORES["lmdb"], "path": str(tmp_path / "shared")}}
-    config = configs.router(configs.websocket(listener.port, item))
-    config["workers"].append(configs.router_worker(configs.websocket(other.port, item)))
-    node = make_node(config)
-    node.start(listener.port, other.port)
-    phone, laptop = clients.login(listener.url), clients.login(other.url)
-    sibling = clients.login(other.url, cookie=phone.cookie)
-    bob = clients.login(listener.url, "bob")
-
-    ended = cookietrack("revoke", str(node.cbdir), "--authid", "alice", "--yes")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "2 cookies ended\n", "")
-    for session in (phone, laptop, sibling):
-        assert session.wait_closed()["leave_reason"] == "wamp.close.logout"
-    for session in (phone, laptop):
-        assert clients.login(listener.url, cookie=session.cookie).challenged
-    assert bob.call("wamp.session.get", bob.session)["authid"] == "bob"
 
 
 def test_a_node_that_runs_on_a_file_is_named_with_the_way_through_it(make_node, clients, listener):
