@@ -93,6 +93,8 @@ class _PostgreSQL:
         def connect(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
             connection = BoundedConnection.connect(*args, **parameters)
             connection.patience = timeout
+            # A pooler in between can deliver what somebody else listens for: psycopg would keep it.
+            connection.add_notify_handler(lambda _: None)
             return connection
 
         @event.listens_for(engine, "connect")

@@ -5,13 +5,15 @@ Numbers that a sequence gives become visible out of order: 8 may be committed wh
 under way, and a reader that has seen 8 would never ask for 7. So the numbers come from one row,
 which stays locked until the transaction ends: commits that revoke something happen one by one,
 and who sees a number sees all before it.
+
+PostgreSQL tells who listens that there is something new, when the transaction commits.
 """
 
 from collections.abc import Sequence
 from time import time_ns
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.sql.tables import Tables
@@ -27,12 +29,19 @@ Cursor = tuple[int, str]
 
 
 class Revocations:
-    """The statements of the feed."""
+    """
+    The statements of the feed.
 
-    def __init__(self, tables: Tables) -> None:
+    :param notifies: whether the database is one that tells of revocations, on the channel that is
+        called like the table.
+    """
+
+    def __init__(self, tables: Tables, notifies: bool) -> None:
         revoked, meta = tables.revoked, tables.meta
         self._reserve = update(meta).values(revoked=meta.c.revoked + bindparam("count"))
-        self._reserved = select(meta.c.revoked)
+        # In a statement that is needed anyway: it costs no round trip.
+        notify = [func.pg_notify(revoked.name, "")] if notifies else []
+        self._reserved = select(meta.c.revoked, *notify)
         self._insert = insert(revoked)
         columns = select(revoked.c.number, revoked.c.id)
         self._last = columns.order_by(revoked.c.number.desc()).limit(1)
