@@ -221,6 +221,19 @@ def test_no_revocation_is_left_out_however_commits_overlap(url: str, store: SqlS
         writer.close()
 
 
+def test_a_backlog_is_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sql_feed, "_PAGE", 3)
+    _, cursor = store.revoked_since(None)
+    for count in (7, 6):
+        ids = [make_id(n) for n in range(count)]
+        store.commit([Create(make_cookie(n)) for n in range(count)])
+        store.commit([Delete(id) for id in ids])
+        with statements(store) as reading:
+            told, cursor = store.revoked_since(cursor)
+        assert (told, len(reading)) == (ids, 3)
+    assert store.revoked_since(cursor) == ([], cursor)
+
+
 def test_a_cursor_of_another_history_is_refused(store: SqlStore):
     """As after a restore from a backup: the numbers are there, and stand for other revocations."""
     number, _ = store.revoked_since(None)[1]

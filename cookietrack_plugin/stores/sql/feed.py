@@ -20,8 +20,9 @@ from cookietrack_plugin.stores.sql.tables import Tables
 
 # How long a revocation is kept, in milliseconds: who was away longer starts anew.
 KEPT = 3_600_000
-# How many are forgotten in one step.
+# How many are forgotten in one step, and read in one.
 _STEP = 1000
+_PAGE = 1000
 
 # The number of the last revocation that was seen, and whose it was. Another one under that number
 # means that the database went back to an earlier state, and that numbers were given a second time.
@@ -46,7 +47,7 @@ class Revocations:
         columns = select(revoked.c.number, revoked.c.id)
         self._last = columns.order_by(revoked.c.number.desc()).limit(1)
         since = columns.where(revoked.c.number >= bindparam("number"))
-        self._since = since.order_by(revoked.c.number)
+        self._since = since.order_by(revoked.c.number).limit(bindparam("limit"))
         oldest = select(revoked.c.number, revoked.c.at).order_by(revoked.c.number)
         self._oldest = oldest.limit(_STEP + 1)
         self._forget = delete(revoked).where(revoked.c.number <= bindparam("number"))
@@ -68,7 +69,17 @@ class Revocations:
         if cursor is None:
             number, id = connection.execute(self._last).one()
             return [], (number, id)
-        rows = connection.execute(self._since, {"number": cursor[0]}).all()
+        page, cursor = self._page(connection, cursor)
+        ids = list(page)
+        while len(page) == _PAGE:
+            page, cursor = self._page(connection, cursor)
+            ids += page
+        return ids, cursor
+
+    def _page(self, connection: Connection, cursor: Cursor) -> tuple[list[str], Cursor]:
+        """The next of them: who was away for long does not have the driver hold all the rows."""
+        place = {"number": cursor[0], "limit": _PAGE + 1}
+        rows = connection.execute(self._since, place).all()
         if not rows or tuple(rows[0]) != tuple(cursor):
             raise StoreUnavailable("what was revoked since the last look is no longer known")
         number, id = rows[-1]
