@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.sql.url import is_file
+from cookietrack_plugin.stores.sql.url import driven, is_file
 
 # Rows of one INSERT statement.
 INSERT_ROWS = 1000
@@ -34,7 +34,7 @@ def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
         _create_file(str(url.database))
     backend = _BACKENDS[url.get_backend_name()]
     engine = create_engine(
-        url,
+        driven(url),
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         hide_parameters=True,
