@@ -139,6 +139,7 @@ def other(url: str, store: SqlStore) -> Iterator[SqlStore]:
 
 def test_texts_that_databases_refuse_are_kept_apart(store: SqlStore):
     names = ["a\0", "a\ud800", "a\udfff", "a\ufdd0", "a\ufdd00000", "a", "a "]
+    names += ["a\\u0000", "a\\ud800", "\N{GRINNING FACE}\\"]
     cookies = [
         evolve(make_cookie(n, make_auth(name)), user_agent=name) for n, name in enumerate(names)
     ]
