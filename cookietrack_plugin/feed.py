@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
@@ -13,11 +14,25 @@ from cookietrack_plugin.interfaces import IRevocationFeed
 from cookietrack_plugin.lane import Lane
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.tracker import Tracker
+from cookietrack_plugin.waiting import Waiting
 
 # Seconds between two questions, and at most between two that are not answered.
 INTERVAL = 0.4
 LONGEST = 5.0
+# The same where the store says when to ask: what is revoked meanwhile is asked for in one go.
+BREATH = 0.02
 NEVER = float("-inf")
+
+
+@frozen
+class _Answer:
+    """`asked`: when. `told`: whether the store said when to ask, else why it did not, if it can."""
+
+    ids: list[str]
+    cursor: Any
+    asked: float
+    told: bool
+    cause: Exception | None
 
 
 class Feed:
@@ -27,7 +42,8 @@ class Feed:
     or its cursor is too old, it looks up every cookie with a live connection: what was ended before
     nobody has told, so what is known may be stale. The tracker is told of when it last knew all.
 
-    While nobody answers it asks more and more rarely, and nodes not all at the same moment.
+    It asks when the store says so (`IRevocationSignal`), and else every now and then. While nobody
+    answers it asks more and more rarely, and nodes not all at the same moment.
     """
 
     log = make_logger()
@@ -35,9 +51,11 @@ class Feed:
     def __init__(self, tracker: Tracker, store: IRevocationFeed) -> None:
         self._tracker = tracker
         self._store = store
+        self._waiting = Waiting(store, tracker.reactor.seconds)
         self._cursor: Any = None
         self._backoff = Backoff(INTERVAL, LONGEST)
         self._failing = False
+        self._unheard = False
         self._stopped = False
         self._timer: Any = None
         self._lane: Lane[Any] = Lane("cookietrack-feed", self._ask, tracker.reactor)
@@ -49,21 +67,42 @@ class Feed:
         self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._waiting.stop()
         return self._lane.close()
 
     def _poll(self) -> None:
+        answer = self._lane.put(self._cursor).addCallback(self._answered)
+        answer.addErrback(self._not_told).addCallback(self._again)
+
+    def _ask(self, cursors: Iterable[Any]) -> list[_Answer]:
+        return [self._ask_once(cursor) for cursor in cursors]
+
+    def _ask_once(self, cursor: Any) -> _Answer:
+        # It listens before it asks: nothing comes in between.
+        told = self._waiting.wait()
         asked = self._tracker.reactor.seconds()
-        answer = self._lane.put(self._cursor).addCallback(self._told)
-        answer.addCallbacks(self._all_known, self._not_told, callbackArgs=(asked,))
-        answer.addCallback(self._again)
+        ids, cursor = self._store.revoked_since(cursor)
+        return _Answer(list(ids), cursor, asked, told, self._waiting.cause)
 
-    def _ask(self, cursors: Iterable[Any]) -> list[Any]:
-        asked = [self._store.revoked_since(cursor) for cursor in cursors]
-        return [(list(ids), cursor) for ids, cursor in asked]
+    def _answered(self, answer: _Answer) -> Deferred[float]:
+        self._note(answer)
+        return self._told(answer.ids, answer.cursor).addCallback(self._all_known, answer)
 
-    def _told(self, answer: tuple[list[str], Any]) -> Deferred[Any]:
+    def _note(self, answer: _Answer) -> None:
+        if answer.cause and not self._unheard:
+            self.log.debug(
+                "revocations elsewhere are asked for every {interval} seconds, as the store does"
+                " not tell of them: {cause}",
+                interval=INTERVAL,
+                cause=answer.cause,
+            )
+        elif self._unheard and not answer.cause:
+            self.log.debug("the store tells of revocations elsewhere again")
+        self._unheard = answer.cause is not None
+
+    def _told(self, ids: list[str], cursor: Any) -> Deferred[Any]:
         untold = self._cursor is None
-        ids, self._cursor = answer
+        self._cursor = cursor
         # What a look-up under way has read may be older than this.
         if untold:
             ids = list(self._tracker.connections)
@@ -83,14 +122,14 @@ class Feed:
         else:
             self._tracker.refresh(cookie)
 
-    def _all_known(self, _: Any, asked: float) -> float:
+    def _all_known(self, _: Any, answer: _Answer) -> float:
         """The seconds until it asks again."""
-        self._tracker.told = asked
+        self._tracker.told = answer.asked
         self._backoff.reset()
         if self._failing:
             self.log.info("revocations elsewhere are known again")
             self._failing = False
-        return INTERVAL
+        return BREATH if answer.told else INTERVAL
 
     def _not_told(self, failure: Failure) -> float:
         if not self._failing and not self._stopped:

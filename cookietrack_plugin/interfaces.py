@@ -138,6 +138,32 @@ class IRevocationFeed(Interface):
         """
 
 
+class IRevocationSignal(Interface):
+    """
+    An optional power of a store with `IRevocationFeed`: its engine says when there is something new
+    to ask for, so that others need not ask all the time. It only says so: what was revoked,
+    `revoked_since` knows. Both methods are about one waiting thread.
+    """
+
+    def await_revocation(seconds: float) -> None:
+        """
+        Return as soon as something may have been revoked since the last call returned, and after
+        `seconds` at the latest. The caller asks `revoked_since` in any case.
+
+        Returns at once where it begins to listen, or does so again after it was cut off: what was
+        revoked before, nobody has told. Waking up for nothing is no error. On the feed's thread.
+
+        :raises StoreUnavailable: the engine does not tell, for now or at all. The caller asks every
+            now and then instead, and tries this again later.
+        """
+
+    def interrupt() -> None:
+        """
+        End the waiting, from now on: `await_revocation` returns at once. Idempotent. On any thread;
+        waits for nothing.
+        """
+
+
 class IVerifiable(Interface):
     """
     An optional power of a store whose bytes can be damaged: it tells of what the other methods pass

@@ -13,6 +13,7 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.stores.redis import feed as redis_feed
 from cookietrack_plugin.stores.redis import swap as redis_swap
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout
@@ -267,6 +268,26 @@ def test_old_revocations_are_trimmed_and_old_cursors_refused(
         store.revoked_since(old)
     ids, new = store.revoked_since(None)
     assert (ids, store.revoked_since(new)) == ([], ([], new))
+
+
+@pytest.mark.server
+def test_a_backlog_is_read_in_pages(store: RedisStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(redis_feed, "_PAGE", 3)
+    run, lengths = store._client.run, []
+
+    def count(commands: Any) -> list[Any]:
+        answers = run(commands)
+        lengths.extend(map(len, answers))
+        return answers
+
+    ids = [make_id(n) for n in range(40)]
+    store.commit([Create(make_cookie(n)) for n in range(40)])
+    _, cursor = store.revoked_since(None)
+    store.commit([Delete(id) for id in ids])
+    monkeypatch.setattr(store._client, "run", count)
+    told, cursor = store.revoked_since(cursor)
+    assert (sorted(told), max(lengths)) == (ids, 4)
+    assert store.revoked_since(cursor) == ([], cursor)
 
 
 @pytest.mark.server

@@ -27,7 +27,7 @@ from cookietrack_plugin.stores.sql import feed as sql_feed
 from cookietrack_plugin.stores.sql import schema as sql_schema
 from cookietrack_plugin.stores.sql.engine import make_engine
 from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
-from cookietrack_plugin.stores.sql.url import parse_url, under
+from cookietrack_plugin.stores.sql.url import driven, parse_url, shown, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL
@@ -51,7 +51,7 @@ def open_sql(url: str, node_dir: object = ".", **options: Any) -> SqlStore:
 
 def execute(url: str, node_dir: object, *statements: str) -> None:
     """Do something to the database behind the store's back."""
-    engine = create_engine(under(parse_url(url), str(node_dir)))
+    engine = create_engine(driven(under(parse_url(url), str(node_dir))))
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
@@ -139,6 +139,7 @@ def other(url: str, store: SqlStore) -> Iterator[SqlStore]:
 
 def test_texts_that_databases_refuse_are_kept_apart(store: SqlStore):
     names = ["a\0", "a\ud800", "a\udfff", "a\ufdd0", "a\ufdd00000", "a", "a "]
+    names += ["a\\u0000", "a\\ud800", "\N{GRINNING FACE}\\"]
     cookies = [
         evolve(make_cookie(n, make_auth(name)), user_agent=name) for n, name in enumerate(names)
     ]
@@ -219,6 +220,19 @@ def test_no_revocation_is_left_out_however_commits_overlap(url: str, store: SqlS
     assert told == revoked
     for writer in writers:
         writer.close()
+
+
+def test_a_backlog_is_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sql_feed, "_PAGE", 3)
+    _, cursor = store.revoked_since(None)
+    for count in (7, 6):
+        ids = [make_id(n) for n in range(count)]
+        store.commit([Create(make_cookie(n)) for n in range(count)])
+        store.commit([Delete(id) for id in ids])
+        with statements(store) as reading:
+            told, cursor = store.revoked_since(cursor)
+        assert (told, len(reading)) == (ids, 3)
+    assert store.revoked_since(cursor) == ([], cursor)
 
 
 def test_a_cursor_of_another_history_is_refused(store: SqlStore):
@@ -346,6 +360,12 @@ def test_a_password_comes_from_the_environment_as_it_is(monkeypatch: pytest.Monk
     monkeypatch.setenv("HOST", "db.example.org:5433")
     url = parse_url("postgresql://joe:${SECRET}@${HOST}/db")
     assert (url.password, url.host, url.port) == (PASSWORD, "db.example.org", 5433)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "mysql", "mariadb"])
+def test_a_url_is_shown_as_it_was_written_but_for_the_password(scheme: str):
+    url = parse_url(f"{scheme}://joe:secret@host/db?sslpassword=secret")
+    assert shown(url) == f"{scheme}://joe:***@host/db"
 
 
 def test_a_whole_url_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):

@@ -29,12 +29,13 @@ class Provider({kind}Provider):
     store_class = {name}
 """
 SUITE = """
+import cookietrack_plugin.testing.checks.feed as feed
 import cookietrack_plugin.testing.checks.scans as scans
 from cookietrack_plugin.testing import {suite}
 from tests.testing.honest import {case}
 from broken_provider import Provider
 
-scans.PATIENCE = 1
+feed.PATIENCE = scans.PATIENCE = 1
 
 class TestBroken({case}, {suite}):
     provider = Provider

@@ -1,15 +1,19 @@
 """What others have ended is noticed here: by a question every now and then, on its own thread."""
 
 from collections.abc import Iterable
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.feed import INTERVAL, LONGEST, Feed
+from cookietrack_plugin.feed import BREATH, INTERVAL, LONGEST, Feed
+from cookietrack_plugin.interfaces import IRevocationFeed, IRevocationSignal
 from cookietrack_plugin.record import Authenticate, Delete
 from cookietrack_plugin.tracker import TRUST
-from tests.support.stores import Gate
+from cookietrack_plugin.waiting import AGAIN
+from tests.support.stores import PATIENCE, Gate
 
 LOGOUT = "wamp.close.logout"
 
@@ -267,3 +271,105 @@ def test_it_is_known_again_when_every_live_cookie_was_looked_up(tracked, feed, l
     tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or client.ended)
     answered(tracked, feed)
     assert log.at("info").count("revocations elsewhere are known again") == 1
+
+
+@implementer(IRevocationFeed, IRevocationSignal)
+class TellingFeed(ScriptedFeed):
+    """One that also says when to ask: when a test calls `tell`, as long as it is not `deaf`."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self.calls: SimpleQueue[None] = SimpleQueue()
+        # What was asked before each waiting.
+        self.waited: list[int] = []
+        self.deaf: Exception | None = None
+
+    def tell(self) -> None:
+        self.calls.put(None)
+
+    def await_revocation(self, seconds: float) -> None:
+        assert seconds < TRUST
+        self.waited.append(len(self.asked))
+        if self.deaf:
+            raise self.deaf
+        self.calls.get(timeout=PATIENCE)
+
+    interrupt = tell
+
+
+@pytest.fixture
+def telling(tracked):
+    """A feed that was asked once, and waits now."""
+    telling = TellingFeed(tracked.store)
+    tracked.tracker.close_with(Feed(tracked.tracker, telling).stop)
+    tracked.reactor.turn_until(lambda: telling.waited)
+    telling.tell()
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(BREATH) or len(telling.waited) > 1)
+    return telling
+
+
+def test_what_the_store_tells_of_is_noticed_at_once(tracked, telling):
+    id, client = tracked.visit()
+    telling.elsewhere(Delete(id))
+    telling.tell()
+    tracked.reactor.turn_until(lambda: client.ended)
+    assert client.ended == [LOGOUT]
+
+
+def test_while_nothing_is_told_nothing_is_asked(tracked, telling):
+    before = len(telling.asked)
+    tracked.reactor.advance(INTERVAL)
+    tracked.reactor.turn()
+    assert len(telling.asked) == before
+
+
+def test_after_an_answer_it_soon_waits_again(tracked, telling):
+    before = len(telling.waited)
+    timers = len(tracked.reactor.getDelayedCalls())
+    telling.tell()
+    tracked.reactor.turn_until(lambda: len(tracked.reactor.getDelayedCalls()) > timers)
+    tracked.reactor.advance(BREATH)
+    tracked.reactor.turn_until(lambda: len(telling.waited) > before)
+
+
+def test_it_listens_before_it_asks(tracked, telling):
+    """What is revoked between the two is told of."""
+    assert telling.waited[:2] == [0, 1]
+
+
+def test_what_it_knows_is_as_old_as_its_question_not_as_its_waiting(tracked, telling):
+    tracked.reactor.advance(TRUST)
+    now = tracked.reactor.seconds()
+    telling.tell()
+    tracked.reactor.turn_until(lambda: tracked.tracker.told == now)
+
+
+def test_a_store_that_cannot_tell_is_asked_every_now_and_then(tracked, telling):
+    id, client = tracked.visit()
+    telling.deaf = StoreUnavailable("the connection is lost")
+    telling.tell()
+    answered(tracked, telling)
+    telling.elsewhere(Delete(id))
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or client.ended)
+    assert client.ended == [LOGOUT]
+
+
+def test_a_store_that_could_not_tell_is_listened_to_again_later(tracked, telling, log):
+    telling.deaf = StoreUnavailable("the connection is lost")
+    telling.tell()
+    answered(tracked, telling)
+    telling.deaf = None
+    telling.tell()
+    tracked.reactor.turn_until(
+        lambda: tracked.reactor.advance(AGAIN) or telling.calls.empty(), "it listens again"
+    )
+    tracked.reactor.turn_until(
+        lambda: "the store tells of revocations elsewhere again" in log.at("debug")
+    )
+    assert sum("the connection is lost" in text for text in log.at("debug")) == 1
+    test_what_the_store_tells_of_is_noticed_at_once(tracked, telling)
+
+
+def test_a_waiting_thread_does_not_hold_up_the_end(tracked, telling):
+    tracked.reactor.result_of(tracked.tracker.close())
+    assert tracked.store.closed == 1

@@ -4,6 +4,7 @@ entry it saw last. Where that entry is gone, so is what came behind it: the stre
 the server went back to an earlier state.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cookietrack_plugin.errors import StoreUnavailable
@@ -12,6 +13,9 @@ from cookietrack_plugin.stores.redis.keys import Layout, Partition
 
 # The entry that was seen last, for each partition: its number in the stream, and its id.
 Cursor = tuple[tuple[bytes, bytes], ...]
+
+# Entries of a stream that are read in one step: who was away for long does not hold up the server.
+_PAGE = 1000
 
 
 class Revocations:
@@ -42,15 +46,29 @@ class Revocations:
         return _seen(entries) or (b"", b"")
 
     def _continue(self, cursor: Cursor) -> tuple[list[str], Cursor]:
-        pairs = list(zip(self._partitions, cursor, strict=True))
-        commands = [("XRANGE", each.revoked, seen[0], "+") for each, seen in pairs]
-        ids, seen = [], []
-        for before, entries in zip(cursor, self._client.run(commands), strict=True):
-            if not entries or _seen(entries[:1]) != before:
-                raise StoreUnavailable("what was revoked since the last look is no longer known")
-            ids += [fields[b"id"].decode() for _, fields in entries[1:]]
-            seen.append(_seen(entries[-1:]) or before)
-        return ids, tuple(seen)
+        ids: list[str] = []
+        seen = dict(zip(self._partitions, cursor, strict=True))
+        behind = list(self._partitions)
+        while behind:
+            pages = list(zip(behind, self._pages(behind, seen), strict=True))
+            for partition, entries in pages:
+                if not entries or _seen(entries[:1]) != seen[partition]:
+                    raise StoreUnavailable(
+                        "what was revoked since the last look is no longer known"
+                    )
+                ids += [fields[b"id"].decode() for _, fields in entries[1:]]
+                seen[partition] = _seen(entries[-1:]) or seen[partition]
+            behind = [partition for partition, entries in pages if len(entries) > _PAGE]
+        return ids, tuple(seen.values())
+
+    def _pages(
+        self, partitions: Sequence[Partition], seen: Mapping[Partition, tuple[bytes, bytes]]
+    ) -> list[Any]:
+        """Of each partition the entry that was seen last, and the next ones."""
+        count = ("COUNT", _PAGE + 1)
+        return self._client.run(
+            [("XRANGE", each.revoked, seen[each][0], "+", *count) for each in partitions]
+        )
 
 
 def _seen(entries: list[Any]) -> tuple[bytes, bytes] | None:

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.sql.url import is_file
+from cookietrack_plugin.stores.sql.url import driven, is_file
 
 # Rows of one INSERT statement.
 INSERT_ROWS = 1000
@@ -34,7 +34,7 @@ def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
         _create_file(str(url.database))
     backend = _BACKENDS[url.get_backend_name()]
     engine = create_engine(
-        url,
+        driven(url),
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         hide_parameters=True,
@@ -93,6 +93,8 @@ class _PostgreSQL:
         def connect(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
             connection = BoundedConnection.connect(*args, **parameters)
             connection.patience = timeout
+            # A pooler in between can deliver what somebody else listens for: psycopg would keep it.
+            connection.add_notify_handler(lambda _: None)
             return connection
 
         @event.listens_for(engine, "connect")

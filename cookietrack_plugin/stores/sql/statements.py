@@ -1,5 +1,7 @@
 """The statements about records, as each database is quickest with many rows at once."""
 
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -7,10 +9,13 @@ from attrs import frozen
 from sqlalchemy import (
     Delete,
     Executable,
+    LargeBinary,
     Select,
     Table,
+    Text,
     any_,
     bindparam,
+    cast,
     column,
     delete,
     func,
@@ -19,12 +24,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from cookietrack_plugin.stores.sql.types import storable
+
 T = TypeVar("T")
 
 # Ids in one statement: SQLite limits the parameters.
 _IDS = 5000
 
 Row = dict[str, Any]
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=bytes.hex).encode
+# In JSON, what may have to be marked before it can be stored: few rows have it, and one look at the
+# whole text is quicker than one at each value.
+_SUSPECT = re.compile(r"\\u(0000|d[89a-f]|fdd0)")
 
 
 @frozen
@@ -52,25 +64,43 @@ def make_statements(cookies: Table, dialect: str) -> Statements:
 
 def _postgresql(cookies: Table) -> Statements:
     """
-    An array a column: the statements stay the same, however many rows there are, and neither
-    SQLAlchemy nor the driver nor the server has to read a text of thousands of parameters.
+    All rows in one parameter, as JSON: the statements stay the same, however many rows there are,
+    and neither SQLAlchemy nor the driver has to look at each value in Python. Arrays, one a column,
+    take the worker half as much CPU again.
     """
     names = cookies.columns.keys()
-    arrays = [
-        bindparam(f"all_{name}", type_=postgresql.ARRAY(cookies.c[name].type)) for name in names
-    ]
-    given = func.unnest(*arrays).table_valued(*map(column, names), name="given").render_derived()
-    insert = postgresql.insert(cookies).from_select(names, select(*given.columns))
+    columns = [column(name, _in_json(cookies.c[name].type)) for name in names]
+    rows = cast(bindparam("rows", type_=Text), postgresql.JSON)
+    given = func.json_to_recordset(rows).table_valued(*columns, name="given")
+    given = given.render_derived(with_types=True)
+    value: dict[str, Any] = {name: given.c[name] for name in names}
+    value["authextra"] = func.decode(given.c.authextra, "hex")
+    insert = postgresql.insert(cookies).from_select(names, select(*value.values()))
     insert = insert.on_conflict_do_nothing(index_elements=[cookies.c.id])
-    altered = update(cookies).values({name: given.c[name] for name in _fields(cookies)})
+    altered = update(cookies).values({name: value[name] for name in _fields(cookies)})
     ids = bindparam("ids", type_=postgresql.ARRAY(cookies.c.id.type))
     return Statements(
         **_common(cookies, cookies.c.id == any_(ids)),
         insert=insert.returning(cookies.c.id),
         update=altered.where(cookies.c.id == given.c.id),
-        parameters=lambda rows: {f"all_{name}": [row[name] for row in rows] for name in names},
+        parameters=lambda rows: {"rows": _json(rows)},
         insert_tells=True,
     )
+
+
+def _in_json(type: Any) -> Any:
+    return Text if isinstance(type, LargeBinary) else type
+
+
+def _json(rows: Sequence[Row]) -> str:
+    text = _encode(rows)
+    if not _SUSPECT.search(text):
+        return text
+    return _encode([{name: _storable(value) for name, value in row.items()} for row in rows])
+
+
+def _storable(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
 
 
 def _sqlite(cookies: Table) -> Statements:

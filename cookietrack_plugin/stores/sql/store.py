@@ -18,6 +18,7 @@ from cookietrack_plugin.interfaces import (
     ICookieStoreProvider,
     IReadOnlyProvider,
     IRevocationFeed,
+    IRevocationSignal,
 )
 from cookietrack_plugin.record import Change, Cookie
 from cookietrack_plugin.stores.fold import Stored
@@ -27,6 +28,7 @@ from cookietrack_plugin.stores.sql.durability import weaknesses
 from cookietrack_plugin.stores.sql.engine import make_engine
 from cookietrack_plugin.stores.sql.faults import is_conflict, translated
 from cookietrack_plugin.stores.sql.feed import Cursor, Revocations
+from cookietrack_plugin.stores.sql.listener import Listener
 from cookietrack_plugin.stores.sql.schema import prepare_tables, require_tables
 from cookietrack_plugin.stores.sql.stat import stat_of
 from cookietrack_plugin.stores.sql.statements import make_statements, portions
@@ -102,7 +104,8 @@ class SqlProvider:
         except BaseException:
             engine.dispose()
             raise
-        return SqlStore(engine, tables, shown(url))
+        store = PostgreSQLStore if engine.dialect.name == "postgresql" else SqlStore
+        return store(engine, tables, shown(url))
 
 
 @implementer(ICookieStore, IRevocationFeed)
@@ -121,7 +124,7 @@ class SqlStore:
         self._tables = tables
         self._place = place
         self._statements = make_statements(tables.cookies, engine.dialect.name)
-        self._revocations = Revocations(tables)
+        self._revocations = Revocations(tables, engine.dialect.name == "postgresql")
         self._batches = Batches(self._statements, self._revocations)
         self._closed = False
 
@@ -203,6 +206,25 @@ class SqlStore:
         if self._closed:
             raise StoreUnavailable(f"{self._place} is closed")
         return self._engine.connect()
+
+
+@implementer(IRevocationSignal)
+class PostgreSQLStore(SqlStore):
+    """The same, and the database says when something was revoked (LISTEN and NOTIFY)."""
+
+    def __init__(self, engine: Engine, tables: Tables, place: str) -> None:
+        super().__init__(engine, tables, place)
+        self._listener = Listener(engine, tables.revoked.name, place)
+
+    def await_revocation(self, seconds: float) -> None:
+        self._listener.wait(seconds)
+
+    def interrupt(self) -> None:
+        self._listener.interrupt()
+
+    def close(self) -> None:
+        self._listener.close()
+        super().close()
 
 
 def _is_in_the_way(error: Exception) -> bool:

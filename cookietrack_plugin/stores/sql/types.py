@@ -18,6 +18,11 @@ Milliseconds = BigInteger
 Bytes = LargeBinary().with_variant(LONGBLOB(), *_MYSQL)
 
 
+def storable(text: str) -> str:
+    """The text with marks in the place of what a database refuses."""
+    return _UNSTORABLE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
+
+
 class UnicodeText(TypeDecorator[str]):
     """
     Any Python string. PostgreSQL refuses NUL and every database half of a surrogate pair, and what
@@ -33,7 +38,7 @@ class UnicodeText(TypeDecorator[str]):
         return dialect.type_descriptor(Text())
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return value and _UNSTORABLE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", value)
+        return value and storable(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         if not value or _MARK not in value:

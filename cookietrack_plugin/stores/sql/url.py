@@ -36,7 +36,7 @@ _DRIVERS = {
 
 def parse_url(text: str) -> URL:
     """
-    The URL with its variables replaced and its driver named.
+    The URL as it was written, with its variables replaced.
 
     :raises ConfigError: it is no URL, or none of a database that the store knows; its driver is not
         installed; the database is missing, or one in memory. Nothing of the URL but its scheme and
@@ -53,11 +53,19 @@ def parse_url(text: str) -> URL:
         raise _wrong(f'the scheme "{url.drivername}"', ALLOWED)
     _check_driver(driver)
     _check_database(url)
-    return url.set(drivername=driver.name)
+    return url
+
+
+def driven(url: URL) -> URL:
+    """The URL for SQLAlchemy: with the driver that we mean, which need not be its default."""
+    return url.set(drivername=_DRIVERS[url.drivername].name)
 
 
 def shown(url: URL) -> str:
-    """The URL for people: without its password, and without its query, where others may stand."""
+    """
+    The URL for people, as they wrote it: without its password, and without its query, where others
+    may stand.
+    """
     return url.set(query={}).render_as_string(hide_password=True)
 
 

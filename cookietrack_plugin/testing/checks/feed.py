@@ -1,16 +1,20 @@
 """IRevocationFeed: how processes that share a store learn of each other's revocations."""
 
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed
+from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IRevocationSignal
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.testing.case import OpenStore
 from cookietrack_plugin.testing.checks.sharing import SharedCase
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
+
+# Seconds for which a thread may go on waiting that should not.
+PATIENCE = 30
 
 
 class FeedChecks(SharedCase):
@@ -87,3 +91,35 @@ class FeedChecks(SharedCase):
         except StoreUnavailable:
             return
         assert ids == {make_id(1)}
+
+    def test_a_revocation_ends_the_waiting(
+        self, feed: IRevocationFeed, other: StoreProcess
+    ) -> None:
+        """await_revocation() begins at once, then returns when another process has revoked."""
+        if IRevocationSignal.providedBy(feed):
+            assert _wait(feed).wait(PATIENCE)
+            returned = _wait(feed)
+            other.call("commit", [Delete(make_id(1))])
+            assert returned.wait(PATIENCE)
+
+    def test_waiting_can_be_interrupted(self, feed: IRevocationFeed) -> None:
+        """interrupt() ends await_revocation() at once, now and later, however often called."""
+        if IRevocationSignal.providedBy(feed):
+            assert _wait(feed).wait(PATIENCE)
+            returned = _wait(feed)
+            feed.interrupt()
+            feed.interrupt()
+            assert returned.wait(PATIENCE)
+            assert _wait(feed).wait(PATIENCE)
+
+
+def _wait(signal: IRevocationSignal) -> Event:
+    """Have a thread wait for long: the event is set when it has returned."""
+    returned = Event()
+
+    def wait() -> None:
+        signal.await_revocation(10 * PATIENCE)
+        returned.set()
+
+    Thread(target=wait, daemon=True).start()
+    return returned

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 from zope.interface.verify import verifyObject
 
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IRevocationFeed,
+    IRevocationSignal,
+)
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import make_cookie
@@ -26,6 +31,12 @@ class InterfaceChecks(StoreCase):
     def test_a_feed_provides_its_interface(self, store: ICookieStore) -> None:
         """A store with revoked_since() declares IRevocationFeed, with the method's signature."""
         if hasattr(store, "revoked_since"):
+            verifyObject(IRevocationFeed, store)
+
+    def test_a_signal_provides_its_interface(self, store: ICookieStore) -> None:
+        """A store with await_revocation() declares IRevocationSignal and IRevocationFeed."""
+        if hasattr(store, "await_revocation"):
+            verifyObject(IRevocationSignal, store)
             verifyObject(IRevocationFeed, store)
 
     def test_the_summary_is_one_line(self) -> None:

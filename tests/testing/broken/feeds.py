@@ -1,5 +1,10 @@
 """Stores that tell too much or too little of revocations."""
 
+from threading import Event
+
+from zope.interface import implementer
+
+from cookietrack_plugin.interfaces import IRevocationSignal
 from tests.testing.honest import SqliteStore
 from tests.testing.registry import fails
 
@@ -55,3 +60,19 @@ class TellsItsOwn(SqliteStore):
 
     def revoked_since(self, cursor):
         return self.own[cursor:] if cursor is not None else [], len(self.own)
+
+
+@fails("test_a_revocation_ends_the_waiting", "test_waiting_can_be_interrupted")
+@implementer(IRevocationSignal)
+class WaitsInVain(SqliteStore):
+    def __init__(self, path):
+        super().__init__(path)
+        self.waited = False
+
+    def await_revocation(self, seconds):
+        if self.waited:
+            Event().wait(seconds)
+        self.waited = True
+
+    def interrupt(self):
+        pass

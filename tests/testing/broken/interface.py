@@ -19,6 +19,12 @@ class UndeclaredFeed(MemoryStore):
         return [], 0
 
 
+@fails("test_a_signal_provides_its_interface")
+class UndeclaredSignal(MemoryStore):
+    def await_revocation(self, seconds):
+        pass
+
+
 @fails("test_whether_it_blocks_is_true_or_false")
 class AlmostTrue(MemoryStore):
     reads_block = 0
