@@ -6,6 +6,7 @@ every outage. How long the reactor was kept waiting is printed (`pytest -s`) and
 that is the machine's affair too, and `make bench ONLY=outage` measures it.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.support.raw import RawHandshake, handshake
 from tests.support.redises import RedisServer
 from tests.support.server_process import ServerProcess
 from tests.support.server_process import running as running_server
+from tests.support.smalldisk import full_disk
 
 pytestmark = [pytest.mark.node, pytest.mark.server]
 
@@ -39,6 +41,11 @@ TIMEOUT = 1.0
 DATABASE = "cookies"
 ROOT = Path(__file__).parents[2]
 WENT, CAME_BACK = "the cookie store does not answer", "the cookie store answers again"
+# What the log says of a full server: the server's own words, and what to do.
+FULL = {
+    "sql": re.compile("has no room: .*No space left on device: make room on its disk"),
+    "redis": re.compile("has no room: .*'maxmemory'.*: raise maxmemory"),
+}
 
 
 class Site:
@@ -138,14 +145,9 @@ class SqlSite(Site):
         self.database = server
 
     def full(self) -> Callable[[], None]:
-        raising = "BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END"
-        for statement in (
-            f"CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $${raising}$$",
-            "CREATE TRIGGER full_ BEFORE INSERT OR UPDATE OR DELETE ON cookietrack"
-            " FOR EACH ROW EXECUTE FUNCTION full_()",
-        ):
-            self.database.execute(statement, DATABASE)
-        return lambda: self.database.execute("DROP FUNCTION full_ CASCADE", DATABASE) and None
+        with ExitStack() as stack:
+            stack.enter_context(full_disk(self.database, DATABASE))
+            return stack.pop_all().close
 
 
 OUTAGES = {
@@ -320,6 +322,7 @@ def test_a_full_server_lets_in_whom_it_knows_and_takes_nobody_new(
             assert site.present(leaving.cookie).status == 503
             assert is_undisturbed(known)
         wait_for(has_grown(load), "logins and logouts after it")
+    assert FULL[site.item["store"]["type"]].search(site.node.output())
     assert not clients.login(site.strict.url, "bob", cookie=known.cookie).challenged
     assert clients.login(site.strict.url, cookie=leaving.cookie).challenged
     assert contradictions(site, clients, load) == []
