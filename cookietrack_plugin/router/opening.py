@@ -11,6 +11,7 @@ from txaio.tx import make_logger
 
 from cookietrack_plugin.fork import fork
 from cookietrack_plugin.interfaces import IRouterCookieStore
+from cookietrack_plugin.label import label_of
 from cookietrack_plugin.registry import find_provider
 from cookietrack_plugin.router import logbridge
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
@@ -83,6 +84,7 @@ class OpenStores:
                 )
             )
             .addCallback(IRouterCookieStore)
+            .addCallback(_named, options)
         )
 
     def _not_opened(self, failure: Any, key: str, store_type: str) -> Any:
@@ -98,6 +100,13 @@ class OpenStores:
 
     def _not_closed(self, failure: Any) -> None:
         self.log.error("a cookie store cannot be closed: {cause}", cause=failure.value)
+
+
+def _named(store: IRouterCookieStore, options: Mapping[str, Any]) -> IRouterCookieStore:
+    """Let the log tell it from the worker's other stores."""
+    if isinstance(store, RouterCookieStore):
+        store.tracker.admissions.store = f"the cookie store {label_of(options)}"
+    return store
 
 
 def _key(options: Mapping[str, Any]) -> str:

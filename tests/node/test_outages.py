@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.label import label_of
 from cookietrack_plugin.registry import find_provider
 from tests.node.conftest import Listener
 from tests.support import configs
@@ -40,7 +41,8 @@ ENOUGH = 8
 TIMEOUT = 1.0
 DATABASE = "cookies"
 ROOT = Path(__file__).parents[2]
-WENT, CAME_BACK = "the cookie store does not answer", "the cookie store answers again"
+WENT = "the cookie store {} does not answer: "
+CAME_BACK = "the cookie store {} answers again"
 # What the log says of a full server: the server's own words, and what to do.
 FULL = {
     "sql": re.compile("has no room: .*No space left on device: make room on its disk"),
@@ -56,6 +58,8 @@ class Site:
         self.cut = Cut(port)
         url = options["url"].format(self.cut.port)
         self.item = {"store": {**options, "url": url, "timeout": TIMEOUT}}
+        # In metrics and in the log.
+        self.name = label_of(self.item["store"])
         self.strict, self.lenient = Listener(), Listener()
         self.node: Node
         self.metrics_port: int
@@ -93,11 +97,16 @@ class Site:
         with urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as response:
             lines = response.read().decode().splitlines()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
-        wanted.append(f'store="{self.item["store"]["type"]}:')
+        wanted.append(f'store="{self.name}"')
         found = [line for line in lines if line.startswith(f"cookietrack_{name}{{")]
         return sum(
             float(line.rpartition(" ")[2]) for line in found if all(each in line for each in wanted)
         )
+
+    def told(self, since: int = 0) -> tuple[int, int]:
+        """How often the log says, from that character on, that the store went and came back."""
+        log = self.node.output()[since:]
+        return log.count(WENT.format(self.name)), log.count(CAME_BACK.format(self.name))
 
     def refusals(self) -> tuple[float, float]:
         """Handshakes that were turned away, and those of them because the store is away."""
@@ -341,12 +350,11 @@ def test_log_and_metrics_tell_when_the_server_went_and_when_it_came_back(
         assert site.metric("store_up") == 0
     wait_for(lambda: are_calm(sites), "it is told that it is over")
     assert site.metric("store_up") == 1
-    told = site.node.output()[before:]
-    assert told.count(WENT) == told.count(CAME_BACK) == 1
+    assert site.told(before) == (1, 1)
 
 
 def are_calm(sites: dict[str, Site]) -> bool:
     """Whether every store takes clients, and every outage so far is told to be over."""
     answers = [handshake(site.strict.port).status for site in sites.values()]
-    output = next(iter(sites.values())).node.output()
-    return set(answers) == {101} and output.count(WENT) == output.count(CAME_BACK)
+    told = [site.told() for site in sites.values()]
+    return set(answers) == {101} and all(went == came_back for went, came_back in told)
