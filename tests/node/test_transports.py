@@ -1,6 +1,5 @@
 """Every place of a node configuration in which a WebSocket listener can stand."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ import pytest
 
 from tests.node.conftest import STORES, Listener
 from tests.support import configs
-from tests.support.client import Clients, Session
+from tests.support.client import Clients
+from tests.support.late import LateServices
 from tests.support.node import Node, wait_for
 from tests.support.raw import handshake
 
@@ -62,49 +62,19 @@ def test_one_login_serves_every_kind_of_transport_that_names_the_store(
     assert len(list(node.cbdir.rglob("data.mdb"))) == 1
 
 
-STARTER = """
-import json
-
-
-def create(config, controller):
-    async def start_service(realm, authid, details):
-        path, service = json.loads(details["ticket"])
-        try:
-            await controller.start_web_transport_service("web", path, service)
-        except Exception as error:
-            print("refused:", error, flush=True)
-            raise
-        return {"role": "user"}
-
-    return start_service
-"""
-
-
 def test_a_service_that_is_started_at_run_time_is_checked_and_tracked(
-    make_node: Make, clients: Clients, listener: Listener, tmp_path: Path
+    make_node: Make, clients: Clients
 ) -> None:
-    web = Listener()
-    (tmp_path / "starter.py").write_text(STARTER)
-    starter = {"type": "function", "create": "starter.create", "expose_controller": True}
-    config = configs.router(
-        configs.websocket(listener.port, auth={"ticket": starter}),
-        {"id": "web", "type": "web", "endpoint": endpoint(web.port), "paths": {"ws": SERVICE}},
-        options={"pythonpath": [str(tmp_path)]},
-    )
-    node = make_node(config)
-    node.start(listener.port, web.port)
-    first = clients.login(web.url + "ws")
-
-    def start(path: str, service: dict[str, Any]) -> Session:
-        return clients.open(
-            listener.url, methods=("ticket",), authid="x", secret=json.dumps([path, service])
-        )
-
-    refused = start("late", {**SERVICE, "cookie": {"store": {"type": "lmbd"}}})
-    assert not refused.joined
+    late = LateServices()
+    node = make_node(late.config(ws=SERVICE))
+    node.start(*late.ports)
+    url = f"ws://127.0.0.1:{late.web}/"
+    first = clients.login(url + "ws")
+    wrong = {**SERVICE, "cookie": {"store": {"type": "lmbd"}}}
+    assert not late.start(clients, "late", wrong).joined
     assert wait_for(lambda: "Did you mean 'lmdb'?" in node.output(), "the reason in the log")
-    assert start("late", SERVICE).joined
-    again = clients.login(web.url + "late", cookie=first.cookie)
+    assert late.start(clients, "late", SERVICE).joined
+    again = clients.login(url + "late", cookie=first.cookie)
     assert again.authprovider == "cookie"
 
 
