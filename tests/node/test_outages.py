@@ -16,13 +16,13 @@ from urllib.request import urlopen
 
 import pytest
 
+from benchmarks.cut import Cut
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.label import label_of
 from cookietrack_plugin.registry import find_provider
 from tests.node.conftest import Listener
 from tests.support import configs
 from tests.support.client import Clients, Session
-from tests.support.cut import Cut
 from tests.support.databases import PASSWORD, USER, PostgreSQL
 from tests.support.load import LOGOUT, Load, under
 from tests.support.node import Node, running, wait_for

@@ -122,6 +122,17 @@ def test_the_log_calls_a_store_by_its_type_and_place(stores, provider, reactor, 
     reactor.result_of(stores.close())
 
 
+def test_what_is_loaded_when_the_first_store_is_open_is_no_work_for_the_collector_any_more(
+    stores, provider, reactor, monkeypatch
+):
+    frozen = []
+    monkeypatch.setattr(opening.gc, "freeze", lambda: frozen.append(len(provider.stores)))
+    opening._freeze.cache_clear()
+    for path in "ab":
+        reactor.result_of(stores.for_transport(item({"type": "fake", "path": path})))
+    assert frozen == [1]
+
+
 class TestAStoreThatCannotBeOpened:
     def test_fails_every_transport_that_waits_with_the_providers_error_and_one_line(
         self, stores, provider, reactor, log
