@@ -10,17 +10,17 @@ from benchmarks.bench import Options
 
 
 @contextmanager
-def postgresql() -> Iterator[tuple[int, Options]]:
-    """The port of a PostgreSQL, and a store on it; it flushes each commit."""
+def postgresql() -> Iterator[tuple[Any, Options]]:
+    """A PostgreSQL, and a store on it; it flushes each commit."""
     with _running("PostgreSQL") as server, server.database() as name:
-        yield server.port, {"type": "sql", "url": server.url(name)}
+        yield server, {"type": "sql", "url": server.url(name)}
 
 
 @contextmanager
-def redis() -> Iterator[tuple[int, Options]]:
+def redis() -> Iterator[tuple[Any, Options]]:
     """The same for a Redis."""
     with _running("RedisServer") as server:
-        yield server.port, {"type": "redis", "url": server.url()}
+        yield server, {"type": "redis", "url": server.url()}
 
 
 @contextmanager

@@ -3,9 +3,7 @@ A reactor as in a worker, with the plugin's own tracker and sweep on a store, vi
 meanwhile, and a watch on how late it runs. Called in a process of its own, by way of `fresh.run`.
 """
 
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,8 @@ from twisted.internet.task import LoopingCall
 
 from benchmarks import stored
 from benchmarks.probe import StallWatch
-from cookietrack_plugin.breaker import LAST_PAUSE
-from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.policy import Policy
-from cookietrack_plugin.registry import find_provider
 from cookietrack_plugin.sweep import Sweep
 from cookietrack_plugin.tracker import Tracker
 from cookietrack_plugin.visit import Visitor
@@ -28,8 +23,6 @@ VISITORS_PER_SECOND = 150
 # The numbers from here on are not those of cookies that were there before.
 FIRST_VISITOR = 2**40
 GLANCE = 0.02
-# Seconds after which a store that is back has been asked again for certain.
-LONGEST_OUTAGE = LAST_PAUSE
 POLICY = Policy(max_age=86400)
 
 
@@ -63,33 +56,6 @@ class Observed:
         return removed
 
 
-class Distant:
-    """A store as on a server: while that is `away`, every call fails after `timeout` seconds."""
-
-    reads_block = commits_block = True
-
-    def __init__(self, timeout: float) -> None:
-        self._store = find_provider("memory").open({"type": "memory"}, ".")
-        self._timeout = timeout
-        self.away = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def load(self, ids: Sequence[str]) -> Mapping[str, Any]:
-        self._reach()
-        return self._store.load(ids)
-
-    def commit(self, changes: Sequence[Any]) -> Sequence[bool]:
-        self._reach()
-        return self._store.commit(changes)
-
-    def _reach(self) -> None:
-        if self.away:
-            time.sleep(self._timeout)
-            raise StoreUnavailable("the server does not answer")
-
-
 class Visitors:
     """Each comes with a cookie that nobody issued, and is given a new one, as in a handshake."""
 
@@ -97,20 +63,13 @@ class Visitors:
         self._tracker = tracker
         self._numbers = count(FIRST_VISITOR)
         self._loop = LoopingCall(self._come)
-        self.outcomes: Counter[str] = Counter()
 
     def start(self) -> None:
         self._loop.start(1 / VISITORS_PER_SECOND)
 
     def _come(self) -> None:
         visitor = Visitor(self._id(), "tcp4:192.0.2.1:51234", stored.BROWSER)
-        self._tracker.admit(visitor, self._id, POLICY).addCallbacks(
-            lambda _: self.outcomes.update(["admitted"]), self._refused
-        )
-
-    def _refused(self, failure: Any) -> None:
-        self._tracker.admissions.refused(None, failure)
-        self.outcomes["refused"] += 1
+        self._tracker.admit(visitor, self._id, POLICY)
 
     def _id(self) -> str:
         return stored.identifier(next(self._numbers))
@@ -123,28 +82,6 @@ def idle(seconds: float) -> Mapping[str, float]:
     reactor.callLater(seconds, reactor.stop)
     reactor.run()
     return {"stall_ms": watch.longest() * 1e3}
-
-
-def away(timeout: float, seconds: float) -> Mapping[str, float]:
-    """The longest stall while the server is there for a fifth of the time, away, and back."""
-    store: Any = Distant(timeout)
-    watch, tracker = StallWatch(), Tracker(store, reactor)
-    visitors = Visitors(tracker)
-    returned: Counter[str] = Counter()
-
-    def come_back() -> None:
-        store.away = False
-        returned.update(visitors.outcomes)
-
-    reactor.callWhenRunning(watch.start)
-    reactor.callWhenRunning(visitors.start)
-    reactor.callLater(seconds / 5, setattr, store, "away", True)
-    reactor.callLater(seconds * 3 / 5, come_back)
-    reactor.callLater(seconds + LONGEST_OUTAGE, reactor.stop)
-    reactor.run()
-    admitted = visitors.outcomes["admitted"] - returned["admitted"]
-    stall = watch.longest() * 1e3
-    return {"stall_ms": stall, "refused": visitors.outcomes["refused"], "admitted": admitted}
 
 
 def swept(options: Mapping[str, Any], place: str, wanted: int) -> Mapping[str, float]:

@@ -54,6 +54,8 @@ class Admissions:
         self._measures = measures
         self._submit = submit
         self._good = good
+        # What the log calls the store.
+        self.store = "the cookie store"
         # When a handshake was last refused, since the store was last said to answer.
         self._refused: int | None = None
 
@@ -120,7 +122,9 @@ class Admissions:
     def refused(self, id: str | None, failure: Failure) -> None:
         """A handshake cannot be answered by the store: note why."""
         if self._refused is None:
-            self.log.error("the cookie store does not answer: {cause}", cause=failure.value)
+            self.log.error(
+                "{store} does not answer: {cause}", store=self.store, cause=failure.value
+            )
         self._refused = self._clock.now()
         self._measures.handshakes["refused"] += 1
         self._measures.faults[type(failure.value).__name__] += 1
@@ -129,5 +133,5 @@ class Admissions:
     def _answers(self, outcome: str) -> None:
         if self._refused is not None and self._clock.now() - self._refused >= CALM:
             self._refused = None
-            self.log.info("the cookie store answers again")
+            self.log.info("{store} answers again", store=self.store)
         self._measures.handshakes[outcome] += 1

@@ -64,7 +64,7 @@ class Committer:
             return fail(StoreUnavailable("the store is closed"))
         if self._lane is None:
             return maybeDeferred(lambda: self._timed([change])[0])
-        if refusal := self._breaker.refusal():
+        if refusal := self.refusal():
             return fail(refusal)
         entry = _Waiting(change)
         self._waiting.setdefault(change.id, []).append(entry)
@@ -73,6 +73,10 @@ class Committer:
         self._lane.put(change).addBoth(self._settle, entry)
         return durable
 
+    def refusal(self) -> StoreUnavailable | None:
+        """Why no change is taken now, as the store is known not to answer; None if they are."""
+        return self._breaker.refusal()
+
     def insist(self) -> None:
         """The next changes go to the store even if it was away a moment ago: they are the last."""
         self._breaker.close()
@@ -80,6 +84,14 @@ class Committer:
     def run(self, job: Job) -> Deferred[Any]:
         """Run `job` where commits run, between two batches; its result."""
         return maybeDeferred(job) if self._lane is None else self._lane.put(job)
+
+    def ask(self, job: Job) -> Deferred[Any]:
+        """Like `run`, for what calls the store: behind the breaker, as changes are."""
+        if self._lane is None:
+            return maybeDeferred(job)
+        if refusal := self.refusal():
+            return fail(refusal)
+        return self._lane.put(lambda: self._breaker.call(job))
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
         """The record as it will be once every queued change is stored, given what the store has."""

@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 
 from cookietrack_plugin.breaker import Breaker
 from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.lane import Lane
 from cookietrack_plugin.measures import Measures
@@ -43,14 +44,18 @@ class Lookup:
         self._committer = committer
         self._reading: dict[str, _Reading] = {}
         self._lane: Lane[str] | None = None
+        self._breaker = Breaker(reactor.seconds)
         if store.reads_block:
-            self._breaker = Breaker(reactor.seconds)
             self._lane = Lane("cookietrack-reader", self._load_guarded, reactor)
 
     @property
     def blocks(self) -> bool:
         """Whether a look-up has to go through the reader thread."""
         return self._lane is not None
+
+    def refusal(self) -> StoreUnavailable | None:
+        """Why nothing is read now, as the store is known not to answer; None if it is."""
+        return self._breaker.refusal()
 
     def now(self, id: str) -> Cookie | None:
         """
@@ -66,7 +71,7 @@ class Lookup:
         """The record; fails as `load` does."""
         if self._lane is None:
             return maybeDeferred(self.now, id)
-        if refusal := self._breaker.refusal():
+        if refusal := self.refusal():
             return fail(refusal)
         reading = self._reading.get(id)
         if reading is None:

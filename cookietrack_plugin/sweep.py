@@ -1,6 +1,6 @@
 """Removing expired records in the background, a small step at a time."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
@@ -21,7 +21,7 @@ STEP = 100
 class Sweep:
     """
     Calls `ICookieStore.expire` until nothing is left, again and again. Commits go first: between
-    two steps the writer thread takes what has queued up.
+    two steps the writer thread takes what has queued up. A store that is away is left alone.
     """
 
     log = make_logger()
@@ -41,6 +41,7 @@ class Sweep:
         self._reactor = reactor
         self._call = reactor.callLater(INTERVAL, self._run)
         self._stopped = False
+        self._failing = False
 
     def stop(self) -> None:
         """No further step. Idempotent."""
@@ -49,8 +50,11 @@ class Sweep:
             self._call.cancel()
 
     def _run(self) -> Deferred[None]:
+        if self._committer.refusal():
+            self._again(INTERVAL)
+            return succeed(None)
         now = self._clock.now()
-        done = self._committer.run(lambda: self._store.expire(now, STEP))
+        done = self._committer.ask(lambda: self._store.expire(now, STEP))
         # In this order: whatever a store answers, there is a next time.
         return done.addCallback(self._swept).addErrback(self._failed)
 
@@ -58,10 +62,15 @@ class Sweep:
         self._measures.swept += deleted
         if deleted:
             self.log.debug("swept {deleted} expired cookies", deleted=deleted)
+        if self._failing:
+            self._failing = False
+            self.log.info("expired cookies are removed again")
         self._again(PAUSE if deleted >= STEP else INTERVAL)
 
     def _failed(self, failure: Failure) -> None:
-        self.log.warn("expired cookies cannot be removed now: {cause}", cause=failure.value)
+        if not self._failing:
+            self._failing = True
+            self.log.warn("expired cookies cannot be removed now: {cause}", cause=failure.value)
         self._again(INTERVAL)
 
     def _again(self, seconds: float) -> None:

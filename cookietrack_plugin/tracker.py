@@ -184,6 +184,10 @@ class Tracker:
 
     # -- life --------------------------------------------------------------------------------
 
+    def is_away(self) -> bool:
+        """Whether the store is known not to answer, so that nobody should wait for it now."""
+        return bool(self.committer.refusal() or self.lookup.refusal())
+
     def drop(self, id: str, connection: Connection) -> int:
         """Forget a connection that was lost; how many the cookie has left."""
         live = self.connections.live(id)

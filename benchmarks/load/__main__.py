@@ -14,6 +14,7 @@ def main() -> None:
         "visits": jobs.visits,
         "collect": jobs.collect,
         "calls": jobs.calls,
+        "stall": jobs.stall,
         "procedure": jobs.procedure,
         "hold": held.hold,
         "release": held.release,

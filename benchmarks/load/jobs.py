@@ -11,6 +11,9 @@ from benchmarks.load.visit import Script, Visit
 
 WARMUP = 0.2
 SETTLING = 3
+LOGOUT = "wamp.close.logout"
+# Of a load with an outage: seconds after which it has to be over.
+LAST = 0.5
 
 
 def visits(
@@ -70,6 +73,38 @@ def calls(
     return {"calls": quantiles(spans), **_summary(crowd)}
 
 
+def stall(
+    port: int, caller_port: int, seconds: float, visits_per_second: float, logins_per_second: float
+) -> dict[str, Any]:
+    """
+    The longest stall of the worker's reactor, in milliseconds, while new clients visit `port`, and
+    others log in there and out again. How many were served and how many were not; `recovered`: how
+    many of those who came at the end were served.
+    """
+    loop = Loop()
+    settle(loop, caller_port)
+    caller = joined(loop, caller_port)
+    begin = now() + WARMUP
+    end = begin + seconds
+    crowds = [Crowd(loop, port, scripts(port), end - LAST)]
+    crowds.append(Crowd(loop, port, scripts(port, join=True, leave=True), end - LAST))
+    for crowd, rate in zip(crowds, (visits_per_second, logins_per_second), strict=True):
+        crowd.pace(rate, now(), end)
+    stalls: list[float] = []
+    loop.at(begin, lambda: caller.call("bench.watch", then=lambda _: None))
+    loop.at(end, lambda: caller.call("bench.stall", then=stalls.append))
+    loop.run(lambda: bool(stalls))
+    for crowd in crowds:
+        crowd.disperse()
+    caller.close()
+    return {
+        "stall_ms": stalls[0] * 1e3,
+        "served": [crowd.served for crowd in crowds],
+        "failed": [crowd.failed for crowd in crowds],
+        "recovered": [len(crowd.spans) for crowd in crowds],
+    }
+
+
 def procedure(port: int, uri: str, args: list[Any]) -> Any:
     """Call one procedure and give its result."""
     loop = Loop()
@@ -101,8 +136,10 @@ class Held:
         self._visits.clear()
 
 
-def scripts(port: int, join: bool = False, cookies: list[str] | None = None) -> list[Script]:
-    """What visitors do, one script for each cookie and each person."""
+def scripts(
+    port: int, join: bool = False, cookies: list[str] | None = None, leave: bool = False
+) -> list[Script]:
+    """What visitors do, one script for each cookie and each person. `leave`: they log out again."""
     requests = [wire.upgrade(port, config.PATH, cookie) for cookie in cookies or [None]]
     if not join:
         return [Script(request) for request in requests]
@@ -112,7 +149,8 @@ def scripts(port: int, join: bool = False, cookies: list[str] | None = None) -> 
             requests[number % len(requests)],
             wire.hello(config.REALM, ["ticket"], config.AUTHIDS[number % people]),
             wire.authenticate(config.TICKET),
-            wire.WELCOME,
+            wire.goodbye(LOGOUT) if leave else b"",
+            wire.GOODBYE if leave else wire.WELCOME,
         )
         for number in range(math.lcm(people, len(requests)))
     ]

@@ -14,14 +14,15 @@ from benchmarks.load.loop import Loop, now
 @frozen
 class Script:
     """
-    What a visitor sends: the upgrade `request`, `first` as soon as it was accepted, and the answer
-    to a challenge. The visit has succeeded when a message of type `until` arrives (None: with the
-    acceptance).
+    What a visitor sends: the upgrade `request`, `first` as soon as it was accepted, the `answer` to
+    a challenge, and `last` when it is welcome. The visit has succeeded when a message of type
+    `until` arrives (None: with the acceptance).
     """
 
     request: bytes
     first: bytes = b""
     answer: bytes = b""
+    last: bytes = b""
     until: int | None = None
 
 
@@ -106,6 +107,8 @@ class Visit:
             self._finish(True)
         elif kind == wire.CHALLENGE and self._script.answer:
             self._socket.sendall(self._script.answer)
+        elif kind == wire.WELCOME and self._script.last:
+            self._socket.sendall(self._script.last)
         else:
             self._finish(False)
 

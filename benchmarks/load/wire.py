@@ -7,7 +7,7 @@ from typing import Any
 HEADERS_END = b"\r\n\r\n"
 # A mask of zeros is a valid one (RFC 6455 section 5.3), and leaves the payload as it is.
 MASK = bytes(4)
-HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, CALL, RESULT = 1, 2, 3, 4, 5, 48, 50
+HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE, CALL, RESULT = 1, 2, 3, 4, 5, 6, 48, 50
 
 
 def upgrade(port: int, path: str, cookie: str | None = None) -> bytes:
@@ -64,6 +64,10 @@ def hello(realm: str, methods: list[str], authid: str | None = None) -> bytes:
 
 def authenticate(signature: str) -> bytes:
     return message(AUTHENTICATE, signature, {})
+
+
+def goodbye(reason: str) -> bytes:
+    return message(GOODBYE, {}, reason)
 
 
 def call(request: int, procedure: str, *args: Any) -> bytes:

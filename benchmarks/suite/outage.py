@@ -1,38 +1,140 @@
-"""The reactor while the server of a store is silent, or cut off."""
+"""The reactor while the server of a store is away."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from itertools import cycle
+from typing import Any
 
-from benchmarks import fresh, watched
-from benchmarks.bench import Bench
-from benchmarks.figure import Figure
+from benchmarks import generator, node, servers
+from benchmarks.bench import Bench, Options
+from benchmarks.cases import NO_COOKIE
+from benchmarks.cut import Cut
+from benchmarks.figure import Figure, Target
+from benchmarks.generator import Generator
+from benchmarks.node import Node
 from benchmarks.registry import benchmark
-from benchmarks.suite.sweep import IDLE, idle, stalls
 
-SECONDS = 5.0
-# How a server is away: how many seconds it lets pass before a call of the store fails.
-AWAY = {"refuses connections": 0.0, "is silent": 1.0}
+# Seconds of a load, of the part of it before an outage, and of that.
+SECONDS, BEFORE, AWAY = 4.5, 0.5, 1.0
+LOAD = {"seconds": SECONDS, "visits_per_second": 100, "logins_per_second": 25}
+# Seconds for every answer of a server: short, so that a silent one is soon known to be away.
+TIMEOUT = 0.5
+UNDISTURBED, THROUGH_CUT = "undisturbed", ", cut"
+
+Begin = Callable[[], Callable[[], Any]]
+
+
+class Site:
+    """A server with a store, which is also reached through a network that can be cut."""
+
+    def __init__(self, label: str, server: Any, store: Options) -> None:
+        self.label = label
+        self.server = server
+        self.cut = Cut(server.port)
+        self._store = {**store, "timeout": TIMEOUT}
+        # Which outage is next: for each the transport, and what begins it and gives what ends it.
+        self.outages: Iterator[tuple[str, Begin]] = cycle(
+            [
+                (label, lambda: server.pause() or server.resume),
+                (label, lambda: server.kill() or server.start),
+                (label + THROUGH_CUT, lambda: self.cut.cut() or self.cut.mend),
+                (label, lambda: server.stop() or server.start),
+                (label, self.full),
+            ]
+        )
+
+    def stores(self) -> Mapping[str, Options]:
+        url = self._store["url"].replace(f":{self.server.port}/", f":{self.cut.port}/")
+        return {self.label: self._store, self.label + THROUGH_CUT: {**self._store, "url": url}}
+
+    def full(self) -> Callable[[], Any]:
+        """Nothing can be written."""
+        raise NotImplementedError
+
+
+class PostgreSQL(Site):
+    def full(self) -> Callable[[], Any]:
+        """As the server itself would tell it: to fill a disk takes root."""
+        database = self._store["url"].rpartition("/")[2]
+        raising = "BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END"
+        for statement in (
+            f"CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $${raising}$$",
+            "CREATE TRIGGER full_ BEFORE INSERT OR UPDATE OR DELETE ON cookietrack"
+            " FOR EACH ROW EXECUTE FUNCTION full_()",
+        ):
+            self.server.execute(statement, database)
+        return partial(self.server.execute, "DROP FUNCTION full_ CASCADE", database)
+
+
+class Redis(Site):
+    def full(self) -> Callable[[], Any]:
+        self.server.client().config_set("maxmemory", "1")
+        return lambda: self.server.client().config_set("maxmemory", "0")
 
 
 @benchmark("outage", "The longest stall of the reactor while the server of a store is away")
 def measure(bench: Bench) -> list[Figure]:
     """
-    As in `sweep`, with a store that stands for one on a server: for two seconds every call of it
-    fails, at once or after a timeout of a second, and the 150 visitors a second are refused. They
-    are let in before, and after. `tests/node/test_outages.py` prints the same for a whole node on
-    PostgreSQL and Redis, while these are stopped and started on the same machine.
+    How late a call that is due every millisecond comes at worst on the reactor of a node, while 100
+    new clients a second come to a transport and 25 log in and out again, and the server of its
+    store is away for a second: silent (SIGSTOP) in the first round, then killed and
+    started anew, cut off by a proxy, stopped and started, and full. So the largest of the spread is
+    the longest stall of all. Clients are refused meanwhile, and served at the end. The undisturbed
+    case is the same load without an outage: what the machine adds, on which node, load generator
+    and servers share the processors.
     """
-    cases: dict[str, Callable[[], float]] = {IDLE: partial(idle, bench)}
-    for label, timeout in AWAY.items():
-        cases[label] = partial(_outage, bench, timeout)
-    return stalls(bench, cases)
+    with ExitStack() as stack:
+        load = stack.enter_context(generator.running())
+        bench.tell("starting the servers")
+        sites = [
+            stack.enter_context(_site(PostgreSQL, servers.postgresql())),
+            stack.enter_context(_site(Redis, servers.redis())),
+        ]
+        stores: dict[str, Any] = {NO_COOKIE: None}
+        for site in sites:
+            stores |= site.stores()
+        started = stack.enter_context(node.running("crossbar-cookietrack", stores))
+        calm = partial(_load, load, started, sites[0].label)
+        cases = {UNDISTURBED: lambda: float(calm()["stall_ms"])}
+        cases |= {site.label: partial(_stall, load, started, site.outages) for site in sites}
+        values = bench.interleaved(cases)
+    targets = dict.fromkeys(cases, Target("≤", 10)) | {UNDISTURBED: None}
+    return [
+        Figure("longest stall", label, "ms", values[label], target=targets[label])
+        for label in values
+    ]
 
 
-def _outage(bench: Bench, timeout: float) -> float:
+@contextmanager
+def _site(
+    kind: Callable[[str, Any, Options], Site], server: AbstractContextManager[tuple[Any, Options]]
+) -> Iterator[Site]:
+    with server as (process, store):
+        site = kind(kind.__name__, process, store)
+        yield site
+        site.cut.cut()
+
+
+def _stall(load: Generator, started: Node, outages: Iterator[tuple[str, Begin]]) -> float:
     """
-    :raises RuntimeError: nobody was refused, or nobody was let in again.
+    :raises RuntimeError: nobody was refused, or nobody was served at the end.
     """
-    found = fresh.run(watched.away, timeout=timeout, seconds=bench.seconds(SECONDS))
-    if not (found["refused"] and found["admitted"]):
-        raise RuntimeError(f"no outage: {found}")
+    label, begin = next(outages)
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(_load, load, started, label)
+        time.sleep(BEFORE)
+        end = begin()
+        time.sleep(AWAY)
+        end()
+        found = loading.result()
+    if not all(found["failed"] + found["recovered"]):
+        raise RuntimeError(f"no outage, or one without end: {found}")
     return float(found["stall_ms"])
+
+
+def _load(load: Generator, started: Node, label: str) -> Any:
+    port, caller_port = (started.transports[each].port for each in (label, NO_COOKIE))
+    return load.do("stall", port=port, caller_port=caller_port, **LOAD)

@@ -93,7 +93,7 @@ def _counted(service: Service, visits: Visits, case: Case) -> tuple[float, float
 
 
 @contextmanager
-def _service(label: str, server: AbstractContextManager[tuple[int, Options]]) -> Iterator[Service]:
-    with server as (port, store), forwarder.to(port) as counting:
-        url = store["url"].replace(f":{port}/", f":{counting.port}/")
+def _service(label: str, server: AbstractContextManager[tuple[Any, Options]]) -> Iterator[Service]:
+    with server as (process, store), forwarder.to(process.port) as counting:
+        url = store["url"].replace(f":{process.port}/", f":{counting.port}/")
         yield Service(label, store, {**store, "url": url}, counting)

@@ -1,6 +1,5 @@
 """Prometheus metrics of the worker's stores, as a path service of a Web transport."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from json import loads
@@ -8,20 +7,17 @@ from typing import Any
 
 from crossbar.common.checkconfig import InvalidConfigException, check_dict_args
 from crossbar.webservice.base import RouterWebService
-from twisted.internet.defer import gatherResults, inlineCallbacks
+from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks, succeed
 from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from cookietrack_plugin.label import label_of
 from cookietrack_plugin.measures import Histogram
 from cookietrack_plugin.router.opening import OpenStores, open_stores
 from cookietrack_plugin.tracker import Tracker
 
 PREFIX = "cookietrack_"
-
-# A user and a password may hold any character but the last @ before the host.
-_USER = re.compile(r"://.*@")
-_QUERY = re.compile(r"[?#].*")
 
 
 def check_metrics_service(personality: Any, config: Mapping[str, Any]) -> None:
@@ -51,7 +47,7 @@ class MetricsService(RouterWebService):
 
 
 class MetricsResource(Resource):
-    """Renders the text format. The stores are asked on a thread."""
+    """Renders the text format. The stores that are not known to be away are asked, on threads."""
 
     isLeaf = True
 
@@ -68,7 +64,7 @@ class MetricsResource(Resource):
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
         trackers = self._stores.trackers()
-        stats = yield gatherResults([deferToThread(_stat, each) for each in trackers.values()])
+        stats = yield gatherResults([_stat(each) for each in trackers.values()])
         labels = store_labels(trackers)
         labelled = [
             (labels[key], tracker, stat)
@@ -81,33 +77,25 @@ class MetricsResource(Resource):
         request.finish()
 
 
-def _stat(tracker: Tracker) -> Mapping[str, Any]:
-    try:
-        return tracker.store.stat()
-    except Exception:  # noqa: BLE001 - the other metrics are wanted most when a store is down
-        return {}
+def _stat(tracker: Tracker) -> Deferred[Mapping[str, Any]]:
+    """What the store says of itself; nothing where it is away: then all else is wanted most."""
+    if tracker.is_away():
+        return succeed({})
+    return deferToThread(tracker.store.stat).addErrback(lambda _: {})
 
 
 def store_labels(keys: Iterable[str]) -> dict[str, str]:
     """
-    Names of stores in metrics, by the stores' items as JSON: type and place, without what may be
-    secret in a URL. No two are the same, as Prometheus refuses all of a page with two equal series.
+    Names of stores in metrics, by the stores' items as JSON. No two are the same, as Prometheus
+    refuses all of a page with two equal series.
     """
     labels: dict[str, str] = {}
     taken: Counter[str] = Counter()
     for key in sorted(keys):
-        label = _label(loads(key))
+        label = label_of(loads(key))
         taken[label] += 1
         labels[key] = label if taken[label] == 1 else f"{label} ({taken[label]})"
     return labels
-
-
-def _label(options: Mapping[str, Any]) -> str:
-    url = _QUERY.sub("", _USER.sub("://", str(options.get("url", ""))))
-    places = [options.get("path") or options.get("filename") or url]
-    places += [options.get("table") or options.get("prefix")]
-    place = " ".join(str(each) for each in places if each)
-    return f"{options['type']}:{place}" if place else str(options["type"])
 
 
 Labelled = tuple[str, Tracker, Mapping[str, Any]]

@@ -6,7 +6,9 @@ from typing import Any
 from crossbar.router.unisocket import UniSocketServerFactory
 from crossbar.worker.transport import RouterTransport, RouterWebTransport
 from twisted.internet.defer import inlineCallbacks
+from twisted.python.failure import Failure
 
+from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.router.factory import create_factory
 
 
@@ -14,6 +16,9 @@ class _CookieListener(RouterTransport):
     """Makes the WebSocket factories itself and leaves the rest to the class it is mixed into."""
 
     _config: dict[str, Any]
+
+    def start(self, *args: Any, **kwargs: Any) -> Any:
+        return super().start(*args, **kwargs).addErrback(_without_stack)
 
     @inlineCallbacks
     def _create_factory(self, create_paths: bool = False, ignore: Sequence[str] = ()) -> Any:
@@ -38,6 +43,15 @@ class _CookieListener(RouterTransport):
             rest._web_factory, websockets, rest._rawsocket_factory, rest._mqtt_factory
         )
         return factory, root
+
+
+def _without_stack(failure: Failure) -> Failure:
+    """For an error of ours, which is logged in one line: Crossbar would print the way it came."""
+    error = failure.value
+    if not isinstance(error, CookieTrackError):
+        return failure
+    error.__cause__, error.__suppress_context__ = None, True
+    return Failure(error.with_traceback(None))
 
 
 class CookieTransport(_CookieListener, RouterTransport):

@@ -111,3 +111,11 @@ def test_a_login_that_does_not_end_in_a_welcome_has_failed(answers: list[bytes])
         pytest.raises(generator.JobFailed, match="refused the login"),
     ):
         load.do("hold", port=port, connections=1)
+
+
+def test_a_client_that_logs_out_says_goodbye_when_it_is_welcome_and_waits_for_the_answer() -> None:
+    challenge = wire.from_server(wire.CHALLENGE, "ticket", {})
+    welcome = wire.from_server(wire.WELCOME, 1, {})
+    goodbye = wire.from_server(wire.GOODBYE, {}, "wamp.close.normal")
+    with answering(ACCEPTED, challenge, welcome, goodbye) as port:
+        jobs.join(Loop(), port, jobs.scripts(port, join=True, leave=True)[0]).close()

@@ -49,6 +49,14 @@ def test_a_benchmark_of_servers(tmp_path: Path) -> None:
     assert all(figure["median"] > 0 for figure in trips)
 
 
+@pytest.mark.node
+@pytest.mark.server
+def test_a_benchmark_of_outages(tmp_path: Path) -> None:
+    """It fails when nobody was refused, or nobody served at the end."""
+    written = run("outage", tmp_path)
+    assert judged(written) == {"PostgreSQL", "Redis"}
+
+
 @pytest.mark.server
 def test_how_servers_grow(tmp_path: Path) -> None:
     written = run("growth", tmp_path)

@@ -1,39 +1,35 @@
 """What is wrong with a store on a server is told by `check` where it can be, else at the start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from crossbar.common.checkconfig import InvalidConfigException
 
+from cookietrack_plugin.router.personalities.standalone import Personality
 from tests.node.conftest import Listener
 from tests.support import configs
-from tests.support.databases import PASSWORD
-from tests.support.node import Node
+from tests.support.client import Clients
+from tests.support.databases import PASSWORD, USER, PostgreSQL
+from tests.support.late import LateServices
+from tests.support.node import Node, running, wait_for
 from tests.support.ports import free_port
 from tests.support.redises import RedisServer
-from tests.support.server_process import running
 
+pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.node
 
 Make = Callable[..., Node]
 SECRET = quote(PASSWORD, safe="")
 NOBODY = "NAME_OF_NO_VARIABLE"
+# Crossbar prints stacks of its own when a node does not start: none of them leads to a store.
+STACK = "/cookietrack_plugin/stores/"
 
 
 def shows_no_secret(text: str) -> bool:
     return PASSWORD not in text and SECRET not in text
-
-
-def refusal(make_node: Make, listener: Listener, store: dict[str, Any]) -> list[str]:
-    """The lines of a start that fails which say why."""
-    node = make_node(configs.router(configs.websocket(listener.port, {"store": store})))
-    assert node.run("check").returncode == 0, "what is wrong shows only when it is opened"
-    with pytest.raises(AssertionError):
-        node.start(listener.port)
-    assert shows_no_secret(node.output())
-    return [line for line in node.output().splitlines() if "cannot be opened" in line]
 
 
 @pytest.mark.parametrize(
@@ -51,17 +47,25 @@ def refusal(make_node: Make, listener: Listener, store: dict[str, Any]) -> list[
             {"type": "sql", "url": f"mysql://joe:${{{NOBODY}}}@host/db"},
             f"the environment variable {NOBODY} is not set",
         ),
+        (
+            {"type": "sql", "url": f"postgresql://joe:{SECRET}@host"},
+            "found no database, allowed is such as",
+        ),
+        (
+            {"type": "redis", "url": f"redis://joe:{SECRET}@host/db"},
+            "found a database that is no number, allowed is such as redis://host:6379/0",
+        ),
     ],
 )
 def test_check_finds_what_can_be_known_without_connecting(
-    store: dict[str, Any], message: str, make_node: Make, listener: Listener
+    store: dict[str, Any], message: str
 ) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, {"store": store})))
-    done = node.run("check")
-    assert done.returncode == 1
-    [line] = [line for line in done.stdout.splitlines() if "cookie store" in line]
+    config = configs.router(configs.websocket(8080, {"store": store}))
+    with pytest.raises(InvalidConfigException) as refused:
+        Personality.check_config(Personality, config)
+    [line] = [line for line in str(refused.value).splitlines() if "cookie store" in line]
     assert message in line
-    assert shows_no_secret(done.stdout + done.stderr)
+    assert shows_no_secret(str(refused.value))
 
 
 @pytest.mark.parametrize(
@@ -94,18 +98,111 @@ def test_a_server_that_is_not_there_ends_the_start_with_one_line(
     make_node: Make, listener: Listener
 ) -> None:
     port = free_port()
-    url = f"postgresql://joe:{SECRET}@127.0.0.1:{port}/db"
-    [line] = refusal(make_node, listener, {"type": "sql", "url": url, "timeout": 1})
+    store = {"type": "sql", "url": f"postgresql://joe:{SECRET}@127.0.0.1:{port}/db", "timeout": 1}
+    node = make_node(configs.router(configs.websocket(listener.port, {"store": store})))
+    assert node.run("check").returncode == 0, "what is wrong shows only when it is opened"
+    with pytest.raises(AssertionError):
+        node.start(listener.port)
+    [line] = reasons(node.output())
     assert f"joe:***@127.0.0.1:{port}/db does not answer" in line
     assert "can this host reach it?" in line
 
 
+def reasons(output: str) -> list[str]:
+    """The lines of a log that say why a store cannot be opened; it shows no secret and no stack."""
+    assert shows_no_secret(output)
+    assert STACK not in output
+    return [line for line in output.splitlines() if "cannot be opened" in line]
+
+
+# What is wrong at a server that works: the store, and what to do about it.
+FOREIGN, READER = "recipes", "reader"
+SQL = "postgresql://{user}:${{COOKIE_PASSWORD}}@127.0.0.1:{port}/{database}"
+REDIS = "redis://{login}127.0.0.1:{port}/{database}"
+MISTAKES: dict[str, tuple[dict[str, str], str]] = {
+    "a wrong password": (
+        {"url": SQL.replace("COOKIE_PASSWORD", "WRONG_PASSWORD")},
+        "correct the user or the password, or the variable that holds it",
+    ),
+    "a login that is not there": (
+        {"url": SQL, "user": "nobody"},
+        "correct the user or the password, or the variable that holds it",
+    ),
+    "a wrong database": (
+        {"url": SQL, "database": "nowhere"},
+        'database "nowhere" does not exist: create the database, or name another',
+    ),
+    "a user without rights": (
+        {"url": SQL, "user": READER},
+        "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE",
+    ),
+    "a table of another program": (
+        {"url": SQL, "database": FOREIGN},
+        'table "cookietrack" is another program\'s (it has no column "authextra"):'
+        ' choose another "table" in cookie store',
+    ),
+    "a Redis that needs a password": (
+        {"url": REDIS, "login": ""},
+        "put the right user and password there, such as redis://user:${NAME}@host",
+    ),
+    "a wrong password of Redis": (
+        {"url": REDIS, "login": ":${WRONG_PASSWORD}@"},
+        "put the right user and password there, such as redis://user:${NAME}@host",
+    ),
+    "a wrong database of Redis": (
+        {"url": REDIS, "database": "99"},
+        "name a database that the server has",
+    ),
+    "a Redis that is not there": (
+        {"url": REDIS, "port": "absent"},
+        "is it running, and can this host reach it?",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def late(
+    postgresql: PostgreSQL, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Node, LateServices]]:
+    """A node that runs, and beside it servers at which something is wrong."""
+    postgresql.execute(f"CREATE DATABASE {FOREIGN}")
+    postgresql.execute("CREATE TABLE cookietrack (recipe INTEGER)", FOREIGN)
+    postgresql.execute(f"CREATE ROLE {READER} LOGIN PASSWORD '{PASSWORD}'")
+    services = LateServices()
+    node = Node(tmp_path_factory.mktemp("late"), services.config())
+    env = {"COOKIE_PASSWORD": PASSWORD, "WRONG_PASSWORD": PASSWORD + "x"}
+    with running(node, *services.ports, env=env):
+        yield node, services
+    postgresql.execute(f"DROP DATABASE {FOREIGN}")
+    postgresql.execute(f"DROP ROLE {READER}")
+
+
+def store_of(url: str, ports: dict[str, int], **parts: str) -> dict[str, Any]:
+    """A `store` item: right but for `parts`."""
+    scheme = url.partition(":")[0]
+    right = {"user": USER, "login": ":${COOKIE_PASSWORD}@", "port": scheme}
+    right["database"] = {"postgresql": "postgres", "redis": "0"}[scheme]
+    parts = {**right, **parts}
+    url = url.format(**{**parts, "port": ports[parts["port"]]})
+    return {"type": "sql" if scheme == "postgresql" else scheme, "url": url, "timeout": 2}
+
+
 @pytest.mark.server
-def test_a_wrong_password_ends_the_start_with_one_line(
-    make_node: Make, listener: Listener, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_that_shows_at_the_server_is_told_in_one_line(
+    mistake: str,
+    late: tuple[Node, LateServices],
+    clients: Clients,
+    postgresql: PostgreSQL,
+    redis_server: RedisServer,
 ) -> None:
-    monkeypatch.setenv("COOKIE_PASSWORD", PASSWORD)
-    with running(RedisServer(password="another")) as server:
-        url = f"redis://:${{COOKIE_PASSWORD}}@127.0.0.1:{server.port}/0"
-        [line] = refusal(make_node, listener, {"type": "redis", "url": url})
-    assert "put the right user and password there" in line
+    """By a service that is started in a node that runs: a node takes long to start."""
+    node, services = late
+    ports = {"postgresql": postgresql.port, "redis": redis_server.port, "absent": free_port()}
+    parts, message = MISTAKES[mistake]
+    service = {"type": "websocket", "cookie": {"store": store_of(ports=ports, **parts)}}
+    before = len(node.output())
+    assert not services.start(clients, "late", service).joined
+    wait_for(lambda: reasons(node.output()[before:]), "the reason in the log")
+    [line] = reasons(node.output()[before:])
+    assert message in line

@@ -6,6 +6,7 @@ every outage. How long the reactor was kept waiting is printed (`pytest -s`) and
 that is the machine's affair too, and `make bench ONLY=outage` measures it.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,12 +16,13 @@ from urllib.request import urlopen
 
 import pytest
 
+from benchmarks.cut import Cut
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.label import label_of
 from cookietrack_plugin.registry import find_provider
 from tests.node.conftest import Listener
 from tests.support import configs
 from tests.support.client import Clients, Session
-from tests.support.cut import Cut
 from tests.support.databases import PASSWORD, USER, PostgreSQL
 from tests.support.load import LOGOUT, Load, under
 from tests.support.node import Node, running, wait_for
@@ -28,6 +30,7 @@ from tests.support.raw import RawHandshake, handshake
 from tests.support.redises import RedisServer
 from tests.support.server_process import ServerProcess
 from tests.support.server_process import running as running_server
+from tests.support.smalldisk import full_disk
 
 pytestmark = [pytest.mark.node, pytest.mark.server]
 
@@ -38,7 +41,13 @@ ENOUGH = 8
 TIMEOUT = 1.0
 DATABASE = "cookies"
 ROOT = Path(__file__).parents[2]
-WENT, CAME_BACK = "the cookie store does not answer", "the cookie store answers again"
+WENT = "the cookie store {} does not answer: "
+CAME_BACK = "the cookie store {} answers again"
+# What the log says of a full server: the server's own words, and what to do.
+FULL = {
+    "sql": re.compile("has no room: .*No space left on device: make room on its disk"),
+    "redis": re.compile("has no room: .*'maxmemory'.*: raise maxmemory"),
+}
 
 
 class Site:
@@ -49,6 +58,8 @@ class Site:
         self.cut = Cut(port)
         url = options["url"].format(self.cut.port)
         self.item = {"store": {**options, "url": url, "timeout": TIMEOUT}}
+        # In metrics and in the log.
+        self.name = label_of(self.item["store"])
         self.strict, self.lenient = Listener(), Listener()
         self.node: Node
         self.metrics_port: int
@@ -86,11 +97,16 @@ class Site:
         with urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as response:
             lines = response.read().decode().splitlines()
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
-        wanted.append(f'store="{self.item["store"]["type"]}:')
+        wanted.append(f'store="{self.name}"')
         found = [line for line in lines if line.startswith(f"cookietrack_{name}{{")]
         return sum(
             float(line.rpartition(" ")[2]) for line in found if all(each in line for each in wanted)
         )
+
+    def told(self, since: int = 0) -> tuple[int, int]:
+        """How often the log says, from that character on, that the store went and came back."""
+        log = self.node.output()[since:]
+        return log.count(WENT.format(self.name)), log.count(CAME_BACK.format(self.name))
 
     def refusals(self) -> tuple[float, float]:
         """Handshakes that were turned away, and those of them because the store is away."""
@@ -138,14 +154,9 @@ class SqlSite(Site):
         self.database = server
 
     def full(self) -> Callable[[], None]:
-        raising = "BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END"
-        for statement in (
-            f"CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $${raising}$$",
-            "CREATE TRIGGER full_ BEFORE INSERT OR UPDATE OR DELETE ON cookietrack"
-            " FOR EACH ROW EXECUTE FUNCTION full_()",
-        ):
-            self.database.execute(statement, DATABASE)
-        return lambda: self.database.execute("DROP FUNCTION full_ CASCADE", DATABASE) and None
+        with ExitStack() as stack:
+            stack.enter_context(full_disk(self.database, DATABASE))
+            return stack.pop_all().close
 
 
 OUTAGES = {
@@ -320,6 +331,7 @@ def test_a_full_server_lets_in_whom_it_knows_and_takes_nobody_new(
             assert site.present(leaving.cookie).status == 503
             assert is_undisturbed(known)
         wait_for(has_grown(load), "logins and logouts after it")
+    assert FULL[site.item["store"]["type"]].search(site.node.output())
     assert not clients.login(site.strict.url, "bob", cookie=known.cookie).challenged
     assert clients.login(site.strict.url, cookie=leaving.cookie).challenged
     assert contradictions(site, clients, load) == []
@@ -338,12 +350,11 @@ def test_log_and_metrics_tell_when_the_server_went_and_when_it_came_back(
         assert site.metric("store_up") == 0
     wait_for(lambda: are_calm(sites), "it is told that it is over")
     assert site.metric("store_up") == 1
-    told = site.node.output()[before:]
-    assert told.count(WENT) == told.count(CAME_BACK) == 1
+    assert site.told(before) == (1, 1)
 
 
 def are_calm(sites: dict[str, Site]) -> bool:
     """Whether every store takes clients, and every outage so far is told to be over."""
     answers = [handshake(site.strict.port).status for site in sites.values()]
-    output = next(iter(sites.values())).node.output()
-    return set(answers) == {101} and output.count(WENT) == output.count(CAME_BACK)
+    told = [site.told() for site in sites.values()]
+    return set(answers) == {101} and all(went == came_back for went, came_back in told)

@@ -655,7 +655,7 @@ def test_a_server_without_room_is_told_as_such(server: Database):
         server.execute(
             f"CREATE TRIGGER full_ BEFORE INSERT ON cookietrack FOR EACH ROW {action}", name
         )
-        with pytest.raises(StoreFull, match="has no room: full"):
+        with pytest.raises(StoreFull, match="has no room: full: make room on its disk"):
             store.commit([Create(make_cookie(1))])
         store.close()
 

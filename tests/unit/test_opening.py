@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cookietrack_plugin.errors import ConfigError, StoreLocked, UnknownStoreType
+from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable, UnknownStoreType
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.router import opening
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
@@ -108,6 +109,28 @@ def test_an_icookiestore_is_adapted_and_with_that_tracked(stores, provider, reac
     again = reactor.result_of(stores.for_transport(item(name="other")))
     assert again.tracker is store.tracker
     reactor.result_of(stores.close())
+
+
+def test_the_log_calls_a_store_by_its_type_and_place(stores, provider, reactor, log):
+    provider.make = ScriptedStore
+    options = {"type": "fake", "url": "fake://joe:secret@host/cookies"}
+    store = reactor.result_of(stores.for_transport(item(options)))
+    store.tracker.admissions.refused(None, Failure(StoreUnavailable("it is away")))
+    assert log.at("error") == [
+        "the cookie store fake:fake://host/cookies does not answer: it is away"
+    ]
+    reactor.result_of(stores.close())
+
+
+def test_what_is_loaded_when_the_first_store_is_open_is_no_work_for_the_collector_any_more(
+    stores, provider, reactor, monkeypatch
+):
+    frozen = []
+    monkeypatch.setattr(opening.gc, "freeze", lambda: frozen.append(len(provider.stores)))
+    opening._freeze.cache_clear()
+    for path in "ab":
+        reactor.result_of(stores.for_transport(item({"type": "fake", "path": path})))
+    assert frozen == [1]
 
 
 class TestAStoreThatCannotBeOpened:

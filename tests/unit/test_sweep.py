@@ -2,10 +2,12 @@
 
 import pytest
 
+from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.committer import Committer
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.measures import Measures
+from cookietrack_plugin.record import Create
 from cookietrack_plugin.sweep import INTERVAL, PAUSE, STEP, Sweep
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
 
@@ -98,6 +100,54 @@ def test_it_survives_an_error_says_so_and_tries_again_after_an_interval(
     store.recover()
     reactor.advance(INTERVAL)
     reactor.turn_until(lambda: len(store.cookies) == 1)
+
+
+def test_it_says_once_that_it_fails_and_once_that_it_works_again(make_sweep, store, reactor, log):
+    make_sweep(store, expired=1)
+    store.expire_error = StoreUnavailable("away")
+    for number in range(1, 4):
+        reactor.turn_until(reactor.getDelayedCalls)
+        reactor.advance(INTERVAL)
+        reactor.turn_until(lambda number=number: len(store.expired) == number)
+    store.recover()
+    for _ in range(2):
+        reactor.turn_until(reactor.getDelayedCalls)
+        reactor.advance(INTERVAL)
+        reactor.turn()
+    reactor.turn_until(lambda: log.at("info"))
+    assert log.at("warn") == ["expired cookies cannot be removed now: away"]
+    assert log.at("info") == ["expired cookies are removed again"]
+
+
+def test_it_leaves_a_store_alone_that_is_known_to_be_away(make_sweep, make_store, reactor, log):
+    store = make_store(commits_block=True)
+    sweep = make_sweep(store)
+    store.fail_commits()
+    reactor.advance(INTERVAL - FIRST_PAUSE / 4)
+    for number in range(FAILURES):
+        refused = sweep._committer.submit(Create(make_cookie(number)))
+        with pytest.raises(StoreUnavailable):
+            reactor.result_of(refused)
+    reactor.advance(FIRST_PAUSE / 4)
+    reactor.turn()
+    assert store.expired == []
+    assert log.at("warn") == []
+    store.recover()
+    reactor.advance(INTERVAL)
+    reactor.turn_until(lambda: store.expired)
+
+
+def test_a_store_that_fails_it_for_want_of_an_answer_is_away_for_clients_too(
+    make_sweep, make_store, reactor
+):
+    store = make_store(commits_block=True)
+    sweep = make_sweep(store)
+    store.expire_error = StoreUnavailable("away")
+    for number in range(1, FAILURES + 1):
+        reactor.turn_until(reactor.getDelayedCalls)
+        reactor.advance(INTERVAL)
+        reactor.turn_until(lambda number=number: len(store.expired) == number)
+    assert sweep._committer.refusal() is not None
 
 
 def test_it_survives_a_store_that_does_not_say_how_many_it_deleted(make_sweep, store, reactor, log):

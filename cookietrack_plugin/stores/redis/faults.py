@@ -94,7 +94,7 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
     if advice := _advice(error, cause):
         return mistake(f'"url" in cookie store: {place}: {cause}: {advice}')
     if isinstance(error, OutOfMemoryError) or _FULL.search(cause):
-        return StoreFull(f"{place} has no room: {cause}")
+        return StoreFull(f"{place} has no room: {cause}: raise maxmemory, or make room on its disk")
     if isinstance(error, _MOVING):
         return StoreUnavailable(f"{place} is moving slots: {cause}")
     if _REFUSING.match(cause):

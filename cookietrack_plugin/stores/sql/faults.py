@@ -67,7 +67,7 @@ def is_conflict(error: BaseException | None) -> bool:
 def _fault(error: SQLAlchemyError, place: str, opening: bool) -> CookieTrackError:
     code, cause = _code(error), _cause(error)
     if code in _FULL:
-        return StoreFull(f"{place} has no room: {cause}")
+        return StoreFull(f"{place} has no room: {cause}: make room on its disk")
     if code in _TABLES:
         return StoreCorrupt(f"{place}: {cause}: restore it, or choose another table")
     if code in _LOGIN | _DATABASE | _RIGHTS:

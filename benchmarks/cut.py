@@ -1,10 +1,10 @@
-"""A TCP proxy in front of a server, which a test cuts as a network would be."""
+"""A TCP proxy in front of a server, which is cut as a network would be: for the tests as well."""
 
 import socket
 from contextlib import suppress
 from threading import Lock, Thread
 
-from tests.support.ports import free_port
+from benchmarks.config import free_ports
 
 
 class Cut:
@@ -15,7 +15,7 @@ class Cut:
     """
 
     def __init__(self, target: int) -> None:
-        self.port = free_port()
+        [self.port] = free_ports(1)
         self._target = target
         self._lock = Lock()
         self._listener: socket.socket | None = None
