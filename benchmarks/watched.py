@@ -114,4 +114,5 @@ def _watch(
 
         reactor.callWhenRunning(begin)
         reactor.run()
-    return {"stall_ms": watch.longest() * 1e3, "removed": store.removed}
+        # Closing the store waits, when no reactor runs any more.
+        return {"stall_ms": watch.longest() * 1e3, "removed": store.removed}

@@ -11,7 +11,7 @@ from benchmarks.figure import Figure, Target
 from benchmarks.registry import benchmark
 
 COOKIES = 20_000
-LOOKUPS = 20_000
+LOOKUPS = 40_000
 DATABASE = "database (Crossbar)"
 
 

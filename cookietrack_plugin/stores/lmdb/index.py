@@ -9,7 +9,7 @@ from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE
 
 # LMDB packs the values of one key, if all have one size, closer than it packs keys: so the entries
 # are the values of this one.
-_THE_KEY = b"\0"
+THE_KEY = b"\0"
 
 Keyed = tuple[bytes, Cookie]
 
@@ -34,9 +34,9 @@ class Index:
         # Pages filled by appending are full, others half empty: worth a try.
         appending = True
         for entry in sorted(new - old):
-            appending = appending and txn.put(_THE_KEY, entry, append=True, db=self.db)
+            appending = appending and txn.put(THE_KEY, entry, append=True, db=self.db)
             if not appending:
-                txn.put(_THE_KEY, entry, db=self.db)
+                txn.put(THE_KEY, entry, db=self.db)
 
     def entries(self, records: Iterable[Keyed]) -> set[bytes]:
         prefixes = ((self._prefix_of(cookie), key) for key, cookie in records)
@@ -44,17 +44,17 @@ class Index:
 
     def has(self, txn: Any, entry: bytes) -> bool:
         with txn.cursor(self.db) as entries:
-            found: bool = entries.set_key_dup(_THE_KEY, entry)
+            found: bool = entries.set_key_dup(THE_KEY, entry)
             return found
 
     def remove(self, txn: Any, entries: Iterable[bytes]) -> None:
         for entry in entries:
-            txn.delete(_THE_KEY, entry, self.db)
+            txn.delete(THE_KEY, entry, self.db)
 
     def range(self, txn: Any, start: bytes, stop: bytes, limit: int) -> list[bytes]:
         """The first `limit` entries from `start` on and before `stop`."""
         with txn.cursor(self.db) as entries:
-            if not entries.set_range_dup(_THE_KEY, start):
+            if not entries.set_range_dup(THE_KEY, start):
                 return []
             inside = takewhile(lambda entry: entry < stop, entries.iternext_dup())
             return list(islice(inside, limit))

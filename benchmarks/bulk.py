@@ -1,0 +1,44 @@
+"""Ten million records in an lmdb store: below its interface, which would take minutes for it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from benchmarks import stored
+from cookietrack_plugin.stores.codec import encode
+from cookietrack_plugin.stores.lmdb.index import THE_KEY
+from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, packed_time
+from cookietrack_plugin.stores.lmdb.opening import open_environment
+
+BATCH = 250_000
+
+
+def fill(place: Path, map_size: int, count: int, tell: Callable[[str], None]) -> None:
+    """
+    Make a store in the directory `place`, with the ids of `count` anonymous cookies. They differ in
+    nothing else, and are appended in the order of their keys.
+    """
+    place.mkdir(parents=True)
+    cookie = stored.anonymous(0)
+    data, expires = encode(cookie), packed_time(cookie.expires)
+    env, tables = open_environment(str(place), map_size, sync=False)
+    with env:
+        for batch in _batches(count, tell):
+            with env.begin(write=True) as txn:
+                _append(txn, tables.records, ((key, data) for key in batch))
+                _append(txn, tables.by_expiry.db, ((THE_KEY, expires + key) for key in batch))
+
+
+def _append(txn: Any, db: Any, entries: Iterable[tuple[bytes, bytes]]) -> None:
+    with txn.cursor(db) as cursor:
+        cursor.putmulti(entries, append=True)
+
+
+def _batches(count: int, tell: Callable[[str], None]) -> Iterator[list[bytes]]:
+    tell(f"making {count:,} keys")
+    # What `header.id_of` makes readable.
+    keys = sorted(sha256(str(n).encode()).digest()[:KEY_SIZE] for n in range(count))
+    for start in range(0, count, BATCH):
+        tell(f"filled {start:,} of {count:,}")
+        yield keys[start : start + BATCH]
