@@ -20,7 +20,7 @@ _Entry = tuple[T, Deferred[Any]]
 TURN = 0.004
 # Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
 # all clients of a long turn wait for one flush, and the reactor for all of them.
-LONG_TURN = 0.003
+LONG_TURN = 0.0015
 
 
 class Lane(Generic[T]):
@@ -51,6 +51,7 @@ class Lane(Generic[T]):
         self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
         # How many have been handed over and have no result yet.
         self._under_way = 0
+        self._idle = True
         # Who has a result and has not been told: on the reactor's thread alone.
         self._answered: deque[tuple[Deferred[Any], Any]] = deque()
         self._closed: Deferred[None] | None = None
@@ -69,7 +70,7 @@ class Lane(Generic[T]):
             self._since = self._reactor.seconds()
             self._reactor.callLater(0, self._hand_over)
         self._gathered.append((item, done))
-        if not self._under_way and self._reactor.seconds() - self._since > LONG_TURN:
+        if self._idle and self._reactor.seconds() - self._since > LONG_TURN:
             self._hand_over()
         return done
 
@@ -84,13 +85,16 @@ class Lane(Generic[T]):
     def _hand_over(self) -> None:
         if self._gathered:
             self._under_way += len(self._gathered)
+            self._idle = False
             self._queue.put(self._gathered)
             self._gathered = []
 
     def _run(self) -> None:
         open_ = True
         while open_:
+            self._idle = self._queue.empty()
             entries, open_ = self._take()
+            self._idle = False
             for start in range(0, len(entries), self._max_batch):
                 batch = entries[start : start + self._max_batch]
                 results = self._results([item for item, _ in batch])
