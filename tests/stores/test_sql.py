@@ -26,6 +26,7 @@ from cookietrack_plugin.stores.sql import engine as sql_engine
 from cookietrack_plugin.stores.sql import feed as sql_feed
 from cookietrack_plugin.stores.sql import schema as sql_schema
 from cookietrack_plugin.stores.sql.engine import make_engine
+from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
 from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
 from cookietrack_plugin.stores.sql.url import driven, parse_url, shown, under
 from cookietrack_plugin.testing import DurableStoreSuite
@@ -195,13 +196,23 @@ class statements:
     def __enter__(self) -> list[str]:
         self._seen: list[str] = []
         event.listen(self._engine, "before_cursor_execute", self._note)
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(BoundedConnection, "ask", self._noting(BoundedConnection.ask))
         return self._seen
 
     def __exit__(self, *_: object) -> None:
         event.remove(self._engine, "before_cursor_execute", self._note)
+        self._patch.undo()
 
     def _note(self, *args: Any) -> None:
         self._seen.append(args[2])
+
+    def _noting(self, ask: Any) -> Any:
+        def noted(connection: Any, statement: bytes, value: bytes) -> Any:
+            self._seen.append(statement.decode())
+            return ask(connection, statement, value)
+
+        return noted
 
 
 # -- several nodes --------------------------------------------------------------------------------
@@ -618,6 +629,22 @@ def test_a_connection_that_is_cut_within_a_batch_leaves_no_half_of_it(server: Da
         assert ("whether it was stored is not known" in str(caught.value)) == (at == "COMMIT")
         assert set(store.load([make_id(1), make_id(2)])) == {make_id(1)}
         assert store.commit(changes) == [True, True]
+        store.close()
+
+
+@pytest.mark.server
+def test_a_connection_that_is_cut_before_new_records_are_inserted(postgresql: PostgreSQL):
+    """All connections of the pool are made anew: those of the same server are gone as well."""
+    with postgresql.database() as name:
+        store = open_sql(postgresql.url(name))
+        with store._engine.connect(), store._engine.connect():
+            pass
+        ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        postgresql.execute(f"{ended} WHERE datname = '{name}'")
+        with pytest.raises(StoreUnavailable, match="whether it was stored is not known"):
+            store.commit([Create(make_cookie(1))])
+        assert store.load([make_id(1)]) == {}
+        assert store.commit([Create(make_cookie(1))]) == [True]
         store.close()
 
 

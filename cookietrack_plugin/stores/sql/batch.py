@@ -64,7 +64,7 @@ class Batches:
         for portion in portions(outcome.deleted()):
             connection.execute(self._statements.delete, portion)
         if rows := _rows(outcome.updated()):
-            connection.execute(self._statements.update, self._statements.parameters(rows))
+            self._statements.update(connection, rows)
 
     def _insert_alone(self, connection: Connection, rows: Sequence[Row]) -> set[str]:
         """One statement is a transaction by itself, in one round trip."""
@@ -85,11 +85,7 @@ class Batches:
         """Insert the rows; the ids of those that were not there."""
         if not rows:
             return set()
-        ordered = sorted(rows, key=lambda row: row["id"])
-        result = connection.execute(self._statements.insert, self._statements.parameters(ordered))
-        if self._statements.insert_tells:
-            return set(result.scalars())
-        return {row["id"] for row in rows}
+        return self._statements.insert(connection, sorted(rows, key=lambda row: row["id"]))
 
 
 def _rows(cookies: Iterable[Cookie]) -> list[Row]:

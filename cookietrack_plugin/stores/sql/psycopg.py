@@ -5,9 +5,14 @@ from typing import Any
 
 import psycopg
 from psycopg.abc import PQGen
+from psycopg.errors import error_from_result
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
 # psycopg itself wakes up this often while it waits, in seconds.
 _INTERVAL = 0.1
+_DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
 class SilentServer(psycopg.OperationalError):
@@ -31,6 +36,18 @@ class BoundedConnection(psycopg.Connection[Any]):
         except SilentServer:
             self.close()
             raise
+
+    def ask(self, statement: bytes, value: bytes) -> PGresult:
+        """Execute `statement` with one parameter, in the lowest layer of psycopg; its result."""
+        with self.lock:
+            return self.wait(self._answer(statement, value))
+
+    def _answer(self, statement: bytes, value: bytes) -> PQGen[PGresult]:
+        self.pgconn.send_query_params(statement, [value])
+        result, *_ = yield from execute(self.pgconn)
+        if result.status in _DONE:
+            return result
+        raise error_from_result(result, self.info.encoding)
 
 
 def _until(gen: PQGen[Any], deadline: float) -> PQGen[Any]:
