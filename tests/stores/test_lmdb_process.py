@@ -9,9 +9,9 @@ from threading import Thread
 import psutil
 import pytest
 
-from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
-from cookietrack_plugin.stores.lmdb import writer
+from cookietrack_plugin.stores.lmdb import process, writer
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
@@ -78,15 +78,62 @@ def test_a_full_store_says_so(open_lmdb):
         store.commit(too_many)
 
 
-def test_after_its_death_one_commit_fails_and_the_next_begins_another(store):
+def test_a_child_that_was_killed_at_rest_fails_nobody(store):
     store.commit([Create(make_cookie(1))])
     [first] = writers()
     first.kill()
-    with pytest.raises(StoreUnavailable, match=r"the process that writes .*cookies has ended"):
-        store.commit([Create(make_cookie(2))])
-    assert store.commit([Create(make_cookie(3))]) == [True]
-    assert set(store.load([make_id(1), make_id(3)])) == {make_id(1), make_id(3)}
+    first.wait()
+    assert store.commit([Create(make_cookie(2))]) == [True]
+    assert set(store.load([make_id(1), make_id(2)])) == {make_id(1), make_id(2)}
     assert writers() != [first]
+
+
+class Deadly:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_after_its_death_at_work_one_write_fails_and_the_next_begins_another(store):
+    store.commit([Create(make_cookie(1))])
+    with pytest.raises(StoreUnavailable, match=r"the process that writes .*cookies has ended"):
+        store._environment.write(2**20, False, Tables.stat, Deadly())
+    assert writers() == []
+    assert store.commit([Create(make_cookie(2))]) == [True]
+    assert set(store.load([make_id(1), make_id(2)])) == {make_id(1), make_id(2)}
+
+
+def interrupt(_):
+    raise KeyboardInterrupt
+
+
+def test_the_answer_to_a_call_that_was_interrupted_is_not_that_to_the_next(store, monkeypatch):
+    store.commit([Create(make_cookie(1))])
+    with monkeypatch.context() as patch:
+        patch.setattr(process.Connection, "recv_bytes", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.commit([Create(make_cookie(2))])
+    assert store.commit([Create(make_cookie(1)), Create(make_cookie(3))]) == [False, True]
+
+
+def test_a_write_that_comes_after_the_end_begins_no_process(store):
+    environment = store._environment
+    store.commit([Create(make_cookie())])
+    store.close()
+    with pytest.raises(StoreUnavailable, match="cookies is closed"):
+        environment.write(2**20, False, Tables.stat)
+    assert writers() == []
+
+
+def test_why_the_child_cannot_open_the_store_is_told(store, tmp_path):
+    [data] = tmp_path.rglob("data.mdb")
+    data.rename(tmp_path / "moved")
+    data.write_bytes(b"something else" * 1000)
+    for _ in range(2):
+        with pytest.raises(StoreCorrupt, match="holds no LMDB environment that can be read"):
+            store.commit([Create(make_cookie())])
+    assert writers() == []
 
 
 def test_signals_that_a_whole_node_gets_do_not_end_it(store):
@@ -116,7 +163,7 @@ class Served:
         self.near, far = Pipe()
         self._thread = Thread(target=self._serve, args=(far,))
         self._thread.start()
-        self.near.send_bytes(dumps((parent, str(path), 2**20, False)))
+        assert self.ask(parent, str(path), 2**20, False) == (True, None)
 
     def _serve(self, far):
         with far, suppress(EOFError):
