@@ -11,7 +11,7 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
-from cookietrack_plugin.stores.lmdb import process, writer
+from cookietrack_plugin.stores.lmdb import environment, process, writer
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
@@ -78,6 +78,15 @@ def test_a_full_store_says_so(open_lmdb):
         store.commit(too_many)
 
 
+def test_what_it_adds_behind_the_end_of_the_map_that_is_read_is_found(open_lmdb, monkeypatch):
+    monkeypatch.setattr(environment, "_FIRST_MAP", 2**20)
+    store = open_lmdb(writer_process=True)
+    cookies = [Create(make_cookie(number)) for number in range(20_000)]
+    assert all(store.commit(cookies))
+    assert store.stat()["bytes"] > 2**20
+    assert len(store.load([change.id for change in cookies])) == len(cookies)
+
+
 def test_a_child_that_was_killed_at_rest_fails_nobody(store):
     store.commit([Create(make_cookie(1))])
     [first] = writers()
@@ -118,11 +127,11 @@ def test_the_answer_to_a_call_that_was_interrupted_is_not_that_to_the_next(store
 
 
 def test_a_write_that_comes_after_the_end_begins_no_process(store):
-    environment = store._environment
+    late = store._environment
     store.commit([Create(make_cookie())])
     store.close()
     with pytest.raises(StoreUnavailable, match="cookies is closed"):
-        environment.write(2**20, False, Tables.stat)
+        late.write(2**20, False, Tables.stat)
     assert writers() == []
 
 
