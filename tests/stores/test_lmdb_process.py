@@ -15,6 +15,7 @@ from cookietrack_plugin.stores.lmdb import environment, process, writer
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+from tests.support.node import wait_for
 
 
 @pytest.fixture
@@ -95,6 +96,16 @@ def test_a_child_that_was_killed_at_rest_fails_nobody(store):
     assert store.commit([Create(make_cookie(2))]) == [True]
     assert set(store.load([make_id(1), make_id(2)])) == {make_id(1), make_id(2)}
     assert writers() != [first]
+
+
+def test_it_ends_with_a_process_that_is_killed(start_lmdb):
+    parent = start_lmdb(writer_process=True)
+    parent.open()
+    parent.call("commit", [Create(make_cookie())])
+    [child] = psutil.Process(parent.pid).children()
+    parent.kill()
+    # Whoever inherits it need not wait for it.
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
 
 
 class Deadly:
