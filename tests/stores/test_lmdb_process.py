@@ -1,6 +1,7 @@
 """The lmdb store that is written by a process of its own: what becomes of it, and of its errors."""
 
 import os
+import re
 import signal
 from contextlib import suppress
 from multiprocessing.connection import Pipe
@@ -88,14 +89,22 @@ def test_what_it_adds_behind_the_end_of_the_map_that_is_read_is_found(open_lmdb,
     assert len(store.load([change.id for change in cookies])) == len(cookies)
 
 
-def test_a_child_that_was_killed_at_rest_fails_nobody(store):
+def test_a_child_that_was_killed_at_rest_fails_nobody_and_is_told_of(store, caplog):
     store.commit([Create(make_cookie(1))])
     [first] = writers()
     first.kill()
-    first.wait()
+    wait_for(lambda: first.status() == psutil.STATUS_ZOMBIE, "its end")
     assert store.commit([Create(make_cookie(2))]) == [True]
     assert set(store.load([make_id(1), make_id(2)])) == {make_id(1), make_id(2)}
     assert writers() != [first]
+    [told] = caplog.messages
+    assert re.fullmatch(r"the process that writes .*/cookies ended with exit code -9", told)
+
+
+def test_a_child_that_ends_in_order_is_not_told_of(store, caplog):
+    store.commit([Create(make_cookie())])
+    store.close()
+    assert caplog.messages == []
 
 
 def test_it_ends_with_a_process_that_is_killed(start_lmdb):

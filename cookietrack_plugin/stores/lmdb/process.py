@@ -7,6 +7,7 @@ what the call itself does. A process of its own has a lock of its own; what is l
 batch.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -22,6 +23,8 @@ from attrs import frozen
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
+
+log = logging.getLogger(__name__)
 
 _WRITER = "cookietrack_plugin.stores.lmdb.writer"
 # What a whole node gets when it is to stop: the child is still needed then, and ends with us.
@@ -91,7 +94,8 @@ class Apart(Environment):
 
     def _end(self) -> None:
         if self._child is not None:
-            self._child.end()
+            if code := self._child.end():
+                log.warning("the process that writes %s ended with exit code %s", self.path, code)
             self._child = None
 
 
@@ -104,10 +108,10 @@ class _Child:
         self.connection.send_bytes(request)
         return loads(self.connection.recv_bytes())
 
-    def end(self) -> None:
-        """It ends with its connection, once it has done what it was asked."""
+    def end(self) -> int:
+        """It ends with its connection, once it has done what it was asked; its exit code."""
         self.connection.close()
-        self.process.wait()
+        return self.process.wait()
 
 
 def _begin() -> _Child:
