@@ -161,6 +161,8 @@ class Tracker:
         live = self.connections.live(change.id)
         if applied and live:
             live.cookie = evolve(live.cookie, auth=change.auth, seen=change.at)
+            # An earlier one can have failed while this one was queued behind it.
+            live.unstored = None
         if applied and change.auth:
             auth = change.auth
             self.events.tell(

@@ -1,6 +1,7 @@
 """Until a store says that there is something to ask it for."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from cookietrack_plugin.backoff import Backoff
@@ -44,6 +45,7 @@ class Waiting:
         return True
 
     def stop(self) -> None:
-        """Wait no more. On the reactor's thread."""
+        """Wait no more. On the reactor's thread, which closes the store whatever this raises."""
         if self._signal is not None:
-            self._signal.interrupt()
+            with suppress(Exception):
+                self._signal.interrupt()

@@ -1,6 +1,7 @@
 """The lmdb store that is written by a process of its own: what becomes of it, and of its errors."""
 
 import os
+import re
 import signal
 from contextlib import suppress
 from multiprocessing.connection import Pipe
@@ -9,12 +10,13 @@ from threading import Thread
 import psutil
 import pytest
 
-from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
-from cookietrack_plugin.stores.lmdb import writer
+from cookietrack_plugin.stores.lmdb import environment, process, writer
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+from tests.support.node import wait_for
 
 
 @pytest.fixture
@@ -78,15 +80,89 @@ def test_a_full_store_says_so(open_lmdb):
         store.commit(too_many)
 
 
-def test_after_its_death_one_commit_fails_and_the_next_begins_another(store):
+def test_what_it_adds_behind_the_end_of_the_map_that_is_read_is_found(open_lmdb, monkeypatch):
+    monkeypatch.setattr(environment, "_FIRST_MAP", 2**20)
+    store = open_lmdb(writer_process=True)
+    cookies = [Create(make_cookie(number)) for number in range(20_000)]
+    assert all(store.commit(cookies))
+    assert store.stat()["bytes"] > 2**20
+    assert len(store.load([change.id for change in cookies])) == len(cookies)
+
+
+def test_a_child_that_was_killed_at_rest_fails_nobody_and_is_told_of(store, caplog):
     store.commit([Create(make_cookie(1))])
     [first] = writers()
     first.kill()
-    with pytest.raises(StoreUnavailable, match=r"the process that writes .*cookies has ended"):
-        store.commit([Create(make_cookie(2))])
-    assert store.commit([Create(make_cookie(3))]) == [True]
-    assert set(store.load([make_id(1), make_id(3)])) == {make_id(1), make_id(3)}
+    wait_for(lambda: first.status() == psutil.STATUS_ZOMBIE, "its end")
+    assert store.commit([Create(make_cookie(2))]) == [True]
+    assert set(store.load([make_id(1), make_id(2)])) == {make_id(1), make_id(2)}
     assert writers() != [first]
+    [told] = caplog.messages
+    assert re.fullmatch(r"the process that writes .*/cookies ended with exit code -9", told)
+
+
+def test_a_child_that_ends_in_order_is_not_told_of(store, caplog):
+    store.commit([Create(make_cookie())])
+    store.close()
+    assert caplog.messages == []
+
+
+def test_it_ends_with_a_process_that_is_killed(start_lmdb):
+    parent = start_lmdb(writer_process=True)
+    parent.open()
+    parent.call("commit", [Create(make_cookie())])
+    [child] = psutil.Process(parent.pid).children()
+    parent.kill()
+    # Whoever inherits it need not wait for it.
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
+
+
+class Deadly:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_after_its_death_at_work_one_write_fails_and_the_next_begins_another(store):
+    store.commit([Create(make_cookie(1))])
+    with pytest.raises(StoreUnavailable, match=r"the process that writes .*cookies has ended"):
+        store._environment.write(2**20, False, Tables.stat, Deadly())
+    assert writers() == []
+    assert store.commit([Create(make_cookie(2))]) == [True]
+    assert set(store.load([make_id(1), make_id(2)])) == {make_id(1), make_id(2)}
+
+
+def interrupt(_):
+    raise KeyboardInterrupt
+
+
+def test_the_answer_to_a_call_that_was_interrupted_is_not_that_to_the_next(store, monkeypatch):
+    store.commit([Create(make_cookie(1))])
+    with monkeypatch.context() as patch:
+        patch.setattr(process.Connection, "recv_bytes", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.commit([Create(make_cookie(2))])
+    assert store.commit([Create(make_cookie(1)), Create(make_cookie(3))]) == [False, True]
+
+
+def test_a_write_that_comes_after_the_end_begins_no_process(store):
+    late = store._environment
+    store.commit([Create(make_cookie())])
+    store.close()
+    with pytest.raises(StoreUnavailable, match="cookies is closed"):
+        late.write(2**20, False, Tables.stat)
+    assert writers() == []
+
+
+def test_why_the_child_cannot_open_the_store_is_told(store, tmp_path):
+    [data] = tmp_path.rglob("data.mdb")
+    data.rename(tmp_path / "moved")
+    data.write_bytes(b"something else" * 1000)
+    for _ in range(2):
+        with pytest.raises(StoreCorrupt, match="holds no LMDB environment that can be read"):
+            store.commit([Create(make_cookie())])
+    assert writers() == []
 
 
 def test_signals_that_a_whole_node_gets_do_not_end_it(store):
@@ -116,7 +192,7 @@ class Served:
         self.near, far = Pipe()
         self._thread = Thread(target=self._serve, args=(far,))
         self._thread.start()
-        self.near.send_bytes(dumps((parent, str(path), 2**20, False)))
+        assert self.ask(parent, str(path), 2**20, False) == (True, None)
 
     def _serve(self, far):
         with far, suppress(EOFError):

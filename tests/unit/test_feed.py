@@ -373,3 +373,13 @@ def test_a_store_that_could_not_tell_is_listened_to_again_later(tracked, telling
 def test_a_waiting_thread_does_not_hold_up_the_end(tracked, telling):
     tracked.reactor.result_of(tracked.tracker.close())
     assert tracked.store.closed == 1
+
+
+def test_a_store_that_cannot_be_interrupted_is_closed_all_the_same(tracked, telling, monkeypatch):
+    def interrupt():
+        telling.tell()
+        raise OSError("the socket is gone")
+
+    monkeypatch.setattr(telling, "interrupt", interrupt)
+    tracked.reactor.result_of(tracked.tracker.close())
+    assert tracked.store.closed == 1

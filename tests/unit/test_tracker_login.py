@@ -191,6 +191,16 @@ class TestALoginThatCannotBeStored:
         tracked.settle(id)
         assert tracked.stored_authid(id) == "joe"
 
+    def test_is_forgotten_when_one_that_was_under_way_already_is_stored(self, slow, log):
+        id, _ = slow.visit()
+        slow.visit(id)
+        slow.store.fail_commits(ValueError, of=lambda change: change.auth == slow.auth("joe"))
+        slow.log_in(id, "joe")
+        slow.log_in(id, "ann")
+        slow.reactor.turn_until(lambda: slow.stored_authid(id) == "ann" and log.at("error"))
+        slow.reactor.turn_until(lambda: slow.tracker.committer.pending == 0)
+        slow.settle(id)
+
     @pytest.mark.parametrize("when", ["before the failure", "after the failure"])
     def test_does_not_harm_those_who_come_when_its_connection_is_gone(self, tracked, log, when):
         id, client = tracked.visit()

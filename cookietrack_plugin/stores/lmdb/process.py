@@ -7,9 +7,13 @@ what the call itself does. A process of its own has a lock of its own; what is l
 batch.
 """
 
+import logging
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from socket import socketpair
 from typing import Any
@@ -20,7 +24,11 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
+log = logging.getLogger(__name__)
+
 _WRITER = "cookietrack_plugin.stores.lmdb.writer"
+# What a whole node gets when it is to stop: the child is still needed then, and ends with us.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Apart(Environment):
@@ -39,36 +47,55 @@ class Apart(Environment):
         """
         request = dumps((maxsize, frees, work, args))
         with self._writer:
-            done, result = self._ask(request)
+            self._prepare()
+            return self._ask(request)
+
+    def close(self) -> None:
+        # In this order: a write that has waited for another must not begin a child any more.
+        try:
+            super().close()
+        finally:
+            with self._writer:
+                self._end()
+
+    def _prepare(self) -> None:
+        """A child that lives: one that was killed since the last write fails nobody."""
+        if self._closed:
+            raise StoreUnavailable(f"{self.path} is closed")
+        if self._child is None or self._child.process.poll() is not None:
+            self._end()
+            self._begin()
+
+    def _begin(self) -> None:
+        try:
+            self._child = _begin()
+        except OSError as error:
+            raise StoreUnavailable(f"no process can be started to write {self.path}") from error
+        try:
+            self._ask(dumps((os.getpid(), self.path, self._map_size, self.sync)))
+        except BaseException:
+            self._end()
+            raise
+
+    def _ask(self, request: bytes) -> Any:
+        assert self._child
+        try:
+            done, result = self._child.ask(request)
+        except (OSError, EOFError) as error:
+            self._end()
+            raise StoreUnavailable(f"the process that writes {self.path} has ended") from error
+        except BaseException:
+            # An answer that comes later must not be taken for that to the next request.
+            self._end()
+            raise
         if not done:
             raise result
         return result
 
-    def close(self) -> None:
-        with self._writer:
-            self._end()
-        super().close()
-
-    def _ask(self, request: bytes) -> tuple[bool, Any]:
-        if self._child is None:
-            self._child = self._begin()
-        try:
-            return self._child.ask(request)
-        except (OSError, EOFError) as error:
-            self._end()
-            raise StoreUnavailable(f"the process that writes {self.path} has ended") from error
-
-    def _begin(self) -> "_Child":
-        try:
-            child = _begin()
-        except OSError as error:
-            raise StoreUnavailable(f"no process can be started to write {self.path}") from error
-        child.connection.send_bytes(dumps((os.getpid(), self.path, self._map_size, self.sync)))
-        return child
-
     def _end(self) -> None:
         if self._child is not None:
-            self._child.end()
+            if code := self._child.end():
+                log.warning("the process that writes %s ended with exit code %s", self.path, code)
             self._child = None
 
 
@@ -81,17 +108,30 @@ class _Child:
         self.connection.send_bytes(request)
         return loads(self.connection.recv_bytes())
 
-    def end(self) -> None:
-        """It ends with its connection, once it has done what it was asked."""
+    def end(self) -> int:
+        """It ends with its connection, once it has done what it was asked; its exit code."""
         self.connection.close()
-        self.process.wait()
+        return self.process.wait()
 
 
 def _begin() -> _Child:
     mine, theirs = socketpair()
-    with mine, theirs:
+    with mine, theirs, _blocked(_SIGNALS):
         number = theirs.fileno()
         # Without the working directory on the path: a node directory is not for modules.
         command = [sys.executable, "-P", "-m", _WRITER, str(number)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number])
         return _Child(process, Connection(mine.detach()))
+
+
+@contextmanager
+def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """
+    Signals that do not reach this thread for now, and a process that it begins not at all: from
+    its first instruction on, when it could not yet say so itself.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,7 +1,6 @@
 """The process that writes an environment for another one: see `process`."""
 
 import os
-import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -12,12 +11,8 @@ from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 
 def main() -> None:
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
     # At the other end's death there is nobody left to tell.
     with Connection(int(sys.argv[1])) as connection, suppress(EOFError, OSError):
         serve(connection)
@@ -41,11 +36,17 @@ class Served(Environment):
 
 def serve(connection: Connection) -> None:
     """
-    Open the environment that the first message names, and do what the others ask.
+    Open the environment that the first message names, and do what the others ask. Each is answered
+    with whether it was done, and its result or its error; one that cannot be opened ends it.
 
     :raises EOFError, OSError: the other end has closed, or its process has ended.
     """
-    environment = Served(*loads(connection.recv_bytes()))
+    try:
+        environment = Served(*loads(connection.recv_bytes()))
+    except CookieTrackError as error:
+        connection.send_bytes(dumps((False, error)))
+        return
+    connection.send_bytes(dumps((True, None)))
     try:
         while True:
             request = loads(connection.recv_bytes())
@@ -55,7 +56,6 @@ def serve(connection: Connection) -> None:
 
 
 def _answer(environment: Environment, maxsize: int, frees: bool, work: Any, args: Any) -> Any:
-    """Whether it was done, and its result or its error."""
     try:
         return True, environment.write(maxsize, frees, work, *args)
     except EOFError:
