@@ -14,10 +14,6 @@ from cookietrack_plugin.tracker import Tracker
 # Ids that are ended at once; seconds until a store that others write to is looked through again.
 AT_ONCE = 1000
 SECOND_LOOK = 1.5
-# Milliseconds by which the clocks of two nodes may differ. The second look has nothing but `seen`,
-# by the clock of whoever wrote it, to tell a login that was under way from one that came after: it
-# errs on the side of ending.
-SKEW = 1000
 
 
 @frozen
@@ -44,8 +40,7 @@ def revoke_by_authid(
 
     A barrier: logins of that authid on this worker that are not stored yet are stored first and
     then ended, those that come while this runs are ended on arrival. On a store that others write
-    to, logins that were under way there are ended by a second look, shortly after. It ends those
-    that came within `SKEW` after, too: clocks differ.
+    to, logins that were under way there are ended by a second look, shortly after.
 
     :returns: a Deferred with `Ended`. It fails with the store's error.
     """
@@ -57,9 +52,7 @@ def revoke_by_authid(
     finally:
         tracker.endings.unbar(authid)
     if IRevocationFeed.providedBy(tracker.store):
-        tracker.reactor.callLater(
-            SECOND_LOOK, _look_again, tracker, authid, authrealm, keep, began + SKEW
-        )
+        tracker.reactor.callLater(SECOND_LOOK, _look_again, tracker, authid, authrealm, keep, began)
     return ended
 
 
@@ -88,9 +81,9 @@ def _look_again(
     authid: str | None,
     authrealm: str | None,
     keep: frozenset[str],
-    before: int,
+    began: int,
 ) -> None:
-    _end(tracker, authid, authrealm, keep, before).addErrback(
+    _end(tracker, authid, authrealm, keep, began).addErrback(
         lambda failure: tracker.log.warn(
             "cookies of {authid} may be left: {cause}", authid=authid, cause=failure.value
         )

@@ -1,12 +1,8 @@
 """The end of all of a user's cookies, and of what hides from a look into the store."""
 
 import pytest
-from zope.interface import alsoProvides
 
-from cookietrack_plugin.interfaces import IRevocationFeed
-from cookietrack_plugin.record import Authenticate
-from cookietrack_plugin.revocation import SECOND_LOOK, SKEW, Ended, revoke_by_authid
-from cookietrack_plugin.testing.samples import NOW, make_auth
+from cookietrack_plugin.revocation import Ended, revoke_by_authid
 
 LOGOUT = "wamp.close.logout"
 
@@ -87,15 +83,3 @@ def test_a_login_that_comes_while_the_user_is_ended_does_not_last(make_store, ma
     tracked.reactor.result_of(ending)
     tracked.reactor.turn_until(lambda: client.ended == [LOGOUT])
     assert id not in tracked.store.cookies
-
-
-def test_a_second_look_ends_what_was_under_way_on_a_node_whose_clock_is_ahead(tracked, revoke):
-    """And leaves alone who has logged in since, by any clock."""
-    alsoProvides(tracked.store, IRevocationFeed)
-    under_way, since = tracked.visit()[0], tracked.visit()[0]
-    assert revoke("joe") == Ended(0, 0)
-    for id, at in ((under_way, NOW + SKEW), (since, NOW + SKEW + 1)):
-        tracked.store._apply(Authenticate(id, make_auth("joe"), at))
-    tracked.reactor.advance(SECOND_LOOK)
-    tracked.reactor.turn_until(lambda: under_way not in tracked.store.cookies)
-    assert set(tracked.store.cookies) == {since}
