@@ -49,8 +49,7 @@ class Lane(Generic[T]):
         self._gathered: list[_Entry[T]] = []
         self._since = 0.0
         self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
-        # How many have been handed over and have no result yet.
-        self._under_way = 0
+        # Whether the thread waits for something to do. Seen a moment late, which does no harm.
         self._idle = True
         # Who has a result and has not been told: on the reactor's thread alone.
         self._answered: deque[tuple[Deferred[Any], Any]] = deque()
@@ -84,7 +83,6 @@ class Lane(Generic[T]):
 
     def _hand_over(self) -> None:
         if self._gathered:
-            self._under_way += len(self._gathered)
             self._idle = False
             self._queue.put(self._gathered)
             self._gathered = []
@@ -122,7 +120,6 @@ class Lane(Generic[T]):
         return results
 
     def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
-        self._under_way -= len(waiters)
         giving_out = bool(self._answered)
         self._answered.extend(zip(waiters, results, strict=True))
         if not giving_out:

@@ -208,3 +208,16 @@ def test_an_idle_lane_does_not_wait_for_the_end_of_a_long_turn(make_lane, worker
     worker.gate.open()
     reactor.result_of(last)
     assert worker.batches == [[1, 2], [3, 4]]
+
+
+def test_a_lane_is_idle_when_its_thread_is_though_nobody_has_its_results_yet(
+    make_lane, worker, reactor
+):
+    lane = make_lane()
+    lane.put(1)
+    reactor.advance(0)
+    wait_for(lambda: lane._idle and worker.batches, "the batch is done, in the middle of a turn")
+    lane.put(2)
+    reactor.rightNow += 2 * LONG_TURN
+    lane.put(3)
+    assert wait_for(lambda: worker.batches == [[1], [2, 3]], "the next one did not wait")
