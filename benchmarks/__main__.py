@@ -86,5 +86,13 @@ def profile(**options: Any) -> None:
     profiling.profile(**options)
 
 
+@main.command()
+@click.option("--store", default='lmdb:{"path": ".cookies"}', type=Store(), show_default=True)
+@click.option("--lines", default=20, show_default=True)
+def profile_lookups(store: Options, lines: int) -> None:
+    """Where the time of a look-up goes, without a node around it."""
+    profiling.look_up(store, lines)
+
+
 if __name__ == "__main__":
     main()

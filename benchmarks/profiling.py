@@ -1,5 +1,6 @@
 """Where the time of a worker goes: cProfile inside it, or py-spy from outside."""
 
+import cProfile
 import pstats
 import subprocess
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import flush, generator, node
+from benchmarks import flush, generator, node, stored
 from benchmarks.bench import Options
 from benchmarks.cases import NO_COOKIE
 from benchmarks.generator import Generator
@@ -21,6 +22,8 @@ LOADS: Mapping[str, Mapping[str, bool]] = {
     "returning": {"join": False, "known": True},
     "join": {"join": True, "known": False},
 }
+
+LOOKUPS = 20_000
 
 
 def profile(
@@ -42,6 +45,21 @@ def profile(
         with node.running(launcher, stores, slow) as started:
             profiled = _flame if flame else _functions
             profiled(Load(load, started, label, what, seconds), lines, save)
+
+
+def look_up(store: Options, lines: int) -> None:
+    """Fill a store, look its cookies up one by one, and print where the time goes."""
+    profile = cProfile.Profile()
+    ids = [(stored.identifier(number),) for number in range(LOOKUPS)]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        stored.opened(store, Path(directory)) as opened,
+    ):
+        stored.fill(opened, LOOKUPS)
+        with profile:
+            for one in ids:
+                opened.load(one)
+    pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(lines)
 
 
 class Load:
