@@ -12,10 +12,11 @@ from benchmarks import generator, node, servers
 from benchmarks.bench import Bench, Options
 from benchmarks.cases import NO_COOKIE
 from benchmarks.cut import Cut
-from benchmarks.figure import Figure, Target
+from benchmarks.figure import Figure
 from benchmarks.generator import Generator
 from benchmarks.node import Node
 from benchmarks.registry import benchmark
+from benchmarks.suite.sweep import stalls
 
 # Seconds of a load, of the part of it before an outage, and of that.
 SECONDS, BEFORE, AWAY = 4.5, 0.5, 1.0
@@ -98,14 +99,9 @@ def measure(bench: Bench) -> list[Figure]:
             stores |= site.stores()
         started = stack.enter_context(node.running("crossbar-cookietrack", stores))
         calm = partial(_load, load, started, sites[0].label)
-        cases = {UNDISTURBED: lambda: float(calm()["stall_ms"])}
+        cases: dict[str, Callable[[], float]] = {UNDISTURBED: lambda: float(calm()["stall_ms"])}
         cases |= {site.label: partial(_stall, load, started, site.outages) for site in sites}
-        values = bench.interleaved(cases)
-    targets = dict.fromkeys(cases, Target("≤", 10)) | {UNDISTURBED: None}
-    return [
-        Figure("longest stall", label, "ms", values[label], target=targets[label])
-        for label in values
-    ]
+        return stalls(bench, cases, UNDISTURBED)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ For stores that read the records of a batch in one statement and write what came
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
@@ -110,3 +110,17 @@ def lone_creates(changes: Sequence[Change]) -> dict[str, Cookie]:
         for change in changes
         if isinstance(change, Create) and counts[change.id] == 1
     }
+
+
+def applied(
+    changes: Iterable[Change],
+    alone: Container[str],
+    created: Container[str],
+    others: Iterable[bool],
+) -> list[bool]:
+    """
+    For each change of a batch whether it applied. Of the ids in `alone` (see `lone_creates`) those
+    did that are in `created`; what the rest did is in `others`, in order.
+    """
+    rest = iter(others)
+    return [change.id in created if change.id in alone else next(rest) for change in changes]

@@ -31,7 +31,7 @@ from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
 from cookietrack_plugin.stores.sql.url import driven, parse_url, shown, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
-from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL
+from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL, open_sql
 from tests.support.node import wait_for
 from tests.support.ports import free_port
 from tests.support.rivals import contradictions, told_and_revoked
@@ -41,13 +41,6 @@ pytest_plugins = ["tests.support.servers"]
 
 SQLITE = "sqlite:///cookies.sqlite"
 NOBODY = "NAME_OF_NO_VARIABLE"
-
-
-def open_sql(url: str, node_dir: object = ".", **options: Any) -> SqlStore:
-    provider = SqlProvider()
-    item = {"type": "sql", "url": url, **options}
-    provider.check(item)
-    return provider.open(item, str(node_dir))
 
 
 def execute(url: str, node_dir: object, *statements: str) -> None:

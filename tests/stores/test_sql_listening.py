@@ -12,9 +12,8 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IRevocationSignal
 from cookietrack_plugin.record import Create, Delete
 from cookietrack_plugin.stores.sql import listener as sql_listener
-from cookietrack_plugin.stores.sql.store import SqlProvider
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
-from tests.support.databases import MariaDB, PostgreSQL
+from tests.support.databases import MariaDB, PostgreSQL, open_sql
 from tests.support.node import wait_for
 from tests.support.server_process import running
 
@@ -23,10 +22,6 @@ pytest_plugins = ["tests.support.servers"]
 PATIENCE = 30.0
 # Longer than any test takes: whoever polls comes too late.
 LONG = 3600.0
-
-
-def open_sql(url: str, **options: Any) -> Any:
-    return SqlProvider().open({"type": "sql", "url": url, **options}, ".")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from cookietrack_plugin.stores.lmdb.sharing import acquire, release
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
 from cookietrack_plugin.stores.options import check_options, wrong_option
+from cookietrack_plugin.stores.paging import read_on
 
 _MAXSIZE = 128 * 2**30
 _SMALLEST_MAXSIZE = 2**20
@@ -110,12 +111,11 @@ class LmdbStore:
         return {**counts, **self._environment.size(), "maxsize": self._maxsize}
 
     def revoked_since(self, cursor: Any) -> tuple[list[str], Any]:
-        page, cursor = self._environment.read(Tables.revoked_since, cursor, _FEED_PAGE)
-        ids = list(page)
-        while len(page) == _FEED_PAGE:
-            page, cursor = self._environment.read(Tables.revoked_since, cursor, _FEED_PAGE)
-            ids += page
-        return ids, cursor
+        return read_on(
+            lambda seen: self._environment.read(Tables.revoked_since, seen, _FEED_PAGE),
+            cursor,
+            _FEED_PAGE,
+        )
 
     def damaged(self) -> Iterator[str]:
         for examine in EXAMINATIONS:

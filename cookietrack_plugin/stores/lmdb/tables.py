@@ -6,7 +6,7 @@ from typing import Any
 
 from cookietrack_plugin.record import Change, Cookie, Create
 from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold, lone_creates
+from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, applied, fold, lone_creates
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb.log import RevocationLog
@@ -53,11 +53,8 @@ class Tables:
                 raise ValueError(f"an id has 24 characters of base64url: {change.id!r}")
         fresh = lone_creates(changes)
         created = self._create(txn, [(keys[id], cookie) for id, cookie in fresh.items()])
-        applied = iter(self._change(txn, keys, [each for each in changes if each.id not in fresh]))
-        return [
-            keys[change.id] in created if change.id in fresh else next(applied)
-            for change in changes
-        ]
+        others = self._change(txn, keys, [each for each in changes if each.id not in fresh])
+        return applied(changes, fresh, created, others)
 
     def expire(self, txn: Any, now: int, limit: int) -> int:
         count, first, end = 0, packed_time(0), packed_time(now + 1)
@@ -105,8 +102,8 @@ class Tables:
         self.by_expiry.clear(txn)
         self.log.clear(txn)
 
-    def _create(self, txn: Any, records: Iterable[Keyed]) -> set[bytes]:
-        """The keys of those that had no record before."""
+    def _create(self, txn: Any, records: Iterable[Keyed]) -> set[str]:
+        """The ids of those that had no record before."""
         created = [
             (key, cookie)
             for key, cookie in sorted(records)
@@ -114,7 +111,7 @@ class Tables:
         ]
         for index in (self.by_authid, self.by_expiry):
             index.update(txn, [], created)
-        return {key for key, _ in created}
+        return {cookie.id for _, cookie in created}
 
     def _change(
         self, txn: Any, keys: Mapping[str, bytes], changes: Sequence[Change]

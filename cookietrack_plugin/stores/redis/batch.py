@@ -9,7 +9,7 @@ from attrs import frozen
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.fold import Outcome, fold, lone_creates
+from cookietrack_plugin.stores.fold import Outcome, applied, fold, lone_creates
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
 from cookietrack_plugin.stores.redis.swap import Found, Swap, new_item, read, run, swap_item
@@ -27,12 +27,10 @@ class Plan:
     outcome: Outcome
     swap: Swap
 
-    def applied(self, answer: Sequence[int]) -> Iterator[bool]:
+    def applied(self, answer: Sequence[int]) -> list[bool]:
         """Whether each change applied, given what the script said."""
-        created = {item.id: bool(each) for item, each in zip(self.swap.items, answer, strict=True)}
-        alone, rest = set(self.alone), iter(self.outcome.applied)
-        for change in self.changes:
-            yield created[change.id] if change.id in alone else next(rest)
+        done = {item.id for item, each in zip(self.swap.items, answer, strict=True) if each}
+        return applied(self.changes, set(self.alone), done, self.outcome.applied)
 
 
 class Batches:
@@ -52,19 +50,19 @@ class Batches:
         waiting: dict[Partition, list[Change]] = defaultdict(list)
         for change in changes:
             waiting[self._layout.of(change.id)].append(change)
-        applied: dict[Partition, Iterator[bool]] = {}
+        results: dict[Partition, Iterator[bool]] = {}
 
         def try_() -> bool:
             plans = self._plans(waiting)
             answers = run(self._client, [plan.swap for plan in plans])
             for plan, answer in zip(plans, answers, strict=True):
                 if answer is not None:
-                    applied[plan.swap.partition] = plan.applied(answer)
+                    results[plan.swap.partition] = iter(plan.applied(answer))
                     del waiting[plan.swap.partition]
             return not waiting
 
         persist(try_)
-        return [next(applied[self._layout.of(change.id)]) for change in changes]
+        return [next(results[self._layout.of(change.id)]) for change in changes]
 
     def _plans(self, waiting: Mapping[Partition, Sequence[Change]]) -> list[Plan]:
         alone = {partition: lone_creates(changes) for partition, changes in waiting.items()}

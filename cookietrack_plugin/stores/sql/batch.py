@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.fold import Outcome, Stored, fold, lone_creates
+from cookietrack_plugin.stores.fold import Outcome, Stored, applied, fold, lone_creates
 from cookietrack_plugin.stores.sql.engine import INSERT_ROWS
 from cookietrack_plugin.stores.sql.feed import Revocations
 from cookietrack_plugin.stores.sql.statements import Row, Statements, portions
@@ -50,8 +50,7 @@ class Batches:
             created = self._insert_all(connection, new, outcome)
             if outcome.revoked:
                 self._revocations.note(connection, outcome.revoked)
-        results = iter(outcome.applied)
-        return [change.id in created if change.id in alone else next(results) for change in changes]
+        return applied(changes, alone, created, outcome.applied)
 
     def _fold(self, connection: Connection, changes: Sequence[Change]) -> Outcome:
         before: dict[str, Stored] = {}

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.stores.paging import read_on
 from cookietrack_plugin.stores.sql.tables import Tables
 
 # How long a revocation is kept, in milliseconds: who was away longer starts anew.
@@ -69,12 +70,7 @@ class Revocations:
         if cursor is None:
             number, id = connection.execute(self._last).one()
             return [], (number, id)
-        page, cursor = self._page(connection, cursor)
-        ids = list(page)
-        while len(page) == _PAGE:
-            page, cursor = self._page(connection, cursor)
-            ids += page
-        return ids, cursor
+        return read_on(lambda seen: self._page(connection, seen), cursor, _PAGE)
 
     def _page(self, connection: Connection, cursor: Cursor) -> tuple[list[str], Cursor]:
         """The next of them: who was away for long does not have the driver hold all the rows."""

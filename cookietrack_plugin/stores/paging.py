@@ -1,0 +1,22 @@
+"""Reading what grows a page at a time."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Cursor = TypeVar("Cursor")
+
+
+def read_on(
+    read: Callable[[Cursor], tuple[Sequence[str], Cursor]], cursor: Cursor, size: int
+) -> tuple[list[str], Cursor]:
+    """
+    All that comes behind `cursor`, and the next cursor.
+
+    :param read: gives the next `size` of it, fewer at the end, and where to go on from.
+    """
+    found: list[str] = []
+    while True:
+        page, cursor = read(cursor)
+        found += page
+        if len(page) < size:
+            return found, cursor
