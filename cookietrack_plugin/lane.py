@@ -15,9 +15,11 @@ from cookietrack_plugin.fork import fork
 T = TypeVar("T")
 _Entry = tuple[T, Deferred[Any]]
 
-# Seconds of a turn of the reactor in which results are given out: when a server was away for a
-# second, all who came meanwhile are answered, and nobody else should wait for that.
-TURN = 0.004
+# Seconds of a turn of the reactor in which results are given out, at least and at most. Clients are
+# answered when the turn is over: after short turns they come again one after the other, and not all
+# at once, to wait for one flush while the reactor is idle. Where others make the turns long, half
+# as much time is ours as is theirs.
+LEAST, MOST = 0.0005, 0.004
 # Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
 # all clients of a long turn wait for one flush, and the reactor for all of them.
 LONG_TURN = 0.0015
@@ -53,6 +55,8 @@ class Lane(Generic[T]):
         self._idle = True
         # Who has a result and has not been told: on the reactor's thread alone.
         self._answered: deque[tuple[Deferred[Any], Any]] = deque()
+        # When results were last given out.
+        self._paused = 0.0
         self._closed: Deferred[None] | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -120,16 +124,23 @@ class Lane(Generic[T]):
         return results
 
     def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
+        # First the thread, which has nothing to do meanwhile.
+        self._hand_over()
         giving_out = bool(self._answered)
         self._answered.extend(zip(waiters, results, strict=True))
         if not giving_out:
+            self._paused = self._reactor.seconds()
             self._deliver_some()
 
     def _deliver_some(self) -> None:
-        end = self._reactor.seconds() + TURN
+        end = self._end_of_share(self._reactor.seconds())
         while self._answered and self._reactor.seconds() < end:
             done, result = self._answered.popleft()
             # Fires errback for a Failure.
             done.callback(result)
         if self._answered:
+            self._paused = self._reactor.seconds()
             self._reactor.callLater(0, self._deliver_some)
+
+    def _end_of_share(self, now: float) -> float:
+        return now + min(max(LEAST, (now - self._paused) / 2), MOST)

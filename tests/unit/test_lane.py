@@ -8,7 +8,7 @@ import pytest
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lane import LONG_TURN, TURN, Lane
+from cookietrack_plugin.lane import LEAST, LONG_TURN, MOST, Lane
 from tests.support.node import wait_for
 from tests.support.stores import Gate
 
@@ -176,22 +176,53 @@ def test_the_thread_has_the_given_name_and_keeps_no_process_alive(make_lane, wor
     assert thread.daemon
 
 
-def test_many_results_take_several_turns_in_order(reactor):
-    """A turn of the reactor is short, however many have waited."""
+@pytest.mark.parametrize(
+    ("others", "each", "turns"),
+    [
+        (0, LEAST / 4, [4, 4, 4]),
+        (LEAST, LEAST / 4, [4, 4, 4]),
+        (4 * LEAST, LEAST / 4, [4, 8]),
+        (8 * MOST, MOST / 4, [1, 4, 4, 3]),
+    ],
+)
+def test_many_results_take_several_turns_and_a_share_of_each(reactor, others, each, turns):
+    """However many have waited, and whatever others (`others` seconds a turn) have to do."""
     lane = Lane("test", lambda items: items, reactor)
-    told: list[int] = []
+    told: list[list[int]] = [[]]
 
     def take_time(number: int) -> None:
-        told.append(number)
-        reactor.rightNow += TURN / 4
+        told[-1].append(number)
+        reactor.rightNow += each
+
+    def others_work() -> None:
+        reactor.rightNow += others
+        if len(told[-1]):
+            told.append([])
+            reactor.callLater(0, others_work)
 
     for number in range(12):
         lane.put(number).addCallback(take_time)
     closed = lane.close()
-    reactor.take_one(patience=5)
-    assert told == [0, 1, 2, 3]
+    assert reactor.take_one(patience=5)
+    others_work()
     reactor.result_of(closed)
-    assert told == list(range(12))
+    assert [len(turn) for turn in told if turn] == turns
+    assert [number for turn in told for number in turn] == list(range(12))
+
+
+def test_a_thread_that_is_done_gets_what_is_gathered_before_results_are_given_out(
+    make_lane, worker, reactor
+):
+    lane = make_lane()
+    first = lane.put(1)
+    reactor.advance(0)
+    wait_for(lambda: worker.batches, "the first is at work")
+    seen_by_first = first.addCallback(
+        lambda _: wait_for(lambda: worker.batches == [[1], [2]], "the second did not wait for us")
+    )
+    lane.put(2)
+    reactor.take_one(patience=5)
+    assert reactor.result_of(seen_by_first)
 
 
 def test_an_idle_lane_does_not_wait_for_the_end_of_a_long_turn(make_lane, worker, reactor):
