@@ -16,11 +16,13 @@ from zlib import crc32
 import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.maker import maker
 
 _PLAIN, _GENERAL = 1, 2
 # Layout; created, and the milliseconds from then to expires and to seen: high and low part each.
 _HEAD = Struct(">BHIBIBI")
 _unpack_head = _HEAD.unpack_from
+_make_auth, _make_cookie = maker(Auth), maker(Cookie)
 _LOW = 2**32
 _TEXT_END = b"\xff"
 _CRC_SIZE = 4
@@ -87,8 +89,9 @@ def _read_plain(id: str, data: bytes) -> Cookie:
     auth = None
     if len(texts) > 2:
         # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
-        auth = Auth(texts[2], texts[3], texts[4], texts[5], _decode_extra(extra) if extra else None)
-    return Cookie(
+        rest = _decode_extra(extra) if extra else None
+        auth = _make_auth(texts[2], texts[3], texts[4], texts[5], rest)
+    return _make_cookie(
         id,
         created,
         created + (expires_high << 32 | expires_low),
