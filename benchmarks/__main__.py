@@ -94,5 +94,18 @@ def profile_lookups(store: Options, lines: int) -> None:
     profiling.look_up(store, lines)
 
 
+@main.command()
+@click.option(
+    "--store",
+    default='lmdb:{"path": ".cookies", "writer_process": false}',
+    type=Store(),
+    show_default=True,
+)
+@click.option("--lines", default=20, show_default=True)
+def profile_commits(store: Options, lines: int) -> None:
+    """Where the time of durable commits goes, without a node and within one process."""
+    profiling.commit(store, lines)
+
+
 if __name__ == "__main__":
     main()

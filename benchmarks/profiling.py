@@ -14,7 +14,9 @@ from benchmarks import flush, generator, node, stored
 from benchmarks.bench import Options
 from benchmarks.cases import NO_COOKIE
 from benchmarks.generator import Generator
+from benchmarks.suite.commits import BATCH
 from benchmarks.visits import CLIENTS, COOKIES
+from cookietrack_plugin.record import Create
 
 # What can be profiled: how the visitors of the load behave.
 LOADS: Mapping[str, Mapping[str, bool]] = {
@@ -24,6 +26,7 @@ LOADS: Mapping[str, Mapping[str, bool]] = {
 }
 
 LOOKUPS = 20_000
+COMMITTED = 300 * BATCH
 
 
 def profile(
@@ -59,6 +62,20 @@ def look_up(store: Options, lines: int) -> None:
         with profile:
             for one in ids:
                 opened.load(one)
+    pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(lines)
+
+
+def commit(store: Options, lines: int) -> None:
+    """Create cookies in the batches of `commits`, and print where the time goes."""
+    profile = cProfile.Profile()
+    changes = [Create(stored.authenticated(number)) for number in range(COMMITTED)]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        stored.opened(store, Path(directory)) as opened,
+        profile,
+    ):
+        for start in range(0, COMMITTED, BATCH):
+            opened.commit(changes[start : start + BATCH])
     pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(lines)
 
 

@@ -7,7 +7,7 @@ that PLAIN cannot hold: with a NUL or an empty text, or with times that make no 
 both.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -16,12 +16,14 @@ from zlib import crc32
 import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.maker import maker
 
 _PLAIN, _GENERAL = 1, 2
 # Layout; created, and the milliseconds from then to expires and to seen: high and low part each.
 _HEAD = Struct(">BHIBIBI")
 _unpack_head = _HEAD.unpack_from
-_LOW = 2**32
+_make_auth, _make_cookie = maker(Auth), maker(Cookie)
+_LOW = 2**32 - 1
 _TEXT_END = b"\xff"
 _CRC_SIZE = 4
 _BEHIND_HEAD = slice(_HEAD.size, -_CRC_SIZE)
@@ -63,20 +65,28 @@ def _plain(cookie: Cookie) -> bytes | None:
     if (auth := cookie.auth) is not None:
         texts += auth.authid, auth.authrole, auth.authmethod, auth.authrealm
         extra = _encode_extra(auth.authextra)
-    joined = "\0".join(text or "" for text in texts)
+    joined = "\0".join([text or "" for text in texts])
     if "" in texts or None in texts[2:] or joined.count("\0") != len(texts) - 1:
         return None
     try:
-        head = _HEAD.pack(_PLAIN, *_times(cookie))
+        head = _head(cookie)
     except StructError:
         return None
     return head + joined.encode() + (_TEXT_END + extra if extra else b"")
 
 
-def _times(cookie: Cookie) -> Iterator[int]:
-    since = cookie.created
-    for milliseconds in (since, cookie.expires - since, cookie.seen - since):
-        yield from divmod(milliseconds, _LOW)
+def _head(cookie: Cookie) -> bytes:
+    created = cookie.created
+    expires, seen = cookie.expires - created, cookie.seen - created
+    return _HEAD.pack(
+        _PLAIN,
+        created >> 32,
+        created & _LOW,
+        expires >> 32,
+        expires & _LOW,
+        seen >> 32,
+        seen & _LOW,
+    )
 
 
 def _read_plain(id: str, data: bytes) -> Cookie:
@@ -87,8 +97,9 @@ def _read_plain(id: str, data: bytes) -> Cookie:
     auth = None
     if len(texts) > 2:
         # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
-        auth = Auth(texts[2], texts[3], texts[4], texts[5], _decode_extra(extra) if extra else None)
-    return Cookie(
+        rest = _decode_extra(extra) if extra else None
+        auth = _make_auth(texts[2], texts[3], texts[4], texts[5], rest)
+    return _make_cookie(
         id,
         created,
         created + (expires_high << 32 | expires_low),

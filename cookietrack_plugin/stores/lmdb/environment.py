@@ -4,7 +4,7 @@ import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
@@ -54,8 +54,7 @@ class Environment:
         """The result of `work` in a transaction that sees one state of the store."""
         while True:
             try:
-                with self._gate.mine.lock, self._env.begin() as txn:
-                    return work(self._tables, txn, *args)
+                return self._view(work, args)
             except lmdb.MapResizedError:
                 self._unless_writing(self._adopt_growth)
             except lmdb.Error as error:
@@ -117,6 +116,19 @@ class Environment:
     def _use(self, env: Any, tables: Tables) -> None:
         self._env, self._tables = env, tables
         self._map_size: int = env.info()["map_size"]
+
+    def _view(self, work: Work, args: Iterable[Any]) -> Any:
+        # `with` takes longer here than the transaction and the lock themselves.
+        lock = self._gate.mine.lock
+        lock.acquire()
+        try:
+            txn = self._env.begin()
+            try:
+                return work(self._tables, txn, *args)
+            finally:
+                txn.abort()
+        finally:
+            lock.release()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
