@@ -16,8 +16,9 @@ T = TypeVar("T")
 _Entry = tuple[T, Deferred[Any]]
 
 # Seconds of a turn of the reactor in which results are given out: when a server was away for a
-# second, all who came meanwhile are answered, and nobody else should wait for that.
-TURN = 0.004
+# second, all who came meanwhile are answered, and nobody else should wait for that. Half of what
+# it might be: those who are refused hang up, all in the next turn, which takes as long again.
+TURN = 0.002
 # Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
 # all clients of a long turn wait for one flush, and the reactor for all of them.
 LONG_TURN = 0.0015
