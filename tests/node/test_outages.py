@@ -253,8 +253,9 @@ def watched(session: Session, what: str) -> Iterator[None]:
     """Print how long the reactor was kept waiting within the block."""
     session.call("bench.watch")
     yield
-    stall = session.call("bench.stall") * 1000
-    print(f"\nlongest stall of the reactor, {what}: {stall:.1f} ms")
+    stall, own = (session.call(f"bench.{name}") * 1000 for name in ("stall", "own_stall"))
+    print(f"\nlongest stall of the reactor, {what}: {stall:.1f} ms,", end=" ")
+    print(f"without waits for a processor {own:.1f} ms")
 
 
 def contradictions(site: Site, clients: Clients, load: list[Load]) -> list[str]:
