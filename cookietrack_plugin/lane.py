@@ -19,7 +19,7 @@ _Entry = tuple[T, Deferred[Any]]
 # answered when the turn is over: after short turns they come again one after the other, and not all
 # at once, to wait for one flush while the reactor is idle. Where others make the turns long, half
 # as much time is ours as is theirs.
-LEAST, MOST = 0.0005, 0.004
+LEAST, MOST = 0.0005, 0.002
 # Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
 # all clients of a long turn wait for one flush, and the reactor for all of them.
 LONG_TURN = 0.0015

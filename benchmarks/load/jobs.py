@@ -1,6 +1,7 @@
 """What the load generator can be asked to do. Arguments and results travel as JSON."""
 
 import math
+from functools import partial
 from typing import Any
 
 from benchmarks import config
@@ -78,8 +79,8 @@ def stall(
 ) -> dict[str, Any]:
     """
     The longest stall of the worker's reactor, in milliseconds, while new clients visit `port`, and
-    others log in there and out again. How many were served and how many were not; `recovered`: how
-    many of those who came at the end were served.
+    others log in there and out again; `own`: without waits for a processor. How many were served
+    and how many were not; `recovered`: how many of those who came at the end were served.
     """
     loop = Loop()
     settle(loop, caller_port)
@@ -92,13 +93,15 @@ def stall(
         crowd.pace(rate, now(), end)
     stalls: list[float] = []
     loop.at(begin, lambda: caller.call("bench.watch", then=lambda _: None))
-    loop.at(end, lambda: caller.call("bench.stall", then=stalls.append))
-    loop.run(lambda: bool(stalls))
+    for procedure in ("bench.stall", "bench.own_stall"):
+        loop.at(end, partial(caller.call, procedure, then=stalls.append))
+    loop.run(lambda: len(stalls) == 2)
     for crowd in crowds:
         crowd.disperse()
     caller.close()
     return {
         "stall_ms": stalls[0] * 1e3,
+        "own_ms": stalls[1] * 1e3,
         "served": [crowd.served for crowd in crowds],
         "failed": [crowd.failed for crowd in crowds],
         "recovered": [len(crowd.spans) for crowd in crowds],

@@ -1,9 +1,7 @@
 """The stores that a worker has open: one for each distinct `store` item, shared."""
 
-import gc
 import json
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from twisted.internet import reactor
@@ -12,10 +10,10 @@ from twisted.internet.threads import deferToThreadPool
 from txaio.tx import make_logger
 
 from cookietrack_plugin.fork import fork
-from cookietrack_plugin.interfaces import IRouterCookieStore
+from cookietrack_plugin.interfaces import ICookieStoreProvider, IRouterCookieStore
 from cookietrack_plugin.label import label_of
 from cookietrack_plugin.registry import find_provider
-from cookietrack_plugin.router import logbridge
+from cookietrack_plugin.router import logbridge, process
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.settings import CookieSettings
 from cookietrack_plugin.tracker import Tracker
@@ -80,7 +78,8 @@ class OpenStores:
                 lambda provider: deferToThreadPool(
                     self._reactor,
                     self._reactor.getThreadPool(),
-                    provider.open,
+                    _provide,
+                    provider,
                     options,
                     self._node_dir,
                 )
@@ -104,18 +103,15 @@ class OpenStores:
         self.log.error("a cookie store cannot be closed: {cause}", cause=failure.value)
 
 
-@cache
-def _freeze() -> None:
-    """
-    All that the worker has loaded by now stays: once the collector has to walk through it no more,
-    a full collection no longer keeps the reactor waiting for 25 ms, and the first one for 150.
-    """
-    gc.freeze()
+def _provide(provider: ICookieStoreProvider, options: Mapping[str, Any], node_dir: str) -> Any:
+    """On a thread."""
+    process.widen()
+    return provider.open(options, node_dir)
 
 
 def _opened(store: IRouterCookieStore, options: Mapping[str, Any]) -> IRouterCookieStore:
     """Let the log tell it from the worker's other stores."""
-    _freeze()
+    process.freeze()
     if isinstance(store, RouterCookieStore):
         store.tracker.admissions.store = f"the cookie store {label_of(options)}"
     return store

@@ -30,7 +30,7 @@ from tests.support.raw import RawHandshake, handshake
 from tests.support.redises import RedisServer
 from tests.support.server_process import ServerProcess
 from tests.support.server_process import running as running_server
-from tests.support.smalldisk import full_disk
+from tests.support.smalldisk import full_disk, no_room, small_disk
 
 pytestmark = [pytest.mark.node, pytest.mark.server]
 
@@ -253,8 +253,9 @@ def watched(session: Session, what: str) -> Iterator[None]:
     """Print how long the reactor was kept waiting within the block."""
     session.call("bench.watch")
     yield
-    stall = session.call("bench.stall") * 1000
-    print(f"\nlongest stall of the reactor, {what}: {stall:.1f} ms")
+    stall, own = (session.call(f"bench.{name}") * 1000 for name in ("stall", "own_stall"))
+    print(f"\nlongest stall of the reactor, {what}: {stall:.1f} ms,", end=" ")
+    print(f"without waits for a processor {own:.1f} ms")
 
 
 def contradictions(site: Site, clients: Clients, load: list[Load]) -> list[str]:
@@ -335,6 +336,47 @@ def test_a_full_server_lets_in_whom_it_knows_and_takes_nobody_new(
     assert not clients.login(site.strict.url, "bob", cookie=known.cookie).challenged
     assert clients.login(site.strict.url, cookie=leaving.cookie).challenged
     assert contradictions(site, clients, load) == []
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    with small_disk(megabytes=128) as folder:
+        yield folder
+
+
+@pytest.fixture
+def cramped(disk: Path, tmp_path: Path) -> Iterator[SqlSite]:
+    """A server that has all it has on a small disk, and a node on it."""
+    with running_server(PostgreSQL(folder=disk)) as server:
+        server.execute(f"CREATE DATABASE {DATABASE}")
+        site = SqlSite(server)
+        site.node = Node(tmp_path, configs.router(*site.transports()))
+        ports = site.strict.port, site.lenient.port
+        with running(site.node, *ports, env={"COOKIE_PASSWORD": PASSWORD}):
+            yield site
+            site.cut.cut()
+
+
+def test_a_server_without_room_for_its_log_panics_and_all_is_true_when_it_has_room_again(
+    disk: Path, cramped: SqlSite, clients: Clients, crowd: list[Clients]
+) -> None:
+    load = [Load(cramped.strict.url, each) for each in crowd[:LOADS]]
+    known, leaving = (clients.login(cramped.strict.url) for _ in range(2))
+    with under(load):
+        wait_for(has_grown(load), "logins and logouts before it")
+        with no_room(cramped.database, disk):
+            assert "PANIC" in cramped.database.log()
+            wait_for(lambda: cramped.present(known.cookie).status == 503, "it is known to be away")
+            assert leaving.leave(LOGOUT)["leave_reason"] != "wamp.close.normal"
+            assert handshake(cramped.strict.port).status == 503
+            assert clients.login(cramped.lenient.url, cookie=known.cookie).challenged
+            assert is_undisturbed(known)
+        wait_for(has_grown(load), "logins and logouts after it")
+    wait_for(lambda: cramped.stored([leaving.cookie]) == set(), "the logout is stored")
+    assert cramped.stored([cookie for each in load for cookie in each.gone]) == set()
+    assert clients.login(cramped.strict.url, cookie=leaving.cookie).challenged
+    assert not clients.login(cramped.strict.url, cookie=known.cookie).challenged
+    assert contradictions(cramped, clients, load) == []
 
 
 def test_log_and_metrics_tell_when_the_server_went_and_when_it_came_back(

@@ -67,9 +67,10 @@ class PostgreSQL(Database):
     admin_database = "postgres"
     stop_signal = signal.SIGINT
 
-    def __init__(self, *settings: str) -> None:
+    def __init__(self, *settings: str, folder: Path | None = None) -> None:
+        """`folder`: where it puts everything, instead of a new one; its account can write there."""
         owner = account("postgres")
-        folder = new_folder("postgresql", owner)
+        folder = folder or new_folder("postgresql", owner)
         self.port = free_port()
         self._init(folder, owner)
         options = [f"port={self.port}", "listen_addresses=127.0.0.1"]

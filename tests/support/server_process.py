@@ -112,6 +112,10 @@ class ServerProcess:
             with suppress(psutil.NoSuchProcess):
                 process.resume()
 
+    def has_ended(self) -> bool:
+        """Whether it has, by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def destroy(self) -> None:
         """End it, and remove its folder."""
         self.kill()

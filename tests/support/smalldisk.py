@@ -1,4 +1,4 @@
-"""A disk that really is full, under the tables of a store on PostgreSQL."""
+"""A disk that really is full, under the tables of a store on PostgreSQL, or under all of it."""
 
 import os
 import pwd
@@ -14,8 +14,11 @@ import psycopg
 import pytest
 
 from tests.support.databases import PostgreSQL
+from tests.support.node import wait_for
 from tests.support.server_process import account, new_folder
 
+# A message into the write-ahead log, smaller than one of its segments.
+MESSAGE = "SELECT pg_logical_emit_message(true, 'full', repeat('x', 4000000))"
 TABLES = ("cookietrack", "cookietrack_revoked", "cookietrack_meta")
 FILLER, LATE = "filler", 2**53
 # Rows that fill up what room there is within pages: the large ones first.
@@ -76,6 +79,25 @@ def full_disk(server: PostgreSQL, database: str) -> Iterator[None]:
         finally:
             ballast.unlink()
             _remove_fillers(server, database)
+
+
+@contextmanager
+def no_room(server: PostgreSQL, disk: Path) -> Iterator[None]:
+    """
+    Within the block a server whose folder is the `disk` has ended, as there is no room for its
+    write-ahead log (PANIC). Then there is room again, and it is started.
+    """
+    ballast = disk / "ballast"
+    _fill(ballast)
+    try:
+        with suppress(psycopg.OperationalError), closing(server.connect()) as connection:
+            while True:
+                connection.execute(MESSAGE)
+        wait_for(server.has_ended, "the server gives up")
+        yield
+    finally:
+        ballast.unlink()
+    server.restart()
 
 
 @contextmanager

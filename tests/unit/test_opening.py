@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable, UnknownStoreType
 from cookietrack_plugin.interfaces import IRouterCookieStore
-from cookietrack_plugin.router import opening
+from cookietrack_plugin.router import opening, process
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.opening import OpenStores, open_stores
 from tests.support.stores import Gate, ScriptedStore
@@ -122,15 +122,24 @@ def test_the_log_calls_a_store_by_its_type_and_place(stores, provider, reactor, 
     reactor.result_of(stores.close())
 
 
-def test_what_is_loaded_when_the_first_store_is_open_is_no_work_for_the_collector_any_more(
+def test_what_is_loaded_when_a_store_is_open_is_no_work_for_the_collector_any_more(
     stores, provider, reactor, monkeypatch
 ):
+    """That of a second store as well: it has another driver."""
     frozen = []
-    monkeypatch.setattr(opening.gc, "freeze", lambda: frozen.append(len(provider.stores)))
-    opening._freeze.cache_clear()
-    for path in "ab":
+    monkeypatch.setattr(process.gc, "freeze", lambda: frozen.append(len(provider.stores)))
+    for path in "aab":
         reactor.result_of(stores.for_transport(item({"type": "fake", "path": path})))
-    assert frozen == [1]
+    assert frozen == [1, 2]
+
+
+def test_there_is_room_for_descriptors_before_a_store_is_open_and_the_reactor_does_not_make_it(
+    stores, provider, reactor, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(process, "widen", lambda: made.append(threading.current_thread()))
+    reactor.result_of(stores.for_transport(item()))
+    assert made == [thread for _, _, thread in provider.opened]
 
 
 class TestAStoreThatCannotBeOpened:
