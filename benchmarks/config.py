@@ -42,10 +42,13 @@ class Transport:
         return transport
 
 
+# No port twice: nodes that start at the same time do not listen yet.
+_candidates = iter(random.sample(range(*LISTENERS), LISTENERS[1] - LISTENERS[0]))
+
+
 def free_ports(count: int) -> list[int]:
     """`count` different ports that nobody listens on, below those of outgoing connections."""
-    candidates = random.sample(range(*LISTENERS), LISTENERS[1] - LISTENERS[0])
-    return list(islice(filter(is_free, candidates), count))
+    return list(islice(filter(is_free, _candidates), count))
 
 
 def is_free(port: int) -> bool:
