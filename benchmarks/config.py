@@ -1,13 +1,14 @@
 """Node configurations: one router worker, one WebSocket transport for each case compared."""
 
 import random
-import socket
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
+
+from servers.ports import is_free
 
 REALM = "bench"
 ROLE = "client"
@@ -49,15 +50,6 @@ _candidates = iter(random.sample(range(*LISTENERS), LISTENERS[1] - LISTENERS[0])
 def free_ports(count: int) -> list[int]:
     """`count` different ports that nobody listens on, below those of outgoing connections."""
     return list(islice(filter(is_free, _candidates), count))
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on a TCP port."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def node(transports: Iterable[Transport], worker_env: Mapping[str, str]) -> dict[str, Any]:

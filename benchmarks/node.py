@@ -124,4 +124,13 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     for child in family:
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    psutil.wait_procs(family)
+    while not all(map(_is_over, family)):
+        time.sleep(0.01)
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """Whoever takes over the children of a killed process may be slow to bury them."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

@@ -29,18 +29,18 @@ from cookietrack_plugin.testing.checks.reopening import ReopenChecks
 from cookietrack_plugin.testing.checks.scans import ScanChecks
 from cookietrack_plugin.testing.checks.sharing import SharingChecks
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
-from tests.support.databases import PASSWORD
-from tests.support.node import wait_for
-from tests.support.ports import free_port
-from tests.support.redises import (
+from servers.databases import PASSWORD
+from servers.ports import free_port
+from servers.process import running
+from servers.redises import (
     RedisCluster,
     RedisSentinel,
     RedisServer,
     TlsRedisServer,
     quoted,
 )
+from tests.support.node import wait_for
 from tests.support.rivals import contradictions, told_and_revoked
-from tests.support.server_process import running
 from tests.support.silence import answers, check_unavailable
 
 pytest_plugins = ["tests.support.servers"]

@@ -31,11 +31,12 @@ from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
 from cookietrack_plugin.stores.sql.url import driven, parse_url, shown, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
-from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL, open_sql
+from servers.databases import PASSWORD, Database, MariaDB, PostgreSQL
+from servers.ports import free_port
+from servers.process import running
 from tests.support.node import wait_for
-from tests.support.ports import free_port
+from tests.support.opening import open_sql
 from tests.support.rivals import contradictions, told_and_revoked
-from tests.support.server_process import running
 from tests.support.silence import answers, check_unavailable
 
 pytest_plugins = ["tests.support.servers"]

@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.databases import PostgreSQL
-from tests.support.server_process import account, new_folder
+from servers.databases import PostgreSQL
+from servers.process import account, new_folder
 
 TABLES = ("cookietrack", "cookietrack_revoked", "cookietrack_meta")
 FILLER, LATE = "filler", 2**53
