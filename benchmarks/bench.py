@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 Options = Mapping[str, Any]
 
@@ -39,7 +39,8 @@ def _silent(_: str) -> None:
 class Bench:
     """
     `directory` is empty at first and removed afterwards. `scale` shrinks sizes and durations, to
-    try things out: such figures mean nothing. `others` are more stores, by label.
+    try things out: such figures mean nothing. `others` are more stores, by label. `stock` is a
+    directory that all benchmarks of a run share: see `stock`.
     """
 
     directory: Path
@@ -47,6 +48,7 @@ class Bench:
     scale: float = 1.0
     others: Mapping[str, Options] = field(factory=dict)
     tell: Callable[[str], None] = _silent
+    stock: Path = field(default=Factory(lambda self: self.directory, takes_self=True))
 
     def place(self, label: str) -> Path:
         """A directory for a store."""

@@ -1,4 +1,4 @@
-"""Ten million records in an lmdb store: below its interface, which would take minutes for it."""
+"""Stores with many records, made below their interface, which would take minutes for it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import stored
+from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.codec import encode
+from cookietrack_plugin.stores.file import record as file_record
+from cookietrack_plugin.stores.file.log import write_batch, write_header
+from cookietrack_plugin.stores.file.record import to_key
 from cookietrack_plugin.stores.lmdb.index import THE_KEY
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, packed_time
 from cookietrack_plugin.stores.lmdb.opening import open_environment
@@ -14,7 +18,7 @@ from cookietrack_plugin.stores.lmdb.opening import open_environment
 BATCH = 250_000
 
 
-def fill(place: Path, map_size: int, count: int, tell: Callable[[str], None]) -> None:
+def fill_lmdb(place: Path, map_size: int, count: int, tell: Callable[[str], None]) -> None:
     """
     Make a store in the directory `place`, with the ids of `count` anonymous cookies. They differ in
     nothing else, and are appended in the order of their keys.
@@ -42,3 +46,16 @@ def _batches(count: int, tell: Callable[[str], None]) -> Iterator[list[bytes]]:
     for start in range(0, count, BATCH):
         tell(f"filled {start:,} of {count:,}")
         yield keys[start : start + BATCH]
+
+
+def write_file(path: Path, batches: Iterable[bytes]) -> None:
+    """Make the file of a `file` store that has committed these batches, one after the other."""
+    with path.open("wb") as file:
+        file.write(write_header())
+        file.writelines(batches)
+
+
+def file_batch(records: Iterable[Cookie]) -> bytes:
+    """What a `file` store appends when these records are new, or have become what they are now."""
+    by_id = sorted(records, key=lambda cookie: cookie.id)
+    return write_batch([(to_key(cookie.id), file_record.encode(cookie)) for cookie in by_id])

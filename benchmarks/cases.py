@@ -1,6 +1,7 @@
 """The cases that are compared over the network: Crossbar's node with its stores, ours with ours."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 from attrs import frozen
@@ -38,16 +39,16 @@ class Case:
 @contextmanager
 def running(bench: Bench, worker_env: Mapping[str, str] | None = None) -> Iterator[list[Case]]:
     """Both nodes at once, so that their cases can take turns. The idle one costs nothing."""
-    with ExitStack() as stack:
-        cases = []
-        for launcher, suffix, stores in (
-            ("crossbar", " (Crossbar)", CROSSBARS),
-            ("crossbar-cookietrack", "", bench.stores),
-        ):
-            bench.tell(f"starting {launcher}")
-            started = node.running(launcher, {NO_COOKIE: None, **stores}, worker_env)
-            cases += _cases(stack.enter_context(started), suffix)
-        yield cases
+    launchers = {"crossbar": CROSSBARS, "crossbar-cookietrack": bench.stores}
+    bench.tell(f"starting {' and '.join(launchers)}")
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+
+        def start(launcher: str) -> Node:
+            stores = {NO_COOKIE: None, **launchers[launcher]}
+            return stack.enter_context(node.running(launcher, stores, worker_env))
+
+        theirs, ours = pool.map(start, launchers)
+        yield [*_cases(theirs, " (Crossbar)"), *_cases(ours, "")]
 
 
 def _cases(node: Node, suffix: str) -> list[Case]:

@@ -1,13 +1,14 @@
 """Node configurations: one router worker, one WebSocket transport for each case compared."""
 
 import random
-import socket
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
+
+from servers.ports import is_free
 
 REALM = "bench"
 ROLE = "client"
@@ -42,19 +43,13 @@ class Transport:
         return transport
 
 
+# No port twice: nodes that start at the same time do not listen yet.
+_candidates = iter(random.sample(range(*LISTENERS), LISTENERS[1] - LISTENERS[0]))
+
+
 def free_ports(count: int) -> list[int]:
     """`count` different ports that nobody listens on, below those of outgoing connections."""
-    candidates = random.sample(range(*LISTENERS), LISTENERS[1] - LISTENERS[0])
-    return list(islice(filter(is_free, candidates), count))
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on a TCP port."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
+    return list(islice(filter(is_free, _candidates), count))
 
 
 def node(transports: Iterable[Transport], worker_env: Mapping[str, str]) -> dict[str, Any]:

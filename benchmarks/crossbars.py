@@ -45,19 +45,21 @@ def write_file(path: Path, count: int) -> None:
     What Crossbar's `file` store leaves behind after `count` cookies that logged in: a line for the
     new cookie and one for the login. Written without its flush for each.
     """
+    value, authid = "<value>", "<authid>"
+    created = _line(value)
+    login = {"status": "modified", "modified": util.utcnow(), "authid": authid}
+    names = {"authrole": "user", "authmethod": "ticket", "authrealm": "realm1"}
+    lines = f"{json.dumps(created)}\n{json.dumps({**created, **login, **names})}\n"
     with path.open("w") as file:
         for number in range(count):
-            created = _line(number)
-            file.write(json.dumps(created) + "\n")
-            login = {"status": "modified", "modified": util.utcnow(), "authid": f"user{number}"}
-            names = {"authrole": "user", "authmethod": "ticket", "authrealm": "realm1"}
-            file.write(json.dumps({**created, **login, **names}) + "\n")
+            numbered = lines.replace(value, f"{number:024}").replace(authid, f"user{number}")
+            file.write(numbered)
 
 
-def _line(number: int) -> dict[str, object]:
+def _line(value: str) -> dict[str, object]:
     empty = ("modified", "deleted", "authid", "authrole", "authmethod", "authrealm", "authextra")
     return {
-        "cbtid": f"{number:024}",
+        "cbtid": value,
         "status": "created",
         "created": util.utcnow(),
         "max_age": MAX_AGE,

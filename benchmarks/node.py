@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,6 @@ from attrs import frozen
 from benchmarks import config
 
 START_TIMEOUT = 60
-STOP_TIMEOUT = 15
 
 
 @frozen
@@ -52,14 +51,12 @@ def running(
     launcher: str,
     stores: Mapping[str, Mapping[str, object] | None],
     worker_env: Mapping[str, str] | None = None,
-    directory: Path | None = None,
 ) -> Iterator[Node]:
     """
     A node started by `launcher` (a command of this environment), with a transport for each of
-    `stores` by label; None is a transport without cookie item. In `directory`, which is left
-    standing, or in one that is removed at the end.
+    `stores` by label; None is a transport without cookie item.
     """
-    home = directory or Path(tempfile.mkdtemp(prefix="cookietrack-bench-"))
+    home = Path(tempfile.mkdtemp(prefix="cookietrack-bench-"))
     ports = config.free_ports(len(stores))
     transports = {
         label: config.Transport(label, port, store)
@@ -76,8 +73,7 @@ def running(
         yield Node(home, process, transports, time.perf_counter() - began)
     finally:
         _stop(process)
-        if directory is None:
-            shutil.rmtree(home)
+        shutil.rmtree(home)
 
 
 def _cpu(pid: int) -> float:
@@ -121,13 +117,20 @@ def _listens(port: int) -> bool:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the node and whatever it started; by force where it does not end by itself."""
+    """End the node and whatever it started, by force: nobody wants what it would leave behind."""
     family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    process.terminate()
+    process.kill()
+    process.wait()
+    for child in family:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    while not all(map(_is_over, family)):
+        time.sleep(0.01)
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """Whoever takes over the children of a killed process may be slow to bury them."""
     try:
-        process.wait(STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for child in psutil.wait_procs(family, timeout=STOP_TIMEOUT)[1]:
-        child.kill()
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

@@ -2,18 +2,22 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import document, result, summary, terminal
 from benchmarks.bench import Bench, Options
+from benchmarks.estimate import Estimate
 from benchmarks.registry import Benchmark
 from benchmarks.result import Result
+from benchmarks.suite import SECONDS
 
 WIDTH = 170
+# Seconds of a benchmark of which nobody has said it.
+UNKNOWN = 60.0
 
 
 class Runner:
@@ -42,26 +46,23 @@ class Runner:
 
     def run(self, chosen: Sequence[Benchmark]) -> bool:
         """Whether each of them could be measured; one that could not leaves the others alone."""
-        text = TextColumn("{task.description}")
-        columns = SpinnerColumn(), BarColumn(), text, TimeElapsedColumn()
         succeeded, began = [], time.monotonic()
-        with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task("", total=len(chosen))
-
+        estimate = Estimate([SECONDS.get(benchmark.name, UNKNOWN) for benchmark in chosen])
+        with _directory() as stock, terminal.progress(self._console, estimate) as show:
             for benchmark in chosen:
 
                 def tell(step: str, name: str = benchmark.name) -> None:
-                    progress.update(task, description=f"{name}: {step}")
+                    show(f"{name}: {step}")
 
-                succeeded.append(self._one(benchmark, tell))
-                progress.advance(task)
+                succeeded.append(self._one(benchmark, stock, tell))
+                estimate.advance()
         minutes = (time.monotonic() - began) / 60
         self._console.print(f"{sum(succeeded)} of {len(chosen)} measured in {minutes:.1f} minutes")
         return all(succeeded)
 
-    def _one(self, benchmark: Benchmark, tell: Callable[[str], None]) -> bool:
+    def _one(self, benchmark: Benchmark, stock: Path, tell: Callable[[str], None]) -> bool:
         try:
-            found = self._measure(benchmark, tell)
+            found = self._measure(benchmark, stock, tell)
         except Exception as error:  # noqa: BLE001 - it is told, and the others go on
             terminal.failure(benchmark, error, self._console)
             return False
@@ -72,8 +73,14 @@ class Runner:
         self._console.print(terminal.table(benchmark, found))
         return True
 
-    def _measure(self, benchmark: Benchmark, tell: Callable[[str], None]) -> Result:
-        with tempfile.TemporaryDirectory(prefix="cookietrack-bench-") as directory:
-            bench = Bench(Path(directory), self._rounds, self._scale, self._others, tell)
+    def _measure(self, benchmark: Benchmark, stock: Path, tell: Callable[[str], None]) -> Result:
+        with _directory() as directory:
+            bench = Bench(directory, self._rounds, self._scale, self._others, tell, stock)
             figures = benchmark.measure(bench)
         return result.of(benchmark.name, self._rounds, self._scale, figures)
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cookietrack-bench-") as name:
+        yield Path(name)

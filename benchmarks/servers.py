@@ -1,36 +1,27 @@
-"""Servers of the benchmarks' own, started as the tests start theirs."""
+"""Servers of the benchmarks' own, as the tests have them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import pytest
 
 from benchmarks.bench import Options
+from servers.databases import PostgreSQL
+from servers.process import running
+from servers.redises import RedisServer
 
 
 @contextmanager
-def postgresql() -> Iterator[tuple[Any, Options]]:
-    """A PostgreSQL, and a store on it; it flushes each commit."""
-    with _running("PostgreSQL") as server, server.database() as name:
+def postgresql() -> Iterator[tuple[PostgreSQL, Options]]:
+    """
+    A PostgreSQL, and a store on it; it flushes each commit.
+
+    :raises NotInstalled: there is none on this machine.
+    """
+    with running(PostgreSQL()) as server, server.database() as name:
         yield server, {"type": "sql", "url": server.url(name)}
 
 
 @contextmanager
-def redis() -> Iterator[tuple[Any, Options]]:
+def redis() -> Iterator[tuple[RedisServer, Options]]:
     """The same for a Redis."""
-    with _running("RedisServer") as server:
+    with running(RedisServer()) as server:
         yield server, {"type": "redis", "url": server.url()}
-
-
-@contextmanager
-def _running(kind: str) -> Iterator[Any]:
-    """:raises RuntimeError: it is not installed."""
-    from tests.support import databases, redises, server_process
-
-    try:
-        server = (getattr(databases, kind, None) or getattr(redises, kind))()
-    except pytest.skip.Exception as error:
-        raise RuntimeError(str(error)) from error
-    with server_process.running(server):
-        yield server

@@ -11,7 +11,7 @@ from benchmarks.figure import Figure, Target
 from benchmarks.generator import Generator
 
 CLIENTS = 32
-SECONDS = 0.8
+SECONDS = 0.5
 COOKIES = 64
 CEILING = "trivial server"
 

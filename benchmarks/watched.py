@@ -3,6 +3,7 @@ A reactor as in a worker, with the plugin's own tracker and sweep on a store, vi
 meanwhile, and a watch on how late it runs. Called in a process of its own, by way of `fresh.run`.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from twisted.internet.task import LoopingCall
 
 from benchmarks import stored
 from benchmarks.probe import StallWatch
+from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.sweep import Sweep
@@ -24,6 +26,8 @@ VISITORS_PER_SECOND = 150
 FIRST_VISITOR = 2**40
 GLANCE = 0.02
 POLICY = Policy(max_age=86400)
+# Seconds: by then, whatever was there before has expired.
+AHEAD = 10 * 365 * 86400
 
 
 class Hurried:
@@ -85,22 +89,26 @@ def idle(seconds: float) -> Mapping[str, float]:
 
 
 def swept(options: Mapping[str, Any], place: str, wanted: int) -> Mapping[str, float]:
-    """The longest stall until `wanted` expired records are removed, or no more are left."""
-    return _watch(options, place, lambda store: store.is_swept or store.removed >= wanted)
+    """
+    The longest stall until `wanted` of the records, which have all expired by this reactor's clock,
+    are removed, or no more are left.
+    """
+    clock = Clock(lambda: time.time() + AHEAD)
+    return _watch(options, place, lambda store: store.is_swept or store.removed >= wanted, clock)
 
 
 def compacted(options: Mapping[str, Any], place: str) -> Mapping[str, float]:
     """The longest stall until the store has compacted itself, which the sweep makes it do."""
-    return _watch(options, place, lambda store: store.stat()["compactions"] > 0)
+    return _watch(options, place, lambda store: store.stat()["compactions"] > 0, Clock())
 
 
 def _watch(
-    options: Mapping[str, Any], place: str, is_over: Callable[[Observed], bool]
+    options: Mapping[str, Any], place: str, is_over: Callable[[Observed], bool], clock: Clock
 ) -> Mapping[str, float]:
     with stored.opened(options, Path(place)) as opened:
         store: Any = Observed(opened)
         watch = StallWatch()
-        tracker = Tracker(store, reactor)
+        tracker = Tracker(store, reactor, clock)
 
         def begin() -> None:
             watch.start()

@@ -1,11 +1,14 @@
 """What tests of every kind share."""
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from servers.process import NotInstalled
 from tests.support.client import Clients
 
 # Marks of tests that take long.
@@ -13,6 +16,27 @@ SLOW = ("server", "browser", "install", "node")
 # Files whose tests use the node of the fixture `shared`.
 SHARES = ("fixation", "lifetimes", "secrecy", "sessions")
 SHARING = [f"tests/node/test_{name}.py" for name in SHARES]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    with skipping_without_server():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with skipping_without_server():
+        return (yield)
+
+
+@contextmanager
+def skipping_without_server() -> Iterator[None]:
+    """A test is skipped without its server, and fails where `CI=true`."""
+    try:
+        yield
+    except NotInstalled as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from attrs import frozen
 
+from servers.databases import PostgreSQL
+from servers.process import running
 from tests.support.client import Clients
-from tests.support.databases import PostgreSQL
 from tests.support.examples import (
     DB_PORT,
     REDIS_PORT,
@@ -24,7 +25,6 @@ from tests.support.examples import (
     tracking,
 )
 from tests.support.node import BIN
-from tests.support.server_process import running
 
 pytest_plugins = ["tests.support.servers"]
 pytestmark = [pytest.mark.node, pytest.mark.server]

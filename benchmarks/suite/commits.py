@@ -13,7 +13,7 @@ from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Create
 
 BATCH = 64
-SECONDS = 1.0
+SECONDS = 0.5
 DATABASE = "database (Crossbar), one at a time"
 
 

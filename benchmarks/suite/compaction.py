@@ -1,20 +1,25 @@
 """The reactor while a file is compacted."""
 
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
-from itertools import count
+from math import ceil
+from multiprocessing import get_context
 
-from benchmarks import fresh, stored, watched
+from attrs import evolve
+
+from benchmarks import bulk, fresh, stored, watched
 from benchmarks.bench import OURS, Bench
 from benchmarks.figure import Figure
 from benchmarks.registry import benchmark
-from benchmarks.suite.sweep import IDLE, LONG_AGO, idle, stalls
-from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.record import Cookie, Touch
+from benchmarks.suite.sweep import IDLE, idle, stalls
+from cookietrack_plugin.record import Cookie
 
 BYTES = 500_000_000
 STEP = 20_000
 LABEL = "file"
+LONG_AGO = 1_000_000_000_000
 
 
 @benchmark("compaction", "The longest stall of the reactor while a file of 500 MB is compacted")
@@ -24,29 +29,31 @@ def measure(bench: Bench) -> list[Figure]:
     cookies were touched once, and so stand in it twice; an eighth has expired, and while they
     are swept less than half of the file is alive: that is when it compacts itself.
     """
-    place = bench.place(LABEL)
-    with stored.opened(OURS[LABEL], place) as store:
-        _fill(bench, store)
+    _fill(bench)
     cases = {IDLE: partial(idle, bench), LABEL: partial(_compaction, bench)}
     return stalls(bench, cases)
 
 
-def _fill(bench: Bench, store: ICookieStore) -> None:
-    size = bench.size(BYTES)
-    for first in count(0, STEP):
-        cookies = [_cookie(number) for number in range(first, first + STEP)]
-        stored.create(store, cookies)
-        touched = cookies[: STEP * 9 // 10]
-        store.commit(
-            [
-                Touch(cookie.id, cookie.seen + 1, cookie.expires, cookie.peer, cookie.user_agent)
-                for cookie in touched
-            ]
-        )
-        written = store.stat()["bytes"]
+def _fill(bench: Bench) -> None:
+    bench.place(LABEL).mkdir()
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        bulk.write_file(bench.place(LABEL) / OURS[LABEL]["filename"], _written(bench, pool))
+
+
+def _written(bench: Bench, pool: Executor) -> Iterator[bytes]:
+    size, written = bench.size(BYTES), 0
+    steps = ceil(size / len(_step(0)))
+    for lines in pool.map(_step, range(steps)):
+        written += len(lines)
         bench.tell(f"{written / 1e6:.0f} of {size / 1e6:.0f} MB")
-        if written >= size:
-            return
+        yield lines
+
+
+def _step(number: int) -> bytes:
+    """Some cookies, most of which are touched then."""
+    created = [_cookie(each) for each in range(STEP * number, STEP * (number + 1))]
+    touched = [evolve(cookie, seen=cookie.seen + 1) for cookie in created[: STEP * 9 // 10]]
+    return bulk.file_batch(created) + bulk.file_batch(touched)
 
 
 def _cookie(number: int) -> Cookie:

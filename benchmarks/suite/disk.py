@@ -58,7 +58,7 @@ def _database(bench: Bench, cookies: int, extra: Mapping[str, Any] | None) -> fl
 
 def _store(bench: Bench, options: Options, cookies: int, make: Callable[[int], Cookie]) -> float:
     with tempfile.TemporaryDirectory(dir=bench.directory) as name:
-        with stored.opened(options, Path(name)) as store:
+        with stored.opened(stored.quick(options), Path(name)) as store:
             for batch in _logins(cookies, make):
                 store.commit(batch)
         return stored.bytes_on_disk(Path(name)) / cookies

@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
-from benchmarks import servers, stored
-from benchmarks.bench import Bench, Options
+from benchmarks import servers, stock, stored
+from benchmarks.bench import OURS, Bench, Options
 from benchmarks.figure import Figure
 from benchmarks.registry import benchmark
 from cookietrack_plugin.interfaces import ICookieStore
@@ -29,21 +29,39 @@ def measure(bench: Bench) -> list[Figure]:
     user has, as `cookietrack ls --authid` and `revoke --authid` do; and of counting all. Each size
     has a directory, a table, or a prefix of its own.
     """
-    figures = _growing(bench, "lmdb", {"type": "lmdb"}, "path")
-    with servers.postgresql() as (_, options):
-        figures += _growing(bench, "PostgreSQL", options, "table")
-    with servers.redis() as (_, options):
-        return [*figures, *_growing(bench, "Redis", options, "prefix")]
+    sizes = [bench.size(size) for size in SIZES]
+    with servers.postgresql() as (_, sql), servers.redis() as (_, redis):
+        options = {
+            "lmdb": dict.fromkeys(sizes, OURS["lmdb"]),
+            "PostgreSQL": {size: {**sql, "table": f"cookies{size}"} for size in sizes},
+            "Redis": {size: {**redis, "prefix": f"cookies{size}"} for size in sizes},
+        }
+        _fill(bench, options)
+        return [figure for each in options.items() for figure in _growing(bench, *each)]
 
 
-def _growing(bench: Bench, label: str, options: Options, name: str) -> list[Figure]:
-    """`name` is the option that gives a store a place of its own."""
+def _fill(bench: Bench, options: Mapping[str, Mapping[int, Options]]) -> None:
+    for size, lmdb in options["lmdb"].items():
+        stock.supply(_of(bench, size), {"lmdb": lmdb}, size)
+    bench.tell("filling PostgreSQL and Redis")
+    stock.fill_all(
+        stock.Filling(options[label][size], _of(bench, size).place(label), size)
+        for size in sorted(options["lmdb"], reverse=True)
+        for label in ("PostgreSQL", "Redis")
+    )
+
+
+def _of(bench: Bench, size: int) -> Bench:
+    """With a directory of its own for a size."""
+    return evolve(bench, directory=bench.directory / str(size))
+
+
+def _growing(bench: Bench, label: str, options: Mapping[int, Options]) -> list[Figure]:
     with ExitStack() as stack:
-        stores = {}
-        for size in map(bench.size, SIZES):
-            own = {**options, name: f"cookies{size}"}
-            stores[size] = stack.enter_context(stored.opened(own, bench.place(label)))
-            stored.fill(stores[size], size, tell=lambda text: bench.tell(f"{label} {text}"))
+        stores = {
+            size: stack.enter_context(stored.opened(each, _of(bench, size).place(label)))
+            for size, each in options.items()
+        }
         return _figures(bench, label, stores)
 
 

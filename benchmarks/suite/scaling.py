@@ -27,7 +27,7 @@ def measure(bench: Bench) -> list[Figure]:
         for cookies in (bench.size(SMALL), bench.size(LARGE)):
             label = f"{cookies:,} cookies"
             place = bench.directory / str(cookies)
-            bulk.fill(place / LMDB["path"], LMDB["maxsize"], cookies, bench.tell)
+            bulk.fill_lmdb(place / LMDB["path"], LMDB["maxsize"], cookies, bench.tell)
             stores[label] = (stack.enter_context(stored.opened(LMDB, place)), cookies)
         choice = random.Random(1)
         values = bench.interleaved(

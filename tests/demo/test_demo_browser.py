@@ -10,10 +10,10 @@ import pytest
 from selenium.webdriver import Chrome
 
 from cookietrack_plugin.header import id_of
+from servers.ports import free_port
 from tests.support.browser import Tab, chromium, forgetting
 from tests.support.demo import Demo
 from tests.support.node import wait_for
-from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.node, pytest.mark.browser]
 

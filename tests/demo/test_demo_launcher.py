@@ -8,9 +8,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from servers.ports import free_port
 from tests.support.demo import Demo
 from tests.support.node import wait_for
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.node
 

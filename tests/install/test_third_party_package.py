@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from servers.ports import free_port
 from tests.install.conftest import EXAMPLE, run
 from tests.support.client import Clients, Session
 from tests.support.node import Node, running
-from tests.support.ports import free_port
 
 # Crossbar is installed for it.
 pytestmark = [pytest.mark.install, pytest.mark.timeout(900)]

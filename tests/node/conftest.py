@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from servers.ports import free_port
 from tests.support import configs
 from tests.support.node import Node, running
-from tests.support.ports import free_port
 
 STORES: dict[str, dict[str, Any]] = {
     "memory": {"type": "memory"},

@@ -9,14 +9,14 @@ import pytest
 from crossbar.common.checkconfig import InvalidConfigException
 
 from cookietrack_plugin.router.personalities.standalone import Personality
+from servers.databases import PASSWORD, USER, PostgreSQL
+from servers.ports import free_port
+from servers.redises import RedisServer
 from tests.node.conftest import Listener
 from tests.support import configs
 from tests.support.client import Clients
-from tests.support.databases import PASSWORD, USER, PostgreSQL
 from tests.support.late import LateServices
 from tests.support.node import Node, running, wait_for
-from tests.support.ports import free_port
-from tests.support.redises import RedisServer
 
 pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.node

@@ -15,12 +15,12 @@ from attrs import define
 from benchmarks.load import wire
 from cookietrack_plugin.registry import find_provider
 from cookietrack_plugin.tracker import TRUST
+from servers.process import running
+from servers.redises import RedisServer
 from tests.node.conftest import Listener
 from tests.support import configs
 from tests.support.client import Clients
 from tests.support.node import BIN, Node, wait_for
-from tests.support.redises import RedisServer
-from tests.support.server_process import running
 from tests.support.walkers import Walker, logged_in, principals, users
 from tests.support.wamp import GOODBYE, LOGOUT, WampClient
 

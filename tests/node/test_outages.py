@@ -20,16 +20,16 @@ from benchmarks.cut import Cut
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.label import label_of
 from cookietrack_plugin.registry import find_provider
+from servers.databases import PASSWORD, USER, PostgreSQL
+from servers.process import ServerProcess
+from servers.process import running as running_server
+from servers.redises import RedisServer
 from tests.node.conftest import Listener
 from tests.support import configs
 from tests.support.client import Clients, Session
-from tests.support.databases import PASSWORD, USER, PostgreSQL
 from tests.support.load import LOGOUT, Load, under
 from tests.support.node import Node, running, wait_for
 from tests.support.raw import RawHandshake, handshake
-from tests.support.redises import RedisServer
-from tests.support.server_process import ServerProcess
-from tests.support.server_process import running as running_server
 from tests.support.smalldisk import full_disk, no_room, small_disk
 
 pytestmark = [pytest.mark.node, pytest.mark.server]

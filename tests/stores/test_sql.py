@@ -31,11 +31,13 @@ from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
 from cookietrack_plugin.stores.sql.url import driven, parse_url, shown, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
-from tests.support.databases import PASSWORD, Database, MariaDB, PostgreSQL, open_sql
+from servers.databases import PASSWORD, Database, MariaDB, PostgreSQL
+from servers.ports import free_port
+from servers.process import running
 from tests.support.node import wait_for
-from tests.support.ports import free_port
+from tests.support.opening import open_sql
 from tests.support.rivals import contradictions, told_and_revoked
-from tests.support.server_process import running
+from tests.support.silence import answers, check_unavailable
 
 pytest_plugins = ["tests.support.servers"]
 
@@ -525,29 +527,11 @@ def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(own_server
         store = open_sql(own_server.url(name), timeout=0.5)
         store.commit([Create(make_cookie(0, make_auth()))])
         own_server.pause()
-        for call in (
-            lambda: store.load([make_id(0)]),
-            lambda: store.commit([Create(make_cookie(1))]),
-            lambda: store.commit([Delete(make_id(0))]),
-            lambda: store.expire(NOW, 10),
-            lambda: list(store.scan()),
-            lambda: store.stat(),
-            lambda: store.revoked_since(None),
-        ):
-            with pytest.raises(StoreUnavailable):
-                call()
+        check_unavailable(store)
         own_server.resume()
-        wait_for(lambda: _answers(store), "the store does not come back")
+        wait_for(lambda: answers(store), "the store does not come back")
         assert store.commit([Delete(make_id(0))]) == [True]
         store.close()
-
-
-def _answers(store: SqlStore) -> bool:
-    try:
-        store.load([make_id(0)])
-    except StoreUnavailable:
-        return False
-    return True
 
 
 @pytest.mark.server

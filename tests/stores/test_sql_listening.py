@@ -13,9 +13,10 @@ from cookietrack_plugin.interfaces import IRevocationSignal
 from cookietrack_plugin.record import Create, Delete
 from cookietrack_plugin.stores.sql import listener as sql_listener
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
-from tests.support.databases import MariaDB, PostgreSQL, open_sql
+from servers.databases import MariaDB, PostgreSQL
+from servers.process import running
 from tests.support.node import wait_for
-from tests.support.server_process import running
+from tests.support.opening import open_sql
 
 pytest_plugins = ["tests.support.servers"]
 

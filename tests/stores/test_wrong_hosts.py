@@ -10,7 +10,7 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreUnavailable
 from cookietrack_plugin.registry import find_provider
-from tests.support.databases import PASSWORD
+from servers.databases import PASSWORD
 
 URLS = {
     "postgresql": "postgresql://joe:{}@{}/db",

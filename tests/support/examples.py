@@ -11,10 +11,10 @@ from typing import Any
 
 import redis
 
-from tests.support.databases import PASSWORD, USER, PostgreSQL
+from servers.databases import PASSWORD, USER, PostgreSQL
+from servers.ports import free_port
+from servers.process import ServerProcess, account, new_folder, program
 from tests.support.node import Node, running
-from tests.support.ports import free_port
-from tests.support.server_process import ServerProcess, account, new_folder, program
 
 EXAMPLES = Path(__file__).parent.parent.parent / "node_examples"
 DOORS = (8080, 8081)

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from servers.ports import free_port
 from tests.support import configs
 from tests.support.client import Clients, Session
-from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

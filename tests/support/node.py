@@ -6,27 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from servers.patience import PATIENCE, wait_for
+
 BIN = Path(sys.executable).parent
 COOKIETRACK = str(BIN / "crossbar-cookietrack")
 CROSSBAR = str(BIN / "crossbar")
-PATIENCE = 120.0
-
-
-def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """The first true result of `condition`; an AssertionError after `patience` seconds without."""
-    deadline = time.monotonic() + patience
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)
-    return result
 
 
 def accepts(port: int) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.databases import MariaDB, PostgreSQL
-from tests.support.redises import RedisCluster, RedisServer
-from tests.support.server_process import running
+from servers.databases import MariaDB, PostgreSQL
+from servers.process import running
+from servers.redises import RedisCluster, RedisServer
 
 
 @pytest.fixture(scope="session")

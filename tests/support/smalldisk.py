@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.databases import PostgreSQL
+from servers.databases import PostgreSQL
+from servers.process import account, new_folder
 from tests.support.node import wait_for
-from tests.support.server_process import account, new_folder
 
 # A message into the write-ahead log, smaller than one of its segments.
 MESSAGE = "SELECT pg_logical_emit_message(true, 'full', repeat('x', 4000000))"

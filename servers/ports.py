@@ -1,5 +1,5 @@
 """
-TCP ports for the servers that tests start.
+TCP ports for the servers that tests and benchmarks start.
 
 Below those that Linux hands out for outgoing connections (32768 and up, ip_local_port_range):
 of those, one that is free now may belong to anybody's connection by the time a server listens.
@@ -7,9 +7,8 @@ of those, one that is free now may belong to anybody's connection by the time a 
 
 import os
 import random
+import socket
 from itertools import count
-
-from benchmarks.config import is_free
 
 FIRST, PER_PROCESS = 12_000, 1_000
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20
@@ -23,3 +22,12 @@ _candidates = (
 def free_port() -> int:
     """A TCP port that nobody listens on, and that was not given to another test."""
     return next(filter(is_free, _candidates))
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a TCP port."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""PostgreSQL and MariaDB, with one account, its password, and as many databases as tests want."""
+"""PostgreSQL and MariaDB, with one account, its password, and as many databases as one wants."""
 
 import signal
 from collections.abc import Iterator
@@ -11,25 +11,16 @@ from uuid import uuid4
 import psycopg
 import pymysql
 
-from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
-from tests.support.ports import free_port
-from tests.support.server_process import ServerProcess, account, new_folder, program, run
+from servers.ports import free_port
+from servers.process import ServerProcess, account, new_folder, program, run
 
 USER = "cookietrack"
 # One that has to be quoted in a URL, and that a test finds in whatever shows it.
 PASSWORD = "p@ss/w:rd#%41"
 
 
-def open_sql(url: str, node_dir: object = ".", **options: Any) -> SqlStore:
-    """A store of this URL, checked and opened as a worker does it."""
-    provider = SqlProvider()
-    item = {"type": "sql", "url": url, **options}
-    provider.check(item)
-    return provider.open(item, str(node_dir))
-
-
 class Database(ServerProcess):
-    """What both have in common. `start` and `destroy` belong to the fixture that made it."""
+    """What both have in common. `start` and `destroy` belong to whoever made it."""
 
     scheme = ""
     admin_database = ""

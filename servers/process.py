@@ -1,4 +1,4 @@
-"""A real server that a test starts in a folder of its own, stalls, kills and restarts."""
+"""A real server that is started in a folder of its own, stalled, killed and restarted."""
 
 import os
 import pwd
@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import psutil
-import pytest
 
-from tests.support.node import wait_for
+from servers.patience import wait_for
 
 # What a server has written survives its end there, and no test cuts the power.
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -23,14 +22,21 @@ IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 FOLDERS = ("/usr/sbin", "/usr/lib/postgresql/*/bin", "/usr/local/sbin")
 
 
+class NotInstalled(RuntimeError):
+    """A server's program is missing: with the package that has it."""
+
+
 def program(name: str, package: str) -> str:
-    """The path of a server's program. Without it the test is skipped, and fails where `CI=true`."""
+    """
+    The path of a server's program.
+
+    :raises NotInstalled: there is none.
+    """
     places = [place for folder in FOLDERS for place in sorted(glob(f"{folder}/{name}"))]
     found = shutil.which(name) or (places[-1] if places else None)
-    if found:
-        return found
-    reason = f"{name} is not installed (Debian's package: {package})"
-    return pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    if not found:
+        raise NotInstalled(f"{name} is not installed (Debian's package: {package})")
+    return found
 
 
 def account(*names: str) -> str | None:

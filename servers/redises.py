@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import redis
 
-from tests.support.databases import PASSWORD
-from tests.support.node import wait_for
-from tests.support.ports import free_port
-from tests.support.server_process import ServerProcess, account, new_folder, program, run
+from servers.databases import PASSWORD
+from servers.patience import wait_for
+from servers.ports import free_port
+from servers.process import ServerProcess, account, new_folder, program, run
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
 

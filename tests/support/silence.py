@@ -1,0 +1,33 @@
+"""A server that has gone silent, and speaks again, as its store sees it."""
+
+from typing import Any
+
+import pytest
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
+
+
+def check_unavailable(store: Any) -> None:
+    """Whatever the store is asked, it says that its server is away."""
+    for call in (
+        lambda: store.load([make_id(0)]),
+        lambda: store.commit([Create(make_cookie(1))]),
+        lambda: store.commit([Delete(make_id(0))]),
+        lambda: store.expire(NOW, 10),
+        lambda: list(store.scan()),
+        lambda: store.stat(),
+        lambda: store.revoked_since(None),
+    ):
+        with pytest.raises(StoreUnavailable):
+            call()
+
+
+def answers(store: Any) -> bool:
+    """Whether the store can be asked again."""
+    try:
+        store.load([make_id(0)])
+    except StoreUnavailable:
+        return False
+    return True
