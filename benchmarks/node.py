@@ -33,13 +33,18 @@ class Node:
         (worker,) = psutil.Process(self.process.pid).children()
         return worker
 
-    def worker_cpu(self) -> float:
+    def worker_cpu(self) -> tuple[float, float]:
         """
-        Seconds that the threads of the worker and of the process that writes for it have run, to
-        the nanosecond: `cpu_times` has ticks.
+        Seconds that the threads of the worker and of the process that writes for it have run, and
+        the reactor's thread alone, to the nanosecond: `cpu_times` has ticks.
         """
         worker = self.worker()
-        return sum(_cpu(process.pid) for process in (worker, *worker.children()))
+        threads = [
+            thread
+            for process in (worker, *worker.children())
+            for thread in Path(f"/proc/{process.pid}/task").iterdir()
+        ]
+        return sum(map(_run, threads)), _run(Path(f"/proc/{worker.pid}/task/{worker.pid}"))
 
 
 class NodeFailed(RuntimeError):
@@ -76,9 +81,8 @@ def running(
         shutil.rmtree(home)
 
 
-def _cpu(pid: int) -> float:
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
+def _run(thread: Path) -> float:
+    return int((thread / "schedstat").read_text().split()[0]) / 1e9
 
 
 def command(name: str) -> str:

@@ -36,14 +36,21 @@ class Visits:
         self._load = load
         self._join = join
         self._cookies = cookies or {}
-        self._cpu: dict[str, list[float]] = defaultdict(list)
+        self._worker: dict[str, list[float]] = defaultdict(list)
+        self._reactor: dict[str, list[float]] = defaultdict(list)
 
     def compare(self, compared: Iterable[Case], metric: str, target: Target) -> list[Figure]:
-        """Visits a second, with the target; and processor time of the worker for each."""
+        """
+        Visits a second, with the target; and for each the processor time of the worker, and that of
+        its reactor's thread.
+        """
         compared = list(compared)
         rates = cases.compare(self._bench, compared, self._rate, f"{metric}s", "1/s", target)
-        cost = f"worker CPU, {metric}"
-        return [*rates, *cases.figures(compared, self._cpu, cost, "µs")]
+        return [
+            *rates,
+            *cases.figures(compared, self._worker, f"worker CPU, {metric}", "µs"),
+            *cases.figures(compared, self._reactor, f"reactor CPU, {metric}", "µs"),
+        ]
 
     def ceiling(self) -> Figure:
         """What the load generator reaches against a server that does next to nothing."""
@@ -58,8 +65,9 @@ class Visits:
     def _rate(self, case: Case) -> float:
         before = case.node.worker_cpu()
         found = self._visit(case.port, self._cookies.get(case.label))
-        spent = case.node.worker_cpu() - before
-        self._cpu[case.label].append(spent / found["served"] * 1e6)
+        after = case.node.worker_cpu()
+        for spent, begin, end in zip((self._worker, self._reactor), before, after, strict=True):
+            spent[case.label].append((end - begin) / found["served"] * 1e6)
         return float(found["rate"])
 
     def _visit(self, port: int, cookies: list[str] | None) -> dict[str, Any]:
