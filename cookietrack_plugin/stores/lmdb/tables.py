@@ -102,7 +102,7 @@ class Tables:
         """For each whether there was no record of its id before."""
         by_authid, by_expiry, created = [], [], set()
         # In the order of keys: those of one page are put one after the other.
-        for key, (id, data, authid, expires) in sorted((_key_of(each[0]), each) for each in new):
+        for key, (id, data, authid, expires) in sorted((_new_key(each[0]), each) for each in new):
             if txn.put(key, data, overwrite=False, db=self.records):
                 created.add(id)
                 by_expiry.append(packed_time(expires) + key)
@@ -162,12 +162,12 @@ class Tables:
 
 
 def _key(change: Change) -> bytes | None:
-    return _key_of(change.id) if isinstance(change, Create) else key_of(change.id)
+    return _new_key(change.id) if isinstance(change, Create) else key_of(change.id)
 
 
-def _key_of(new: str) -> bytes:
-    if (key := key_of(new)) is None:
-        raise ValueError(f"an id has 24 characters of base64url: {new!r}")
+def _new_key(id: str) -> bytes:
+    if (key := key_of(id)) is None:
+        raise ValueError(f"an id has 24 characters of base64url: {id!r}")
     return key
 
 
