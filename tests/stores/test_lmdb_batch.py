@@ -6,7 +6,6 @@ from attrs import evolve
 from cookietrack_plugin.record import Create, Delete
 from cookietrack_plugin.stores.codec import encode
 from cookietrack_plugin.stores.lmdb.batch import prepare
-from cookietrack_plugin.stores.lmdb.message import dumps
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id, make_touch
 
 
@@ -19,12 +18,6 @@ def test_new_records_are_encoded_once_and_the_rest_stays_as_it_is():
         (nobodys.id, encode(nobodys), None, nobodys.expires),
     ]
     assert batch.others == [touch, create, delete]
-
-
-def test_no_class_of_ours_is_sent_for_a_new_record():
-    message = dumps(prepare([Create(make_cookie(1, make_auth()))]))
-    assert b"batch" in message
-    assert b"cookietrack_plugin.record" not in message
 
 
 def test_whether_each_applied_is_told_in_the_order_of_changes(open_lmdb):
