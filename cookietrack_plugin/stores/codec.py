@@ -61,12 +61,15 @@ def decode(id: str, data: bytes) -> Cookie:
 
 def _plain(cookie: Cookie) -> bytes | None:
     """The PLAIN layout, None where decoding it would give another cookie."""
-    texts, extra = [cookie.peer, cookie.user_agent], b""
+    peer, user_agent, extra = cookie.peer, cookie.user_agent, b""
+    login: tuple[str, ...] = ()
     if (auth := cookie.auth) is not None:
-        texts += auth.authid, auth.authrole, auth.authmethod, auth.authrealm
+        login = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
         extra = _encode_extra(auth.authextra)
-    joined = "\0".join([text or "" for text in texts])
-    if "" in texts or None in texts[2:] or joined.count("\0") != len(texts) - 1:
+    if peer == "" or user_agent == "" or "" in login or None in login:
+        return None
+    joined = "\0".join((peer or "", user_agent or "", *login))
+    if joined.count("\0") != 1 + len(login):
         return None
     try:
         head = _head(cookie)

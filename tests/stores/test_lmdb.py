@@ -11,6 +11,7 @@ from zope.interface.verify import verifyClass
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
 from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.keys import key_of
 from cookietrack_plugin.stores.lmdb.store import LmdbProvider, LmdbStore
 from cookietrack_plugin.testing import DurableStoreSuite
@@ -189,9 +190,11 @@ def test_a_copy_that_ends_early_is_refused_and_kills_nobody(open_lmdb, tmp_path)
 
 
 def test_a_store_that_gave_back_its_last_pages_is_not_taken_for_incomplete(open_lmdb):
+    big = Create(make_cookie(1, make_auth(authextra={"text": "x" * 500_000})))
+
     def come_and_go(tables, txn):
-        tables.apply(txn, [Create(make_cookie(1, make_auth(authextra={"text": "x" * 500_000})))])
-        tables.apply(txn, [Delete(make_id(1))])
+        tables.apply(txn, prepare([big]))
+        tables.apply(txn, prepare([Delete(make_id(1))]))
 
     store = open_lmdb()
     for number in range(2, 5):

@@ -14,6 +14,7 @@ import pytest
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores.lmdb import environment as lmdb_environment
+from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
 PATIENCE = 60
@@ -123,7 +124,7 @@ def test_a_look_up_does_not_wait_for_a_commit(open_store):
     inside, go_on = Event(), Event()
 
     def dawdle(tables, txn):
-        tables.apply(txn, [Delete(make_id(1))])
+        tables.apply(txn, prepare([Delete(make_id(1))]))
         inside.set()
         assert go_on.wait(PATIENCE)
 

@@ -13,6 +13,7 @@ import pytest
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
 from cookietrack_plugin.stores.lmdb import environment, process, writer
+from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
@@ -234,6 +235,6 @@ def test_a_defect_is_told_to_who_asked_with_its_traceback_in_the_log(serve, capf
 def test_an_orphan_writes_nothing_any_more(serve):
     nobody = serve(parent=-1)
     with pytest.raises(EOFError):
-        nobody.ask(2**20, False, Tables.apply, ([Create(make_cookie())],))
+        nobody.ask(2**20, False, Tables.apply, (prepare([Create(make_cookie())]),))
     done, counts = serve().ask(2**20, False, Tables.stat, ())
     assert (done, counts["cookies"]) == (True, 0)

@@ -31,9 +31,12 @@ class Index:
         """Records, given with their keys, have gone, come, or been replaced."""
         old, new = self.entries(gone), self.entries(come)
         self.remove(txn, old - new)
+        self.add(txn, new - old)
+
+    def add(self, txn: Any, entries: Iterable[bytes]) -> None:
         # Pages filled by appending are full, others half empty: worth a try.
         appending = True
-        for entry in sorted(new - old):
+        for entry in sorted(entries):
             appending = appending and txn.put(THE_KEY, entry, append=True, db=self.db)
             if not appending:
                 txn.put(THE_KEY, entry, db=self.db)

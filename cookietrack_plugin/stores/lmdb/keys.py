@@ -25,7 +25,9 @@ def id_of(key: bytes) -> str:
 
 def packed_time(milliseconds: int) -> bytes:
     """Six bytes that sort like the time; the nearest ones for a time that they cannot hold."""
-    return min(max(milliseconds, 0), _LAST_TIME).to_bytes(6, "big")
+    if not 0 <= milliseconds <= _LAST_TIME:
+        milliseconds = min(max(milliseconds, 0), _LAST_TIME)
+    return milliseconds.to_bytes(6, "big")
 
 
 def packed_authid(authid: str) -> bytes:

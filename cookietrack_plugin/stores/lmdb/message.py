@@ -1,8 +1,9 @@
 """
 What a worker and the process that writes for it send one another.
 
-Changes travel as what is stored of them: what an application put into `authextra` is refused here
-if it cannot be stored, and nothing of it is unpickled.
+Changes travel as what is stored of them (most are new records, which a `Batch` holds encoded): what
+an application put into `authextra` is refused here if it cannot be stored, and nothing of it is
+unpickled.
 """
 
 import pickle

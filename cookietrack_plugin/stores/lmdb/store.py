@@ -15,6 +15,7 @@ from cookietrack_plugin.interfaces import (
     IVerifiable,
 )
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Delete
+from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.environment import Environment
 from cookietrack_plugin.stores.lmdb.opening import DATA_FILE
 from cookietrack_plugin.stores.lmdb.sharing import acquire, release
@@ -91,7 +92,8 @@ class LmdbStore:
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
         frees = all(map(_frees, changes))
-        applied: list[bool] = self._environment.write(self._maxsize, frees, Tables.apply, changes)
+        batch = prepare(changes)
+        applied: list[bool] = self._environment.write(self._maxsize, frees, Tables.apply, batch)
         return applied
 
     def expire(self, now: int, limit: int) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 from cookietrack_plugin.record import Change, Cookie, Create
 from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, applied, fold, lone_creates
+from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
+from cookietrack_plugin.stores.lmdb.batch import Batch, New
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb.log import RevocationLog
@@ -45,16 +46,11 @@ class Tables:
                     continue
         return found
 
-    def apply(self, txn: Any, changes: Sequence[Change]) -> Sequence[bool]:
+    def apply(self, txn: Any, batch: Batch) -> Sequence[bool]:
         """:raises ValueError: something cannot be stored; the transaction has to be aborted."""
-        keys = {change.id: key for change in changes if (key := key_of(change.id))}
-        for change in changes:
-            if isinstance(change, Create) and change.id not in keys:
-                raise ValueError(f"an id has 24 characters of base64url: {change.id!r}")
-        fresh = lone_creates(changes)
-        created = self._create(txn, [(keys[id], cookie) for id, cookie in fresh.items()])
-        others = self._change(txn, keys, [each for each in changes if each.id not in fresh])
-        return applied(changes, fresh, created, others)
+        created = self._create(txn, batch.new)
+        others = self._change(txn, batch.others)
+        return batch.applied(created, others)
 
     def expire(self, txn: Any, now: int, limit: int) -> int:
         count, first, end = 0, packed_time(0), packed_time(now + 1)
@@ -102,22 +98,23 @@ class Tables:
         self.by_expiry.clear(txn)
         self.log.clear(txn)
 
-    def _create(self, txn: Any, records: Iterable[Keyed]) -> set[str]:
-        """The ids of those that had no record before."""
-        created = [
-            (key, cookie)
-            for key, cookie in sorted(records)
-            if txn.put(key, encode(cookie), overwrite=False, db=self.records)
-        ]
-        for index in (self.by_authid, self.by_expiry):
-            index.update(txn, [], created)
-        return {cookie.id for _, cookie in created}
+    def _create(self, txn: Any, new: Sequence[New]) -> Sequence[bool]:
+        """For each whether there was no record of its id before."""
+        by_authid, by_expiry, created = [], [], set()
+        # In the order of keys: those of one page are put one after the other.
+        for key, (id, data, authid, expires) in sorted((_new_key(each[0]), each) for each in new):
+            if txn.put(key, data, overwrite=False, db=self.records):
+                created.add(id)
+                by_expiry.append(packed_time(expires) + key)
+                if authid is not None:
+                    by_authid.append(packed_authid(authid) + key)
+        self.by_authid.add(txn, by_authid)
+        self.by_expiry.add(txn, by_expiry)
+        return [id in created for id, *_ in new]
 
-    def _change(
-        self, txn: Any, keys: Mapping[str, bytes], changes: Sequence[Change]
-    ) -> Sequence[bool]:
-        ids = dict.fromkeys(change.id for change in changes if change.id in keys)
-        found = {id: self._get(txn, id, keys[id]) for id in ids}
+    def _change(self, txn: Any, changes: Sequence[Change]) -> Sequence[bool]:
+        keys = {change.id: key for change in changes if (key := _key(change))}
+        found = {id: self._get(txn, id, key) for id, key in keys.items()}
         outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
         self._write(txn, keys, outcome)
         self.log.append(txn, [keys[id] for id in _revoked(outcome)])
@@ -162,6 +159,16 @@ class Tables:
         for entry in self.by_authid.range(txn, start or prefix, end, _PAGE_RECORDS):
             key = record_key(entry)
             yield entry, key, txn.get(key, b"", self.records)
+
+
+def _key(change: Change) -> bytes | None:
+    return _new_key(change.id) if isinstance(change, Create) else key_of(change.id)
+
+
+def _new_key(id: str) -> bytes:
+    if (key := key_of(id)) is None:
+        raise ValueError(f"an id has 24 characters of base64url: {id!r}")
+    return key
 
 
 def _decoded(id: str, data: bytes) -> Stored:
