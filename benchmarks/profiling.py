@@ -68,7 +68,7 @@ def look_up(store: Options, lines: int) -> None:
 def commit(store: Options, lines: int) -> None:
     """Create cookies in the batches of `commits`, and print where the time goes."""
     profile = cProfile.Profile()
-    changes = [Create(stored.authenticated(number)) for number in range(COMMITTED)]
+    changes = [Create(stored.anonymous(number)) for number in range(COMMITTED)]
     with (
         tempfile.TemporaryDirectory() as directory,
         stored.opened(store, Path(directory)) as opened,
