@@ -15,11 +15,13 @@ from cookietrack_plugin.fork import fork
 T = TypeVar("T")
 _Entry = tuple[T, Deferred[Any]]
 
-# Seconds of a turn of the reactor in which results are given out, at least and at most. Clients are
-# answered when the turn is over: after short turns they come again one after the other, and not all
-# at once, to wait for one flush while the reactor is idle. Where others make the turns long, half
-# as much time is ours as is theirs.
+# Seconds of a turn of the reactor in which results are given out, at most, and at least where the
+# work takes longer than SLOW. Clients are answered when the turn is over: after short turns they
+# come again one after the other, and not all at once, to wait for one slow flush while the reactor
+# is idle. Where others make the turns long, half as much time is ours as is theirs. And after long
+# turns batches are large, which costs less where nobody has to wait long for them.
 LEAST, MOST = 0.0005, 0.002
+SLOW = 0.003
 # Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
 # all clients of a long turn wait for one flush, and the reactor for all of them.
 LONG_TURN = 0.0015
@@ -55,8 +57,8 @@ class Lane(Generic[T]):
         self._idle = True
         # Who has a result and has not been told: on the reactor's thread alone.
         self._answered: deque[tuple[Deferred[Any], Any]] = deque()
-        # When results were last given out.
-        self._paused = 0.0
+        # When results were last given out, and how many seconds the work on the latest batch took.
+        self._paused = self._took = 0.0
         self._closed: Deferred[None] | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -99,7 +101,7 @@ class Lane(Generic[T]):
             self._idle = False
             for start in range(0, len(entries), self._max_batch):
                 batch = entries[start : start + self._max_batch]
-                results = self._results([item for item, _ in batch])
+                results = self._timed([item for item, _ in batch])
                 self._reactor.callFromThread(self._deliver, [done for _, done in batch], results)
         self._reactor.callFromThread(self._deliver, [self._closed], [None])
 
@@ -113,6 +115,12 @@ class Lane(Generic[T]):
             except Empty:
                 return entries, True
         return entries, False
+
+    def _timed(self, items: list[T]) -> Sequence[Any]:
+        began = self._reactor.seconds()
+        results = self._results(items)
+        self._took = self._reactor.seconds() - began
+        return results
 
     def _results(self, items: list[T]) -> Sequence[Any]:
         try:
@@ -143,4 +151,5 @@ class Lane(Generic[T]):
             self._reactor.callLater(0, self._deliver_some)
 
     def _end_of_share(self, now: float) -> float:
-        return now + min(max(LEAST, (now - self._paused) / 2), MOST)
+        least = LEAST if self._took > SLOW else MOST
+        return now + min(max(least, (now - self._paused) / 2), MOST)

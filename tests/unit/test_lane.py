@@ -8,7 +8,7 @@ import pytest
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lane import LEAST, LONG_TURN, MOST, Lane
+from cookietrack_plugin.lane import LEAST, LONG_TURN, MOST, SLOW, Lane
 from tests.support.node import wait_for
 from tests.support.stores import Gate
 
@@ -177,17 +177,24 @@ def test_the_thread_has_the_given_name_and_keeps_no_process_alive(make_lane, wor
 
 
 @pytest.mark.parametrize(
-    ("others", "each", "turns"),
+    ("took", "others", "each", "turns"),
     [
-        (0, LEAST / 4, [4, 4, 4]),
-        (LEAST, LEAST / 4, [4, 4, 4]),
-        (4 * LEAST, LEAST / 4, [4, 8]),
-        (8 * MOST, MOST / 4, [1, 4, 4, 3]),
+        (2 * SLOW, 0, LEAST / 4, [4, 4, 4]),
+        (2 * SLOW, LEAST, LEAST / 4, [4, 4, 4]),
+        (2 * SLOW, 4 * LEAST, LEAST / 4, [4, 8]),
+        (2 * SLOW, 8 * MOST, MOST / 4, [1, 4, 4, 3]),
+        (SLOW / 2, 0, MOST / 4, [4, 4, 4]),
+        (SLOW / 2, 8 * MOST, MOST / 4, [4, 4, 4]),
     ],
 )
-def test_many_results_take_several_turns_and_a_share_of_each(reactor, others, each, turns):
+def test_many_results_take_several_turns_and_a_share_of_each(reactor, took, others, each, turns):
     """However many have waited, and whatever others (`others` seconds a turn) have to do."""
-    lane = Lane("test", lambda items: items, reactor)
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        reactor.rightNow += took
+        return items
+
+    lane = Lane("test", work, reactor)
     told: list[list[int]] = [[]]
 
     def take_time(number: int) -> None:
