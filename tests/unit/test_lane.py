@@ -8,7 +8,7 @@ import pytest
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lane import LEAST, LONG_TURN, MOST, SLOW, Lane
+from cookietrack_plugin.lane import LEAST, LONG_TURN, MOST, QUICK, SLOW, Lane
 from tests.support.node import wait_for
 from tests.support.stores import Gate
 
@@ -183,8 +183,8 @@ def test_the_thread_has_the_given_name_and_keeps_no_process_alive(make_lane, wor
         (2 * SLOW, LEAST, LEAST / 4, [4, 4, 4]),
         (2 * SLOW, 4 * LEAST, LEAST / 4, [4, 8]),
         (2 * SLOW, 8 * MOST, MOST / 4, [1, 4, 4, 3]),
-        (SLOW / 2, 0, MOST / 4, [4, 4, 4]),
-        (SLOW / 2, 8 * MOST, MOST / 4, [4, 4, 4]),
+        (SLOW / 2, 0, QUICK / 4, [4, 4, 4]),
+        (SLOW / 2, 8 * MOST, QUICK / 4, [4, 4, 4]),
     ],
 )
 def test_many_results_take_several_turns_and_a_share_of_each(reactor, took, others, each, turns):
@@ -215,6 +215,29 @@ def test_many_results_take_several_turns_and_a_share_of_each(reactor, took, othe
     reactor.result_of(closed)
     assert [len(turn) for turn in told if turn] == turns
     assert [number for turn in told for number in turn] == list(range(12))
+
+
+def test_behind_a_slow_batch_results_are_given_out_as_slowly(reactor):
+    """A server did not answer, and all who had queued up meanwhile are refused at once."""
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        reactor.rightNow += 16 * SLOW if items[0] == 0 else 0
+        return items
+
+    lane = Lane("test", work, reactor, max_batch=4)
+    told: list[int] = []
+
+    def take_time(number: int) -> None:
+        told.append(number)
+        reactor.rightNow += LEAST
+
+    for number in range(12):
+        lane.put(number).addCallback(take_time)
+    closed = lane.close()
+    assert reactor.take_one(patience=5)
+    assert told == [0]
+    reactor.result_of(closed)
+    assert told == list(range(12))
 
 
 def test_a_thread_that_is_done_gets_what_is_gathered_before_results_are_given_out(
