@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from cookietrack_plugin.record import Auth, Cookie, Create, Delete
 from cookietrack_plugin.stores.file import table as filetable
+from cookietrack_plugin.stores.file.breather import WORK, Breather
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
 from cookietrack_plugin.stores.file.log import GONE, read_line, read_lines, write_batch, write_line
 from cookietrack_plugin.stores.file.record import NEVER, decode, encode, expires_of, to_id, to_key
@@ -35,7 +36,7 @@ class ExpiryHistory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.records: dict[bytes, int] = {}
-        self.queue = ExpiryQueue(self.records.get)
+        self.queue = ExpiryQueue(self.records.get, Breather(0))
 
     @rule(key=st.sampled_from(KEYS), expires=TIMES)
     def put(self, key: bytes, expires: int) -> None:
@@ -173,8 +174,9 @@ def test_the_expiry_is_told_without_decoding(cookie):
 def test_a_walk_pauses_for_other_threads_when_it_has_worked_for_a_while(monkeypatch):
     seconds = iter(range(10**6))
     pauses = []
-    monkeypatch.setattr(filetable, "perf_counter", lambda: next(seconds))
-    monkeypatch.setattr(filetable, "sleep", pauses.append)
+    monkeypatch.setattr(
+        filetable, "Breather", lambda pause: Breather(pause, lambda: next(seconds), pauses.append)
+    )
     table = FileTable()
     table.fill((b"%024d" % number, b"[1,2]") for number in range(1000))
     steps = list(table.walk())
@@ -207,3 +209,25 @@ def test_a_table_knows_what_its_records_take_in_a_file():
     expected = b"".join(write_line(key, text) for key, text in dict(states[2:]).items())
     assert table.count == 49
     assert table.live == len(expected) + len(write_line(KEYS[1], b"[1,2,3]"))
+
+
+def test_passing_over_many_that_are_gone_leaves_the_interpreter_to_others():
+    """Otherwise a reactor waits for it, as long as that takes."""
+    seconds, pauses = 0.0, []
+
+    def looked_at(key: bytes) -> None:
+        nonlocal seconds
+        seconds += WORK / 2
+
+    queue = ExpiryQueue(looked_at, Breather(0.25, lambda: seconds, pauses.append))
+    for key in KEYS:
+        queue.add(key, 1)
+    assert queue.take(2, limit=1) == []
+    assert pauses == [0.25] * (len(KEYS) // 3)
+
+
+def test_without_a_pause_nobody_waits():
+    pauses: list[float] = []
+    times = iter([0.0, 2 * WORK])
+    Breather(0, lambda: next(times), pauses.append).breathe()
+    assert pauses == []

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
+from cookietrack_plugin.stores.file.breather import Breather
+
 # Records that expire in the same 65.5 s share a bucket.
 _SHIFT = 16
 
@@ -16,10 +18,12 @@ class ExpiryQueue:
     bucket falls due, so a record that lives longer and longer costs nothing until then.
 
     :param expires_of: when the record of a key expires (milliseconds), None where it is gone.
+    :param breather: for `take`: of a file that was opened just now, many that are due may be gone.
     """
 
-    def __init__(self, expires_of: Callable[[bytes], int | None]) -> None:
+    def __init__(self, expires_of: Callable[[bytes], int | None], breather: Breather) -> None:
         self._expires_of = expires_of
+        self._breather = breather
         # The keys of a bucket are one string of bytes, with a line end behind each: a list would
         # take as much, and the garbage collector would look at every key in it.
         self._buckets: dict[int, bytearray] = {}
@@ -46,10 +50,12 @@ class ExpiryQueue:
         due: dict[bytes, None] = {}
         while len(due) < limit and (key := self._next(now)) is not None:
             expires = self._expires_of(key)
-            if expires is not None and expires > now:
-                self.add(key, expires)
-            elif expires is not None:
+            if expires is not None and expires <= now:
                 due[key] = None
+                continue
+            if expires is not None:
+                self.add(key, expires)
+            self._breather.breathe()
         return list(due)
 
     def _next(self, now: int) -> bytes | None:

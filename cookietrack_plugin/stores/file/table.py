@@ -2,24 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from time import perf_counter, sleep
 
+from cookietrack_plugin.stores.file.breather import Breather
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
 from cookietrack_plugin.stores.file.log import GONE, LINE_SIZE, State
 from cookietrack_plugin.stores.file.record import expires_of
 
 # Records that `pick` gives at a time.
 _STEP = 100
-# Seconds of work after which it pauses, and of the pause: long enough for a thread that waits
-# for the interpreter to get it, as sleep(0) is not.
-_WORK, _PAUSE = 0.001, 0.0005
+_PAUSE = 0.0005
 
 
 class FileTable:
     """
     Texts by key. One thread alters it; others read at the same moment, and wait for nothing.
 
-    :param pause: seconds, for other threads, after each millisecond of reading all of it.
+    :param pause: seconds, for other threads, after each millisecond of reading all of it, or of
+        passing over what is gone: see `Breather`.
     """
 
     def __init__(self, pause: float = _PAUSE) -> None:
@@ -78,12 +77,10 @@ class FileTable:
         then for other threads.
         """
         keys = iter(keys)
-        since = perf_counter()
+        breather = Breather(self._pause)
         while some := [(key, self.get(key) or GONE) for key in islice(keys, _STEP)]:
             yield some
-            if self._pause and perf_counter() - since > _WORK:
-                sleep(self._pause)
-                since = perf_counter()
+            breather.breathe()
 
     def due(self, now: int, limit: int) -> Sequence[bytes]:
         """At most `limit` keys with `expires <= now`. Each is named once: see `put_off`."""
@@ -96,7 +93,7 @@ class FileTable:
 
     def new_queue(self) -> ExpiryQueue:
         """An order of expiry without any record, to be filled and then taken by `use_queue`."""
-        return ExpiryQueue(self._expires_of)
+        return ExpiryQueue(self._expires_of, Breather(self._pause))
 
     def use_queue(self, queue: ExpiryQueue) -> None:
         """Take another order of expiry, free of what has been deleted. Every record is in it."""
