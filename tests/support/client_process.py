@@ -7,7 +7,7 @@ from typing import Any
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
 from autobahn.wamp.auth import compute_wcs
-from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.exception import ApplicationError, TransportLost
 from autobahn.wamp.types import ComponentConfig
 from twisted.internet import endpoints, reactor, stdio
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -75,9 +75,6 @@ class Client(ApplicationSession):
             return
         self.disconnect()
 
-    def onDisconnect(self) -> None:
-        pass
-
     def closed(self, code: int, reason: str) -> None:
         self.state.update(joined=False, closed=True, close_code=code, close_reason=reason)
         for waiting in (self.opened, self.left, self.gone):
@@ -126,6 +123,8 @@ class Commands(LineOnlyReceiver):
             return await self.clients[name].call(procedure, *args, **kwargs)
         except ApplicationError as error:
             return {"error": error.error, "args": error.args}
+        except TransportLost:
+            return {"error": "the connection was closed before the answer", "args": []}
 
     async def subscribe(self, name: str, topic: str) -> None:
         client = self.clients[name]
