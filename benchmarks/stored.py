@@ -64,17 +64,11 @@ def visited(number: int, created: int = EPOCH) -> Cookie:
     return Cookie(plain.id, plain.created, plain.expires, plain.seen, peer, BROWSER, plain.auth)
 
 
-def fill(
-    store: ICookieStore,
-    count: int,
-    make: Callable[[int], Cookie] = authenticated,
-    tell: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Create `count` cookies, in large batches."""
+def fill(store: ICookieStore, count: int) -> None:
+    """Create `count` authenticated cookies, in large batches."""
     for start in range(0, count, FILLING):
         numbers = range(start, min(start + FILLING, count))
-        create(store, [make(number) for number in numbers])
-        tell(f"filled {numbers.stop:,} of {count:,}")
+        create(store, [authenticated(number) for number in numbers])
 
 
 def create(store: ICookieStore, cookies: Iterable[Cookie]) -> None:
