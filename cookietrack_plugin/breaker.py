@@ -43,6 +43,10 @@ class Breaker:
             return None
         return StoreUnavailable(str(cause))
 
+    def is_open(self) -> bool:
+        """Whether the store was away when it was last asked. On any thread."""
+        return self._cause is not None
+
     def call(self, ask: Callable[[], T]) -> T:
         """
         What `ask` returns or raises. On the one thread that asks.

@@ -6,13 +6,15 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.breaker import Breaker
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit
 from cookietrack_plugin.lane import Lane
 from cookietrack_plugin.measures import Measures
+from cookietrack_plugin.pipe import Pipe
 from cookietrack_plugin.record import Change, Cookie, after
 
 Job = Callable[[], Any]
@@ -40,17 +42,18 @@ class Committer:
     The only way in which changes reach a store. On the reactor's thread.
 
     Where `store.commits_block`, its writer thread takes everything that waits as one batch, behind
-    a breaker. A volatile store commits in place: a thread would buy nothing.
+    a breaker. With `INonBlockingCommit` it is handed over without that thread, as long as nothing
+    goes wrong. A volatile store commits in place: a thread would buy nothing.
     """
 
     def __init__(self, store: ICookieStore, reactor: Any, measures: Measures) -> None:
         self._store = store
         self._measures = measures
         self._waiting: dict[str, list[_Waiting]] = {}
-        self._lane: Lane[Change | Job] | None = None
+        self._lane: Lane[Change | Job] | Pipe[Change | Job] | None = None
         self._breaker = Breaker(reactor.seconds)
         if store.commits_block:
-            self._lane = Lane("cookietrack-writer", self._work, reactor)
+            self._lane = self._make_lane(reactor)
         # How many changes are queued or being stored.
         self.pending = 0
         self.closed = False
@@ -119,6 +122,12 @@ class Committer:
         ended = self._lane.close()
         return closed.addBoth(lambda result: ended.addCallback(lambda _: result))
 
+    def _make_lane(self, reactor: Any) -> Lane[Change | Job] | Pipe[Change | Job]:
+        lane: Lane[Change | Job] = Lane("cookietrack-writer", self._work, reactor)
+        if INonBlockingCommit.providedBy(self._store) and IReactorFDSet.providedBy(reactor):
+            return Pipe(lane, _Unblocked(self._store, self._breaker, self._note), reactor)
+        return lane
+
     def _settle(self, result: Any, entry: _Waiting) -> None:
         self.pending -= 1
         entries = self._waiting[entry.change.id]
@@ -153,10 +162,44 @@ class Committer:
     def _timed(self, changes: Sequence[Change]) -> list[bool]:
         start = perf_counter()
         results = list(self._store.commit(changes))
-        seconds = perf_counter() - start
-        self._measures.commit_seconds.observe(seconds)
-        self._measures.batch_size.observe(len(changes))
+        self._note(perf_counter() - start, len(changes))
         return results
+
+    def _note(self, seconds: float, size: int) -> None:
+        self._measures.commit_seconds.observe(seconds)
+        self._measures.batch_size.observe(size)
+
+
+@define
+class _Unblocked:
+    """
+    Batches of changes for a store with `INonBlockingCommit`. While it is away none are begun: the
+    breaker's trials are the writer thread's.
+    """
+
+    store: Any
+    breaker: Breaker
+    note: Callable[[float, int], None]
+    start: float = 0.0
+    size: int = 0
+
+    def suits(self, item: Change | Job) -> bool:
+        return not callable(item)
+
+    def begin(self, batch: Sequence[Change | Job]) -> bool:
+        self.start, self.size = perf_counter(), len(batch)
+        return not self.breaker.is_open() and bool(self.store.begin(batch))
+
+    def fileno(self) -> int:
+        return int(self.store.fileno())
+
+    def finish(self) -> list[bool] | None:
+        results = self.store.finish()
+        if results is None:
+            return None
+        self.breaker.close()
+        self.note(perf_counter() - self.start, self.size)
+        return list(results)
 
 
 def _outcome(job: Job) -> Any:

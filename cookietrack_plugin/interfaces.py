@@ -121,6 +121,36 @@ class ICookieStore(Interface):
         """Let go of every file, thread and connection. Idempotent. Called on the writer thread."""
 
 
+class INonBlockingCommit(Interface):
+    """
+    An optional power of a store whose changes are made durable by another process or a server: it
+    hands them over without waiting, and says later what became of them. No thread takes part, which
+    is what makes it worth while: each switch of threads costs a busy reactor more than the call.
+
+    The three methods are about one batch, and are called in turn, on the reactor's thread. Until
+    `finish` has given its result neither `begin` nor `commit`, `expire` or `close` is called.
+    """
+
+    def begin(changes: Sequence[Change]) -> bool:
+        """
+        Begin what `ICookieStore.commit` does with `changes`; waits for nothing.
+
+        :returns: False where that is not possible now (there is no connection yet, there is too
+            much to send). Nothing was begun then: the caller calls `commit` on the writer thread,
+            as it does when this raises whatever it may.
+        """
+
+    def fileno() -> int:
+        """A file descriptor that can be read once there is something to `finish`, and until then
+        stays the same."""
+
+    def finish() -> Sequence[bool] | None:
+        """
+        What `ICookieStore.commit` returns, or raises; None as long as it is not known. Waits for
+        nothing.
+        """
+
+
 class IRevocationFeed(Interface):
     """An optional power of a store that several workers or nodes share: it tells of deletions."""
 

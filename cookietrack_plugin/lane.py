@@ -1,6 +1,5 @@
 """One thread for work that can wait. What queued up while it was busy is worked off in one go."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -9,20 +8,13 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.delivery import Delivery
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.fork import fork
 
 T = TypeVar("T")
 _Entry = tuple[T, Deferred[Any]]
 
-# Seconds of a turn of the reactor in which results are given out: after long turns batches are
-# large, and cost less.
-QUICK = 0.004
-# The same, at least and at most, where work takes longer than SLOW. Clients are answered when the
-# turn is over: after short turns they come again one after the other, and not all at once, to wait
-# for one flush while the reactor is idle. Half as much time is ours as is others'.
-LEAST, MOST = 0.0005, 0.002
-SLOW = 0.003
 # Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
 # all clients of a long turn wait for one flush, and the reactor for all of them.
 LONG_TURN = 0.0015
@@ -56,11 +48,7 @@ class Lane(Generic[T]):
         self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
         # Whether the thread waits for something to do. Seen a moment late, which does no harm.
         self._idle = True
-        # Who has a result and has not been told: on the reactor's thread alone.
-        self._answered: deque[tuple[Deferred[Any], Any]] = deque()
-        # When results were last given out, and how many seconds work takes: a slow batch counts for
-        # some more, as behind one that a server did not answer many fail at once.
-        self._paused = self._took = 0.0
+        self._delivery = Delivery(reactor)
         self._closed: Deferred[None] | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -121,7 +109,7 @@ class Lane(Generic[T]):
     def _timed(self, items: list[T]) -> Sequence[Any]:
         began = self._reactor.seconds()
         results = self._results(items)
-        self._took = max(self._reactor.seconds() - began, self._took / 2)
+        self._delivery.took(self._reactor.seconds() - began)
         return results
 
     def _results(self, items: list[T]) -> Sequence[Any]:
@@ -136,23 +124,4 @@ class Lane(Generic[T]):
     def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
         # First the thread, which has nothing to do meanwhile.
         self._hand_over()
-        giving_out = bool(self._answered)
-        self._answered.extend(zip(waiters, results, strict=True))
-        if not giving_out:
-            self._paused = self._reactor.seconds()
-            self._deliver_some()
-
-    def _deliver_some(self) -> None:
-        end = self._end_of_share(self._reactor.seconds())
-        while self._answered and self._reactor.seconds() < end:
-            done, result = self._answered.popleft()
-            # Fires errback for a Failure.
-            done.callback(result)
-        if self._answered:
-            self._paused = self._reactor.seconds()
-            self._reactor.callLater(0, self._deliver_some)
-
-    def _end_of_share(self, now: float) -> float:
-        if self._took <= SLOW:
-            return now + QUICK
-        return now + min(max(LEAST, (now - self._paused) / 2), MOST)
+        self._delivery.give(waiters, results)

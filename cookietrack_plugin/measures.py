@@ -31,7 +31,7 @@ class Histogram:
 class Measures:
     """
     What a store's tracker, committer, look-up and sweep have done since they were opened. Each
-    field is written by one thread.
+    field is written by one thread at a time.
     """
 
     handshakes: Counter[str] = field(factory=Counter)

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 from contextlib import suppress
-from multiprocessing.connection import Pipe
+from socket import socketpair
 from threading import Thread
 
 import psutil
@@ -14,6 +14,7 @@ from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, Stor
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
 from cookietrack_plugin.stores.lmdb import environment, process, writer
 from cookietrack_plugin.stores.lmdb.batch import prepare
+from cookietrack_plugin.stores.lmdb.channel import Channel
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
@@ -190,18 +191,19 @@ class Served:
     """The far end, served by a thread of this process; each answer is awaited."""
 
     def __init__(self, path, parent):
-        self.near, far = Pipe()
+        near, far = socketpair()
+        self.near = Channel(near)
         self._thread = Thread(target=self._serve, args=(far,))
         self._thread.start()
         assert self.ask(parent, str(path), 2**20, False) == (True, None)
 
     def _serve(self, far):
         with far, suppress(EOFError):
-            writer.serve(far)
+            writer.serve(Channel(far))
 
     def ask(self, *request):
-        self.near.send_bytes(dumps(request))
-        return loads(self.near.recv_bytes())
+        self.near.send(dumps(request))
+        return loads(self.near.receive())
 
     def close(self):
         self.near.close()

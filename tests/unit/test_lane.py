@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.delivery import LEAST, MOST, QUICK, SLOW
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lane import LEAST, LONG_TURN, MOST, QUICK, SLOW, Lane
+from cookietrack_plugin.lane import LONG_TURN, Lane
 from tests.support.node import wait_for
 from tests.support.stores import Gate
 

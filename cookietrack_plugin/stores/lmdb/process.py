@@ -4,7 +4,7 @@ Writing in a process of its own.
 CPython has one interpreter lock in a process, and py-lmdb gives it away and takes it again in every
 call. With a busy reactor each of these costs a switch of threads on both sides, which is more than
 what the call itself does. A process of its own has a lock of its own; what is left is one message a
-batch.
+batch, and its answer, neither of which needs a thread.
 """
 
 import logging
@@ -14,13 +14,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 from socket import socketpair
 from typing import Any
 
 from attrs import frozen
 
 from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.stores.lmdb.channel import Channel
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
@@ -50,6 +50,44 @@ class Apart(Environment):
             self._prepare()
             return self._ask(request)
 
+    def begin(self, maxsize: int, frees: bool, work: Work, *args: Any) -> bool:
+        """
+        Let the child begin what `write` would do, and wait for nothing; `finish` has the result.
+        False where `write` has to: there is no child yet or any more, another one is being
+        answered, or this is too much to be sent at once.
+        """
+        request = dumps((maxsize, frees, work, args))
+        if not self._writer.acquire(blocking=False):
+            return False
+        begun = self._child is not None and self._child.channel.send_now(request)
+        if not begun:
+            self._writer.release()
+        return begun
+
+    def fileno(self) -> int:
+        """It can be read once there is something to `finish`."""
+        assert self._child
+        return self._child.channel.fileno()
+
+    def finish(self) -> Any:
+        """
+        The result of what was begun, None until it is there. Also on another thread.
+
+        :raises StoreUnavailable: as `write` does.
+        """
+        assert self._child
+        try:
+            answer = self._child.channel.receive_now()
+        except (OSError, EOFError) as error:
+            # To wait until it has ended is for the next `write`.
+            self._child.channel.close()
+            self._writer.release()
+            raise self._lost() from error
+        if answer is None:
+            return None
+        self._writer.release()
+        return _result(answer)
+
     def close(self) -> None:
         # In this order: a write that has waited for another must not begin a child any more.
         try:
@@ -62,7 +100,7 @@ class Apart(Environment):
         """A child that lives: one that was killed since the last write fails nobody."""
         if self._closed:
             raise StoreUnavailable(f"{self.path} is closed")
-        if self._child is None or self._child.process.poll() is not None:
+        if self._child is None or not self._child.lives():
             self._end()
             self._begin()
 
@@ -80,17 +118,19 @@ class Apart(Environment):
     def _ask(self, request: bytes) -> Any:
         assert self._child
         try:
-            done, result = self._child.ask(request)
+            self._child.channel.send(request)
+            answer = self._child.channel.receive()
         except (OSError, EOFError) as error:
             self._end()
-            raise StoreUnavailable(f"the process that writes {self.path} has ended") from error
+            raise self._lost() from error
         except BaseException:
             # An answer that comes later must not be taken for that to the next request.
             self._end()
             raise
-        if not done:
-            raise result
-        return result
+        return _result(answer)
+
+    def _lost(self) -> StoreUnavailable:
+        return StoreUnavailable(f"the process that writes {self.path} has ended")
 
     def _end(self) -> None:
         if self._child is not None:
@@ -102,26 +142,36 @@ class Apart(Environment):
 @frozen
 class _Child:
     process: "subprocess.Popen[bytes]"
-    connection: Connection
+    channel: Channel
 
-    def ask(self, request: bytes) -> Any:
-        self.connection.send_bytes(request)
-        return loads(self.connection.recv_bytes())
+    def lives(self) -> bool:
+        return self.channel.fileno() >= 0 and self.process.poll() is None
 
     def end(self) -> int:
-        """It ends with its connection, once it has done what it was asked; its exit code."""
-        self.connection.close()
+        """It ends with its channel, once it has done what it was asked; its exit code."""
+        self.channel.close()
         return self.process.wait()
+
+
+def _result(answer: bytes) -> Any:
+    done, result = loads(answer)
+    if not done:
+        raise result
+    return result
 
 
 def _begin() -> _Child:
     mine, theirs = socketpair()
-    with mine, theirs, _blocked(_SIGNALS):
+    with theirs, _blocked(_SIGNALS):
         number = theirs.fileno()
         # Without the working directory on the path: a node directory is not for modules.
         command = [sys.executable, "-P", "-m", _WRITER, str(number)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number])
-        return _Child(process, Connection(mine.detach()))
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number])
+        except BaseException:
+            mine.close()
+            raise
+        return _Child(process, Channel(mine))
 
 
 @contextmanager

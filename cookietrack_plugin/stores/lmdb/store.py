@@ -10,6 +10,7 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
+    INonBlockingCommit,
     IReadOnlyProvider,
     IRevocationFeed,
     IVerifiable,
@@ -18,6 +19,7 @@ from cookietrack_plugin.record import Authenticate, Change, Cookie, Delete
 from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.environment import Environment
 from cookietrack_plugin.stores.lmdb.opening import DATA_FILE
+from cookietrack_plugin.stores.lmdb.process import Apart
 from cookietrack_plugin.stores.lmdb.sharing import acquire, release
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
@@ -75,7 +77,7 @@ class LmdbProvider:
         return self.open({**options, "purge_on_startup": False}, node_dir)
 
 
-@implementer(ICookieStore, IRevocationFeed, IVerifiable)
+@implementer(ICookieStore, INonBlockingCommit, IRevocationFeed, IVerifiable)
 class LmdbStore:
     """Reads come from mapped memory and wait for nobody; a commit waits for the disk."""
 
@@ -91,9 +93,19 @@ class LmdbStore:
         return found
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
-        frees = all(map(_frees, changes))
-        batch = prepare(changes)
-        applied: list[bool] = self._environment.write(self._maxsize, frees, Tables.apply, batch)
+        applied: list[bool] = self._environment.write(*self._applying(changes))
+        return applied
+
+    def begin(self, changes: Sequence[Change]) -> bool:
+        if not isinstance(self._environment, Apart):
+            return False
+        return self._environment.begin(*self._applying(changes))
+
+    def fileno(self) -> int:
+        return self._apart.fileno()
+
+    def finish(self) -> Sequence[bool] | None:
+        applied: list[bool] | None = self._apart.finish()
         return applied
 
     def expire(self, now: int, limit: int) -> int:
@@ -134,6 +146,14 @@ class LmdbStore:
                 found, start = self._environment.write(self._maxsize, True, examine, start, True)
                 count += len(found)
         return count
+
+    @property
+    def _apart(self) -> Apart:
+        assert isinstance(self._environment, Apart)
+        return self._environment
+
+    def _applying(self, changes: Sequence[Change]) -> tuple[Any, ...]:
+        return self._maxsize, all(map(_frees, changes)), Tables.apply, prepare(changes)
 
     def close(self) -> None:
         environment, self._environment = self._environment, _Closed()

@@ -4,18 +4,19 @@ import os
 import sys
 import traceback
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from socket import socket
 from typing import Any
 
 from cookietrack_plugin.errors import CookieTrackError
+from cookietrack_plugin.stores.lmdb.channel import Channel
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
 
 def main() -> None:
     # At the other end's death there is nobody left to tell.
-    with Connection(int(sys.argv[1])) as connection, suppress(EOFError, OSError):
-        serve(connection)
+    with socket(fileno=int(sys.argv[1])) as end, suppress(EOFError, OSError):
+        serve(Channel(end))
 
 
 class Served(Environment):
@@ -34,7 +35,7 @@ class Served(Environment):
         return super()._transact(limit, work, *args)
 
 
-def serve(connection: Connection) -> None:
+def serve(channel: Channel) -> None:
     """
     Open the environment that the first message names, and do what the others ask. Each is answered
     with whether it was done, and its result or its error; one that cannot be opened ends it.
@@ -42,15 +43,15 @@ def serve(connection: Connection) -> None:
     :raises EOFError, OSError: the other end has closed, or its process has ended.
     """
     try:
-        environment = Served(*loads(connection.recv_bytes()))
+        environment = Served(*loads(channel.receive()))
     except CookieTrackError as error:
-        connection.send_bytes(dumps((False, error)))
+        channel.send(dumps((False, error)))
         return
-    connection.send_bytes(dumps((True, None)))
+    channel.send(dumps((True, None)))
     try:
         while True:
-            request = loads(connection.recv_bytes())
-            connection.send_bytes(dumps(_answer(environment, *request)))
+            request = loads(channel.receive())
+            channel.send(dumps(_answer(environment, *request)))
     finally:
         environment.close()
 

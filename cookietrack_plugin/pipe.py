@@ -1,0 +1,174 @@
+"""A lane whose thread is seldom needed: what can be begun without waiting is begun right here."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cookietrack_plugin.delivery import Delivery
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.fork import fork
+from cookietrack_plugin.lane import LONG_TURN, Lane
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+_Entry = tuple[T, Deferred[Any]]
+
+# Items of a batch: to prepare them takes the reactor some milliseconds at most.
+LARGEST = 128
+
+
+class Starter(Protocol[T_contra]):
+    """Who does batches without waiting, one at a time."""
+
+    def suits(self, item: T_contra) -> bool:
+        """Whether an item may be part of a batch."""
+
+    def begin(self, batch: Sequence[T_contra]) -> bool:
+        """Begin a batch; False where that has to wait."""
+
+    def fileno(self) -> int:
+        """A file descriptor that can be read when there is something to finish."""
+
+    def finish(self) -> Sequence[Any] | None:
+        """A result for each item of the batch; None until they are there."""
+
+
+class Pipe(Generic[T]):
+    """
+    Like a `Lane`, and in front of one. Items that a `Starter` takes go to it, and need no thread;
+    all others go the lane's way, as does a batch of which `begin` or `finish` fails. Never both at
+    the same time, and always in order. On the reactor's thread.
+    """
+
+    def __init__(self, lane: Lane[T], starter: Starter[T], reactor: Any) -> None:
+        self._lane = lane
+        self._starter = starter
+        self._reactor = reactor
+        self._delivery = Delivery(reactor)
+        self._queue: deque[_Entry[T]] = deque()
+        # What was begun and is not finished, and when; and how many items the lane has.
+        self._under_way: list[_Entry[T]] = []
+        self._began = 0.0
+        self._lent = 0
+        # When the first item of this turn of the reactor came, None if none has.
+        self._since: float | None = None
+        self._closed: Deferred[None] | None = None
+
+    def put(self, item: T) -> Deferred[Any]:
+        """See `Lane.put`."""
+        if self._closed is not None:
+            return fail(StoreUnavailable("the store is closed"))
+        done: Deferred[Any] = Deferred()
+        self._queue.append((item, done))
+        if self._since is None:
+            self._since = self._reactor.seconds()
+            self._reactor.callLater(0, self._end_turn)
+        elif self._reactor.seconds() - self._since > LONG_TURN:
+            self._go_on()
+        return done
+
+    def close(self) -> Deferred[None]:
+        """See `Lane.close`."""
+        if self._closed is None:
+            self._closed = Deferred()
+            self._go_on()
+        return fork(self._closed)
+
+    def _end_turn(self) -> None:
+        self._since = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._queue and not self._is_busy():
+            batch = self._next()
+            if not batch:
+                self._lend([self._queue.popleft()])
+            elif not self._begins(batch):
+                self._lend(batch)
+        if self._closed and not self._closed.called and not (self._queue or self._is_busy()):
+            self._lane.close().chainDeferred(self._closed)
+
+    def _is_busy(self) -> bool:
+        return bool(self._under_way or self._lent)
+
+    def _next(self) -> list[_Entry[T]]:
+        """What of the queue's beginning is for the starter."""
+        batch: list[_Entry[T]] = []
+        while self._queue and len(batch) < LARGEST and self._starter.suits(self._queue[0][0]):
+            batch.append(self._queue.popleft())
+        return batch
+
+    def _begins(self, batch: list[_Entry[T]]) -> bool:
+        self._began = self._reactor.seconds()
+        try:
+            begun = self._starter.begin([item for item, _ in batch])
+        except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
+            return False
+        if begun:
+            self._under_way = batch
+            self._watch()
+        return begun
+
+    def _watch(self) -> None:
+        self._reactor.addReader(_Answer(self._starter.fileno(), self._look, self._reactor))
+
+    def _look(self) -> None:
+        try:
+            results = self._starter.finish()
+        except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
+            batch, self._under_way = self._under_way, []
+            self._lend(batch)
+            return
+        if results is None:
+            self._watch()
+        else:
+            self._finished(results)
+
+    def _finished(self, results: Sequence[Any]) -> None:
+        batch, self._under_way = self._under_way, []
+        self._delivery.took(self._reactor.seconds() - self._began)
+        # First whoever has nothing to do meanwhile.
+        self._go_on()
+        self._delivery.give([done for _, done in batch], results)
+
+    def _lend(self, batch: list[_Entry[T]]) -> None:
+        self._lent += len(batch)
+        for item, done in batch:
+            self._lane.put(item).addBoth(self._returned, done)
+
+    def _returned(self, result: Any, done: Deferred[Any]) -> None:
+        self._lent -= 1
+        self._go_on()
+        # Behind what is still to be given out.
+        self._delivery.give([done], [result])
+
+
+@frozen
+@implementer(IReadDescriptor)
+class _Answer:
+    """A file descriptor for the reactor to watch until it can be read, and no longer."""
+
+    number: int
+    arrived: Callable[[], None]
+    reactor: Any
+
+    def fileno(self) -> int:
+        return self.number
+
+    def doRead(self) -> None:
+        # Before it is read: it may be closed then, and another one have its number.
+        self.reactor.removeReader(self)
+        self.arrived()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The other end is gone and has left nothing to read, or the reactor has ended."""
+        self.arrived()
+
+    def logPrefix(self) -> str:
+        return "cookietrack"
