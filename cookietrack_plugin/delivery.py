@@ -34,12 +34,13 @@ class Delivery:
         self._took = max(seconds, self._took / 2)
 
     def give(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
-        """Fire each of `waiters` with its result, or its `Failure`; in order, not all at once."""
-        giving_out = bool(self._answered)
+        """
+        Fire each of `waiters` with its result, or its `Failure`; in order, not all at once, and
+        none before this returns.
+        """
+        if not self._answered:
+            self._pause()
         self._answered.extend(zip(waiters, results, strict=True))
-        if not giving_out:
-            self._paused = self._reactor.seconds()
-            self._give_some()
 
     def _give_some(self) -> None:
         end = self._end_of_share(self._reactor.seconds())
@@ -48,8 +49,11 @@ class Delivery:
             # Fires errback for a Failure.
             done.callback(result)
         if self._answered:
-            self._paused = self._reactor.seconds()
-            self._reactor.callLater(0, self._give_some)
+            self._pause()
+
+    def _pause(self) -> None:
+        self._paused = self._reactor.seconds()
+        self._reactor.callLater(0, self._give_some)
 
     def _end_of_share(self, now: float) -> float:
         if self._took <= SLOW:

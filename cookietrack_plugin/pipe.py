@@ -55,6 +55,7 @@ class Pipe(Generic[T]):
         # What was begun and is not finished, and when; and how many items the lane has.
         self._under_way: list[_Entry[T]] = []
         self._began = 0.0
+        self._answer: _Answer | None = None
         self._lent = 0
         # When the first item of this turn of the reactor came, None if none has.
         self._since: float | None = None
@@ -70,6 +71,9 @@ class Pipe(Generic[T]):
             self._since = self._reactor.seconds()
             self._reactor.callLater(0, self._end_turn)
         elif self._reactor.seconds() - self._since > LONG_TURN:
+            # The reactor tells of an answer when its turn is over: otherwise nothing would be under
+            # way until then, and whoever came meanwhile wait together for what is begun afterwards.
+            self._look()
             self._go_on()
         return done
 
@@ -112,30 +116,31 @@ class Pipe(Generic[T]):
             return False
         if begun:
             self._under_way = batch
-            self._watch()
+            self._answer = _Answer(self._starter.fileno(), self._look)
+            self._reactor.addReader(self._answer)
         return begun
 
-    def _watch(self) -> None:
-        self._reactor.addReader(_Answer(self._starter.fileno(), self._look, self._reactor))
-
     def _look(self) -> None:
+        """Whether there is an answer to what is under way."""
+        if not self._under_way:
+            return
         try:
             results = self._starter.finish()
         except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
-            batch, self._under_way = self._under_way, []
-            self._lend(batch)
+            self._lend(self._over())
             return
-        if results is None:
-            self._watch()
-        else:
-            self._finished(results)
+        if results is not None:
+            self._delivery.took(self._reactor.seconds() - self._began)
+            waiters = [done for _, done in self._over()]
+            # First whoever has nothing to do meanwhile.
+            self._go_on()
+            self._delivery.give(waiters, results)
 
-    def _finished(self, results: Sequence[Any]) -> None:
+    def _over(self) -> list[_Entry[T]]:
+        """Nothing is under way any more; what was."""
+        self._reactor.removeReader(self._answer)
         batch, self._under_way = self._under_way, []
-        self._delivery.took(self._reactor.seconds() - self._began)
-        # First whoever has nothing to do meanwhile.
-        self._go_on()
-        self._delivery.give([done for _, done in batch], results)
+        return batch
 
     def _lend(self, batch: list[_Entry[T]]) -> None:
         self._lent += len(batch)
@@ -152,23 +157,20 @@ class Pipe(Generic[T]):
 @frozen
 @implementer(IReadDescriptor)
 class _Answer:
-    """A file descriptor for the reactor to watch until it can be read, and no longer."""
+    """A file descriptor that the reactor watches."""
 
     number: int
-    arrived: Callable[[], None]
-    reactor: Any
+    look: Callable[[], None]
 
     def fileno(self) -> int:
         return self.number
 
     def doRead(self) -> None:
-        # Before it is read: it may be closed then, and another one have its number.
-        self.reactor.removeReader(self)
-        self.arrived()
+        self.look()
 
     def connectionLost(self, reason: Failure) -> None:
         """The other end is gone and has left nothing to read, or the reactor has ended."""
-        self.arrived()
+        self.look()
 
     def logPrefix(self) -> str:
         return "cookietrack"

@@ -12,7 +12,7 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
-from cookietrack_plugin.stores.lmdb import environment, process, writer
+from cookietrack_plugin.stores.lmdb import environment, writer
 from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.channel import Channel
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
@@ -142,7 +142,7 @@ def interrupt(_):
 def test_the_answer_to_a_call_that_was_interrupted_is_not_that_to_the_next(store, monkeypatch):
     store.commit([Create(make_cookie(1))])
     with monkeypatch.context() as patch:
-        patch.setattr(process.Connection, "recv_bytes", interrupt)
+        patch.setattr(Channel, "receive", interrupt)
         with pytest.raises(KeyboardInterrupt):
             store.commit([Create(make_cookie(2))])
     assert store.commit([Create(make_cookie(1)), Create(make_cookie(3))]) == [False, True]

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.delivery import LEAST, MOST, QUICK, SLOW
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.lane import LONG_TURN, Lane
 from tests.support.node import wait_for
@@ -175,70 +174,6 @@ def test_the_thread_has_the_given_name_and_keeps_no_process_alive(make_lane, wor
     (thread,) = worker.threads
     assert thread.name == "test-lane"
     assert thread.daemon
-
-
-@pytest.mark.parametrize(
-    ("took", "others", "each", "turns"),
-    [
-        (2 * SLOW, 0, LEAST / 4, [4, 4, 4]),
-        (2 * SLOW, LEAST, LEAST / 4, [4, 4, 4]),
-        (2 * SLOW, 4 * LEAST, LEAST / 4, [4, 8]),
-        (2 * SLOW, 8 * MOST, MOST / 4, [1, 4, 4, 3]),
-        (SLOW / 2, 0, QUICK / 4, [4, 4, 4]),
-        (SLOW / 2, 8 * MOST, QUICK / 4, [4, 4, 4]),
-    ],
-)
-def test_many_results_take_several_turns_and_a_share_of_each(reactor, took, others, each, turns):
-    """However many have waited, and whatever others (`others` seconds a turn) have to do."""
-
-    def work(items: Sequence[int]) -> Sequence[int]:
-        reactor.rightNow += took
-        return items
-
-    lane = Lane("test", work, reactor)
-    told: list[list[int]] = [[]]
-
-    def take_time(number: int) -> None:
-        told[-1].append(number)
-        reactor.rightNow += each
-
-    def others_work() -> None:
-        reactor.rightNow += others
-        if len(told[-1]):
-            told.append([])
-            reactor.callLater(0, others_work)
-
-    for number in range(12):
-        lane.put(number).addCallback(take_time)
-    closed = lane.close()
-    assert reactor.take_one(patience=5)
-    others_work()
-    reactor.result_of(closed)
-    assert [len(turn) for turn in told if turn] == turns
-    assert [number for turn in told for number in turn] == list(range(12))
-
-
-def test_behind_a_slow_batch_results_are_given_out_as_slowly(reactor):
-    """A server did not answer, and all who had queued up meanwhile are refused at once."""
-
-    def work(items: Sequence[int]) -> Sequence[int]:
-        reactor.rightNow += 16 * SLOW if items[0] == 0 else 0
-        return items
-
-    lane = Lane("test", work, reactor, max_batch=4)
-    told: list[int] = []
-
-    def take_time(number: int) -> None:
-        told.append(number)
-        reactor.rightNow += LEAST
-
-    for number in range(12):
-        lane.put(number).addCallback(take_time)
-    closed = lane.close()
-    assert reactor.take_one(patience=5)
-    assert told == [0]
-    reactor.result_of(closed)
-    assert told == list(range(12))
 
 
 def test_a_thread_that_is_done_gets_what_is_gathered_before_results_are_given_out(

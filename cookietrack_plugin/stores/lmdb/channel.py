@@ -2,7 +2,7 @@
 
 import struct
 from contextlib import suppress
-from socket import MSG_DONTWAIT, SO_SNDBUF, SOL_SOCKET, socket
+from socket import MSG_DONTWAIT, SHUT_RDWR, SO_SNDBUF, SOL_SOCKET, socket
 
 _LENGTH = struct.Struct("!I")
 _SOME = 65_536
@@ -18,6 +18,7 @@ class Channel:
     def __init__(self, end: socket) -> None:
         self._socket = end
         self._received = bytearray()
+        self.is_shut = False
         # What the kernel takes at once while the other end has read everything. It counts more than
         # the bytes of a message.
         self._room = end.getsockopt(SOL_SOCKET, SO_SNDBUF) // 4
@@ -43,7 +44,7 @@ class Channel:
         except OSError:
             return False
         # Half a message: nothing can follow it.
-        self.close()
+        self.shut()
         return False
 
     def receive(self) -> bytes:
@@ -57,6 +58,12 @@ class Channel:
         with suppress(BlockingIOError):
             self._read(MSG_DONTWAIT)
         return self._take()
+
+    def shut(self) -> None:
+        """No message will come or go any more; its file descriptor stays open until `close`."""
+        self.is_shut = True
+        with suppress(OSError):
+            self._socket.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()

@@ -80,7 +80,7 @@ class Apart(Environment):
             answer = self._child.channel.receive_now()
         except (OSError, EOFError) as error:
             # To wait until it has ended is for the next `write`.
-            self._child.channel.close()
+            self._child.channel.shut()
             self._writer.release()
             raise self._lost() from error
         if answer is None:
@@ -145,7 +145,7 @@ class _Child:
     channel: Channel
 
     def lives(self) -> bool:
-        return self.channel.fileno() >= 0 and self.process.poll() is None
+        return not self.channel.is_shut and self.process.poll() is None
 
     def end(self) -> int:
         """It ends with its channel, once it has done what it was asked; its exit code."""
