@@ -56,9 +56,15 @@ class Events:
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
+        kind = event.kind.value
         known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
         # Formatted here: a log does it slowly, field by field, and each new client has a line.
-        about = " ".join(f"{name}={value}" for name, value in known.items())
-        self.log.info("cookie {kind} {about}", kind=event.kind.value, about=about, **known)
+        words = (f" {name}={value}" for name, value in known.items())
+        self.log.info(_literal(f"cookie {kind}{''.join(words)}"), kind=kind, **known)
         for observer in list(self._observers):
             observer(event)
+
+
+def _literal(text: str) -> str:
+    """`text` as a format that has no fields."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -42,6 +42,11 @@ def test_an_observer_may_go_while_it_is_told(events):
     assert [event.kind for event in told] == [Kind.CREATED, Kind.CREATED, Kind.REVOKED]
 
 
+def test_what_a_client_chose_is_no_format(events, log):
+    events.tell(Event(Kind.AUTHENTICATED, "the-id", "{kind}", detail="}{"))
+    assert log.lines == [("info", "cookie authenticated id=the-id authid={kind} detail=}{")]
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_kind_is_one_line_of_the_log_with_all_that_is_known(events, log, kind):
     events.tell(Event(kind, "the-id", "joe", "realm1", "ticket"))
