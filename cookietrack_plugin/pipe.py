@@ -57,7 +57,8 @@ class Pipe(Generic[T]):
         self._began = 0.0
         self._answer: _Answer | None = None
         self._lent = 0
-        # When the first item of this turn of the reactor came, None if none has.
+        # When the first item of this turn of the reactor came, or one a LONG_TURN after that; None
+        # if none has.
         self._since: float | None = None
         self._closed: Deferred[None] | None = None
 
@@ -67,10 +68,12 @@ class Pipe(Generic[T]):
             return fail(StoreUnavailable("the store is closed"))
         done: Deferred[Any] = Deferred()
         self._queue.append((item, done))
+        now = self._reactor.seconds()
         if self._since is None:
-            self._since = self._reactor.seconds()
+            self._since = now
             self._reactor.callLater(0, self._end_turn)
-        elif self._reactor.seconds() - self._since > LONG_TURN:
+        elif now - self._since > LONG_TURN:
+            self._since = now
             # The reactor tells of an answer when its turn is over: otherwise nothing would be under
             # way until then, and whoever came meanwhile wait together for what is begun afterwards.
             self._look()

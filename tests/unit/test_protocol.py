@@ -138,6 +138,16 @@ class TestAHandshake:
         assert [type(message).__name__ for message in client.session.received] == ["Hello"]
         assert len([change for change in store.changes if isinstance(change, Create)]) == 1
 
+    def test_is_counted_in_the_traffic_as_every_message_is(self, router, reactor):
+        client = router.connect()
+        traffic = client.protocol.trafficStats
+        handshake = len(client.transport.value())
+        # Autobahn counts every octet of a handshake, and those of messages from there on.
+        assert traffic.preopenOutgoingOctetsWireLevel == handshake > 0
+        client.protocol.sendMessage(b"{}")
+        sent = len(client.transport.value()) - handshake
+        assert traffic.outgoingOctetsWireLevel == sent > 0
+
     def test_with_no_end_of_bytes_behind_it_is_dropped(self, router, store, reactor):
         store.commits.shut()
         client = Client(router.factory).shake_hands()
