@@ -12,9 +12,9 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
+from cookietrack_plugin.stores.channel import Channel
 from cookietrack_plugin.stores.lmdb import environment, writer
 from cookietrack_plugin.stores.lmdb.batch import prepare
-from cookietrack_plugin.stores.lmdb.channel import Channel
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id

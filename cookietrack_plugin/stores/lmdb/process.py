@@ -9,26 +9,16 @@ batch, and its answer, neither of which needs a thread.
 
 import logging
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from socket import socketpair
 from typing import Any
 
-from attrs import frozen
-
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.lmdb.channel import Channel
+from cookietrack_plugin.stores.child import Child
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
 log = logging.getLogger(__name__)
 
 _WRITER = "cookietrack_plugin.stores.lmdb.writer"
-# What a whole node gets when it is to stop: the child is still needed then, and ends with us.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Apart(Environment):
@@ -37,7 +27,7 @@ class Apart(Environment):
     write, and anew with the next one should somebody end it. When this process ends, so does it.
     """
 
-    _child: "_Child | None" = None
+    _child: Child | None = None
 
     def write(self, maxsize: int, frees: bool, work: Work, *args: Any) -> Any:
         """
@@ -106,7 +96,7 @@ class Apart(Environment):
 
     def _begin(self) -> None:
         try:
-            self._child = _begin()
+            self._child = Child.start(_WRITER)
         except OSError as error:
             raise StoreUnavailable(f"no process can be started to write {self.path}") from error
         try:
@@ -139,49 +129,8 @@ class Apart(Environment):
             self._child = None
 
 
-@frozen
-class _Child:
-    process: "subprocess.Popen[bytes]"
-    channel: Channel
-
-    def lives(self) -> bool:
-        return not self.channel.is_shut and self.process.poll() is None
-
-    def end(self) -> int:
-        """It ends with its channel, once it has done what it was asked; its exit code."""
-        self.channel.close()
-        return self.process.wait()
-
-
 def _result(answer: bytes) -> Any:
     done, result = loads(answer)
     if not done:
         raise result
     return result
-
-
-def _begin() -> _Child:
-    mine, theirs = socketpair()
-    with theirs, _blocked(_SIGNALS):
-        number = theirs.fileno()
-        # Without the working directory on the path: a node directory is not for modules.
-        command = [sys.executable, "-P", "-m", _WRITER, str(number)]
-        try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number])
-        except BaseException:
-            mine.close()
-            raise
-        return _Child(process, Channel(mine))
-
-
-@contextmanager
-def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
-    """
-    Signals that do not reach this thread for now, and a process that it begins not at all: from
-    its first instruction on, when it could not yet say so itself.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

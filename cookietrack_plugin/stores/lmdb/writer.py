@@ -8,7 +8,7 @@ from socket import socket
 from typing import Any
 
 from cookietrack_plugin.errors import CookieTrackError
-from cookietrack_plugin.stores.lmdb.channel import Channel
+from cookietrack_plugin.stores.channel import Channel
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
