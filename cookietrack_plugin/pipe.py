@@ -60,7 +60,9 @@ class Pipe(Generic[T]):
         # When the first item of this turn of the reactor came, or one a LONG_TURN after that; None
         # if none has.
         self._since: float | None = None
+        # When all is done; and whether the lane is to be closed then.
         self._closed: Deferred[None] | None = None
+        self._ends = False
 
     def put(self, item: T) -> Deferred[Any]:
         """See `Lane.put`."""
@@ -84,6 +86,7 @@ class Pipe(Generic[T]):
         """See `Lane.close`."""
         if self._closed is None:
             self._closed = Deferred()
+            self._ends = True
             self._go_on()
         return fork(self._closed)
 
@@ -98,7 +101,8 @@ class Pipe(Generic[T]):
                 self._lend([self._queue.popleft()])
             elif not self._begins(batch):
                 self._lend(batch)
-        if self._closed and not self._closed.called and not (self._queue or self._is_busy()):
+        if self._closed and self._ends and not (self._queue or self._is_busy()):
+            self._ends = False
             self._lane.close().chainDeferred(self._closed)
 
     def _is_busy(self) -> bool:
@@ -128,7 +132,7 @@ class Pipe(Generic[T]):
         if not self._under_way:
             return
         try:
-            results = self._starter.finish()
+            results = self._results()
         except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
             self._lend(self._over())
             return
@@ -138,6 +142,12 @@ class Pipe(Generic[T]):
             # First whoever has nothing to do meanwhile.
             self._go_on()
             self._delivery.give(waiters, results)
+
+    def _results(self) -> Sequence[Any] | None:
+        results = self._starter.finish()
+        if results is not None and len(results) != len(self._under_way):
+            raise RuntimeError(f"{len(results)} results for {len(self._under_way)} items")
+        return results
 
     def _over(self) -> list[_Entry[T]]:
         """Nothing is under way any more; what was."""

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from select import select
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
 
 PATIENCE = 30.0
 
@@ -16,13 +19,15 @@ PATIENCE = 30.0
 class FakeReactor(Clock):
     """
     Timers on a clock that only `advance` moves. What threads ask to be called waits until the test
-    takes a turn, in the order in which it was asked for. Threads themselves are real.
+    takes a turn, in the order in which it was asked for. Threads themselves are real, and so are
+    the file descriptors that are looked at when a turn ends.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._calls: SimpleQueue[Callable[[], Any]] = SimpleQueue()
         self._pool: ThreadPool | None = None
+        self.readers: list[Any] = []
         self.before_shutdown: list[Callable[[], Any]] = []
 
     def callFromThread(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -38,11 +43,26 @@ class FakeReactor(Clock):
         assert (phase, event) == ("before", "shutdown")
         self.before_shutdown.append(call)
 
+    def addReader(self, reader: Any) -> None:
+        if reader not in self.readers:
+            self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        if reader in self.readers:
+            self.readers.remove(reader)
+
     def turn(self) -> None:
-        """What threads have asked for so far, and the timers that are due."""
+        """What threads have asked for so far, the timers that are due, and what can be read."""
         while self.take_one():
             pass
         self.advance(0)
+        self.read()
+
+    def read(self) -> None:
+        """Tell those whose file descriptors can be read."""
+        for reader in select(self.readers, [], [], 0)[0]:
+            if reader in self.readers:
+                reader.doRead()
 
     def take_one(self, patience: float = 0.0) -> bool:
         """The oldest thing that a thread asks for, waiting for it; whether there was one."""
@@ -61,6 +81,7 @@ class FakeReactor(Clock):
             assert time.monotonic() < deadline, f"in vain: {what}"
             self.take_one(patience=0.005)
             self.advance(0)
+            self.read()
 
     def result_of(self, deferred: Deferred[Any]) -> Any:
         """What the Deferred fires with, taking turns until it does; its error is raised."""
@@ -75,3 +96,8 @@ class FakeReactor(Clock):
         """End the thread pool, if one was asked for."""
         if self._pool is not None:
             self._pool.stop()
+
+
+@implementer(IReactorFDSet)
+class WatchingReactor(FakeReactor):
+    """One that says that it watches file descriptors, as those of Twisted on Linux and macOS do."""
