@@ -78,6 +78,14 @@ class AppendFile:
             raise
         self._flushed = self.size
 
+    def appended(self, count: int) -> None:
+        """Somebody else has appended that many bytes, and flushed them."""
+        self.size += count
+        self._flushed = self.size
+
+    def fileno(self) -> int:
+        return self._fd
+
     def move(self, path: str) -> None:
         """Take the place of the file at `path`, at one moment and durably."""
         os.rename(self._path, path)

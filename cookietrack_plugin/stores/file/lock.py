@@ -3,8 +3,13 @@
 import fcntl
 import os
 from contextlib import suppress
+from time import monotonic, sleep
 
 from cookietrack_plugin.errors import StoreLocked
+
+# Seconds for which the lock of a process that is dead is waited for, and between two looks at it.
+_PATIENCE = 10.0
+_PAUSE = 0.005
 
 
 class FileLock:
@@ -26,6 +31,10 @@ class FileLock:
             self.release()
             raise
 
+    def fileno(self) -> int:
+        """A process that has a copy of it has the lock, too."""
+        return self._fd
+
     def release(self) -> None:
         """Idempotent."""
         fd, self._fd = self._fd, -1
@@ -36,17 +45,39 @@ class FileLock:
             os.close(fd)
 
     def _lock(self, name: str) -> None:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreLocked(f"{name} is in use by {self._holder()}") from error
+        patience = monotonic() + _PATIENCE
+        while not self._try():
+            # The process that writes for one that was killed is at its last batch.
+            if self._holder_lives() or monotonic() > patience:
+                raise StoreLocked(f"{name} is in use by {self._holder()}")
+            sleep(_PAUSE)
         # On a full disk the lock is as good without it.
         with suppress(OSError):
             size = os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
             os.ftruncate(self._fd, size)
 
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _holder_lives(self) -> bool:
+        try:
+            os.kill(int(self._holder_pid()), 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except (ValueError, PermissionError):
+            # It has not said yet who it is, or is somebody else's.
+            return True
+        return True
+
+    def _holder_pid(self) -> str:
+        return os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+
     def _holder(self) -> str:
-        pid = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+        pid = self._holder_pid()
         if pid == str(os.getpid()):
             return f"this process (pid {pid})"
         return f"the process with pid {pid}" if pid else "another process"

@@ -15,6 +15,7 @@ from cookietrack_plugin.errors import CookieTrackError, StoreFull, StoreUnavaila
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
+    INonBlockingCommit,
     IReadOnlyProvider,
     IVerifiable,
 )
@@ -25,6 +26,7 @@ from cookietrack_plugin.stores.file.draft import Draft
 from cookietrack_plugin.stores.file.lock import FileLock
 from cookietrack_plugin.stores.file.log import GONE, State, write_batch
 from cookietrack_plugin.stores.file.opening import Opened, check_place, open_file
+from cookietrack_plugin.stores.file.process import Appender
 from cookietrack_plugin.stores.file.record import decode, encode, to_id, to_key
 from cookietrack_plugin.stores.file.snapshot import FileSnapshot
 from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
@@ -42,13 +44,15 @@ class FileProvider:
     `{"type": "file", "filename": "cookies.dat"}`, relative to the node's directory.
 
     With `purge_on_startup`, as with Crossbar's own store, what has expired is removed from the file
-    when it is opened.
+    when it is opened. `writer_process`: false to write on a thread of the worker, and not in a
+    process of its own. That saves some 10 MB of memory, and a busy worker is slower.
     """
 
     summary = "in a text file, for one worker; takes over the files that Crossbar wrote"
 
     def check(self, options: Mapping[str, Any]) -> None:
-        check_options(options, required={"filename": str}, optional={"purge_on_startup": bool})
+        optional = {"purge_on_startup": bool, "writer_process": bool}
+        check_options(options, required={"filename": str}, optional=optional)
         if "\0" in options["filename"]:
             raise wrong_option("filename", options["filename"], "a path without a NUL character")
 
@@ -61,7 +65,7 @@ class FileProvider:
             except BaseException:
                 lock.release()
                 raise
-        return FileStore(path, lock, opened)
+        return FileStore(path, lock, opened, apart=options.get("writer_process", True))
 
     def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
         path = _path(options, node_dir)
@@ -88,7 +92,7 @@ def _telling_of(path: str) -> Iterator[None]:
         raise StoreUnavailable(f"the cookie file {path}: {error.strerror}") from error
 
 
-@implementer(ICookieStore, IVerifiable)
+@implementer(ICookieStore, INonBlockingCommit, IVerifiable)
 class FileStore:
     """A `FileTable`, and a file of which it can be made again."""
 
@@ -97,9 +101,12 @@ class FileStore:
     # Bytes. A smaller file is not worth a compaction, however little of it is alive.
     compacts_from = 1_000_000
 
-    def __init__(self, path: str, lock: FileLock, opened: Opened) -> None:
+    def __init__(self, path: str, lock: FileLock, opened: Opened, apart: bool = True) -> None:
         self._path = path
         self._lock = lock
+        self._appender = Appender(lock) if apart else None
+        # What it is appending, and the results for who asked for it.
+        self._begun: tuple[Sequence[State], Sequence[bool]] = (), ()
         self._file = opened.file
         self._table = opened.table
         self._found = {"damaged": opened.damaged, "torn": opened.torn}
@@ -122,7 +129,39 @@ class FileStore:
             outcome = fold(changes, self._records({change.id for change in changes}))
             # What takes a login away is written twice: one damaged line must not bring it back.
             self._append(_states(outcome), again=_ended(outcome))
+            self._keep_up()
             return outcome.applied
+
+    def begin(self, changes: Sequence[Change]) -> bool:
+        # Until it is finished this is held, as during any other commit.
+        if self._appender is None or not self._commits.acquire(blocking=False):
+            return False
+        begun = False
+        try:
+            begun = self._begins(self._appender, changes)
+        finally:
+            if not begun:
+                self._commits.release()
+        return begun
+
+    def fileno(self) -> int:
+        assert self._appender
+        return self._appender.fileno()
+
+    def finish(self) -> Sequence[bool] | None:
+        assert self._appender
+        states, applied = self._begun
+        over = True
+        try:
+            over = self._appender.finish(self._file)
+            if over:
+                self._appended(states)
+        except OSError as error:
+            raise self._fault(error) from error
+        finally:
+            if over:
+                self._commits.release()
+        return applied if over else None
 
     def expire(self, now: int, limit: int) -> int:
         with self._commits:
@@ -168,6 +207,8 @@ class FileStore:
             self._is_closed = True
         if self._compaction is not None:
             self._compaction.stop()
+        if self._appender is not None:
+            self._appender.end()
         self._file.close()
         self._lock.release()
 
@@ -187,12 +228,32 @@ class FileStore:
         if not self._file.is_trusted:
             self._compact()
             raise StoreUnavailable(f"the cookie file {self._path} is written anew after a fault")
-        repeated = [(key, text) for key, text in states if key in again]
         try:
-            self._file.append(write_batch([*states, *repeated]))
+            self._file.append(_lines(states, again))
             self._file.flush()
         except OSError as error:
             raise self._fault(error) from error
+        self._appended(states)
+
+    def _begins(self, appender: Appender, changes: Sequence[Change]) -> bool:
+        self._check_open()
+        outcome = fold(changes, self._records({change.id for change in changes}))
+        states = _states(outcome)
+        self._begun = states, outcome.applied
+        return (
+            bool(states)
+            and self._file.is_trusted
+            and appender.begin(self._file, _lines(states, _ended(outcome)))
+        )
+
+    def _keep_up(self) -> None:
+        if self._appender is not None:
+            try:
+                self._appender.keep_up(self._file)
+            except OSError as error:
+                _log.warning("no process can be started to write %s: %s", self._path, error)
+
+    def _appended(self, states: Sequence[State]) -> None:
         self._table.commit(states)
         if self._compaction is not None:
             self._compaction.note(states)
@@ -229,6 +290,9 @@ class FileStore:
         """The end of a compaction, in its thread; no commit is going on."""
         if isinstance(result, Draft):
             _log.info("%s: compacted to %d bytes", self._path, result.file.size)
+            if self._appender is not None:
+                # It has the old one.
+                self._appender.end()
             self._file.close()
             self._file = result.file
             self._table.use_queue(result.queue)
@@ -241,6 +305,11 @@ class FileStore:
             _log.warning(
                 "%s cannot be compacted now, next try in %d s: %r", self._path, delay, result
             )
+
+
+def _lines(states: Sequence[State], again: Collection[bytes]) -> bytes:
+    repeated = [(key, text) for key, text in states if key in again]
+    return write_batch([*states, *repeated])
 
 
 def _states(outcome: Outcome) -> list[State]:
