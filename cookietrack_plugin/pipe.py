@@ -101,7 +101,7 @@ class Pipe(Generic[T]):
                 self._lend([self._queue.popleft()])
             elif not self._begins(batch):
                 self._lend(batch)
-        if self._closed and self._ends and not (self._queue or self._is_busy()):
+        if self._closed and self._ends and not self._is_busy():
             self._ends = False
             self._lane.close().chainDeferred(self._closed)
 

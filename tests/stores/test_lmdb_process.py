@@ -4,13 +4,16 @@ import os
 import re
 import signal
 from contextlib import suppress
+from select import select
 from socket import socketpair
 from threading import Thread
 
 import psutil
 import pytest
+from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
+from cookietrack_plugin.interfaces import INonBlockingCommit
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
 from cookietrack_plugin.stores.channel import Channel
 from cookietrack_plugin.stores.lmdb import environment, writer
@@ -185,6 +188,112 @@ def test_where_no_process_can_be_started_the_store_is_unavailable(store, monkeyp
 def test_one_directory_is_not_written_in_both_ways(store, open_lmdb):
     with pytest.raises(ConfigError, match='"writer_process" in cookie store: found false'):
         open_lmdb(writer_process=False)
+
+
+def finish(store):
+    """As the reactor does it: look when there is something to read."""
+    while True:
+        assert select([store.fileno()], [], [], 30)[0]
+        if (applied := store.finish()) is not None:
+            return applied
+
+
+def fill(store):
+    for start in range(1, 20_000, 50):
+        assert store.begin([Create(make_cookie(number)) for number in range(start, start + 50)])
+        finish(store)
+
+
+class TestWithoutWaiting:
+    @pytest.fixture
+    def begun(self, store):
+        """A store that has written, so that there is a child."""
+        store.commit([Create(make_cookie(0))])
+        return store
+
+    def test_changes_are_applied_as_by_a_commit(self, begun):
+        changes = [Create(make_cookie(1)), Create(make_cookie(0)), Delete(make_id(2))]
+        assert begun.begin(changes)
+        assert finish(begun) == [True, False, False]
+        assert set(begun.load([make_id(0), make_id(1)])) == {make_id(0), make_id(1)}
+        assert begun.begin([Delete(make_id(1))])
+        assert finish(begun) == [True]
+        assert begun.commit([Delete(make_id(1))]) == [False]
+
+    def test_nothing_is_begun_before_there_is_a_child(self, store):
+        assert not store.begin([Create(make_cookie(1))])
+        assert writers() == []
+        assert store.commit([Create(make_cookie(1))]) == [True]
+
+    def test_nothing_is_begun_where_the_worker_itself_writes(self, open_lmdb):
+        store = open_lmdb(writer_process=False)
+        store.commit([Create(make_cookie(0))])
+        assert not store.begin([Create(make_cookie(1))])
+        assert store.commit([Create(make_cookie(1))]) == [True]
+
+    def test_nothing_is_begun_of_what_is_too_much_to_be_sent_at_once(self, begun):
+        large = [Create(make_cookie(1, make_auth(authextra={"text": "x" * 500_000})))]
+        assert not begun.begin(large)
+        assert begun.commit(large) == [True]
+
+    def test_nothing_is_begun_while_another_store_writes(self, begun, open_lmdb):
+        other = open_lmdb(writer_process=True)
+        assert other.begin([Create(make_cookie(1))])
+        assert not begun.begin([Create(make_cookie(1))])
+        assert finish(other) == [True]
+        assert begun.begin([Create(make_cookie(1))])
+        assert finish(begun) == [False]
+
+    def test_nothing_is_begun_when_the_store_is_closed(self, begun):
+        begun.close()
+        assert not begun.begin([Create(make_cookie(1))])
+
+    def test_a_child_that_is_killed_at_work_fails_its_batch_and_the_next_write_has_another(
+        self, begun
+    ):
+        [child] = writers()
+        child.suspend()
+        assert begun.begin([Create(make_cookie(1))])
+        assert begun.finish() is None
+        child.kill()
+        with pytest.raises(StoreUnavailable, match=r"the process that writes .*cookies has ended"):
+            finish(begun)
+        assert not begun.begin([Create(make_cookie(1))])
+        assert begun.commit([Create(make_cookie(1))]) == [True]
+        assert child not in writers()
+        assert begun.begin([Create(make_cookie(2))])
+        assert finish(begun) == [True]
+
+    def test_nothing_is_begun_by_a_child_that_was_killed_at_rest(self, begun):
+        [child] = writers()
+        child.kill()
+        wait_for(lambda: child.status() == psutil.STATUS_ZOMBIE, "its end")
+        assert not begun.begin([Create(make_cookie(1))])
+        assert begun.commit([Create(make_cookie(1))]) == [True]
+
+    def test_a_full_store_says_so_in_the_end(self, open_lmdb):
+        store = open_lmdb(writer_process=True, maxsize=2**20)
+        store.commit([Create(make_cookie(0))])
+        with pytest.raises(StoreFull, match="has reached 1048576 bytes, its limit"):
+            fill(store)
+        assert store.begin([Delete(make_id(0))])
+        assert finish(store) == [True]
+
+    def test_what_cannot_be_stored_is_refused_before_anything_is_begun(self, begun):
+        with pytest.raises(ValueError, match="cannot be stored"):
+            begun.begin([Create(make_cookie(1, make_auth(authextra={"what": object()})))])
+        assert begun.begin([Create(make_cookie(1))])
+        assert finish(begun) == [True]
+
+    def test_what_cannot_be_sent_is_refused_before_anything_is_begun(self, begun):
+        changes = [Authenticate(make_id(0), make_auth(authextra={"what": print}), 5)]
+        with pytest.raises(ValueError, match="cannot be stored"):
+            begun.begin(changes)
+        assert begun.begin([Create(make_cookie(1))])
+        assert finish(begun) == [True]
+
+    def test_the_classes_have_what_the_interface_demands(self, store):
+        verifyObject(INonBlockingCommit, store)
 
 
 class Served:

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from socket import socketpair
 from typing import Any
 
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit
 from cookietrack_plugin.record import Change, Cookie, after, applies
 
 PATIENCE = 30.0
@@ -144,3 +145,35 @@ class ScriptedStore:
         self.closed += 1
         if self.close_error:
             raise self.close_error
+
+
+@implementer(INonBlockingCommit)
+class UnblockedStore(ScriptedStore):
+    """
+    One that takes batches without waiting too, while it `is_connected`. What becomes of them is the
+    same script's business, and known at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(commits_block=True)
+        self.is_connected = True
+        self.begun: list[list[Change]] = []
+        self._near, self._far = socketpair()
+
+    def begin(self, changes: Sequence[Change]) -> bool:
+        if self.is_connected:
+            self.begun.append(list(changes))
+            self._far.send(b"!")
+        return self.is_connected
+
+    def fileno(self) -> int:
+        return self._near.fileno()
+
+    def finish(self) -> Sequence[bool] | None:
+        self._near.recv(1)
+        return self.commit(self.begun[-1])
+
+    def close(self) -> None:
+        self._near.close()
+        self._far.close()
+        super().close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from threading import current_thread
 
 import pytest
 from attrs import evolve
@@ -13,8 +14,8 @@ from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
-from tests.support.reactor import FakeReactor
-from tests.support.stores import ScriptedStore
+from tests.support.reactor import FakeReactor, WatchingReactor
+from tests.support.stores import ScriptedStore, UnblockedStore
 
 ID = make_id(1)
 COOKIE = make_cookie(1)
@@ -336,3 +337,113 @@ def test_a_store_that_is_away_is_not_asked_by_everybody(store, make_committer, r
     store.recover()
     reactor.advance(FIRST_PAUSE)
     assert reactor.result_of(committer.submit(create())) is True
+
+
+def test_without_a_reactor_that_watches_file_descriptors_the_writer_thread_does_it_all(
+    make_committer, reactor
+):
+    store = UnblockedStore()
+    assert reactor.result_of(make_committer(store).submit(create())) is True
+    assert (store.begun, store.committed) == ([], [[create()]])
+    assert store.threads["commit"].name == "cookietrack-writer"
+
+
+class TestAStoreThatTakesBatchesWithoutWaiting:
+    @pytest.fixture
+    def reactor(self) -> Iterator[FakeReactor]:
+        reactor = WatchingReactor()
+        yield reactor
+        reactor.stop()
+
+    @pytest.fixture
+    def store(self) -> UnblockedStore:
+        return UnblockedStore()
+
+    @pytest.fixture
+    def measures(self) -> Measures:
+        return Measures()
+
+    @pytest.fixture
+    def committer(self, store, reactor, measures) -> Iterator[Committer]:
+        committer = Committer(store, reactor, measures)
+        yield committer
+        if not committer.closed:
+            reactor.result_of(committer.close())
+
+    def test_gets_what_came_in_one_turn_without_the_writer_thread(self, store, committer, reactor):
+        changes = [create(1), create(1), login(1)]
+        done = [committer.submit(change) for change in changes]
+        assert committer.pending == 3
+        assert [reactor.result_of(each) for each in done] == [True, False, True]
+        assert store.begun == store.committed == [changes]
+        assert store.threads["commit"] is current_thread()
+        assert (committer.pending, committer.overlay(ID, None)) == (0, None)
+
+    def test_gets_from_the_writer_thread_what_it_does_not_take(self, store, committer, reactor):
+        store.is_connected = False
+        assert reactor.result_of(committer.submit(create())) is True
+        assert store.threads["commit"].name == "cookietrack-writer"
+
+    def test_is_measured(self, committer, reactor, measures):
+        done = [committer.submit(create(number)) for number in range(3)]
+        for each in done:
+            reactor.result_of(each)
+        assert (sum(measures.batch_size.counts), measures.batch_size.total) == (1, 3)
+        assert sum(measures.commit_seconds.counts) == 1
+        assert 0 < measures.commit_seconds.total < 60
+
+    @pytest.mark.parametrize("error", [StoreFull, ValueError])
+    def test_fails_one_change_of_a_batch_alone(self, store, committer, reactor, error):
+        store.fail_commits(error, of=touches(make_id(2)))
+        done = [committer.submit(create(number)) for number in (1, 2, 3)]
+        assert reactor.result_of(done[0]) is True
+        with pytest.raises(error):
+            reactor.result_of(done[1])
+        assert reactor.result_of(done[2]) is True
+        assert set(store.cookies) == {make_id(1), make_id(3)}
+
+    def test_has_jobs_between_its_batches_on_the_writer_thread(self, store, committer, reactor):
+        committer.submit(create(1))
+        job = committer.run(lambda: (current_thread().name, set(store.cookies)))
+        last = committer.submit(create(2))
+        assert reactor.result_of(job) == ("cookietrack-writer", {make_id(1)})
+        assert reactor.result_of(last) is True
+        assert store.begun == [[create(1)], [create(2)]]
+
+    def test_gets_nothing_while_it_is_away_but_one_trial_of_the_writer_thread(
+        self, store, committer, reactor
+    ):
+        self.fail(committer, store, reactor, FAILURES)
+        assert len(store.begun) == FAILURES
+        with pytest.raises(StoreUnavailable, match="the disk is away"):
+            reactor.result_of(committer.submit(create()))
+        reactor.advance(FIRST_PAUSE)
+        store.recover()
+        assert reactor.result_of(committer.submit(create(1))) is True
+        assert len(store.begun) == FAILURES
+        assert store.threads["commit"].name == "cookietrack-writer"
+        assert reactor.result_of(committer.submit(create(2))) is True
+        assert store.begun[FAILURES:] == [[create(2)]]
+
+    def test_has_answered_when_a_batch_is_finished(self, store, committer, reactor):
+        """Failures with a success in between are none in a row."""
+        self.fail(committer, store, reactor, FAILURES - 1)
+        store.recover()
+        assert reactor.result_of(committer.submit(create())) is True
+        self.fail(committer, store, reactor, FAILURES - 1)
+        assert committer.refusal() is None
+
+    def test_is_closed_by_the_writer_thread_behind_all_that_was_begun(
+        self, store, committer, reactor
+    ):
+        done = committer.submit(create())
+        reactor.result_of(committer.close())
+        assert reactor.result_of(done) is True
+        assert store.closed == 1
+        assert store.threads["close"].name == "cookietrack-writer"
+
+    def fail(self, committer, store, reactor, times):
+        store.fail_commits()
+        for _ in range(times):
+            with pytest.raises(StoreUnavailable, match="the disk is away"):
+                reactor.result_of(committer.submit(create()))
