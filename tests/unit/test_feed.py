@@ -367,7 +367,13 @@ def test_a_store_that_could_not_tell_is_listened_to_again_later(tracked, telling
         lambda: "the store tells of revocations elsewhere again" in log.at("debug")
     )
     assert sum("the connection is lost" in text for text in log.at("debug")) == 1
-    test_what_the_store_tells_of_is_noticed_at_once(tracked, telling)
+    waited = len(telling.waited)
+    id, client = tracked.visit()
+    telling.elsewhere(Delete(id))
+    telling.tell()
+    tracked.reactor.turn_until(lambda: tracked.reactor.advance(BREATH) or client.ended)
+    # It was told, and not asked every now and then.
+    assert len(telling.waited) <= waited + 2
 
 
 def test_a_waiting_thread_does_not_hold_up_the_end(tracked, telling):

@@ -296,6 +296,7 @@ class TestInALongTurn:
         reactor.rightNow += 2 * LONG_TURN
         second = pipe.put(2)
         starter.answer()
+        reactor.rightNow += 2 * LONG_TURN
         pipe.put(3)
         assert starter.begun == [[1, 2], [3]]
         assert len(reactor.readers) == 1
