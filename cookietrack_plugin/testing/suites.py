@@ -14,6 +14,7 @@ from cookietrack_plugin.testing.checks.reopening import ReopenChecks
 from cookietrack_plugin.testing.checks.scans import ScanChecks
 from cookietrack_plugin.testing.checks.sharing import SharingChecks
 from cookietrack_plugin.testing.checks.threads import ThreadChecks
+from cookietrack_plugin.testing.checks.unblocked import DurableUnblockedChecks, UnblockedChecks
 from cookietrack_plugin.testing.checks.values import IsolationChecks, ValueChecks
 
 
@@ -31,11 +32,12 @@ class StoreSuite(
     DamageChecks,
     SharingChecks,
     FeedChecks,
+    UnblockedChecks,
 ):
     """What every store has to do."""
 
 
-class DurableStoreSuite(StoreSuite, ReopenChecks, LockChecks, CrashChecks):
+class DurableStoreSuite(StoreSuite, ReopenChecks, LockChecks, CrashChecks, DurableUnblockedChecks):
     """What a store has to do that keeps its records when the process ends, however it ends."""
 
     durable = True

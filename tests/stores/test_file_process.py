@@ -145,10 +145,10 @@ def test_after_its_death_at_work_the_file_is_written_anew_and_nothing_is_lost(st
 
 
 def test_a_new_file_has_a_process_of_its_own(store, open_file):
-    store.compacts_from = 0
     begin(store, create(1))
     finish(store)
     [child] = writers()
+    store.compacts_from = 0
     store.commit([Delete(make_id(1))])
     wait_for(lambda: store.stat()["compactions"] == 1, "a new file")
     assert not child.is_running()

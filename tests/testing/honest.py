@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from socket import socketpair
 from typing import ClassVar
 
 from zope.interface import implementer
@@ -19,7 +20,12 @@ from cookietrack_plugin.errors import (
     StoreLocked,
     StoreUnavailable,
 )
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    INonBlockingCommit,
+    IRevocationFeed,
+)
 from cookietrack_plugin.stores.codec import decode, encode
 from cookietrack_plugin.stores.fold import DAMAGED, fold
 from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
@@ -189,6 +195,47 @@ class LockedStore(SqliteStore):
         with suppress(OSError):
             os.close(self.file)
             self.file = -1
+
+
+@implementer(INonBlockingCommit)
+class UnblockedMixin:
+    """The power to be given changes without waiting; they are applied when that is finished."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.near, self.far = socketpair()
+        self.near.setblocking(False)
+
+    def begin(self, changes):
+        if len(changes) > 1_000:
+            return False
+        self.begun = changes
+        self.far.send(b"12")
+        return True
+
+    def fileno(self):
+        return self.near.fileno()
+
+    def finish(self):
+        # The answer comes in two pieces.
+        return self.commit(self.begun) if self.near.recv(1) == b"2" else None
+
+    def close(self):
+        super().close()
+        self.near.close()
+        self.far.close()
+
+
+class UnblockedStore(UnblockedMixin, MemoryStore):
+    pass
+
+
+class UnblockedSqliteStore(UnblockedMixin, SqliteStore):
+    pass
+
+
+class UnblockedProvider(DurableProvider):
+    store_class = UnblockedSqliteStore
 
 
 class SqliteProvider(DurableProvider):

@@ -10,6 +10,7 @@ from tests.testing.honest import (
     LockedProvider,
     SqliteProvider,
     SqliteStore,
+    UnblockedProvider,
     UnsharedCase,
     VolatileProvider,
 )
@@ -31,11 +32,12 @@ class Provider({kind}Provider):
 SUITE = """
 import cookietrack_plugin.testing.checks.feed as feed
 import cookietrack_plugin.testing.checks.scans as scans
+import cookietrack_plugin.testing.checks.unblocked as unblocked
 from cookietrack_plugin.testing import {suite}
 from tests.testing.honest import {case}
 from broken_provider import Provider
 
-feed.PATIENCE = scans.PATIENCE = 1
+feed.PATIENCE = scans.PATIENCE = unblocked.PATIENCE = 1
 
 class TestBroken({case}, {suite}):
     provider = Provider
@@ -45,6 +47,11 @@ class TestBroken({case}, {suite}):
 
 class TestHonestStore(DurableCase, DurableStoreSuite):
     provider = SqliteProvider
+
+
+class TestHonestStoreWithoutWaiting(DurableCase, DurableStoreSuite):
+    provider = UnblockedProvider
+    rounds = 5
 
 
 class TestHonestStoreOfOneProcess(UnsharedCase, DurableStoreSuite):

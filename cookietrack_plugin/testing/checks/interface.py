@@ -9,6 +9,7 @@ from zope.interface.verify import verifyObject
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
+    INonBlockingCommit,
     IRevocationFeed,
     IRevocationSignal,
 )
@@ -38,6 +39,11 @@ class InterfaceChecks(StoreCase):
         if hasattr(store, "await_revocation"):
             verifyObject(IRevocationSignal, store)
             verifyObject(IRevocationFeed, store)
+
+    def test_a_commit_without_waiting_provides_its_interface(self, store: ICookieStore) -> None:
+        """A store with finish() declares INonBlockingCommit, with the methods' signatures."""
+        if hasattr(store, "finish"):
+            verifyObject(INonBlockingCommit, store)
 
     def test_the_summary_is_one_line(self) -> None:
         """The provider's summary is one line of text that is not empty."""

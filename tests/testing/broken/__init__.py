@@ -12,6 +12,7 @@ from tests.testing.broken import (
     scans,
     sharing,
     threads,
+    unblocked,
     values,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "scans",
     "sharing",
     "threads",
+    "unblocked",
     "values",
 ]

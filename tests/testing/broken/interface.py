@@ -25,6 +25,12 @@ class UndeclaredSignal(MemoryStore):
         pass
 
 
+@fails("test_a_commit_without_waiting_provides_its_interface")
+class UndeclaredFinish(MemoryStore):
+    def finish(self):
+        pass
+
+
 @fails("test_whether_it_blocks_is_true_or_false")
 class AlmostTrue(MemoryStore):
     reads_block = 0
