@@ -75,10 +75,11 @@ class UnblockedChecks(UnblockedCase):
     def test_what_is_not_begun_leaves_no_trace(self, fresh: Any, size: int) -> None:
         """After begin() gave False nothing of the batch is applied, and commit() does it."""
         changes = [Create(make_cookie(number)) for number in range(size)]
+        # Compared as a number: lists of that size take minutes to be told apart in words.
         if fresh.begin(changes):
-            assert list(_finish(fresh)) == [True] * size
+            assert sum(_finish(fresh)) == size
         else:
-            assert list(fresh.commit(changes)) == [True] * size
+            assert sum(fresh.commit(changes)) == size
         assert len(fresh.load([change.id for change in changes])) == size
 
     def test_without_an_answer_there_is_no_result(self, unblocked: Any) -> None:
