@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import LoopingCall
 
 from benchmarks import stored
@@ -71,6 +72,9 @@ class Visitors:
     def start(self) -> None:
         self._loop.start(1 / VISITORS_PER_SECOND)
 
+    def stop(self) -> None:
+        self._loop.stop()
+
     def _come(self) -> None:
         visitor = Visitor(self._id(), "tcp4:192.0.2.1:51234", stored.BROWSER)
         self._tracker.admit(visitor, self._id, POLICY)
@@ -109,18 +113,25 @@ def _watch(
         store: Any = Observed(opened)
         watch = StallWatch()
         tracker = Tracker(store, reactor, clock)
+        visitors = Visitors(tracker)
+        found: dict[str, float] = {}
 
         def begin() -> None:
             watch.start()
-            Sweep(store, tracker.committer, tracker.clock, Hurried(), tracker.measures)
-            Visitors(tracker).start()
-            LoopingCall(glance).start(GLANCE)
+            sweep = Sweep(store, tracker.committer, tracker.clock, Hurried(), tracker.measures)
+            tracker.close_with(lambda: maybeDeferred(sweep.stop))
+            visitors.start()
+            glancing.start(GLANCE)
 
         def glance() -> None:
             if is_over(store):
-                reactor.stop()
+                found.update(stall_ms=watch.longest() * 1e3, removed=store.removed)
+                glancing.stop()
+                visitors.stop()
+                # What is under way is finished first, as in a node.
+                tracker.close().addBoth(lambda _: reactor.stop())
 
+        glancing = LoopingCall(glance)
         reactor.callWhenRunning(begin)
         reactor.run()
-        # Closing the store waits, when no reactor runs any more.
-        return {"stall_ms": watch.longest() * 1e3, "removed": store.removed}
+        return found
