@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging import getLogger
 from threading import Lock
@@ -19,17 +19,17 @@ from cookietrack_plugin.interfaces import (
     IReadOnlyProvider,
     IVerifiable,
 )
-from cookietrack_plugin.record import Auth, Change, Cookie
+from cookietrack_plugin.record import Change, Cookie
 from cookietrack_plugin.stores.file import query
+from cookietrack_plugin.stores.file.batch import Batch, prepare, removal
 from cookietrack_plugin.stores.file.compaction import Compaction, Stopped
 from cookietrack_plugin.stores.file.draft import Draft
 from cookietrack_plugin.stores.file.lock import FileLock
-from cookietrack_plugin.stores.file.log import GONE, State, write_batch
 from cookietrack_plugin.stores.file.opening import Opened, check_place, open_file
 from cookietrack_plugin.stores.file.process import Appender
-from cookietrack_plugin.stores.file.record import decode, encode, to_id, to_key
+from cookietrack_plugin.stores.file.record import decode, to_id, to_key
 from cookietrack_plugin.stores.file.snapshot import FileSnapshot
-from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
+from cookietrack_plugin.stores.fold import DAMAGED, Stored
 from cookietrack_plugin.stores.options import check_options, wrong_option
 
 _log = getLogger(__name__)
@@ -105,8 +105,8 @@ class FileStore:
         self._path = path
         self._lock = lock
         self._appender = Appender(lock) if apart else None
-        # What it is appending, and the results for who asked for it.
-        self._begun: tuple[Sequence[State], Sequence[bool]] = (), ()
+        # What it is appending.
+        self._begun = Batch(())
         self._file = opened.file
         self._table = opened.table
         self._found = {"damaged": opened.damaged, "torn": opened.torn}
@@ -126,11 +126,10 @@ class FileStore:
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
         with self._commits:
             self._check_open()
-            outcome = fold(changes, self._records({change.id for change in changes}))
-            # What takes a login away is written twice: one damaged line must not bring it back.
-            self._append(_states(outcome), again=_ended(outcome))
+            batch = self._prepare(changes)
+            self._append(batch)
             self._keep_up()
-            return outcome.applied
+            return batch.applied
 
     def begin(self, changes: Sequence[Change]) -> bool:
         # Until it is finished this is held, as during any other commit.
@@ -150,25 +149,24 @@ class FileStore:
 
     def finish(self) -> Sequence[bool] | None:
         assert self._appender
-        states, applied = self._begun
         over = True
         try:
             over = self._appender.finish(self._file)
             if over:
-                self._appended(states)
+                self._appended(self._begun)
         except OSError as error:
             raise self._fault(error) from error
         finally:
             if over:
                 self._commits.release()
-        return applied if over else None
+        return self._begun.applied if over else None
 
     def expire(self, now: int, limit: int) -> int:
         with self._commits:
             self._check_open()
             keys = self._table.due(now, limit)
             try:
-                self._append([(key, GONE) for key in keys])
+                self._append(removal(keys))
             except BaseException:
                 self._table.put_off(keys)
                 raise
@@ -198,7 +196,7 @@ class FileStore:
         with self._commits:
             self._check_open()
             keys = list(query.undecodable(self._table))
-            self._append([(key, GONE) for key in keys])
+            self._append(removal(keys))
             self._found["damaged"] += len(keys)
             return sum(self._found.values())
 
@@ -216,34 +214,34 @@ class FileStore:
         if self._is_closed:
             raise StoreUnavailable(f"the cookie file {self._path} is closed")
 
+    def _prepare(self, changes: Sequence[Change]) -> Batch:
+        return prepare(changes, self._records({change.id for change in changes}))
+
     def _records(self, ids: set[str]) -> dict[str, Stored]:
         keys = [to_key(id) for id in ids]
         found = [(key, self._table.get(key)) for key in keys]
         return {to_id(key): decode(key, text) or DAMAGED for key, text in found if text is not None}
 
-    def _append(self, states: Sequence[State], again: Collection[bytes] = ()) -> None:
-        """Store `states` as one batch, those in `again` twice."""
-        if not states:
+    def _append(self, batch: Batch) -> None:
+        if not batch.states:
             return
         if not self._file.is_trusted:
             self._compact()
             raise StoreUnavailable(f"the cookie file {self._path} is written anew after a fault")
         try:
-            self._file.append(_lines(states, again))
+            self._file.append(batch.lines())
             self._file.flush()
         except OSError as error:
             raise self._fault(error) from error
-        self._appended(states)
+        self._appended(batch)
 
     def _begins(self, appender: Appender, changes: Sequence[Change]) -> bool:
         self._check_open()
-        outcome = fold(changes, self._records({change.id for change in changes}))
-        states = _states(outcome)
-        self._begun = states, outcome.applied
+        self._begun = batch = self._prepare(changes)
         return (
-            bool(states)
+            bool(batch.states)
             and self._file.is_trusted
-            and appender.begin(self._file, _lines(states, _ended(outcome)))
+            and appender.begin(self._file, batch.lines())
         )
 
     def _keep_up(self) -> None:
@@ -253,10 +251,10 @@ class FileStore:
             except OSError as error:
                 _log.warning("no process can be started to write %s: %s", self._path, error)
 
-    def _appended(self, states: Sequence[State]) -> None:
-        self._table.commit(states)
+    def _appended(self, batch: Batch) -> None:
+        self._table.commit(batch.states)
         if self._compaction is not None:
-            self._compaction.note(states)
+            self._compaction.note(batch.states)
         self._compact_if_worth()
 
     def _fault(self, error: OSError) -> CookieTrackError:
@@ -305,27 +303,3 @@ class FileStore:
             _log.warning(
                 "%s cannot be compacted now, next try in %d s: %r", self._path, delay, result
             )
-
-
-def _lines(states: Sequence[State], again: Collection[bytes]) -> bytes:
-    repeated = [(key, text) for key, text in states if key in again]
-    return write_batch([*states, *repeated])
-
-
-def _states(outcome: Outcome) -> list[State]:
-    altered = [*outcome.created(), *outcome.updated()]
-    deleted = [(to_key(id), GONE) for id in outcome.deleted()]
-    return [(to_key(cookie.id), encode(cookie)) for cookie in altered] + deleted
-
-
-def _ended(outcome: Outcome) -> set[bytes]:
-    """The records that are gone, or do not have the login any more that they had."""
-    return {
-        to_key(id)
-        for id, old in outcome.before.items()
-        if id not in outcome.after or _login(old) not in (None, _login(outcome.after[id]))
-    }
-
-
-def _login(record: Stored) -> Auth | None:
-    return record.auth if isinstance(record, Cookie) else None

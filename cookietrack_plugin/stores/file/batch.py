@@ -1,0 +1,60 @@
+"""What a batch of changes writes to the file, and what it answers."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from attrs import frozen
+
+from cookietrack_plugin.record import Auth, Change, Cookie
+from cookietrack_plugin.stores.file.log import GONE, State, write_batch
+from cookietrack_plugin.stores.file.record import encode, to_key
+from cookietrack_plugin.stores.fold import Outcome, Stored, fold
+
+
+@frozen
+class Batch:
+    """
+    `states`: the new states of records. `again`: the keys of those that are written twice.
+    `applied`: for each change whether it applied.
+    """
+
+    states: Sequence[State]
+    again: Collection[bytes] = ()
+    applied: Sequence[bool] = ()
+
+    def lines(self) -> bytes:
+        repeated = [(key, text) for key, text in self.states if key in self.again]
+        return write_batch([*self.states, *repeated])
+
+
+def prepare(changes: Sequence[Change], before: Mapping[str, Stored]) -> Batch:
+    """
+    :param before: the records of the changes' ids that are there.
+    :raises ValueError: one of them cannot be stored.
+    """
+    outcome = fold(changes, before)
+    # What takes a login away is written twice: one damaged line must not bring it back.
+    return Batch(_states(outcome), _ended(outcome), outcome.applied)
+
+
+def removal(keys: Sequence[bytes]) -> Batch:
+    """Records that are removed for good."""
+    return Batch([(key, GONE) for key in keys])
+
+
+def _states(outcome: Outcome) -> list[State]:
+    altered = [*outcome.created(), *outcome.updated()]
+    deleted = [(to_key(id), GONE) for id in outcome.deleted()]
+    return [(to_key(cookie.id), encode(cookie)) for cookie in altered] + deleted
+
+
+def _ended(outcome: Outcome) -> set[bytes]:
+    """The records that are gone, or do not have the login any more that they had."""
+    return {
+        to_key(id)
+        for id, old in outcome.before.items()
+        if id not in outcome.after or _login(old) not in (None, _login(outcome.after[id]))
+    }
+
+
+def _login(record: Stored) -> Auth | None:
+    return record.auth if isinstance(record, Cookie) else None
