@@ -107,10 +107,17 @@ class ServerProcess:
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP for all of it: sockets stay open, nobody answers."""
-        for process in self._processes():
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
+        """SIGSTOP for all of it, back when all of it stands still: sockets stay open."""
+        wait_for(lambda: all(map(_is_still, self._processes())), f"{self._name} goes on")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nobody answers until the end of the block, however that ends."""
+        try:
+            self.pause()
+            yield
+        finally:
+            self.resume()
 
     def resume(self) -> None:
         for process in self._processes():
@@ -156,6 +163,22 @@ class ServerProcess:
         if self._process is not None:
             self._process.wait()
         self._process = None
+
+
+def _is_still(process: psutil.Process) -> bool:
+    """Send it SIGSTOP: whether all its threads have stopped. They do so one after the other."""
+    with suppress(psutil.NoSuchProcess):
+        process.suspend()
+    return _states(process.pid) <= {"T", "Z", "X"}
+
+
+def _states(pid: int) -> set[str]:
+    """In which states the threads of a process are (proc(5), /proc/pid/stat); none if it ended."""
+    states = set()
+    for thread in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            states.add(thread.read_text().rpartition(")")[2].split()[0])
+    return states
 
 
 def run(command: Sequence[str], owner: str | None, **options: Any) -> None:

@@ -173,11 +173,11 @@ def test_a_node_that_is_cut_off_from_the_store_lets_nobody_in_by_what_it_knew(
         node.start(listener.port)
         with logged_in(listener.port, "dora") as first:
             early, late = (WampClient(listener.port, first.given) for _ in range(2))
-            server.pause()
-            wait_for(lambda: "revocations of other workers are not known" in node.output(), "it")
-            time.sleep(TRUST)
-            assert early.hello("dora")[0] == wire.CHALLENGE
-            server.resume()
+            with server.paused():
+                unknown = "revocations of other workers are not known"
+                wait_for(lambda: unknown in node.output(), "it")
+                time.sleep(TRUST)
+                assert early.hello("dora")[0] == wire.CHALLENGE
             wait_for(lambda: "revocations elsewhere are known again" in node.output(), "it again")
             assert late.hello("dora")[2]["authprovider"] == "cookie"
             assert first.call("wamp.session.count") > 0

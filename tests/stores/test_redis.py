@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -645,11 +646,10 @@ def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(
     url, servers = own
     store = open_redis(url, timeout=0.3)
     store.commit([Create(make_cookie(0, make_auth()))])
-    for server in servers:
-        server.pause()
-    check_unavailable(store)
-    for server in servers:
-        server.resume()
+    with ExitStack() as silence:
+        for server in servers:
+            silence.enter_context(server.paused())
+        check_unavailable(store)
     wait_for(lambda: answers(store), "the store does not come back")
     store.commit([Delete(make_id(0))])
     assert store.load([make_id(0)]) == {}
@@ -694,10 +694,9 @@ def test_what_lies_on_other_masters_is_answered_while_one_is_away():
         store = open_redis(cluster.url(), timeout=0.5, partitions=30)
         ids = [make_id(n) for n in range(60)]
         store.commit([Create(make_cookie(n)) for n in range(60)])
-        cluster.servers[0].pause()
-        results = [_loads(store, id) for id in ids]
+        with cluster.servers[0].paused():
+            results = [_loads(store, id) for id in ids]
         assert set(results) == {True, False}
-        cluster.servers[0].resume()
         wait_for(lambda: all(_loads(store, id) for id in ids), "the master does not come back")
         store.close()
 

@@ -526,9 +526,8 @@ def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(own_server
     with own_server.database() as name:
         store = open_sql(own_server.url(name), timeout=0.5)
         store.commit([Create(make_cookie(0, make_auth()))])
-        own_server.pause()
-        check_unavailable(store)
-        own_server.resume()
+        with own_server.paused():
+            check_unavailable(store)
         wait_for(lambda: answers(store), "the store does not come back")
         assert store.commit([Delete(make_id(0))]) == [True]
         store.close()

@@ -160,10 +160,8 @@ def test_a_silent_server_is_noticed(monkeypatch: pytest.MonkeyPatch):
         store = open_sql(server.url(name), timeout=0.5)
         store.await_revocation(0)
         store.await_revocation(0)
-        server.pause()
-        with pytest.raises(StoreUnavailable):
+        with server.paused(), pytest.raises(StoreUnavailable):
             store.await_revocation(0)
-        server.resume()
         store.close()
 
 
