@@ -122,7 +122,7 @@ class Tracker:
             says so already, and not where the cookie may have been planted (`Policy.rotates`).
         """
         try:
-            cookie = self._record(id)
+            cookie = self._before_login(id)
         except Exception:  # noqa: BLE001 - it must not leave into the router's code
             self._not_stored(Failure(), id)
             return False
@@ -231,6 +231,14 @@ class Tracker:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         return self._good(self._known(id) if self.lookup.blocks else self.lookup.now(id))
+
+    def _before_login(self, id: str) -> Cookie | None:
+        live = self.connections.live(id)
+        if live is None or not live.fresh or live.login is not None or self._closed:
+            return self._record(id)
+        # Nobody has logged in with it: there is nothing to be read. If it was ended elsewhere, the
+        # store does not apply the login.
+        return self._good(self._known(id))
 
     def _known(self, id: str) -> Cookie | None:
         live = self.connections.live(id)

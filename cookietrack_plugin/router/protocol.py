@@ -19,6 +19,7 @@ from cookietrack_plugin.policy import SECOND
 from cookietrack_plugin.router.cookiestore import UNTRACKED, Headers, RouterCookieStore
 from cookietrack_plugin.router.door import Door
 from cookietrack_plugin.router.quiet import QuietLogger
+from cookietrack_plugin.router.traffic import QuickProtocol
 from cookietrack_plugin.visit import Admission, Visitor
 
 UNAVAILABLE = "cookie store not available"
@@ -40,7 +41,7 @@ class CheckedProtocol(WampWebSocketServerProtocol):
         return accepted
 
 
-class TrackedProtocol(CheckedProtocol):
+class TrackedProtocol(QuickProtocol, CheckedProtocol):
     """
     A connection whose cookie a tracker looks after.
 
@@ -66,10 +67,6 @@ class TrackedProtocol(CheckedProtocol):
     _hearing = False
     _left = False
     last_heard = 0
-
-    def dataReceived(self, data: bytes) -> None:
-        # Autobahn's own makes up a line for its debug log, for each segment of each connection.
-        self._dataReceived(data)
 
     def connectionMade(self) -> None:
         self._cookies = self.factory._cookiestore
@@ -168,16 +165,7 @@ class TrackedProtocol(CheckedProtocol):
         return ChainMap({"auth": {**auth, "anonymous": anonymous}}, config)
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        data = self._door.leave(data)
-        if sync or chopsize or self.send_queue or self.logOctets:
-            super().sendData(data, sync, chopsize)
-            return
-        # What Autobahn's own does here, but for the line that it makes up for its debug log.
-        self.transport.write(data)
-        if self.state == self.STATE_OPEN:
-            self.trafficStats.outgoingOctetsWireLevel += len(data)
-        elif self.state == self.STATE_CONNECTING:
-            self.trafficStats.preopenOutgoingOctetsWireLevel += len(data)
+        super().sendData(self._door.leave(data), sync, chopsize)
 
     # -- messages that wait ------------------------------------------------------------------
 

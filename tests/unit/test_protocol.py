@@ -6,32 +6,14 @@ from autobahn.wamp.message import Abort, Event, Goodbye, Welcome
 
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Create
-from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.factory import CookieWebSocketFactory
 from cookietrack_plugin.router.protocol import CheckedProtocol, TrackedProtocol
-from cookietrack_plugin.settings import CookieSettings
-from tests.support.protocols import ROUTER, Client, FakeSession, Router
+from tests.support.protocols import ROUTER, Client, FakeSession
+
+pytest_plugins = ["tests.support.routers"]
 
 LOGOUT = "wamp.close.logout"
 LOST = 1011
-
-
-@pytest.fixture
-def make_router(make_store, make_tracked, reactor):
-    """A function that makes routers over stores whose commits wait; `store` is one of them."""
-
-    def make(methods=("cookie", "ticket"), config=None, reads_block=False, **cookie):
-        tracked = make_tracked(make_store(reads_block, commits_block=True))
-        store = RouterCookieStore(tracked.tracker, CookieSettings.of(cookie), methods)
-        config = {"auth": {method: {} for method in methods}, "cookie": cookie, **(config or {})}
-        return Router(store, reactor, config)
-
-    return make
-
-
-@pytest.fixture
-def router(make_router):
-    return make_router()
 
 
 @pytest.fixture

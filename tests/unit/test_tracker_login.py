@@ -247,11 +247,35 @@ class TestWhenTheTruthCannotBeKnown:
         assert id in line
 
     def test_a_login_is_not_stored_and_does_not_settle(self, tracked):
-        id, _ = tracked.visit()
+        id, client = tracked.visit()
+        tracked.tracker.drop(id, client)
+        tracked.visit(id)
         tracked.store.fail_loads()
         assert not tracked.log_in(id)
         with pytest.raises(StoreUnavailable):
             tracked.settle(id)
+
+
+class TestAFreshCookie:
+    @pytest.fixture
+    def tracked(self, make_store, make_tracked):
+        """A tracker that reads in place."""
+        return make_tracked(make_store(commits_block=True))
+
+    def test_needs_no_look_up_before_its_first_login(self, tracked):
+        id, _ = tracked.visit()
+        tracked.store.fail_loads()
+        assert tracked.log_in(id)
+        tracked.settle(id)
+        assert tracked.stored_authid(id) == "joe"
+
+    def test_that_another_worker_has_ended_is_not_revived_by_it(self, tracked, log):
+        id, _ = tracked.visit()
+        del tracked.store.cookies[id]
+        tracked.log_in(id)
+        tracked.settle(id)
+        assert id not in tracked.store.cookies
+        assert not [line for line in log.at("info") if "authenticated" in line]
 
 
 class TestWhereALoginIsOffered:
