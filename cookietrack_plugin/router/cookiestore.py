@@ -21,16 +21,7 @@ from cookietrack_plugin.visit import Admission
 # Authentication methods by which nobody logs in.
 NO_LOGIN = {"anonymous", "anonymous-proxy", "cookie"}
 
-# In the place of an id, for a connection that goes on without a cookie.
-UNTRACKED = ""
-
 Login = tuple[str | None, str | None, str | None, str | None, dict[str, Any] | None]
-
-
-class Headers(dict[str, str]):
-    """Request headers of an admitted handshake; `cookie_id` is the cookie's."""
-
-    cookie_id: str | None = None
 
 
 @implementer(IRouterCookieStore)
@@ -55,8 +46,11 @@ class RouterCookieStore:
         self.authenticates = "cookie" in methods
         self.policy = settings.policy(bool(set(methods) - NO_LOGIN))
         self._cookie_id_field = settings.name
-        # The record of the handshake that is being answered in this turn of the reactor.
-        self.admitted: Cookie | None = None
+        # Whether the router is to pass it over, as our own protocol sees to a handshake's cookie.
+        self.stands_aside = False
+
+    def __bool__(self) -> bool:
+        return not self.stands_aside
 
     def for_transport(
         self, cookie: Mapping[str, Any], methods: Collection[str]
@@ -64,28 +58,17 @@ class RouterCookieStore:
         return RouterCookieStore(self.tracker, CookieSettings.of(cookie), methods)
 
     def parse(self, headers: Mapping[str, str]) -> str | None:
-        # Behind the door headers carry no value: our protocol says whose handshake this is.
-        if isinstance(headers, Headers):
-            return headers.cookie_id
         value = header.parse(headers.get("cookie", ""), self.settings.name)
         return header.id_of(value) if value else None
 
     def exists(self, cbtid: str) -> bool:
-        return cbtid == UNTRACKED or self._current(cbtid) is not None
+        return bool(cbtid) and self.tracker.current(cbtid) is not None
 
     def create(self) -> tuple[str, str]:
-        # Our own protocol has admitted every connection before the router gets to this. So the
-        # record went in between: the handshake has to begin again, as no value may pass the router.
-        raise StoreUnavailable("the cookie ended during its handshake")
+        raise StoreUnavailable("no cookie is made where its value would pass the router")
 
     def getAuth(self, cbtid: str) -> Login:
-        cookie = self._current(cbtid) if cbtid else None
-        if cookie is None or cookie.auth is None:
-            return None, None, None, None, None
-        auth = cookie.auth
-        # A copy: the router's proxy changes what it gets.
-        extra = deepcopy(dict(auth.authextra)) if auth.authextra is not None else None
-        return auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra
+        return login_of(self.tracker.current(cbtid) if cbtid else None)
 
     def setAuth(
         self,
@@ -128,9 +111,15 @@ class RouterCookieStore:
     def close(self) -> Deferred[Any]:
         return self.tracker.close()
 
-    def _current(self, cbtid: str) -> Cookie | None:
-        admitted = self.admitted
-        return admitted if admitted and admitted.id == cbtid else self.tracker.current(cbtid)
+
+def login_of(cookie: Cookie | None) -> Login:
+    """Who a cookie stands for, as the router wants to know it."""
+    if cookie is None or cookie.auth is None:
+        return None, None, None, None, None
+    auth = cookie.auth
+    # A copy: the router's proxy changes what it gets.
+    extra = deepcopy(dict(auth.authextra)) if auth.authextra is not None else None
+    return auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra
 
 
 def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ from txaio.tx import make_logger
 
 from cookietrack_plugin.ending import LOGOUT
 from cookietrack_plugin.policy import SECOND
-from cookietrack_plugin.router.cookiestore import UNTRACKED, Headers, RouterCookieStore
+from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.router.cookiestore import RouterCookieStore, login_of
 from cookietrack_plugin.router.door import Door
 from cookietrack_plugin.router.quiet import QuietLogger
 from cookietrack_plugin.router.traffic import QuickProtocol
@@ -106,11 +107,8 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
         self._require_waiting_peer()
         self._admitted_as = admission.cookie.id
         self._cookies.tracker.enter(admission, self._cookies.policy, self)
-        self._cookies.admitted = admission.cookie
-        try:
-            protocol, headers = self._connect(request, admission.cookie.id)
-        finally:
-            self._cookies.admitted = None
+        protocol, headers = self._connect(request)
+        self._track(admission.cookie)
         if admission.created or self._cookies.policy.rolling:
             headers["Set-Cookie"] = self._door.set_cookie(self._max_age(admission))
         return protocol, headers
@@ -135,18 +133,24 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
     def _untracked(self, request: ConnectionRequest) -> Any:
         """Go on without a cookie: whoever has one keeps it, and is not known by it."""
         self._require_waiting_peer()
-        accepted = self._connect(request, UNTRACKED)
-        self._cbtid = self._transport_details.http_cbtid = None
-        return accepted
+        return self._connect(request)
 
-    def _connect(self, request: ConnectionRequest, id: str) -> Any:
-        """Crossbar's own `onConnect`, for the cookie with this id."""
-        received = request.headers
-        request.headers = Headers(received)
-        request.headers.cookie_id = id
-        accepted = super().onConnect(request)
-        self._transport_details.http_headers_received = received
-        return accepted
+    def _connect(self, request: ConnectionRequest) -> Any:
+        """Crossbar's own `onConnect`, but for what it does about cookies."""
+        self._cookies.stands_aside = True
+        try:
+            return super().onConnect(request)
+        finally:
+            self._cookies.stands_aside = False
+
+    def _track(self, cookie: Cookie) -> None:
+        """What it does about them, for the cookie that was admitted."""
+        self._cbtid = self._transport_details.http_cbtid = cookie.id
+        if self._cookies.authenticates and cookie.auth is not None:
+            self._authid, self._authrole, self._authmethod, self._authrealm, self._authextra = (
+                login_of(cookie)
+            )
+            self._authprovider = "cookie"
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         if code == ConnectionDeny.SERVICE_UNAVAILABLE:

@@ -1,19 +1,22 @@
-"""A logger for code that tells at `info`, several times a connection, what belongs at `debug`."""
+"""A logger for Crossbar's protocol, without its lines about cookies."""
 
 from typing import Any
 
 
 class QuietLogger:
     """
-    Passes `info` on as `debug`, and everything else as it is. With `debug` off, which is the
-    default, that is a call of a function that does nothing.
+    Passes everything on but for what is told about cookies at `info`: that is up to five lines a
+    handshake, the tracker's one says what happened, and it knows better.
     """
 
     def __init__(self, log: Any) -> None:
         self._log = log
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, level: str) -> Any:
         # Called once for each level: by the time of the first line it is settled what is shown.
-        method = getattr(self._log, "debug" if name == "info" else name)
-        self.__dict__[name] = method
+        self.__dict__[level] = method = getattr(self._log, level)
         return method
+
+    def info(self, text: str, **fields: Any) -> None:
+        if "cookie" not in text:
+            self._log.info(text, **fields)

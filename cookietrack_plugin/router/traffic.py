@@ -1,27 +1,62 @@
 """What a connection hears and says, without making up lines for logs that are off."""
 
+from contextlib import suppress
 from typing import Any
 
+from autobahn.twisted.util import create_transport_details
 from autobahn.wamp.exception import ProtocolError
+from autobahn.wamp.types import TransportDetails
+from autobahn.websocket.protocol import WebSocketProtocol
 from crossbar.router.protocol import WampWebSocketServerProtocol
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from txaio import get_global_log_level
+
+# Ends of a connection of which there is nothing to tell.
+_USUAL = (ConnectionDone, ConnectionLost, ConnectionAborted)
 
 
 class QuickProtocol(WampWebSocketServerProtocol):
     """
-    Crossbar's own. For every segment, frame and message Autobahn formats what its `debug` and
-    `trace` logs would show of it, and then does not show it. What it does apart from that is done
-    here; where `trace` is on, and in all cases that are seldom, it is left to Autobahn.
+    Crossbar's own. For every connection, segment and message Autobahn formats what its `debug` and
+    `trace` logs would show of it, with colours, and then does not show it. What it does apart from
+    that is done here; where one of these logs is on, and in cases that are seldom, it is left to
+    Autobahn.
     """
 
     # Autobahn's own attributes.
     _serializer: Any
+    _transport_details: Any
+
+    def connectionMade(self) -> None:
+        if _is_logged():
+            super().connectionMade()
+            return
+        self._transport_details = details = create_transport_details(self.transport, self.is_server)
+        details.channel_framing = TransportDetails.CHANNEL_FRAMING_WEBSOCKET
+        self.peer = details.peer
+        # There is no such thing on a Unix domain socket.
+        with suppress(AttributeError, OSError):
+            self.transport.setTcpNoDelay(self.tcpNoDelay)
+        WebSocketProtocol._connectionMade(self)
+        self.factory.countConnections += 1
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if _is_logged() or not isinstance(reason.value, _USUAL):
+            super().connectionLost(reason)
+            return
+        WebSocketProtocol._connectionLost(self, reason)
+        self.factory.countConnections -= 1
 
     def dataReceived(self, data: bytes) -> None:
-        self._dataReceived(data)
+        if _is_logged():
+            super().dataReceived(data)
+        else:
+            self._dataReceived(data)
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        if sync or chopsize or self.send_queue or self.logOctets:
+        if _is_logged() or sync or chopsize or self.send_queue or self.logOctets:
             super().sendData(data, sync, chopsize)
             return
         self.transport.write(data)
@@ -31,7 +66,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
             self.trafficStats.preopenOutgoingOctetsWireLevel += len(data)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if get_global_log_level() == "trace":
+        if _is_logged():
             super().onMessage(payload, isBinary)
             return
         try:
@@ -47,7 +82,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
         self._bailout(code, reason)
 
     def send(self, msg: Any) -> None:
-        if get_global_log_level() == "trace" or not self.isOpen():
+        if _is_logged() or not self.isOpen():
             super().send(msg)
             return
         try:
@@ -56,3 +91,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
             super().send(msg)
             return
         self.sendMessage(payload, is_binary)
+
+
+def _is_logged() -> bool:
+    return get_global_log_level() in ("debug", "trace")

@@ -49,6 +49,11 @@ class FakeSession:
 class Wire(StringTransport):
     """As a TCP transport, it does not mind that nobody had registered."""
 
+    nodelay = False
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.nodelay = enabled
+
     def unregisterProducer(self) -> None:
         self.producer = None
 

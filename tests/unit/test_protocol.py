@@ -187,28 +187,16 @@ class TestAHandshakeThatFails:
         store.fail_loads(OSError)
         assert router.connect(first.cookie).status == 503
 
-    def test_because_its_cookie_ends_in_the_middle_is_answered_503_and_shows_no_value(
-        self, router, log
-    ):
-        first = router.connect()
-        router.log_in(first)
-        log.events.clear()
-        router.store.exists = lambda cbtid: False
-        again = router.connect(first.cookie)
-        assert again.status == 503
-        assert again.set_cookie is None
-        assert not [text for _, text in log.lines if "max-age=" in text.lower()]
-
-    def test_lets_its_connection_be_forgotten(self, router, store, reactor):
+    def test_lets_its_connection_be_forgotten(self, router, store, reactor, monkeypatch):
         tracker = router.store.tracker
         first = router.connect()
         id = first.protocol._cbtid
         router.log_in(first)
         tracker.drop(id, first.protocol)
-        # Crossbar's code then asks for a new cookie.
-        router.store.exists = lambda _: False
+        # Crossbar's own code trips over that, when the tracker has let the client in.
+        monkeypatch.delattr(router.factory, "debug_traffic")
         again = router.connect(first.cookie)
-        assert again.status == 503
+        assert again.status == 500
         again.leave_without_a_word()
         assert len(tracker.connections) == 0
 

@@ -3,9 +3,10 @@
 import pytest
 from autobahn.wamp.exception import ProtocolError, SerializationError, TransportLost
 from autobahn.wamp.message import Event, Hello, Welcome
+from twisted.python.failure import Failure
 
 from cookietrack_plugin.router import traffic
-from tests.support.protocols import ROUTER
+from tests.support.protocols import ROUTER, Client
 
 pytest_plugins = ["tests.support.routers"]
 
@@ -37,17 +38,42 @@ def failures(client, monkeypatch):
 
 
 class Recorder:
-    """A log that notes at which levels it was called."""
+    """A log that notes at which levels it was called, and with which text."""
 
     def __init__(self):
-        self.levels = []
+        self.calls = []
 
     def __getattr__(self, level):
-        return lambda *args, **fields: self.levels.append(level)
+        return lambda text="", **fields: self.calls.append((level, text))
 
 
 def event() -> Event:
     return Event(1, 2, args=["hello"])
+
+
+def test_a_connection_is_known_and_counted_until_it_ends(client):
+    protocol = client.protocol
+    assert protocol.peer == protocol._transport_details.peer == "tcp4:192.168.1.1:54321"
+    assert protocol._transport_details.marshal()["channel_framing"] == "websocket"
+    assert protocol._transport_details.is_server
+    assert protocol.factory.countConnections == 1
+    session = client.session
+    client.leave_without_a_word()
+    assert protocol.factory.countConnections == 0
+    assert session.closed
+    assert protocol.state == protocol.STATE_CLOSED
+
+
+def test_a_connection_that_ends_oddly_is_forgotten_as_well(client):
+    session = client.session
+    client.protocol.connectionLost(Failure(OSError("unplugged")))
+    assert client.protocol.factory.countConnections == 0
+    assert session.closed
+
+
+def test_small_messages_are_sent_at_once(level, make_router):
+    client = Client(make_router().factory)
+    assert client.transport.nodelay
 
 
 def test_a_message_is_heard_and_counted(client):
@@ -69,7 +95,10 @@ def test_lines_are_made_up_where_they_are_shown(client, level, monkeypatch):
     monkeypatch.setattr(client.protocol, "log", log := Recorder())
     client.hello()
     client.protocol.send(event())
-    assert log.levels.count("trace") == (2 if level == "trace" else 0)
+    client.leave_without_a_word()
+    told = [level for level, text in log.calls if "{func}" in text or "{action1}" in text]
+    wanted = ["debug", "trace", "trace", "debug", "debug", "debug"]
+    assert told == (wanted if level == "trace" else [])
 
 
 @pytest.mark.parametrize("frame", [GARBAGE, NO_WAMP], ids=["no JSON", "no WAMP"])
