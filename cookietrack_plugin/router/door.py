@@ -33,7 +33,7 @@ class Door:
         business in a request: Crossbar would take it for a login (ROUTER_CONTRACT, "Traps").
         """
         head, end, rest = data.partition(END_OF_HEAD)
-        if not end:
+        if not end or b"cookie" not in head.lower():
             return data
         request, *lines = _lines(head.decode("iso-8859-1"))
         # An empty line would end the head: Autobahn passes over those that end in less than CR LF.

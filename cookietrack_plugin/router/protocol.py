@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from autobahn.wamp.message import Abort, Goodbye, Welcome
-from autobahn.wamp.websocket import parseSubprotocolIdentifier
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.defer import Deferred
@@ -96,12 +95,10 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
 
     def _require_subprotocol(self, request: ConnectionRequest) -> None:
         """Nothing is stored for a client that the router is going to turn away."""
-        spoken = [parseSubprotocolIdentifier(name) for name in request.protocols]
         if self.factory._requireWebSocketSubprotocol and not any(
-            version == 2 and serializer in self.factory._serializers
-            for version, serializer in spoken
+            name in self.factory.protocols for name in request.protocols
         ):
-            super().onConnect(request)
+            self._connect(request)
 
     def _admitted(self, admission: Admission, request: ConnectionRequest) -> Any:
         self._require_waiting_peer()

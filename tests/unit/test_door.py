@@ -74,8 +74,12 @@ class TestARequest:
 
     def test_ends_where_it_ended(self):
         # Autobahn passes over an empty line, as long as it does not end in CR LF.
-        entered = door().enter(head("A: b\n\nC: d", b"\x85", "E: f") + b"rest")
-        assert entered == head("A: b", "C: d", "E: f") + b"rest"
+        entered = door().enter(head("A: b\n\nC: d", b"\x85", "E: f", "Cookie: g=h") + b"rest")
+        assert entered == head("A: b", "C: d", "E: f", "Cookie: g=h") + b"rest"
+
+    def test_in_which_there_is_no_cookie_is_left_alone(self):
+        request = head("A: b\n\nC: d", b"\x85", "E: f") + b"rest"
+        assert door().enter(request) is request
 
     def test_that_is_empty_passes(self):
         assert door().enter(END_OF_HEAD) == END_OF_HEAD

@@ -13,6 +13,7 @@ from typing import Any
 
 from cookietrack_plugin.record import Auth, Authenticate, Cookie, Create, Delete, Touch
 from cookietrack_plugin.stores.codec import decode, encode
+from cookietrack_plugin.stores.lmdb.batch import Batch
 
 _Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -56,7 +57,12 @@ def _reduce_delete(change: Delete) -> _Reduced:
     return Delete, (change.id,)
 
 
+def _reduce_batch(batch: Batch) -> _Reduced:
+    return Batch, (batch.alone, batch.new, batch.others)
+
+
 _REDUCED: dict[type, Callable[[Any], Any]] = {
+    Batch: _reduce_batch,
     Create: _reduce_create,
     Authenticate: _reduce_authenticate,
     Touch: _reduce_touch,
