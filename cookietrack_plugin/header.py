@@ -3,6 +3,7 @@
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from hashlib import sha256
 
 from werkzeug.http import dump_cookie
@@ -54,14 +55,21 @@ def render(
     same_site: str | None = None,
 ) -> str:
     """
-    A `Set-Cookie` header's value (RFC 6265 section 4.1). `max_age` is in seconds.
+    A `Set-Cookie` header's value (RFC 6265 section 4.1). `value` is a secret or an id, which need
+    no quotes; `max_age` is in seconds.
 
     Without `Path`, as Crossbar has always sent it: with another path, browsers that hold one of
     Crossbar's cookies would present two of the same name, which is ambiguous.
     """
-    return dump_cookie(
-        name,
-        value,
+    return f"{name}={value}{_attributes(max_age, secure, http_strict, same_site)}"
+
+
+@lru_cache
+def _attributes(max_age: int, secure: bool, http_strict: bool, same_site: str | None) -> str:
+    # Most clients get the same ones.
+    whole = dump_cookie(
+        "name",
+        "value",
         max_age=max_age,
         path=None,
         secure=secure,
@@ -69,3 +77,4 @@ def render(
         samesite=same_site,
         sync_expires=False,
     )
+    return whole.removeprefix("name=value")
