@@ -1,10 +1,12 @@
 """The cases that are compared over the network: Crossbar's node with its stores, ours with ours."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from benchmarks import node
 from benchmarks.bench import CROSSBARS, Bench
@@ -13,6 +15,8 @@ from benchmarks.figure import Figure, Target
 from benchmarks.node import Node
 
 NO_COOKIE = "no cookie"
+M = TypeVar("M")
+
 # What the targets are about.
 JUDGED = ("lmdb", "file", "PostgreSQL", "Redis")
 
@@ -58,35 +62,63 @@ def _cases(node: Node, suffix: str) -> list[Case]:
     ]
 
 
+@frozen
+class Pair(Generic[M]):
+    """A case, and what was found of it in each round; each time right behind its baseline."""
+
+    case: Case
+    baseline: Case
+    found: list[M] = field(factory=list)
+    before: list[M] = field(factory=list)
+
+    def measure(self, measure: Callable[[Case], M]) -> float:
+        """A machine that others share is not the same ten seconds later: the two are neighbours."""
+        self.before.append(measure(self.baseline))
+        self.found.append(measure(self.case))
+        return float(len(self.found))
+
+
+def measured(bench: Bench, compared: Iterable[Case], measure: Callable[[Case], M]) -> list[Pair[M]]:
+    """Measure every case, and the transport without cookie of its node, in every round."""
+    all_ = {case.label: case for case in compared}
+    pairs = [
+        Pair[M](case, all_[case.baseline]) for case in all_.values() if case.label != case.baseline
+    ]
+    bench.interleaved({pair.case.label: partial(pair.measure, measure) for pair in pairs})
+    return pairs
+
+
 def compare(
     bench: Bench,
-    cases: list[Case],
+    compared: Iterable[Case],
     measure: Callable[[Case], float],
     metric: str,
     unit: str,
     target: Target | None = None,
 ) -> list[Figure]:
     """A figure for each case, as a ratio to the transport without cookie of its node."""
-    values = bench.interleaved({case.label: lambda case=case: measure(case) for case in cases})
-    return figures(cases, values, metric, unit, target)
+    return figures(measured(bench, compared, measure), float, metric, unit, target)
 
 
 def figures(
-    cases: list[Case],
-    values: Mapping[str, list[float]],
+    pairs: Iterable[Pair[M]],
+    value: Callable[[M], float],
     metric: str,
     unit: str,
     target: Target | None = None,
 ) -> list[Figure]:
-    """The same for what was measured already: a value for each round, by the case's label."""
+    """The same for what was measured already, of which it is one `value`."""
+    rows: dict[str, list[Figure]] = {}
+    undisturbed: dict[str, list[float]] = {}
+    for pair in pairs:
+        label, baseline = pair.case.label, pair.baseline.label
+        found, before = [value(each) for each in pair.found], [value(each) for each in pair.before]
+        undisturbed.setdefault(baseline, []).extend(before)
+        judged = target if label in JUDGED else None
+        row = Figure(metric, label, unit, found, baseline, before, judged)
+        rows.setdefault(baseline, []).append(row)
     return [
-        Figure(
-            metric,
-            case.label,
-            unit,
-            values[case.label],
-            *((case.baseline, values[case.baseline]) if case.label != case.baseline else ()),
-            target=target if case.label in JUDGED else None,
-        )
-        for case in cases
+        figure
+        for baseline, values in undisturbed.items()
+        for figure in (Figure(metric, baseline, unit, values), *rows[baseline])
     ]

@@ -1,8 +1,9 @@
 """Clients that come again and again: how many a second, and what each costs the worker."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from attrs import frozen
 
 from benchmarks import cases, generator
 from benchmarks.bench import Bench
@@ -11,9 +12,18 @@ from benchmarks.figure import Figure, Target
 from benchmarks.generator import Generator
 
 CLIENTS = 32
-SECONDS = 0.5
+SECONDS = 0.4
 COOKIES = 64
 CEILING = "trivial server"
+
+
+@frozen
+class Cost:
+    """How many visits a second there were, and microseconds of processor time for each."""
+
+    rate: float
+    worker: float
+    reactor: float
 
 
 class Visits:
@@ -36,20 +46,17 @@ class Visits:
         self._load = load
         self._join = join
         self._cookies = cookies or {}
-        self._worker: dict[str, list[float]] = defaultdict(list)
-        self._reactor: dict[str, list[float]] = defaultdict(list)
 
     def compare(self, compared: Iterable[Case], metric: str, target: Target) -> list[Figure]:
         """
         Visits a second, with the target; and for each the processor time of the worker, and that of
         its reactor's thread.
         """
-        compared = list(compared)
-        rates = cases.compare(self._bench, compared, self._rate, f"{metric}s", "1/s", target)
+        pairs = cases.measured(self._bench, compared, self._cost)
         return [
-            *rates,
-            *cases.figures(compared, self._worker, f"worker CPU, {metric}", "µs"),
-            *cases.figures(compared, self._reactor, f"reactor CPU, {metric}", "µs"),
+            *cases.figures(pairs, lambda cost: cost.rate, f"{metric}s", "1/s", target),
+            *cases.figures(pairs, lambda cost: cost.worker, f"worker CPU, {metric}", "µs"),
+            *cases.figures(pairs, lambda cost: cost.reactor, f"reactor CPU, {metric}", "µs"),
         ]
 
     def ceiling(self) -> Figure:
@@ -62,13 +69,14 @@ class Visits:
         """How many visits there were, in one go."""
         return int(self._visit(case.port, self._cookies.get(case.label))["served"])
 
-    def _rate(self, case: Case) -> float:
+    def _cost(self, case: Case) -> Cost:
         before = case.node.worker_cpu()
         found = self._visit(case.port, self._cookies.get(case.label))
         after = case.node.worker_cpu()
-        for spent, begin, end in zip((self._worker, self._reactor), before, after, strict=True):
-            spent[case.label].append((end - begin) / found["served"] * 1e6)
-        return float(found["rate"])
+        worker, reactor = (
+            (end - begin) / found["served"] * 1e6 for begin, end in zip(before, after, strict=True)
+        )
+        return Cost(float(found["rate"]), worker, reactor)
 
     def _visit(self, port: int, cookies: list[str] | None) -> dict[str, Any]:
         """
