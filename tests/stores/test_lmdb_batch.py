@@ -1,23 +1,56 @@
 """What an lmdb store works out of a batch before it is written."""
 
+import pickle
+
 import pytest
 from attrs import evolve
 
-from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores.codec import encode
-from cookietrack_plugin.stores.lmdb.batch import prepare
+from cookietrack_plugin.stores.lmdb.batch import prepare, unpack
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id, make_touch
 
 
 def test_new_records_are_encoded_once_and_the_rest_stays_as_it_is():
     joes, nobodys = make_cookie(1, make_auth("joe")), make_cookie(2)
     touch, create, delete = make_touch(3), Create(make_cookie(4)), Delete(make_id(4))
-    batch = prepare([touch, Create(joes), create, Create(nobodys), delete])
-    assert batch.new == [
+    alone, new, others = prepare([touch, Create(joes), create, Create(nobodys), delete])
+    assert alone == [False, True, False, True, False]
+    assert new == [
         (joes.id, encode(joes), "joe", joes.expires),
         (nobodys.id, encode(nobodys), None, nobodys.expires),
     ]
-    assert batch.others == [touch, create, delete]
+    assert list(map(unpack, others)) == [touch, create, delete]
+
+
+AUTH = make_auth("joe")
+LOGINS = [
+    None,
+    AUTH,
+    evolve(AUTH, authextra={}),
+    evolve(AUTH, authextra={"token": b"\0", 7: [1, None]}),
+    evolve(AUTH, authid="", authrole="a\0b"),
+]
+
+
+@pytest.mark.parametrize("auth", LOGINS)
+def test_a_login_is_the_same_at_the_other_end(auth):
+    change = Authenticate(make_id(1), auth, 5)
+    _, _, others = pickle.loads(pickle.dumps(prepare([change])))
+    assert list(map(unpack, others)) == [change]
+
+
+class Unpickled:
+    """What must not be run where a store is written."""
+
+    def __reduce__(self):
+        return pytest.fail, ("unpickled",)
+
+
+def test_nothing_of_an_authextra_is_pickled():
+    login = Authenticate(make_id(1), evolve(AUTH, authextra={"a": Unpickled()}), 5)
+    with pytest.raises(ValueError, match="cannot be stored"):
+        prepare([login])
 
 
 def test_whether_each_applied_is_told_in_the_order_of_changes(open_lmdb):

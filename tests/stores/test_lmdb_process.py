@@ -1,6 +1,7 @@
 """The lmdb store that is written by a process of its own: what becomes of it, and of its errors."""
 
 import os
+import pickle
 import re
 import signal
 from contextlib import suppress
@@ -18,7 +19,6 @@ from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
 from cookietrack_plugin.stores.channel import Channel
 from cookietrack_plugin.stores.lmdb import environment, writer
 from cookietrack_plugin.stores.lmdb.batch import prepare
-from cookietrack_plugin.stores.lmdb.message import dumps, loads
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 from tests.support.node import wait_for
@@ -311,8 +311,8 @@ class Served:
             writer.serve(Channel(far))
 
     def ask(self, *request):
-        self.near.send(dumps(request))
-        return loads(self.near.receive())
+        self.near.send(pickle.dumps(request))
+        return pickle.loads(self.near.receive())
 
     def close(self):
         self.near.close()

@@ -1,52 +1,93 @@
-"""A batch of changes, as far as it is worked out before the transaction that stores it."""
+"""
+A batch of changes, as far as it is worked out before the transaction that stores it: in plain
+values. These are quick to send to the process that writes for a worker, and of what an application
+has put into an `authextra` nothing is ever unpickled.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from attrs import frozen
-
-from cookietrack_plugin.record import Change, Cookie, Create
-from cookietrack_plugin.stores.codec import encode
+from cookietrack_plugin.record import Auth, Authenticate, Change, Create, Delete, Touch
+from cookietrack_plugin.stores.codec import decode, decode_extra, encode, encode_extra
 
 # A new record: its id, its bytes, and what it is indexed by: authid and `expires`.
 New = tuple[str, bytes, str | None, int]
-
-
-@frozen
-class Batch:
-    """
-    Most changes are new records that have no other change in their batch. They are encoded once, by
-    the worker, in plain values that cost little to send, and nothing has to be read for them.
-
-    `alone`: for each change whether it is such. `new`: these, in order. `others`: the rest.
-    """
-
-    alone: Sequence[bool]
-    new: Sequence[New]
-    others: Sequence[Change]
-
-    def applied(self, created: Iterable[bool], others: Iterable[bool]) -> list[bool]:
-        """For each change whether it applied, given that for each of `new` and of `others`."""
-        first, rest = iter(created), iter(others)
-        return [next(first if alone else rest) for alone in self.alone]
+# A change: which of the four it is, and what it consists of.
+Packed = tuple[Any, ...]
+# For each change whether it is a new record that has no other change in its batch, as most are:
+# nothing has to be read for it. These, in order; and the rest.
+Batch = tuple[Sequence[bool], Sequence[New], Sequence[Packed]]
 
 
 def prepare(changes: Sequence[Change]) -> Batch:
-    """:raises ValueError: one of the new records cannot be stored."""
+    """:raises ValueError: something in it cannot be stored."""
     # Read once: that of a Create is a property.
     ids = [change.id for change in changes]
     counts = Counter(ids)
     alone, new, others = [], [], []
     for id, change in zip(ids, changes, strict=True):
-        if isinstance(change, Create) and counts[id] == 1:
-            new.append(_new(id, change.cookie))
-            alone.append(True)
+        is_alone = isinstance(change, Create) and counts[id] == 1
+        alone.append(is_alone)
+        if is_alone:
+            new.append(_new(change))
         else:
-            others.append(change)
-            alone.append(False)
-    return Batch(alone, new, others)
+            others.append(_PACK[type(change)](change))
+    return alone, new, others
 
 
-def _new(id: str, cookie: Cookie) -> New:
+def unpack(packed: Packed) -> Change:
+    kind, *parts = packed
+    return _UNPACK[kind](*parts)
+
+
+def applied(alone: Iterable[bool], created: Iterable[bool], others: Iterable[bool]) -> list[bool]:
+    """For each change of a batch whether it applied, given that for the new ones and the rest."""
+    first, rest = iter(created), iter(others)
+    return [next(first if each else rest) for each in alone]
+
+
+def _new(change: Any) -> New:
+    cookie = change.cookie
     auth = cookie.auth
-    return id, encode(cookie), auth.authid if auth else None, cookie.expires
+    return cookie.id, encode(cookie), auth.authid if auth else None, cookie.expires
+
+
+def _pack_create(change: Create) -> Packed:
+    return 0, change.id, encode(change.cookie)
+
+
+def _create(id: str, data: bytes) -> Create:
+    return Create(decode(id, data))
+
+
+def _pack_authenticate(change: Authenticate) -> Packed:
+    if (auth := change.auth) is None:
+        return 1, change.id, change.at
+    login = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
+    return 1, change.id, change.at, *login, encode_extra(auth.authextra)
+
+
+def _authenticate(id: str, at: int, *login: Any) -> Authenticate:
+    if not login:
+        return Authenticate(id, None, at)
+    authid, authrole, authmethod, authrealm, extra = login
+    auth = Auth(authid, authrole, authmethod, authrealm, decode_extra(extra))
+    return Authenticate(id, auth, at)
+
+
+def _pack_touch(change: Touch) -> Packed:
+    return 2, change.id, change.seen, change.expires, change.peer, change.user_agent
+
+
+def _pack_delete(change: Delete) -> Packed:
+    return 3, change.id
+
+
+_PACK: dict[type, Callable[[Any], Packed]] = {
+    Create: _pack_create,
+    Authenticate: _pack_authenticate,
+    Touch: _pack_touch,
+    Delete: _pack_delete,
+}
+_UNPACK: Sequence[Callable[..., Change]] = (_create, _authenticate, Touch, Delete)

@@ -9,12 +9,12 @@ batch, and its answer, neither of which needs a thread.
 
 import logging
 import os
+import pickle
 from typing import Any
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.child import Child
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
-from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Apart(Environment):
 
         :raises StoreUnavailable: the child has ended, too: whether `work` was done is not known.
         """
-        request = dumps((maxsize, frees, work, args))
+        request = pickle.dumps((maxsize, frees, work, args))
         with self._writer:
             self._prepare()
             return self._ask(request)
@@ -46,7 +46,7 @@ class Apart(Environment):
         False where `write` has to: there is no child yet or any more, another one is being
         answered, or this is too much to be sent at once.
         """
-        request = dumps((maxsize, frees, work, args))
+        request = pickle.dumps((maxsize, frees, work, args))
         if not self._writer.acquire(blocking=False):
             return False
         begun = self._child is not None and self._child.channel.send_now(request)
@@ -100,7 +100,7 @@ class Apart(Environment):
         except OSError as error:
             raise StoreUnavailable(f"no process can be started to write {self.path}") from error
         try:
-            self._ask(dumps((os.getpid(), self.path, self._map_size, self.sync)))
+            self._ask(pickle.dumps((os.getpid(), self.path, self._map_size, self.sync)))
         except BaseException:
             self._end()
             raise
@@ -130,7 +130,7 @@ class Apart(Environment):
 
 
 def _result(answer: bytes) -> Any:
-    done, result = loads(answer)
+    done, result = pickle.loads(answer)
     if not done:
         raise result
     return result

@@ -7,7 +7,7 @@ from typing import Any
 from cookietrack_plugin.record import Change, Cookie, Create
 from cookietrack_plugin.stores.codec import decode, encode
 from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
-from cookietrack_plugin.stores.lmdb.batch import Batch, New
+from cookietrack_plugin.stores.lmdb.batch import Batch, New, applied, unpack
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb.log import RevocationLog
@@ -48,9 +48,9 @@ class Tables:
 
     def apply(self, txn: Any, batch: Batch) -> Sequence[bool]:
         """:raises ValueError: something cannot be stored; the transaction has to be aborted."""
-        created = self._create(txn, batch.new)
-        others = self._change(txn, batch.others)
-        return batch.applied(created, others)
+        alone, new, others = batch
+        created = self._create(txn, new)
+        return applied(alone, created, self._change(txn, list(map(unpack, others))))
 
     def expire(self, txn: Any, now: int, limit: int) -> int:
         count, first, end = 0, packed_time(0), packed_time(now + 1)

@@ -1,6 +1,7 @@
 """The process that writes an environment for another one: see `process`."""
 
 import os
+import pickle
 import sys
 import traceback
 from contextlib import suppress
@@ -10,7 +11,6 @@ from typing import Any
 from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.stores.channel import Channel
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
-from cookietrack_plugin.stores.lmdb.message import dumps, loads
 
 
 def main() -> None:
@@ -43,15 +43,15 @@ def serve(channel: Channel) -> None:
     :raises EOFError, OSError: the other end has closed, or its process has ended.
     """
     try:
-        environment = Served(*loads(channel.receive()))
+        environment = Served(*pickle.loads(channel.receive()))
     except CookieTrackError as error:
-        channel.send(dumps((False, error)))
+        channel.send(pickle.dumps((False, error)))
         return
-    channel.send(dumps((True, None)))
+    channel.send(pickle.dumps((True, None)))
     try:
         while True:
-            request = loads(channel.receive())
-            channel.send(dumps(_answer(environment, *request)))
+            request = pickle.loads(channel.receive())
+            channel.send(pickle.dumps(_answer(environment, *request)))
     finally:
         environment.close()
 
