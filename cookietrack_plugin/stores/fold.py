@@ -47,18 +47,21 @@ class Outcome:
 
     def created(self) -> list[Cookie]:
         """Records under ids that had none, by id."""
-        return [cookie for cookie in self._altered() if cookie.id not in self.before]
+        return [cookie for cookie in self.altered() if cookie.id not in self.before]
 
     def updated(self) -> list[Cookie]:
         """Records in the place of others, by id."""
-        return [cookie for cookie in self._altered() if cookie.id in self.before]
+        return [cookie for cookie in self.altered() if cookie.id in self.before]
 
     def deleted(self) -> list[str]:
         """Ids that had a record and have none, in order."""
         return sorted(self.before.keys() - self.after.keys())
 
-    def _altered(self) -> list[Cookie]:
-        """In the order of ids: writers who all lock in one order do not wait for one another."""
+    def altered(self) -> list[Cookie]:
+        """
+        New records and those in the place of others, by id: writers who all lock in one order do
+        not wait for one another.
+        """
         return [
             record
             for id, record in sorted(self.after.items())

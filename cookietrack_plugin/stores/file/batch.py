@@ -42,9 +42,8 @@ def removal(keys: Sequence[bytes]) -> Batch:
 
 
 def _states(outcome: Outcome) -> list[State]:
-    altered = [*outcome.created(), *outcome.updated()]
     deleted = [(to_key(id), GONE) for id in outcome.deleted()]
-    return [(to_key(cookie.id), encode(cookie)) for cookie in altered] + deleted
+    return [(to_key(cookie.id), encode(cookie)) for cookie in outcome.altered()] + deleted
 
 
 def _ended(outcome: Outcome) -> set[bytes]:
