@@ -29,7 +29,9 @@ class Store(click.ParamType):
 
 
 @click.group(invoke_without_command=True)
-@click.option("--only", metavar="NAME", help="One benchmark; without it, all of them.")
+@click.option(
+    "--only", metavar="NAME,...", help="These benchmarks; without it, all that need no server."
+)
 @click.option("--store", "others", type=Store(), multiple=True, help="A store to put beside ours.")
 @click.option("--rounds", default=MINIMUM_ROUNDS, show_default=True, help="Rounds to measure.")
 @click.option("--scale", default=1.0, help="Shrink sizes and times, to try things out.")
@@ -51,7 +53,7 @@ def main(
     if context.invoked_subcommand:
         return
     try:
-        chosen = [registry.find(only)] if only else list(registry.benchmarks().values())
+        chosen = registry.choose(only)
     except registry.UnknownBenchmark as error:
         raise click.UsageError(str(error)) from error
     labelled = {label_of(options): options for options in others}

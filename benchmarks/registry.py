@@ -13,11 +13,15 @@ Measure = Callable[[Bench], list[Figure]]
 
 @frozen
 class Benchmark:
-    """`title` heads its table; `text`, the docstring of `measure`, says what it does and how."""
+    """
+    `title` heads its table; `text`, the docstring of `measure`, says what it does and how.
+    `servers`: it starts a PostgreSQL and a Redis, which not everybody has.
+    """
 
     name: str
     title: str
     measure: Measure
+    servers: bool = False
 
     @property
     def text(self) -> str:
@@ -32,11 +36,11 @@ class UnknownBenchmark(LookupError):
 _registered: dict[str, Benchmark] = {}
 
 
-def benchmark(name: str, title: str) -> Callable[[Measure], Measure]:
+def benchmark(name: str, title: str, servers: bool = False) -> Callable[[Measure], Measure]:
     """Register a function as the benchmark `name`."""
 
     def register(measure: Measure) -> Measure:
-        _registered[name] = Benchmark(name, title, measure)
+        _registered[name] = Benchmark(name, title, measure, servers)
         return measure
 
     return register
@@ -47,6 +51,17 @@ def benchmarks() -> Mapping[str, Benchmark]:
     from benchmarks import suite  # noqa: F401 - importing it registers them
 
     return _registered
+
+
+def choose(names: str | None) -> list[Benchmark]:
+    """
+    Those that are named, with commas between; for None all that need no server.
+
+    :raises UnknownBenchmark: naming those that are known.
+    """
+    if names is None:
+        return [each for each in benchmarks().values() if not each.servers]
+    return [find(name.strip()) for name in names.split(",")]
 
 
 def find(name: str) -> Benchmark:

@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks import document, result, summary, terminal
 from benchmarks.bench import Bench, Options
 from benchmarks.estimate import Estimate
-from benchmarks.registry import Benchmark
+from benchmarks.registry import Benchmark, benchmarks
 from benchmarks.result import Result
 from benchmarks.suite import SECONDS
 
@@ -58,7 +58,14 @@ class Runner:
                 estimate.advance()
         minutes = (time.monotonic() - began) / 60
         self._console.print(f"{sum(succeeded)} of {len(chosen)} measured in {minutes:.1f} minutes")
+        self._point_to_others(chosen)
         return all(succeeded)
+
+    def _point_to_others(self, chosen: Sequence[Benchmark]) -> None:
+        others = [each.name for each in benchmarks().values() if each.servers]
+        if len(chosen) > 1 and not any(each.servers for each in chosen):
+            names = ",".join(others)
+            self._console.print(f"Those with PostgreSQL and Redis: make bench ONLY={names}")
 
     def _one(self, benchmark: Benchmark, stock: Path, tell: Callable[[str], None]) -> bool:
         try:

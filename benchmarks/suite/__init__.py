@@ -4,11 +4,11 @@ from importlib import import_module
 
 # About how many seconds each of them takes on two cores.
 SECONDS = {
-    "handshakes": 70,
-    "slow_flush": 40,
-    "joins": 40,
-    "calls": 75,
-    "servers": 45,
+    "handshakes": 95,
+    "slow_flush": 55,
+    "joins": 50,
+    "calls": 85,
+    "servers": 50,
     "sweep": 130,
     "compaction": 85,
     "outage": 75,

@@ -21,7 +21,7 @@ BATCHES = 20
 FIRST_NEW = 2**40
 
 
-@benchmark("growth", "Stores with 10,000, 100,000 and 1,000,000 cookies")
+@benchmark("growth", "Stores with 10,000, 100,000 and 1,000,000 cookies", servers=True)
 def measure(bench: Bench) -> list[Figure]:
     """
     In `lmdb`, and in PostgreSQL and Redis of the benchmark's own, which flush each commit: the time

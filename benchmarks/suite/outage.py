@@ -80,7 +80,9 @@ class Redis(Site):
         return lambda: self.server.client().config_set("maxmemory", "0")
 
 
-@benchmark("outage", "The longest stall of the reactor while the server of a store is away")
+@benchmark(
+    "outage", "The longest stall of the reactor while the server of a store is away", servers=True
+)
 def measure(bench: Bench) -> list[Figure]:
     """
     How late a call that is due every millisecond comes at worst on the reactor of a node, while 100

@@ -33,7 +33,7 @@ class Service:
         return {self.label: self.store, self.label + COUNTED: self.counted}
 
 
-@benchmark("servers", "Handshakes a second on PostgreSQL and Redis")
+@benchmark("servers", "Handshakes a second on PostgreSQL and Redis", servers=True)
 def measure(bench: Bench) -> list[Figure]:
     """
     As in `handshakes`, on a PostgreSQL and a Redis of the benchmark's own, which flush each commit

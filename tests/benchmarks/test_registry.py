@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import Store, main
-from benchmarks.registry import UnknownBenchmark, benchmarks, find
+from benchmarks.registry import UnknownBenchmark, benchmarks, choose, find
 from benchmarks.suite import SECONDS
 
 SUITE = Path(__file__).parents[2] / "benchmarks" / "suite"
@@ -29,6 +29,18 @@ def test_an_unknown_name_is_answered_with_the_known_ones_and_the_nearest() -> No
         find("handshake")
     assert all(name in str(raised.value) for name in SECONDS)
     assert str(raised.value).endswith("Did you mean 'handshakes'?")
+
+
+def test_all_are_those_for_which_nothing_has_to_be_installed() -> None:
+    chosen = [each.name for each in choose(None)]
+    assert set(SECONDS) - set(chosen) == {"servers", "outage", "growth"}
+    assert [*chosen] == [name for name in SECONDS if name in chosen]
+
+
+def test_some_are_chosen_by_name() -> None:
+    assert [each.name for each in choose("growth, joins")] == ["growth", "joins"]
+    with pytest.raises(UnknownBenchmark, match="'join'"):
+        choose("growth,join")
 
 
 def test_the_command_says_so_and_measures_nothing(tmp_path: Path) -> None:
