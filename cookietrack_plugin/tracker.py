@@ -236,8 +236,8 @@ class Tracker:
         live = self.connections.live(id)
         if live is None or not live.fresh or live.login is not None or self._closed:
             return self._record(id)
-        # Nobody has logged in with it: there is nothing to be read. If it was ended elsewhere, the
-        # store does not apply the login.
+        # Nobody here has logged in with it: there is nothing to be read. If it was ended elsewhere,
+        # the store does not apply the login.
         return self._good(self._known(id))
 
     def _known(self, id: str) -> Cookie | None:

@@ -30,8 +30,8 @@ class RouterCookieStore:
     One transport's view of a tracker. All names in camelCase are the router's.
 
     The router calls it in the middle of joining and leaving sessions, where an exception would
-    leave a session half open: nothing here raises, but for `create`, which is asked for in
-    handshakes alone, and there an exception is answered with 503.
+    leave a session half open: nothing here raises, but for `create`. That, `parse` and `addProto`
+    are for a protocol that does not know us: in a handshake of ours the store stands aside.
     """
 
     def __init__(
@@ -94,7 +94,6 @@ class RouterCookieStore:
 
     def addProto(self, cbtid: str, proto: Any) -> int:
         known = self.tracker.connections.of(cbtid)
-        # Our own protocol has entered already: this is for one that does not know us.
         if proto not in known and cbtid and (cookie := self.tracker.current(cbtid)):
             self.tracker.enter(Admission(cookie, cookie.expires, False), self.policy, proto)
             return len(known) + 1

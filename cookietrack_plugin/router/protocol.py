@@ -49,7 +49,6 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
     the login, GOODBYE for the logout; whatever is sent behind them waits in order.
     """
 
-    # Crossbar's protocol writes up to five lines a handshake; the tracker's one says what happened.
     log = QuietLogger(make_logger())
 
     _cookies: RouterCookieStore
@@ -143,11 +142,11 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
     def _track(self, cookie: Cookie) -> None:
         """What it does about them, for the cookie that was admitted."""
         self._cbtid = self._transport_details.http_cbtid = cookie.id
-        if self._cookies.authenticates and cookie.auth is not None:
+        if self._cookies.authenticates:
             self._authid, self._authrole, self._authmethod, self._authrealm, self._authextra = (
                 login_of(cookie)
             )
-            self._authprovider = "cookie"
+            self._authprovider = "cookie" if self._authid else None
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         if code == ConnectionDeny.SERVICE_UNAVAILABLE:

@@ -1,12 +1,16 @@
-"""A logger for Crossbar's protocol, without its lines about cookies."""
+"""A logger for Crossbar's protocol, which tells much of each connection at `info`."""
 
 from typing import Any
+
+# What a transport's option `debug_traffic` asks for.
+_WANTED = "Traffic "
 
 
 class QuietLogger:
     """
-    Passes everything on but for what is told about cookies at `info`: that is up to five lines a
-    handshake, the tracker's one says what happened, and it knows better.
+    Passes everything on, but tells what comes at `info` at `debug`: the tracker has a line for it.
+    Not at all what is told about cookies, as our store stands aside then: it says that there are
+    none.
     """
 
     def __init__(self, log: Any) -> None:
@@ -17,6 +21,8 @@ class QuietLogger:
         self.__dict__[level] = method = getattr(self._log, level)
         return method
 
-    def info(self, text: str, **fields: Any) -> None:
-        if "cookie" not in text:
+    def info(self, text: str = "", **fields: Any) -> None:
+        if text.startswith(_WANTED):
             self._log.info(text, **fields)
+        elif "cookie" not in text:
+            self._log.debug(text, **fields)

@@ -1,6 +1,7 @@
 """What a connection hears and says, without making up lines for logs that are off."""
 
 from contextlib import suppress
+from traceback import format_exc
 from typing import Any
 
 from autobahn.twisted.util import create_transport_details
@@ -11,7 +12,7 @@ from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from txaio import get_global_log_level
+from txaio.tx import get_global_log_level
 
 # Ends of a connection of which there is nothing to tell.
 _USUAL = (ConnectionDone, ConnectionLost, ConnectionAborted)
@@ -78,7 +79,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
             self._fail(self.CLOSE_STATUS_CODE_INTERNAL_ERROR, f"WAMP Internal Error ({error})")
 
     def _fail(self, code: int, reason: str) -> None:
-        self.log.failure("{reason}", reason=reason)
+        self.log.critical("{tb}", tb=format_exc())
         self._bailout(code, reason)
 
     def send(self, msg: Any) -> None:

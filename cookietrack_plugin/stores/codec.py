@@ -62,7 +62,7 @@ def _plain(cookie: Cookie) -> bytes | None:
     login: tuple[str, ...] = ()
     if (auth := cookie.auth) is not None:
         login = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
-        extra = encode_extra(auth.authextra)
+        extra = _encode_extra(auth.authextra)
     if peer == "" or user_agent == "" or "" in login or None in login:
         return None
     joined = "\0".join((peer or "", user_agent or "", *login))
@@ -97,7 +97,7 @@ def _read_plain(id: str, data: bytes) -> Cookie:
     auth = None
     if len(texts) > 2:
         # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
-        rest = decode_extra(extra) if extra else None
+        rest = _decode_extra(extra) if extra else None
         auth = _make_auth(texts[2], texts[3], texts[4], texts[5], rest)
     return _make_cookie(
         id,
@@ -113,10 +113,10 @@ def _read_plain(id: str, data: bytes) -> Cookie:
 def _general(cookie: Cookie) -> bytes:
     login = None
     if (auth := cookie.auth) is not None:
-        extra = encode_extra(auth.authextra)
+        extra = _encode_extra(auth.authextra)
         login = [auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra]
     fields = [cookie.created, cookie.expires, cookie.seen, cookie.peer, cookie.user_agent, login]
-    return bytes([_GENERAL]) + cbor2.dumps(fields)
+    return bytes([_GENERAL]) + _to_cbor(fields)
 
 
 def _read_general(id: str, data: bytes) -> Cookie:
@@ -126,20 +126,17 @@ def _read_general(id: str, data: bytes) -> Cookie:
     auth = None
     if login is not None:
         authid, authrole, authmethod, authrealm, extra = login
-        auth = Auth(authid, authrole, authmethod, authrealm, decode_extra(extra))
+        auth = Auth(authid, authrole, authmethod, authrealm, _decode_extra(extra))
     return Cookie(id, created, expires, seen, peer, user_agent, auth)
 
 
-def encode_extra(extra: Mapping[str, Any] | None) -> bytes:
-    """
-    An `authextra` as CBOR, no bytes for None.
+def _encode_extra(extra: Mapping[str, Any] | None) -> bytes:
+    return b"" if extra is None else _to_cbor(extra)
 
-    :raises ValueError: it is no data that CBOR carries there and back.
-    """
-    if extra is None:
-        return b""
+
+def _to_cbor(value: Any) -> bytes:
     try:
-        data = cbor2.dumps(extra)
+        data = cbor2.dumps(value)
         # Deeply nested data can be written but not read: refused now, not lost at the next login.
         cbor2.loads(data)
     except (cbor2.CBORError, RecursionError) as error:
@@ -147,6 +144,5 @@ def encode_extra(extra: Mapping[str, Any] | None) -> bytes:
     return data
 
 
-def decode_extra(data: bytes) -> Mapping[str, Any] | None:
-    """What `encode_extra` was given."""
+def _decode_extra(data: bytes) -> Mapping[str, Any] | None:
     return cbor2.loads(data) if data else None

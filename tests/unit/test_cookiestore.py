@@ -233,7 +233,7 @@ class TestWhenTheStoreFails:
         tracked.store.fail_commits(OSError)
         assert store.exists(id) is False
         assert store.getAuth(id) == NOBODY
-        store.setAuth(id, *LOGIN)
+        assert store.setAuth(id, *LOGIN) is True
         assert store.delAuth(id) is False
         assert store.addProto(id, FakeConnection()) == 0
         assert store.dropProto(id, FakeConnection()) == 0

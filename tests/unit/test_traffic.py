@@ -32,7 +32,7 @@ def failures(client, monkeypatch):
     """What the log says of failures."""
     told = []
     log = Recorder()
-    log.critical = log.failure = lambda *args, **fields: told.append(fields)
+    log.critical = lambda *args, **fields: told.append(fields)
     monkeypatch.setattr(client.protocol, "log", log)
     return told
 

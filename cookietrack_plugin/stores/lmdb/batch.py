@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cookietrack_plugin.record import Auth, Authenticate, Change, Create, Delete, Touch
-from cookietrack_plugin.stores.codec import decode, decode_extra, encode, encode_extra
+from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Delete, Touch
+from cookietrack_plugin.stores.codec import decode, encode
 
 # A new record: its id, its bytes, and what it is indexed by: authid and `expires`.
 New = tuple[str, bytes, str | None, int]
@@ -27,12 +27,12 @@ def prepare(changes: Sequence[Change]) -> Batch:
     counts = Counter(ids)
     alone, new, others = [], [], []
     for id, change in zip(ids, changes, strict=True):
-        is_alone = isinstance(change, Create) and counts[id] == 1
-        alone.append(is_alone)
-        if is_alone:
+        if isinstance(change, Create) and counts[id] == 1:
             new.append(_new(change))
+            alone.append(True)
         else:
             others.append(_PACK[type(change)](change))
+            alone.append(False)
     return alone, new, others
 
 
@@ -47,7 +47,7 @@ def applied(alone: Iterable[bool], created: Iterable[bool], others: Iterable[boo
     return [next(first if each else rest) for each in alone]
 
 
-def _new(change: Any) -> New:
+def _new(change: Create) -> New:
     cookie = change.cookie
     auth = cookie.auth
     return cookie.id, encode(cookie), auth.authid if auth else None, cookie.expires
@@ -62,18 +62,13 @@ def _create(id: str, data: bytes) -> Create:
 
 
 def _pack_authenticate(change: Authenticate) -> Packed:
-    if (auth := change.auth) is None:
-        return 1, change.id, change.at
-    login = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
-    return 1, change.id, change.at, *login, encode_extra(auth.authextra)
+    # Encoded, and not as it is: a subclass of str would travel as the name of a class.
+    auth = encode(Cookie("", 0, 0, 0, auth=change.auth)) if change.auth else None
+    return 1, change.id, change.at, auth
 
 
-def _authenticate(id: str, at: int, *login: Any) -> Authenticate:
-    if not login:
-        return Authenticate(id, None, at)
-    authid, authrole, authmethod, authrealm, extra = login
-    auth = Auth(authid, authrole, authmethod, authrealm, decode_extra(extra))
-    return Authenticate(id, auth, at)
+def _authenticate(id: str, at: int, data: bytes | None) -> Authenticate:
+    return Authenticate(id, decode(id, data).auth if data else None, at)
 
 
 def _pack_touch(change: Touch) -> Packed:
