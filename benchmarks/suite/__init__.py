@@ -7,7 +7,7 @@ SECONDS = {
     "handshakes": 95,
     "slow_flush": 55,
     "joins": 50,
-    "calls": 85,
+    "calls": 110,
     "servers": 50,
     "sweep": 130,
     "compaction": 85,

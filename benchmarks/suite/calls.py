@@ -6,7 +6,7 @@ from benchmarks.cases import Case
 from benchmarks.figure import Figure, Target
 from benchmarks.registry import benchmark
 
-SECONDS = 1.0
+SECONDS = 1.5
 VISITS_PER_SECOND = 150
 CALLS_PER_SECOND = 500
 

@@ -151,3 +151,9 @@ def test_the_error_does_not_show_the_value_that_could_not_be_stored():
     with pytest.raises(ValueError) as caught:
         encode(evolve(TYPICAL, auth=evolve(TYPICAL.auth, authextra=extra)))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_login_that_is_no_text_is_refused_in_the_general_layout_too():
+    auth = Auth("", object(), "ticket", "realm1")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cannot be stored"):
+        encode(Cookie("A" * 24, 0, 0, 0, auth=auth))

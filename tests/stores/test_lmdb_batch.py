@@ -40,6 +40,15 @@ def test_a_login_is_the_same_at_the_other_end(auth):
     assert list(map(unpack, others)) == [change]
 
 
+class Role(str):
+    """What a custom authenticator may use for a role."""
+
+
+def test_a_login_takes_no_class_along():
+    login = Authenticate(make_id(1), evolve(AUTH, authrole=Role("user")), 5)
+    assert b"Role" not in pickle.dumps(prepare([login]))
+
+
 class Unpickled:
     """What must not be run where a store is written."""
 
