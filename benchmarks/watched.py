@@ -18,6 +18,7 @@ from benchmarks.probe import StallWatch
 from cookietrack_plugin.clock import Clock
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.router import process
 from cookietrack_plugin.sweep import Sweep
 from cookietrack_plugin.tracker import Tracker
 from cookietrack_plugin.visit import Visitor
@@ -110,6 +111,8 @@ def _watch(
     options: Mapping[str, Any], place: str, is_over: Callable[[Observed], bool], clock: Clock
 ) -> Mapping[str, float]:
     with stored.opened(options, Path(place)) as opened:
+        # As in a worker, when a store has been opened.
+        process.freeze()
         store: Any = Observed(opened)
         watch = StallWatch()
         tracker = Tracker(store, reactor, clock)
