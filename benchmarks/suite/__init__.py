@@ -9,17 +9,17 @@ SECONDS = {
     "joins": 50,
     "calls": 110,
     "servers": 50,
-    "sweep": 130,
-    "compaction": 85,
+    "sweep": 140,
+    "compaction": 110,
     "outage": 75,
     "lookups": 20,
     "commits": 15,
-    "opening": 120,
+    "opening": 130,
     "disk": 40,
     "scaling": 30,
     "growth": 100,
     "start": 40,
-    "connections": 35,
+    "connections": 40,
 }
 
 for name in SECONDS:
