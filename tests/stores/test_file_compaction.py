@@ -12,6 +12,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
+from cookietrack_plugin.stores.file.disk import AppendFile
 from cookietrack_plugin.stores.file.store import FileStore
 from cookietrack_plugin.stores.file.table import FileTable
 from cookietrack_plugin.testing.checks.crashes import CrashChecks
@@ -165,6 +166,24 @@ def test_a_store_that_is_killed_during_a_compaction_has_lost_nothing(tmp_path, s
     copy = open_file(elsewhere)
     assert contents(copy) == contents(store)
     assert {each.name for each in elsewhere.iterdir()} == {NAME, f"{NAME}.lock"}
+
+
+def test_nobody_waits_for_the_old_file_to_be_closed(store, monkeypatch):
+    """It takes the kernel some while to let go of a large one."""
+    closing, going_on = threading.Event(), threading.Event()
+    close = AppendFile.close
+
+    def hold(file):
+        if threading.current_thread().name == "cookietrack-compaction":
+            closing.set()
+            assert going_on.wait(60)
+        close(file)
+
+    monkeypatch.setattr(AppendFile, "close", hold)
+    compact(store)
+    wait_for(closing.is_set)
+    assert store.commit(create(range(1000, 1001))) == [True]
+    going_on.set()
 
 
 def test_close_ends_a_compaction_and_removes_what_it_has_written(tmp_path, store, held):

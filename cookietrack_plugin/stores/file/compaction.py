@@ -29,6 +29,7 @@ class Compaction(Thread):
 
     :param commits: is held during a commit.
     :param done: is called with the new file and order of expiry, or with the error; `commits` held.
+        What it returns, if anything, is called when they are not held any more.
     :param is_urgent: commits are not possible before it is done, so it leaves no room to them.
     """
 
@@ -37,7 +38,7 @@ class Compaction(Thread):
         path: str,
         table: FileTable,
         commits: Lock,
-        done: Callable[[Draft | Exception], None],
+        done: Callable[[Draft | Exception], Callable[[], None] | None],
         is_urgent: bool,
     ) -> None:
         super().__init__(name="cookietrack-compaction", daemon=True)
@@ -101,4 +102,6 @@ class Compaction(Thread):
                 self._add(draft, states)
             draft.publish()
             self.is_over = True
-            self._done(draft)
+            afterwards = self._done(draft)
+        if afterwards:
+            afterwards()

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging import getLogger
 from threading import Lock
@@ -284,22 +284,28 @@ class FileStore:
         )
         self._compaction.start()
 
-    def _compacted(self, result: Draft | Exception) -> None:
+    def _compacted(self, result: Draft | Exception) -> Callable[[], None] | None:
         """The end of a compaction, in its thread; no commit is going on."""
         if isinstance(result, Draft):
-            _log.info("%s: compacted to %d bytes", self._path, result.file.size)
-            if self._appender is not None:
-                # It has the old one.
-                self._appender.end()
-            self._file.close()
-            self._file = result.file
-            self._table.use_queue(result.queue)
-            self._compactions += 1
-            self._failures = 0
-        elif not isinstance(result, Stopped):
-            delay = min(_RETRY * 2**self._failures, _PATIENCE)
-            self._failures += 1
-            self._retry_at = monotonic() + delay
-            _log.warning(
-                "%s cannot be compacted now, next try in %d s: %r", self._path, delay, result
-            )
+            return self._replace(result)
+        if not isinstance(result, Stopped):
+            self._try_later(result)
+        return None
+
+    def _replace(self, draft: Draft) -> Callable[[], None]:
+        """Go on with a new file. Gives what closes the old one: a large one takes a while."""
+        _log.info("%s: compacted to %d bytes", self._path, draft.file.size)
+        if self._appender is not None:
+            # It has the old one.
+            self._appender.end()
+        old, self._file = self._file, draft.file
+        self._table.use_queue(draft.queue)
+        self._compactions += 1
+        self._failures = 0
+        return old.close
+
+    def _try_later(self, error: Exception) -> None:
+        delay = min(_RETRY * 2**self._failures, _PATIENCE)
+        self._failures += 1
+        self._retry_at = monotonic() + delay
+        _log.warning("%s cannot be compacted now, next try in %d s: %r", self._path, delay, error)
