@@ -30,7 +30,7 @@ class Store(click.ParamType):
 
 @click.group(invoke_without_command=True)
 @click.option(
-    "--only", metavar="NAME,...", help="These benchmarks; without it, all that need no server."
+    "--only", metavar="NAME,...", help="These, or all; without it, those that need no server."
 )
 @click.option("--store", "others", type=Store(), multiple=True, help="A store to put beside ours.")
 @click.option("--rounds", default=MINIMUM_ROUNDS, show_default=True, help="Rounds to measure.")

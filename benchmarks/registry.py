@@ -55,10 +55,12 @@ def benchmarks() -> Mapping[str, Benchmark]:
 
 def choose(names: str | None) -> list[Benchmark]:
     """
-    Those that are named, with commas between; for None all that need no server.
+    Those that are named, with commas between, or `all`; for None all that need no server.
 
     :raises UnknownBenchmark: naming those that are known.
     """
+    if names == "all":
+        return [*benchmarks().values()]
     if names is None:
         return [each for each in benchmarks().values() if not each.servers]
     return [find(name.strip()) for name in names.split(",")]

@@ -31,7 +31,11 @@ def test_an_unknown_name_is_answered_with_the_known_ones_and_the_nearest() -> No
     assert str(raised.value).endswith("Did you mean 'handshakes'?")
 
 
-def test_all_are_those_for_which_nothing_has_to_be_installed() -> None:
+def test_all_can_be_chosen() -> None:
+    assert [each.name for each in choose("all")] == [*SECONDS]
+
+
+def test_without_a_name_those_are_chosen_for_which_nothing_has_to_be_installed() -> None:
     chosen = [each.name for each in choose(None)]
     assert set(SECONDS) - set(chosen) == {"servers", "outage", "growth"}
     assert [*chosen] == [name for name in SECONDS if name in chosen]
