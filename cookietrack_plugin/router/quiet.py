@@ -2,9 +2,6 @@
 
 from typing import Any
 
-# What a transport's option `debug_traffic` asks for.
-_WANTED = "Traffic "
-
 
 class QuietLogger:
     """
@@ -22,7 +19,5 @@ class QuietLogger:
         return method
 
     def info(self, text: str = "", **fields: Any) -> None:
-        if text.startswith(_WANTED):
-            self._log.info(text, **fields)
-        elif "cookie" not in text:
-            self._log.debug(text, **fields)
+        if "cookie" not in text:
+            self.debug(text, **fields)

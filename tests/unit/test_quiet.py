@@ -16,11 +16,6 @@ def test_a_line_about_a_cookie_is_not_written(quiet, log):
     assert log.lines == []
 
 
-def test_what_debug_traffic_asks_for_is_written(quiet, log):
-    quiet.info("Traffic {peer}: {wire_in} bytes", peer="tcp4:192.0.2.1:5", wire_in=7)
-    assert log.lines == [("info", "Traffic tcp4:192.0.2.1:5: 7 bytes")]
-
-
 def test_other_lines_are_told_at_debug_and_above_as_they_are(quiet, log):
     quiet.info("failing WebSocket opening handshake ('{reason}')", reason="no")
     quiet.debug("a cookie in detail")
