@@ -4,7 +4,7 @@ import os
 import select
 from contextlib import suppress
 from socket import socketpair
-from threading import Thread
+from threading import Event, Thread
 
 import psutil
 import pytest
@@ -15,6 +15,7 @@ from cookietrack_plugin.stores.channel import Channel
 from cookietrack_plugin.stores.file import writer
 from cookietrack_plugin.stores.file.disk import AppendFile
 from cookietrack_plugin.stores.file.store import FileProvider
+from cookietrack_plugin.stores.file.table import FileTable
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 from tests.support.node import wait_for
@@ -124,7 +125,16 @@ def test_one_that_was_killed_meanwhile_fails_nobody(store):
     assert finish(store) == [True]
 
 
-def test_after_its_death_at_work_the_file_is_written_anew_and_nothing_is_lost(store, open_file):
+def test_after_its_death_at_work_the_file_is_written_anew_and_nothing_is_lost(
+    store, open_file, monkeypatch
+):
+    may_be_written, walk = Event(), FileTable.walk
+
+    def hold(table):
+        assert may_be_written.wait(60)
+        yield from walk(table)
+
+    monkeypatch.setattr(FileTable, "walk", hold)
     begin(store, create(1))
     finish(store)
     [child] = writers()
@@ -135,6 +145,7 @@ def test_after_its_death_at_work_the_file_is_written_anew_and_nothing_is_lost(st
         finish(store)
     with pytest.raises(StoreUnavailable, match="is written anew after a fault"):
         store.commit(create(3))
+    may_be_written.set()
     wait_for(lambda: store.stat()["compactions"] == 1, "a new file")
     begin(store, create(4))
     assert finish(store) == [True]
