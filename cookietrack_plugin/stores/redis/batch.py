@@ -88,7 +88,7 @@ def _plan(
     }
     outcome = fold(rest, before)
     items = [new_item(partition, cookie) for cookie in alone.values()]
-    for cookie in (*outcome.created(), *outcome.updated()):
+    for cookie in outcome.altered():
         items.append(swap_item(partition, found[cookie.id], cookie))
     items += (swap_item(partition, found[id], None) for id in outcome.deleted())
     return Plan(changes, list(alone), outcome, Swap(partition, items, outcome.revoked))
