@@ -7,13 +7,13 @@ from typing import Any
 
 from benchmarks import stored
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.stores.codec import encode
 from cookietrack_plugin.stores.file import record as file_record
-from cookietrack_plugin.stores.file.log import write_batch, write_header
-from cookietrack_plugin.stores.file.record import to_key
+from cookietrack_plugin.stores.file.encoding import to_key
+from cookietrack_plugin.stores.file.lines import write_batch, write_header
+from cookietrack_plugin.stores.kit.codec import encode
+from cookietrack_plugin.stores.lmdb.files import open_environment
 from cookietrack_plugin.stores.lmdb.index import THE_KEY
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, packed_time
-from cookietrack_plugin.stores.lmdb.opening import open_environment
 
 BATCH = 250_000
 

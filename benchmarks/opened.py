@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import fresh
 from benchmarks.bench import Options
-from cookietrack_plugin.registry import find_provider
+from cookietrack_plugin.config.registry import find_provider
 
 MIB = 2**20
 

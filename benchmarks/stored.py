@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Auth, Cookie, Create
-from cookietrack_plugin.registry import find_provider
 
 # Any moment: records are made from it on, a millisecond after the other.
 EPOCH = 1_800_000_000_000

@@ -15,13 +15,13 @@ from twisted.internet.task import LoopingCall
 
 from benchmarks import stored
 from benchmarks.probe import StallWatch
-from cookietrack_plugin.clock import Clock
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.router import process
-from cookietrack_plugin.sweep import Sweep
-from cookietrack_plugin.tracker import Tracker
-from cookietrack_plugin.visit import Visitor
+from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.sweep import Sweep
+from cookietrack_plugin.tracking.tracker import Tracker
+from cookietrack_plugin.tracking.visit import Visitor
 
 VISITORS_PER_SECOND = 150
 # The numbers from here on are not those of cookies that were there before.

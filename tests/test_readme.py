@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from attrs import fields
 
-from cookietrack_plugin.registry import DISTRIBUTION, GROUP, find_provider, owner
+from cookietrack_plugin.config.registry import DISTRIBUTION, GROUP, find_provider, owner
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.router.personalities.standalone import Personality
-from cookietrack_plugin.settings import CookieSettings
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()

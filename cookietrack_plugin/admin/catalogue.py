@@ -6,8 +6,8 @@ import click
 
 from cookietrack_plugin.admin.output import print_json, print_table
 from cookietrack_plugin.admin.params import json_option
+from cookietrack_plugin.config.registry import find_provider, installed_types, registrations
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.registry import find_provider, installed_types, registrations
 
 
 @click.command()

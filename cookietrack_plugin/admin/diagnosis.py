@@ -24,8 +24,8 @@ from cookietrack_plugin.admin.place import (
 )
 from cookietrack_plugin.admin.software import check_software
 from cookietrack_plugin.admin.text import counted, size
+from cookietrack_plugin.config.settings import check_cookie_item
 from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreLocked
-from cookietrack_plugin.settings import check_cookie_item
 
 # Of its limit, what a store may have taken before somebody should know.
 ALMOST = 0.8

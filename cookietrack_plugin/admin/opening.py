@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from cookietrack_plugin.admin.place import ALONE, FOREIGN, VOLATILE, Place
+from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
-from cookietrack_plugin.registry import find_provider
 
 # `read`: alter nothing, not even by opening, so far as the provider knows how. `alter`: what is
 # there. `make`: it, where it is missing.

@@ -9,9 +9,9 @@ from click.shell_completion import CompletionItem
 
 from cookietrack_plugin.admin.node import default_directory, read_node
 from cookietrack_plugin.admin.place import Place, places
+from cookietrack_plugin.config.registry import installed_types
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.record import is_id
-from cookietrack_plugin.registry import installed_types
 
 Command = Callable[..., Any]
 

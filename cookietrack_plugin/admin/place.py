@@ -15,10 +15,10 @@ from cookietrack_plugin.admin.node import (
     read_node,
     running_pid,
 )
+from cookietrack_plugin.config.registry import find_provider
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import ICookieStoreProvider
-from cookietrack_plugin.registry import find_provider
-from cookietrack_plugin.settings import CookieSettings
 
 # The option that a LOCATION stands for. A third party's type is tried with each of them.
 LOCATIONS = {"file": "filename", "lmdb": "path", "database": "path", "sql": "url", "redis": "url"}

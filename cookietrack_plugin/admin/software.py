@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from cookietrack_plugin.admin.finding import Finding, error, ok
-from cookietrack_plugin.registry import DISTRIBUTION
+from cookietrack_plugin.config.registry import DISTRIBUTION
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_CROSSBAR = "25.12.1"

@@ -12,12 +12,12 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import CookieTrackError
-from cookietrack_plugin.events import Event, Kind
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.revocation import revoke_by_authid
 from cookietrack_plugin.router import arguments
-from cookietrack_plugin.router.opening import open_stores
-from cookietrack_plugin.tracker import Tracker
+from cookietrack_plugin.router.stores import open_stores
+from cookietrack_plugin.tracking.bulk_revocation import revoke_by_authid
+from cookietrack_plugin.tracking.events import Event, Kind
+from cookietrack_plugin.tracking.tracker import Tracker
 
 PUBLISHED = (Kind.CREATED, Kind.AUTHENTICATED, Kind.REVOKED, Kind.EXPIRED)
 NOT_DISCLOSED = "cookietrack.error.caller_not_disclosed"

@@ -10,13 +10,13 @@ from twisted.python.components import registerAdapter
 from zope.interface import implementer
 
 from cookietrack_plugin import header
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.feed import Feed
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IRouterCookieStore
 from cookietrack_plugin.record import Auth, Cookie
-from cookietrack_plugin.settings import CookieSettings
-from cookietrack_plugin.tracker import Tracker
-from cookietrack_plugin.visit import Admission
+from cookietrack_plugin.tracking.feed import Feed
+from cookietrack_plugin.tracking.tracker import Tracker
+from cookietrack_plugin.tracking.visit import Admission
 
 # Authentication methods by which nobody logs in.
 NO_LOGIN = {"anonymous", "anonymous-proxy", "cookie"}

@@ -3,7 +3,7 @@
 import re
 
 from cookietrack_plugin import header
-from cookietrack_plugin.settings import CookieSettings
+from cookietrack_plugin.config.settings import CookieSettings
 
 END_OF_HEAD = b"\r\n\r\n"
 _END_OF_LINE = re.compile("\r\n|\r|\n")

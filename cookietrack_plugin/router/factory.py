@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
-from cookietrack_plugin.router.opening import open_stores
 from cookietrack_plugin.router.protocol import CheckedProtocol, TrackedProtocol
+from cookietrack_plugin.router.stores import open_stores
 
 
 class CookieWebSocketFactory(WampWebSocketServerFactory):

@@ -5,12 +5,12 @@ from typing import Any
 
 from crossbar.common.checkconfig import InvalidConfigException
 
+from cookietrack_plugin.config.settings import check_cookie_item
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.router.metrics import MetricsService, check_metrics_service
+from cookietrack_plugin.router.prometheus import MetricsService, check_metrics_service
 from cookietrack_plugin.router.proxy import with_cookie_proxy
 from cookietrack_plugin.router.transport import create_router_transport
 from cookietrack_plugin.router.webservice import CookieWebSocketService
-from cookietrack_plugin.settings import check_cookie_item
 
 METRICS = "cookietrack-metrics"
 

@@ -13,14 +13,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.ending import LOGOUT
-from cookietrack_plugin.policy import SECOND
+from cookietrack_plugin.config.policy import SECOND
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.router.cookiestore import RouterCookieStore, login_of
 from cookietrack_plugin.router.door import Door
-from cookietrack_plugin.router.quiet import QuietLogger
-from cookietrack_plugin.router.traffic import QuickProtocol
-from cookietrack_plugin.visit import Admission, Visitor
+from cookietrack_plugin.router.fast.quiet import QuietLogger
+from cookietrack_plugin.router.fast.traffic import QuickProtocol
+from cookietrack_plugin.tracking.revocation import LOGOUT
+from cookietrack_plugin.tracking.visit import Admission, Visitor
 
 UNAVAILABLE = "cookie store not available"
 # What a client may send before it is answered (RFC 6455, section 4.1, allows it nothing).

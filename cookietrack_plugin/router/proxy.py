@@ -5,8 +5,8 @@ from typing import Any
 from crossbar.worker.proxy import ProxyController
 from twisted.internet.defer import inlineCallbacks
 
-from cookietrack_plugin.ending import LOGOUT
 from cookietrack_plugin.router.protocol import TrackedProtocol
+from cookietrack_plugin.tracking.revocation import LOGOUT
 
 
 class CookieProxyController(ProxyController):

@@ -13,8 +13,8 @@ from zope.interface import implementer
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie, Create, after, applies
-from cookietrack_plugin.stores.deadlines import Deadlines
-from cookietrack_plugin.stores.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.deadlines import Deadlines
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 
 MAX_COOKIES = 1_000_000
 

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cookietrack_plugin.admin.cli import main
+from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth, Cookie, Create
-from cookietrack_plugin.registry import find_provider
 from tests.support.node import wait_for
 
 PACKAGES = Path(__file__).parent.parent / "packages"

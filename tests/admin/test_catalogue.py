@@ -2,7 +2,7 @@
 
 import sys
 
-from cookietrack_plugin.registry import installed_types
+from cookietrack_plugin.config.registry import installed_types
 
 
 def found(run):

@@ -13,8 +13,8 @@ import pytest
 from attrs import define
 
 from benchmarks.load import wire
-from cookietrack_plugin.registry import find_provider
-from cookietrack_plugin.tracker import TRUST
+from cookietrack_plugin.config.registry import find_provider
+from cookietrack_plugin.tracking.tracker import TRUST
 from servers.process import running
 from servers.redises import RedisServer
 from tests.node.conftest import Listener

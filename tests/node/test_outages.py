@@ -17,9 +17,9 @@ from urllib.request import urlopen
 import pytest
 
 from benchmarks.cut import Cut
+from cookietrack_plugin.config.redaction import label_of
+from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.header import id_of
-from cookietrack_plugin.label import label_of
-from cookietrack_plugin.registry import find_provider
 from servers.databases import PASSWORD, USER, PostgreSQL
 from servers.process import ServerProcess
 from servers.process import running as running_server

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookietrack_plugin.stores.channel import Channel
+from cookietrack_plugin.stores.child.channel import Channel
 
 
 def of_size(size):

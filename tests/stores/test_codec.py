@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookietrack_plugin.record import Auth, Cookie
-from cookietrack_plugin.stores.codec import decode, encode
+from cookietrack_plugin.stores.kit.codec import decode, encode
 
 texts = st.text() | st.sampled_from(["", "\0", "a\0b", "tcp4:192.0.2.1:52410", "Zoë ☃"])
 times = st.integers(0, 2**48) | st.integers()

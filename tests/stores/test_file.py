@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cookietrack_plugin.stores.file.log import write_line
-from cookietrack_plugin.stores.file.record import to_key
+from cookietrack_plugin.stores.file.encoding import to_key
+from cookietrack_plugin.stores.file.lines import write_line
 from cookietrack_plugin.stores.file.store import FileProvider
 from cookietrack_plugin.testing import DurableStoreSuite
 

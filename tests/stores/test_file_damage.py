@@ -8,7 +8,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.record import Auth, Authenticate, Delete
-from cookietrack_plugin.stores.file.log import write_header
+from cookietrack_plugin.stores.file.lines import write_header
 from tests.support.cookiefile import (
     JOE,
     NAME,

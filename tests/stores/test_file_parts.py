@@ -9,11 +9,17 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from cookietrack_plugin.record import Auth, Cookie, Create, Delete
 from cookietrack_plugin.stores.file import table as filetable
-from cookietrack_plugin.stores.file.breather import WORK, Breather
+from cookietrack_plugin.stores.file.encoding import NEVER, decode, encode, expires_of, to_id, to_key
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
-from cookietrack_plugin.stores.file.log import GONE, read_line, read_lines, write_batch, write_line
-from cookietrack_plugin.stores.file.record import NEVER, decode, encode, expires_of, to_id, to_key
+from cookietrack_plugin.stores.file.lines import (
+    GONE,
+    read_line,
+    read_lines,
+    write_batch,
+    write_line,
+)
 from cookietrack_plugin.stores.file.table import FileTable
+from cookietrack_plugin.stores.file.throttle import WORK, Throttle
 from cookietrack_plugin.testing.checks.model import StoreHistory
 from tests.support.cookiefile import (  # noqa: F401
     NAME,
@@ -36,7 +42,7 @@ class ExpiryHistory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.records: dict[bytes, int] = {}
-        self.queue = ExpiryQueue(self.records.get, Breather(0))
+        self.queue = ExpiryQueue(self.records.get, Throttle(0))
 
     @rule(key=st.sampled_from(KEYS), expires=TIMES)
     def put(self, key: bytes, expires: int) -> None:
@@ -175,7 +181,7 @@ def test_a_walk_pauses_for_other_threads_when_it_has_worked_for_a_while(monkeypa
     seconds = iter(range(10**6))
     pauses = []
     monkeypatch.setattr(
-        filetable, "Breather", lambda pause: Breather(pause, lambda: next(seconds), pauses.append)
+        filetable, "Throttle", lambda pause: Throttle(pause, lambda: next(seconds), pauses.append)
     )
     table = FileTable()
     table.fill((b"%024d" % number, b"[1,2]") for number in range(1000))
@@ -219,7 +225,7 @@ def test_passing_over_many_that_are_gone_leaves_the_interpreter_to_others():
         nonlocal seconds
         seconds += WORK / 2
 
-    queue = ExpiryQueue(looked_at, Breather(0.25, lambda: seconds, pauses.append))
+    queue = ExpiryQueue(looked_at, Throttle(0.25, lambda: seconds, pauses.append))
     for key in KEYS:
         queue.add(key, 1)
     assert queue.take(2, limit=1) == []
@@ -229,5 +235,5 @@ def test_passing_over_many_that_are_gone_leaves_the_interpreter_to_others():
 def test_without_a_pause_nobody_waits():
     pauses: list[float] = []
     times = iter([0.0, 2 * WORK])
-    Breather(0, lambda: next(times), pauses.append).breathe()
+    Throttle(0, lambda: next(times), pauses.append).breathe()
     assert pauses == []

@@ -11,7 +11,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
-from cookietrack_plugin.stores.channel import Channel
+from cookietrack_plugin.stores.child.channel import Channel
 from cookietrack_plugin.stores.file import writer
 from cookietrack_plugin.stores.file.disk import AppendFile
 from cookietrack_plugin.stores.file.store import FileProvider
@@ -204,7 +204,7 @@ def waits_for_lock(place):
     return str(place / "cookies.dat.lock") in opened
 
 
-class Served:
+class ChildEnvironment:
     """The far end, served by a thread of this process."""
 
     def __init__(self, path):
@@ -234,7 +234,7 @@ def serve():
     served = []
 
     def serve(path):
-        served.append(Served(path))
+        served.append(ChildEnvironment(path))
         return served[-1]
 
     yield serve

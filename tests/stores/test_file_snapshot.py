@@ -6,8 +6,8 @@ from zope.interface.verify import verifyClass, verifyObject
 from cookietrack_plugin.errors import StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, IReadOnlyProvider, IVerifiable
 from cookietrack_plugin.record import Create, Delete
-from cookietrack_plugin.stores.file.log import write_line
-from cookietrack_plugin.stores.file.record import to_key
+from cookietrack_plugin.stores.file.encoding import to_key
+from cookietrack_plugin.stores.file.lines import write_line
 from cookietrack_plugin.stores.file.store import FileProvider, FileStore
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from cookietrack_plugin.record import Authenticate, Create, Delete
-from cookietrack_plugin.stores.codec import encode
+from cookietrack_plugin.stores.kit.codec import encode
 from cookietrack_plugin.stores.lmdb.batch import prepare, unpack
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id, make_touch
 

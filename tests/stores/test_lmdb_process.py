@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.interfaces import INonBlockingCommit
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
-from cookietrack_plugin.stores.channel import Channel
+from cookietrack_plugin.stores.child.channel import Channel
 from cookietrack_plugin.stores.lmdb import environment, writer
 from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.tables import Tables
@@ -296,7 +296,7 @@ class TestWithoutWaiting:
         verifyObject(INonBlockingCommit, store)
 
 
-class Served:
+class ChildEnvironment:
     """The far end, served by a thread of this process; each answer is awaited."""
 
     def __init__(self, path, parent):
@@ -325,7 +325,7 @@ def serve(tmp_path):
 
     def serve(parent=os.getppid()):  # noqa: B008 - what this process has all its life
         (tmp_path / "served").mkdir(exist_ok=True)
-        served.append(Served(tmp_path / "served", parent))
+        served.append(ChildEnvironment(tmp_path / "served", parent))
         return served[-1]
 
     yield serve

@@ -7,8 +7,8 @@ from attrs import evolve, fields
 from attrs.exceptions import FrozenInstanceError
 
 from cookietrack_plugin.record import Auth, Cookie
-from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.maker import maker
+from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.stores.kit.maker import maker
 from cookietrack_plugin.testing.samples import make_auth, make_cookie
 
 COOKIE = make_cookie(1, make_auth(authextra={"token": "hunter2"}))

@@ -3,7 +3,7 @@
 import pytest
 
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.stores.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 
 REQUIRED = {"path": str}
 OPTIONAL = {"maxsize": int, "sync": bool, "timeout": float, "hosts": list, "tls": dict}

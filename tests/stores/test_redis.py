@@ -473,7 +473,8 @@ def test_a_missing_library_is_named_with_what_installs_it(store_type: str, drive
     """In a process of its own: here the library has been imported already."""
     program = (
         f"import sys; sys.modules[{driver!r}] = None\n"
-        f"from cookietrack_plugin.registry import find_provider; find_provider({store_type!r})"
+        "from cookietrack_plugin.config.registry import find_provider\n"
+        f"find_provider({store_type!r})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     last = done.stderr.splitlines()[-1]

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.errors import ConfigError, StoreUnavailable
-from cookietrack_plugin.registry import find_provider
 from servers.databases import PASSWORD
 
 URLS = {

@@ -10,9 +10,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.ending import LOGOUT
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.factory import CookieWebSocketFactory
+from cookietrack_plugin.tracking.revocation import LOGOUT
 from tests.support.reactor import FakeReactor
 
 CLIENT = {"subscriber": RoleSubscriberFeatures()}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
-from cookietrack_plugin.settings import CookieSettings
 from tests.support.protocols import Router
 
 

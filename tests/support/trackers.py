@@ -5,12 +5,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.clock import Clock
-from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Auth
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_id
-from cookietrack_plugin.tracker import Tracker
-from cookietrack_plugin.visit import Admission, Visitor
+from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.tracker import Tracker
+from cookietrack_plugin.tracking.visit import Admission, Visitor
 from tests.support.connections import FakeConnection
 from tests.support.reactor import FakeReactor
 from tests.support.stores import ScriptedStore

@@ -26,10 +26,10 @@ from cookietrack_plugin.interfaces import (
     INonBlockingCommit,
     IRevocationFeed,
 )
-from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, fold
+from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.stores.kit.fold import DAMAGED, fold
+from cookietrack_plugin.stores.kit.options import check_options
 from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
-from cookietrack_plugin.stores.options import check_options
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;

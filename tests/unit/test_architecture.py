@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 FOREIGN = {"crossbar", "autobahn", "twisted", "txaio"}
 # The one store that passes Crossbar's own through, and only when it is opened.
 PASSED_THROUGH = f"{PACKAGE}.stores.database"
+PASSTHROUGH = f"{PASSED_THROUGH}.passthrough"
 
 
 def module_name(path: Path) -> str:
@@ -81,15 +82,17 @@ def ours(*names: str) -> list[str]:
 BASE = ("interfaces", "record", "errors")
 # From the tracker down, each layer may import those that stand below it.
 LAYERS = [
-    ("tracker",),
-    ("committer", "lookup", "connections", "sweep", "lane"),
-    (*BASE, "header", "clock", "policy"),
+    ("router",),
+    ("tracking",),
+    ("access", "config"),
+    ("stores.kit",),
+    (*BASE, "header"),
 ]
 
 
 def test_there_is_something_to_look_at():
     assert len(MODULES) > 50
-    assert set(in_package("tracker", "stores.memory", "router.protocol")) <= set(MODULES)
+    assert set(in_package("tracking.tracker", "stores.memory", "router.protocol")) <= set(MODULES)
 
 
 @pytest.mark.parametrize("upper", range(len(LAYERS) - 1))
@@ -100,7 +103,7 @@ def test_imports_run_one_way(upper):
 
 
 def test_only_the_router_part_knows_the_router_part_and_nobody_else_the_administration():
-    others = [m for m in MODULES if m not in in_package("router", "admin") and m != PASSED_THROUGH]
+    others = [m for m in MODULES if m not in in_package("router", "admin")]
     assert offenders(others, *ours("router", "admin")) == []
     assert offenders(in_package("admin"), *ours("router")) == []
     assert offenders(in_package("router"), *ours("admin", "testing")) == []
@@ -112,13 +115,13 @@ def test_nothing_that_is_used_in_production_knows_the_test_kit():
 
 
 def test_only_the_router_part_imports_crossbar():
-    others = [module for module in MODULES if module not in in_package("router")]
+    others = [m for m in MODULES if m not in in_package("router") and m != PASSTHROUGH]
     assert offenders(others, "crossbar", "autobahn") == []
 
 
 def test_a_store_imports_nothing_of_the_router_the_tracker_or_twisted():
-    stores = [module for module in in_package("stores") if module != PASSED_THROUGH]
-    allowed = ours("stores", "policy", *BASE)
+    stores = [module for module in in_package("stores") if module != PASSTHROUGH]
+    allowed = ours("stores", *BASE)
     strange = [
         f"{module} imports {name}"
         for module in stores
@@ -127,13 +130,14 @@ def test_a_store_imports_nothing_of_the_router_the_tracker_or_twisted():
     ]
     # A value of Crossbar's file becomes an id on the way in.
     assert [each for each in strange if not each.endswith(f"{PACKAGE}.header.id_of")] == []
+    assert offenders([PASSTHROUGH], *ours("router", "tracking", "access"), "twisted") == []
     assert offenders(stores, "twisted", "txaio", "zope.component") == []
 
 
 def test_the_store_that_passes_crossbars_own_through_knows_it_only_when_it_is_opened():
-    assert any(is_in(name, f"{PACKAGE}.router") for name in all_imports(PASSED_THROUGH))
-    forbidden = ["crossbar", "autobahn", "twisted", "txaio", f"{PACKAGE}.router"]
-    early = import_time_imports(PASSED_THROUGH)
+    assert any(is_in(name, "crossbar") for name in all_imports(PASSTHROUGH))
+    forbidden = ["crossbar", "autobahn", "twisted", "txaio", PASSTHROUGH]
+    early = import_time_imports(f"{PASSED_THROUGH}.provider")
     assert [name for name in early if any(is_in(name, each) for each in forbidden)] == []
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cookietrack_plugin.backoff import Backoff
-from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE, LAST_PAUSE, SILENCE, Breaker
+from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE, LAST_PAUSE, SILENCE, Breaker
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.kit.backoff import Backoff
 
 
 class Server:

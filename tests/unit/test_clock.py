@@ -2,7 +2,7 @@
 
 import time
 
-from cookietrack_plugin.clock import Clock
+from cookietrack_plugin.tracking.clock import Clock
 
 
 class SystemClock:

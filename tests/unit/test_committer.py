@@ -8,10 +8,10 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE
-from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
+from cookietrack_plugin.access.committer import Committer
+from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.reactor import FakeReactor, WatchingReactor
@@ -38,7 +38,7 @@ def make_committer(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], C
     made: list[tuple[Committer, ScriptedStore]] = []
 
     def make(store: ScriptedStore) -> Committer:
-        made.append((Committer(store, reactor, Measures()), store))
+        made.append((Committer(store, reactor, Metrics()), store))
         return made[-1][0]
 
     yield make
@@ -256,7 +256,7 @@ class TestPending:
 
 def test_it_is_measured_how_long_commits_take_and_how_large_they_are(make_store, reactor):
     for commits_block in (False, True):
-        measures = Measures()
+        measures = Metrics()
         committer = Committer(make_store(commits_block=commits_block), reactor, measures)
         reactor.result_of(committer.submit(create(1)))
         reactor.result_of(committer.submit(create(2)))
@@ -360,8 +360,8 @@ class TestAStoreThatTakesBatchesWithoutWaiting:
         return UnblockedStore()
 
     @pytest.fixture
-    def measures(self) -> Measures:
-        return Measures()
+    def measures(self) -> Metrics:
+        return Metrics()
 
     @pytest.fixture
     def committer(self, store, reactor, measures) -> Iterator[Committer]:

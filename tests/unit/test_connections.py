@@ -1,8 +1,8 @@
 """Live connections by cookie: none is forgotten, none is kept."""
 
-from cookietrack_plugin.connections import Connections, Live
-from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.testing.samples import NOW, make_cookie
+from cookietrack_plugin.tracking.connections import Connections, Live
 from tests.support.connections import FakeConnection
 
 POLICY = Policy(max_age=60)

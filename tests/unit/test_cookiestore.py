@@ -10,12 +10,12 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 from zope.interface.verify import verifyClass, verifyObject
 
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import ConfigError, StoreUnavailable
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IRouterCookieStore
 from cookietrack_plugin.record import Auth
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
-from cookietrack_plugin.settings import CookieSettings
 from cookietrack_plugin.stores.memory import MemoryStore
 from cookietrack_plugin.testing.samples import make_id
 from tests.support.connections import FakeConnection

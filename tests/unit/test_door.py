@@ -7,9 +7,9 @@ from autobahn.websocket.protocol import parseHttpHeader
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.router.door import END_OF_HEAD, Door
-from cookietrack_plugin.settings import CookieSettings
 
 VALUE = "Wd3sTn0rQ8vYk2mXz5uB7hJp"
 ID = id_of(VALUE)

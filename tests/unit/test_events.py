@@ -2,7 +2,7 @@
 
 import pytest
 
-from cookietrack_plugin.events import Event, Events, Kind
+from cookietrack_plugin.tracking.events import Event, Events, Kind
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cookietrack_plugin.clock import Clock
-from cookietrack_plugin.expiry import AT_ONCE, LOOK_AHEAD, TICK, Expiry
+from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.expiry import AT_ONCE, LOOK_AHEAD, TICK, Expiry
 
 NOW = 1_700_000_000_000
 

@@ -11,12 +11,12 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import StoreLocked
 from cookietrack_plugin.router import factory as factory_module
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.factory import CookieWebSocketFactory, create_factory
 from cookietrack_plugin.router.protocol import TrackedProtocol
-from cookietrack_plugin.settings import CookieSettings
 
 TRANSPORT = SimpleNamespace(
     worker=SimpleNamespace(_router_session_factory=lambda: None), cbdir="/node", templates=None

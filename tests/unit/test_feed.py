@@ -8,11 +8,11 @@ import pytest
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.feed import BREATH, INTERVAL, LONGEST, Feed
 from cookietrack_plugin.interfaces import IRevocationFeed, IRevocationSignal
 from cookietrack_plugin.record import Authenticate, Delete
-from cookietrack_plugin.tracker import TRUST
-from cookietrack_plugin.waiting import AGAIN
+from cookietrack_plugin.tracking.feed import BREATH, INTERVAL, LONGEST, Feed
+from cookietrack_plugin.tracking.tracker import TRUST
+from cookietrack_plugin.tracking.waiting import AGAIN
 from tests.support.stores import PATIENCE, Gate
 
 LOGOUT = "wamp.close.logout"

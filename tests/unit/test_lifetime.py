@@ -3,12 +3,12 @@
 import pytest
 from attrs import evolve
 
-from cookietrack_plugin.clock import Clock
-from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Touch
 from cookietrack_plugin.testing.samples import NOW
-from cookietrack_plugin.tracker import Tracker
-from cookietrack_plugin.visit import Visitor
+from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.tracker import Tracker
+from cookietrack_plugin.tracking.visit import Visitor
 from tests.support.connections import FakeConnection
 
 EXPIRED = "cookietrack.close.expired"

@@ -7,11 +7,11 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE
-from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
+from cookietrack_plugin.access.committer import Committer
+from cookietrack_plugin.access.lookup import Lookup
+from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.lookup import Lookup
-from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.record import Authenticate, Delete
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 from tests.support.reactor import FakeReactor
@@ -31,8 +31,8 @@ def make(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], Made]]:
 
     def make(store: ScriptedStore) -> Made:
         store.cookies[ID] = COOKIE
-        committer = Committer(store, reactor, Measures())
-        made.append((Lookup(store, committer, reactor, Measures()), committer, store))
+        committer = Committer(store, reactor, Metrics())
+        made.append((Lookup(store, committer, reactor, Metrics()), committer, store))
         return made[-1][:2]
 
     yield make
@@ -151,7 +151,7 @@ def test_a_failure_stays_one_where_changes_are_queued(store, slow, reactor):
 
 
 def test_it_is_measured_how_long_a_look_up_takes(any_store, reactor):
-    measures = Measures()
+    measures = Metrics()
     committer = Committer(any_store, reactor, measures)
     lookup = Lookup(any_store, committer, reactor, measures)
     for number in range(3):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cookietrack_plugin.policy import Policy
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.testing.samples import NOW, make_cookie
 
 HOUR = 3600

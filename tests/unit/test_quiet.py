@@ -3,7 +3,7 @@
 import pytest
 from txaio.tx import make_logger
 
-from cookietrack_plugin.router.quiet import QuietLogger
+from cookietrack_plugin.router.fast.quiet import QuietLogger
 
 
 @pytest.fixture

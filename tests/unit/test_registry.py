@@ -7,10 +7,10 @@ from importlib import metadata
 
 import pytest
 
-from cookietrack_plugin import registry
+from cookietrack_plugin.config import registry
+from cookietrack_plugin.config.registry import GROUP, find_provider, installed_types
 from cookietrack_plugin.errors import ConfigError, UnknownStoreType
 from cookietrack_plugin.interfaces import ICookieStoreProvider
-from cookietrack_plugin.registry import GROUP, find_provider, installed_types
 from cookietrack_plugin.stores.memory import MemoryProvider
 
 PROVIDER = """
@@ -225,7 +225,7 @@ class TestADriverThatIsMissing:
 def test_only_the_configured_type_is_imported():
     script = f"""
         import sys
-        from cookietrack_plugin.registry import find_provider, installed_types
+        from cookietrack_plugin.config.registry import find_provider, installed_types
         installed_types()
         find_provider("memory")
         ours = "cookietrack_plugin.stores."

@@ -3,9 +3,9 @@
 import pytest
 from attrs import fields
 
+from cookietrack_plugin.config.policy import Policy
+from cookietrack_plugin.config.settings import TEN_YEARS, CookieSettings, check_cookie_item
 from cookietrack_plugin.errors import ConfigError, UnknownStoreType
-from cookietrack_plugin.policy import Policy
-from cookietrack_plugin.settings import TEN_YEARS, CookieSettings, check_cookie_item
 
 TEN_YEARS_ALLOWED = f"an integer from 1 to {TEN_YEARS} seconds"
 PATTERN = "a string that matches ^[a-z][a-z0-9_]+$"

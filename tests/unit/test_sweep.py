@@ -2,14 +2,14 @@
 
 import pytest
 
-from cookietrack_plugin.breaker import FAILURES, FIRST_PAUSE
-from cookietrack_plugin.clock import Clock
-from cookietrack_plugin.committer import Committer
+from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
+from cookietrack_plugin.access.committer import Committer
+from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.measures import Measures
 from cookietrack_plugin.record import Create
-from cookietrack_plugin.sweep import INTERVAL, PAUSE, STEP, Sweep
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
+from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.sweep import INTERVAL, PAUSE, STEP, Sweep
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def make_sweep(reactor):
         for number in range(expired):
             store.cookies[make_id(number)] = make_cookie(number, expires=NOW)
         store.cookies["alive"] = make_cookie(999_999, expires=NOW + 1)
-        measures = Measures()
+        measures = Metrics()
         committer = Committer(store, reactor, measures)
         clock = Clock(lambda: NOW / 1000)
         made.append((Sweep(store, committer, clock, reactor, measures), committer))
@@ -178,7 +178,7 @@ def test_a_step_under_way_is_the_last_one_when_it_is_stopped(make_sweep, make_st
 
 def test_it_counts_what_it_removed(make_store, reactor):
     store = make_store()
-    measures = Measures()
+    measures = Metrics()
     committer = Committer(store, reactor, measures)
     for number in range(7):
         store.cookies[make_id(number)] = make_cookie(number, expires=NOW)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cookietrack_plugin.committer import Committer
-from cookietrack_plugin.measures import Measures
+from cookietrack_plugin.access.committer import Committer
+from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id, make_touch
-from cookietrack_plugin.touches import AT_ONCE, INTERVAL, Touches
+from cookietrack_plugin.tracking.touches import AT_ONCE, INTERVAL, Touches
 
 ID = make_id(1)
 
@@ -20,7 +20,7 @@ def store(make_store):
 
 @pytest.fixture
 def touches(store, reactor):
-    return Touches(Committer(store, reactor, Measures()), reactor)
+    return Touches(Committer(store, reactor, Metrics()), reactor)
 
 
 def test_a_sign_of_life_is_written_in_its_turn(touches, store, reactor):

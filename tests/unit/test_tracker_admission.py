@@ -4,8 +4,8 @@ import pytest
 from attrs import evolve
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
 from tests.support.trackers import DAY, POLICY

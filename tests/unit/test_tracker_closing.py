@@ -2,7 +2,7 @@
 
 import pytest
 
-from cookietrack_plugin.breaker import FAILURES
+from cookietrack_plugin.access.breaker import FAILURES
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Delete
 from cookietrack_plugin.testing.samples import make_id

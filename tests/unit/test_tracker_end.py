@@ -2,10 +2,10 @@
 
 import pytest
 
-from cookietrack_plugin.deletion import FIRST_RETRY, LAST_RETRY
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Delete
 from cookietrack_plugin.testing.samples import make_id
+from cookietrack_plugin.tracking.deletion import FIRST_RETRY, LAST_RETRY
 
 LOGOUT = "wamp.close.logout"
 

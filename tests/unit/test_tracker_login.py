@@ -2,8 +2,8 @@
 
 import pytest
 
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.policy import Policy
 from cookietrack_plugin.record import Authenticate
 from cookietrack_plugin.testing.samples import NOW, make_id
 from tests.support.trackers import DAY

@@ -5,7 +5,7 @@ from autobahn.wamp.exception import ProtocolError, SerializationError, Transport
 from autobahn.wamp.message import Event, Hello, Welcome
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.router import traffic
+from cookietrack_plugin.router.fast import traffic
 from tests.support.protocols import ROUTER, Client
 
 pytest_plugins = ["tests.support.routers"]

@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import frozen
 
 from cookietrack_plugin.record import Auth, Change, Cookie
-from cookietrack_plugin.stores.file.log import GONE, State, write_batch
-from cookietrack_plugin.stores.file.record import encode, to_key
-from cookietrack_plugin.stores.fold import Outcome, Stored, fold
+from cookietrack_plugin.stores.file.encoding import encode, to_key
+from cookietrack_plugin.stores.file.lines import GONE, State, write_batch
+from cookietrack_plugin.stores.kit.fold import Outcome, Stored, fold
 
 
 @frozen

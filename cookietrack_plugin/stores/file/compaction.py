@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import Event, Lock, Thread
 
 from cookietrack_plugin.stores.file.draft import Draft
-from cookietrack_plugin.stores.file.log import State
+from cookietrack_plugin.stores.file.lines import State
 from cookietrack_plugin.stores.file.table import FileTable
 
 # Records that may be left to copy while commits wait.

@@ -13,8 +13,8 @@ from typing import Any
 
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth, Cookie
-from cookietrack_plugin.stores.file.log import GONE, State
-from cookietrack_plugin.stores.file.record import encode, to_key
+from cookietrack_plugin.stores.file.encoding import encode, to_key
+from cookietrack_plugin.stores.file.lines import GONE, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = ("authid", "authrole", "authmethod", "authrealm")

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Self
 
 from cookietrack_plugin.stores.file.disk import AppendFile
-from cookietrack_plugin.stores.file.log import GONE, State, write_header, write_lines
-from cookietrack_plugin.stores.file.record import expires_of
+from cookietrack_plugin.stores.file.encoding import expires_of
+from cookietrack_plugin.stores.file.lines import GONE, State, write_header, write_lines
 from cookietrack_plugin.stores.file.table import FileTable
 
 _SUFFIX = ".compacting"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from cookietrack_plugin.stores.file.breather import Breather
+from cookietrack_plugin.stores.file.throttle import Throttle
 
 # Records that expire in the same 65.5 s share a bucket.
 _SHIFT = 16
@@ -21,7 +21,7 @@ class ExpiryQueue:
     :param breather: for `take`: of a file that was opened just now, many that are due may be gone.
     """
 
-    def __init__(self, expires_of: Callable[[bytes], int | None], breather: Breather) -> None:
+    def __init__(self, expires_of: Callable[[bytes], int | None], breather: Throttle) -> None:
         self._expires_of = expires_of
         self._breather = breather
         # The keys of a bucket are one string of bytes, with a line end behind each: a list would

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.stores.file.log import GONE, State
-from cookietrack_plugin.stores.file.record import decode, to_key, to_text
+from cookietrack_plugin.stores.file.encoding import decode, to_key, to_text
+from cookietrack_plugin.stores.file.lines import GONE, State
 from cookietrack_plugin.stores.file.table import FileTable
 
 

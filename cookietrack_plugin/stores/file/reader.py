@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.stores.file.crossbar import CrossbarLines, may_begin
-from cookietrack_plugin.stores.file.log import (
+from cookietrack_plugin.stores.file.lines import (
     FORMAT,
     START,
     Line,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from cookietrack_plugin.stores.file.crossbar import redact
-from cookietrack_plugin.stores.file.log import START
+from cookietrack_plugin.stores.file.lines import START
 
 
 class Rescue:

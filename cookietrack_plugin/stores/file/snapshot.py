@@ -10,8 +10,8 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
 from cookietrack_plugin.record import Change, Cookie
 from cookietrack_plugin.stores.file import query
-from cookietrack_plugin.stores.file.opening import read_file
-from cookietrack_plugin.stores.file.record import to_id
+from cookietrack_plugin.stores.file.encoding import to_id
+from cookietrack_plugin.stores.file.loader import read_file
 from cookietrack_plugin.stores.file.table import FileTable
 
 

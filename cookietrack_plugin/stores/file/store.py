@@ -21,16 +21,16 @@ from cookietrack_plugin.interfaces import (
 )
 from cookietrack_plugin.record import Change, Cookie
 from cookietrack_plugin.stores.file import query
+from cookietrack_plugin.stores.file.appender import Appender
 from cookietrack_plugin.stores.file.batch import Batch, prepare, removal
 from cookietrack_plugin.stores.file.compaction import Compaction, Stopped
 from cookietrack_plugin.stores.file.draft import Draft
+from cookietrack_plugin.stores.file.encoding import decode, to_id, to_key
+from cookietrack_plugin.stores.file.loader import Opened, check_place, open_file
 from cookietrack_plugin.stores.file.lock import FileLock
-from cookietrack_plugin.stores.file.opening import Opened, check_place, open_file
-from cookietrack_plugin.stores.file.process import Appender
-from cookietrack_plugin.stores.file.record import decode, to_id, to_key
 from cookietrack_plugin.stores.file.snapshot import FileSnapshot
-from cookietrack_plugin.stores.fold import DAMAGED, Stored
-from cookietrack_plugin.stores.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 
 _log = getLogger(__name__)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from cookietrack_plugin.stores.file.breather import Breather
+from cookietrack_plugin.stores.file.encoding import expires_of
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
-from cookietrack_plugin.stores.file.log import GONE, LINE_SIZE, State
-from cookietrack_plugin.stores.file.record import expires_of
+from cookietrack_plugin.stores.file.lines import GONE, LINE_SIZE, State
+from cookietrack_plugin.stores.file.throttle import Throttle
 
 # Records that `pick` gives at a time.
 _STEP = 100
@@ -18,7 +18,7 @@ class FileTable:
     Texts by key. One thread alters it; others read at the same moment, and wait for nothing.
 
     :param pause: seconds, for other threads, after each millisecond of reading all of it, or of
-        passing over what is gone: see `Breather`.
+        passing over what is gone: see `Throttle`.
     """
 
     def __init__(self, pause: float = _PAUSE) -> None:
@@ -77,7 +77,7 @@ class FileTable:
         then for other threads.
         """
         keys = iter(keys)
-        breather = Breather(self._pause)
+        breather = Throttle(self._pause)
         while some := [(key, self.get(key) or GONE) for key in islice(keys, _STEP)]:
             yield some
             breather.breathe()
@@ -93,7 +93,7 @@ class FileTable:
 
     def new_queue(self) -> ExpiryQueue:
         """An order of expiry without any record, to be filled and then taken by `use_queue`."""
-        return ExpiryQueue(self._expires_of, Breather(self._pause))
+        return ExpiryQueue(self._expires_of, Throttle(self._pause))
 
     def use_queue(self, queue: ExpiryQueue) -> None:
         """Take another order of expiry, free of what has been deleted. Every record is in it."""

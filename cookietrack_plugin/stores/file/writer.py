@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from socket import socket
 
-from cookietrack_plugin.stores.channel import Channel
+from cookietrack_plugin.stores.child.channel import Channel
 from cookietrack_plugin.stores.file.disk import AppendFile
 
 READY = b"ready"

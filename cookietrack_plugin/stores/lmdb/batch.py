@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Delete, Touch
-from cookietrack_plugin.stores.codec import decode, encode
+from cookietrack_plugin.stores.kit.codec import decode, encode
 
 # A new record: its id, its bytes, and what it is indexed by: authid and `expires`.
 New = tuple[str, bytes, str | None, int]

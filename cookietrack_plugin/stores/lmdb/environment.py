@@ -12,8 +12,8 @@ from typing import Any
 import lmdb
 
 from cookietrack_plugin.errors import CookieTrackError, StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.lmdb.files import DATA_FILE, open_environment, used_bytes
 from cookietrack_plugin.stores.lmdb.gate import MapGate
-from cookietrack_plugin.stores.lmdb.opening import DATA_FILE, open_environment, used_bytes
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
 # Readers wait while the kernel unmaps what they have read, about half a millisecond for a gigabyte:

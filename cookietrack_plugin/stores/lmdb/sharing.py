@@ -7,11 +7,11 @@ from threading import Lock
 
 from attrs import define
 
+from cookietrack_plugin.stores.kit.options import wrong_option
+from cookietrack_plugin.stores.lmdb.child import ChildWriterEnvironment
 from cookietrack_plugin.stores.lmdb.environment import Environment
-from cookietrack_plugin.stores.lmdb.opening import DATA_FILE, telling_of
-from cookietrack_plugin.stores.lmdb.process import Apart
+from cookietrack_plugin.stores.lmdb.files import DATA_FILE, telling_of
 from cookietrack_plugin.stores.lmdb.tables import Tables
-from cookietrack_plugin.stores.options import wrong_option
 
 # What a file is, whatever path leads to it.
 _Identity = tuple[int, int]
@@ -43,10 +43,12 @@ def acquire(path: str, maxsize: int, sync: bool, purge: bool, apart: bool) -> En
         os.makedirs(path, mode=0o700, exist_ok=True)
         use = _uses.get(_identity(path))
         if use is None:
-            use = _open(Apart if apart else Environment, path, maxsize, sync, purge)
+            use = _open(
+                ChildWriterEnvironment if apart else Environment, path, maxsize, sync, purge
+            )
             _uses[_identity(path)] = use
         _check("sync", use.environment.sync, sync)
-        _check("writer_process", isinstance(use.environment, Apart), apart)
+        _check("writer_process", isinstance(use.environment, ChildWriterEnvironment), apart)
         use.stores += 1
         return use.environment
 

@@ -16,15 +16,15 @@ from cookietrack_plugin.interfaces import (
     IVerifiable,
 )
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Delete
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.paging import read_on
 from cookietrack_plugin.stores.lmdb.batch import prepare
+from cookietrack_plugin.stores.lmdb.child import ChildWriterEnvironment
 from cookietrack_plugin.stores.lmdb.environment import Environment
-from cookietrack_plugin.stores.lmdb.opening import DATA_FILE
-from cookietrack_plugin.stores.lmdb.process import Apart
+from cookietrack_plugin.stores.lmdb.files import DATA_FILE
 from cookietrack_plugin.stores.lmdb.sharing import acquire, release
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
-from cookietrack_plugin.stores.options import check_options, wrong_option
-from cookietrack_plugin.stores.paging import read_on
 
 _MAXSIZE = 128 * 2**30
 _SMALLEST_MAXSIZE = 2**20
@@ -97,7 +97,7 @@ class LmdbStore:
         return applied
 
     def begin(self, changes: Sequence[Change]) -> bool:
-        if not isinstance(self._environment, Apart):
+        if not isinstance(self._environment, ChildWriterEnvironment):
             return False
         return self._environment.begin(*self._applying(changes))
 
@@ -148,8 +148,8 @@ class LmdbStore:
         return count
 
     @property
-    def _apart(self) -> Apart:
-        assert isinstance(self._environment, Apart)
+    def _apart(self) -> ChildWriterEnvironment:
+        assert isinstance(self._environment, ChildWriterEnvironment)
         return self._environment
 
     def _applying(self, changes: Sequence[Change]) -> tuple[Any, ...]:

@@ -5,12 +5,12 @@ from itertools import islice
 from typing import Any
 
 from cookietrack_plugin.record import Change, Cookie, Create
-from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, Outcome, Stored, fold
+from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.stores.kit.fold import DAMAGED, Outcome, Stored, fold
 from cookietrack_plugin.stores.lmdb.batch import Batch, New, applied, unpack
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
-from cookietrack_plugin.stores.lmdb.log import RevocationLog
+from cookietrack_plugin.stores.lmdb.revocations import RevocationLog
 
 # What one transaction reads of a scan: one that stays open longer makes the file grow.
 _PAGE_RECORDS = 256

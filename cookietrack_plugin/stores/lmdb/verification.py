@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.stores.codec import decode
+from cookietrack_plugin.stores.kit.codec import decode
 from cookietrack_plugin.stores.lmdb.index import Index, record_key
 from cookietrack_plugin.stores.lmdb.keys import id_of
 from cookietrack_plugin.stores.lmdb.tables import Tables

@@ -9,7 +9,7 @@ from socket import socket
 from typing import Any
 
 from cookietrack_plugin.errors import CookieTrackError
-from cookietrack_plugin.stores.channel import Channel
+from cookietrack_plugin.stores.child.channel import Channel
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 
 
@@ -19,7 +19,7 @@ def main() -> None:
         serve(Channel(end))
 
 
-class Served(Environment):
+class ChildEnvironment(Environment):
     """
     Written for the process `parent`, which began this one, as long as that lives: whoever opens the
     store after its death waits for the transaction under way, and sees no other one come.
@@ -43,7 +43,7 @@ def serve(channel: Channel) -> None:
     :raises EOFError, OSError: the other end has closed, or its process has ended.
     """
     try:
-        environment = Served(*pickle.loads(channel.receive()))
+        environment = ChildEnvironment(*pickle.loads(channel.receive()))
     except CookieTrackError as error:
         channel.send(pickle.dumps((False, error)))
         return

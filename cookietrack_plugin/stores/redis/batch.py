@@ -9,7 +9,7 @@ from attrs import frozen
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.fold import Outcome, applied, fold, lone_creates
+from cookietrack_plugin.stores.kit.fold import Outcome, applied, fold, lone_creates
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
 from cookietrack_plugin.stores.redis.swap import Found, Swap, new_item, read, run, swap_item

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
 from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 from cookietrack_plugin.stores.redis.batch import Batches
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.durability import weaknesses

@@ -9,8 +9,8 @@ from attrs import field, frozen
 from redis.exceptions import NoScriptError
 
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, Stored
+from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
 from cookietrack_plugin.stores.redis.client import Client, Command
 from cookietrack_plugin.stores.redis.keys import Partition
 from cookietrack_plugin.stores.redis.script import ABSENT, SHA, SOURCE, WHATEVER

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from attrs import frozen
 
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.stores.environment import expand
+from cookietrack_plugin.stores.kit.variables import expand
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.fold import Outcome, Stored, applied, fold, lone_creates
+from cookietrack_plugin.stores.kit.fold import Outcome, Stored, applied, fold, lone_creates
 from cookietrack_plugin.stores.sql.engine import INSERT_ROWS
 from cookietrack_plugin.stores.sql.feed import Revocations
 from cookietrack_plugin.stores.sql.statements import Row, Statements, portions

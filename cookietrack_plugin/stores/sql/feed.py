@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.paging import read_on
+from cookietrack_plugin.stores.kit.paging import read_on
 from cookietrack_plugin.stores.sql.tables import Tables
 
 # How long a revocation is kept, in milliseconds: who was away longer starts anew.

@@ -21,8 +21,8 @@ from cookietrack_plugin.interfaces import (
     IRevocationSignal,
 )
 from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.fold import Stored
-from cookietrack_plugin.stores.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.fold import Stored
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 from cookietrack_plugin.stores.sql.batch import Batches, Collision
 from cookietrack_plugin.stores.sql.durability import weaknesses
 from cookietrack_plugin.stores.sql.engine import make_engine

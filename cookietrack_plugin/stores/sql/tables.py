@@ -9,7 +9,7 @@ from attrs import frozen
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
 
 from cookietrack_plugin.record import Auth, Cookie
-from cookietrack_plugin.stores.fold import DAMAGED, Stored
+from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
 from cookietrack_plugin.stores.sql.types import Bytes, Id, Milliseconds, UnicodeText
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.stores.environment import expand
+from cookietrack_plugin.stores.kit.variables import expand
 
 ALLOWED = "postgresql://, mysql://, mariadb:// or sqlite://"
 

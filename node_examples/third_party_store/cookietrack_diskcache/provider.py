@@ -9,7 +9,7 @@ from zope.interface import implementer
 from cookietrack_diskcache.database import open_database
 from cookietrack_diskcache.store import DiskcacheStore
 from cookietrack_plugin.interfaces import ICookieStoreProvider
-from cookietrack_plugin.stores.options import check_options
+from cookietrack_plugin.stores.kit.options import check_options
 
 
 @implementer(ICookieStoreProvider)

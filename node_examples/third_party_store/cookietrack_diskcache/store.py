@@ -10,8 +10,8 @@ from cookietrack_diskcache import index
 from cookietrack_diskcache.database import translated_errors
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.codec import decode, encode
-from cookietrack_plugin.stores.fold import DAMAGED, Stored, fold
+from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored, fold
 
 # How many commits there have been, by whomever, and how many records there are.
 COMMITS, COOKIES = "#commits", "#cookies"

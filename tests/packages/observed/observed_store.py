@@ -7,8 +7,8 @@ from zope.interface import implementer
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.record import Change, Cookie
+from cookietrack_plugin.stores.kit.options import check_options
 from cookietrack_plugin.stores.memory import MemoryStore
-from cookietrack_plugin.stores.options import check_options
 
 
 @implementer(ICookieStoreProvider)

@@ -1,7 +1,7 @@
 """Durable stores that a record which cannot be decoded leads astray."""
 
 from cookietrack_plugin.record import Authenticate, Delete
-from cookietrack_plugin.stores.codec import decode
+from cookietrack_plugin.stores.kit.codec import decode
 from tests.testing.honest import SqliteStore
 from tests.testing.registry import fails
 

@@ -1,0 +1,189 @@
+"""A lane whose thread is seldom needed: what can be begun without waiting is begun right here."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cookietrack_plugin.access.deferreds import fan_out
+from cookietrack_plugin.access.dispatch import TimeSlicedDispatcher
+from cookietrack_plugin.access.thread import LONG_TURN, BatchingThread
+from cookietrack_plugin.errors import StoreUnavailable
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+_Entry = tuple[T, Deferred[Any]]
+
+# Items of a batch: to prepare them takes the reactor some milliseconds at most.
+LARGEST = 128
+
+
+class Starter(Protocol[T_contra]):
+    """Who does batches without waiting, one at a time."""
+
+    def suits(self, item: T_contra) -> bool:
+        """Whether an item may be part of a batch."""
+
+    def begin(self, batch: Sequence[T_contra]) -> bool:
+        """Begin a batch; False where that has to wait."""
+
+    def fileno(self) -> int:
+        """A file descriptor that can be read when there is something to finish."""
+
+    def finish(self) -> Sequence[Any] | None:
+        """A result for each item of the batch; None until they are there."""
+
+
+class NonBlockingBatcher(Generic[T]):
+    """
+    Like a `BatchingThread`, and in front of one. Items that a `Starter` takes go to it, and need no
+    thread; all others go the lane's way, as does a batch of which `begin` or `finish` fails. Never
+    both at the same time, and always in order. On the reactor's thread.
+    """
+
+    def __init__(self, lane: BatchingThread[T], starter: Starter[T], reactor: Any) -> None:
+        self._lane = lane
+        self._starter = starter
+        self._reactor = reactor
+        self._delivery = TimeSlicedDispatcher(reactor)
+        self._queue: deque[_Entry[T]] = deque()
+        # What was begun and is not finished, and when; and how many items the lane has.
+        self._under_way: list[_Entry[T]] = []
+        self._began = 0.0
+        self._answer: _Answer | None = None
+        self._lent = 0
+        # When the first item of this turn of the reactor came, or one a LONG_TURN after that; None
+        # if none has.
+        self._since: float | None = None
+        # When all is done; and whether the lane is to be closed then.
+        self._closed: Deferred[None] | None = None
+        self._ends = False
+
+    def put(self, item: T) -> Deferred[Any]:
+        """See `BatchingThread.put`."""
+        if self._closed is not None:
+            return fail(StoreUnavailable("the store is closed"))
+        done: Deferred[Any] = Deferred()
+        self._queue.append((item, done))
+        now = self._reactor.seconds()
+        if self._since is None:
+            self._since = now
+            self._reactor.callLater(0, self._end_turn)
+        elif now - self._since > LONG_TURN:
+            self._since = now
+            # The reactor tells of an answer when its turn is over: otherwise nothing would be under
+            # way until then, and whoever came meanwhile wait together for what is begun afterwards.
+            self._look()
+            self._go_on()
+        return done
+
+    def close(self) -> Deferred[None]:
+        """See `BatchingThread.close`."""
+        if self._closed is None:
+            self._closed = Deferred()
+            self._ends = True
+            self._go_on()
+        return fan_out(self._closed)
+
+    def _end_turn(self) -> None:
+        self._since = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._queue and not self._is_busy():
+            batch = self._next()
+            if not batch:
+                self._lend([self._queue.popleft()])
+            elif not self._begins(batch):
+                self._lend(batch)
+        if self._closed and self._ends and not self._is_busy():
+            self._ends = False
+            self._lane.close().chainDeferred(self._closed)
+
+    def _is_busy(self) -> bool:
+        return bool(self._under_way or self._lent)
+
+    def _next(self) -> list[_Entry[T]]:
+        """What of the queue's beginning is for the starter."""
+        batch: list[_Entry[T]] = []
+        while self._queue and len(batch) < LARGEST and self._starter.suits(self._queue[0][0]):
+            batch.append(self._queue.popleft())
+        return batch
+
+    def _begins(self, batch: list[_Entry[T]]) -> bool:
+        self._began = self._reactor.seconds()
+        try:
+            begun = self._starter.begin([item for item, _ in batch])
+        except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
+            return False
+        if begun:
+            self._under_way = batch
+            self._answer = _Answer(self._starter.fileno(), self._look)
+            self._reactor.addReader(self._answer)
+        return begun
+
+    def _look(self) -> None:
+        """Whether there is an answer to what is under way."""
+        if not self._under_way:
+            return
+        try:
+            results = self._results()
+        except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
+            self._lend(self._over())
+            return
+        if results is not None:
+            self._delivery.took(self._reactor.seconds() - self._began)
+            waiters = [done for _, done in self._over()]
+            # First whoever has nothing to do meanwhile.
+            self._go_on()
+            self._delivery.give(waiters, results)
+
+    def _results(self) -> Sequence[Any] | None:
+        results = self._starter.finish()
+        if results is not None and len(results) != len(self._under_way):
+            raise RuntimeError(f"{len(results)} results for {len(self._under_way)} items")
+        return results
+
+    def _over(self) -> list[_Entry[T]]:
+        """Nothing is under way any more; what was."""
+        self._reactor.removeReader(self._answer)
+        batch, self._under_way = self._under_way, []
+        return batch
+
+    def _lend(self, batch: list[_Entry[T]]) -> None:
+        self._lent += len(batch)
+        for item, done in batch:
+            self._lane.put(item).addBoth(self._returned, done)
+
+    def _returned(self, result: Any, done: Deferred[Any]) -> None:
+        self._lent -= 1
+        self._go_on()
+        # Behind what is still to be given out.
+        self._delivery.give([done], [result])
+
+
+@frozen
+@implementer(IReadDescriptor)
+class _Answer:
+    """A file descriptor that the reactor watches."""
+
+    number: int
+    look: Callable[[], None]
+
+    def fileno(self) -> int:
+        return self.number
+
+    def doRead(self) -> None:
+        self.look()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The other end is gone and has left nothing to read, or the reactor has ended."""
+        self.look()
+
+    def logPrefix(self) -> str:
+        return "cookietrack"

@@ -1,0 +1,1 @@
+"""From a configuration item to checked settings and a provider."""

@@ -1,0 +1,165 @@
+"""Prometheus metrics of the worker's stores, as a path service of a Web transport."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from json import loads
+from typing import Any
+
+from crossbar.common.checkconfig import InvalidConfigException, check_dict_args
+from crossbar.webservice.base import RouterWebService
+from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks, succeed
+from twisted.internet.threads import deferToThread
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from cookietrack_plugin.access.metrics import Histogram
+from cookietrack_plugin.config.redaction import label_of
+from cookietrack_plugin.router.stores import OpenStores, open_stores
+from cookietrack_plugin.tracking.tracker import Tracker
+
+PREFIX = "cookietrack_"
+
+
+def check_metrics_service(personality: Any, config: Mapping[str, Any]) -> None:
+    """
+    Check a `cookietrack-metrics` path service, which has no options.
+
+    :raises InvalidConfigException: also where prometheus-client is not installed.
+    """
+    check_dict_args({"id": (False, [str]), "type": (True, [str])}, config, "metrics service")
+    try:
+        import prometheus_client  # noqa: F401
+    except ImportError as error:
+        raise InvalidConfigException(
+            "the cookietrack-metrics service needs a library that is not installed:"
+            ' pip install "cookietrack-plugin[metrics]"'
+        ) from error
+
+
+class MetricsService(RouterWebService):
+    """`{"type": "cookietrack-metrics"}`."""
+
+    @staticmethod
+    def create(transport: Any, path: str, config: Mapping[str, Any]) -> "MetricsService":
+        check_metrics_service(transport.worker.personality, config)
+        resource = MetricsResource(open_stores(transport.cbdir))
+        return MetricsService(transport, path, config, resource)
+
+
+class MetricsResource(Resource):
+    """Renders the text format. The stores that are not known to be away are asked, on threads."""
+
+    isLeaf = True
+
+    def __init__(self, stores: OpenStores) -> None:
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
+        self._stores = stores
+
+    def render_GET(self, request: Any) -> int:
+        self._render(request).addErrback(request.processingFailed)
+        return NOT_DONE_YET
+
+    @inlineCallbacks
+    def _render(self, request: Any) -> Any:
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+        trackers = self._stores.trackers()
+        stats = yield gatherResults([_stat(each) for each in trackers.values()])
+        labels = store_labels(trackers)
+        labelled = [
+            (labels[key], tracker, stat)
+            for (key, tracker), stat in zip(trackers.items(), stats, strict=True)
+        ]
+        registry = CollectorRegistry()
+        registry.register(_Collector(labelled))
+        request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
+        request.write(generate_latest(registry))
+        request.finish()
+
+
+def _stat(tracker: Tracker) -> Deferred[Mapping[str, Any]]:
+    """What the store says of itself; nothing where it is away: then all else is wanted most."""
+    if tracker.is_away():
+        return succeed({})
+    return deferToThread(tracker.store.stat).addErrback(lambda _: {})
+
+
+def store_labels(keys: Iterable[str]) -> dict[str, str]:
+    """
+    Names of stores in metrics, by the stores' items as JSON. No two are the same, as Prometheus
+    refuses all of a page with two equal series.
+    """
+    labels: dict[str, str] = {}
+    taken: Counter[str] = Counter()
+    for key in sorted(keys):
+        label = label_of(loads(key))
+        taken[label] += 1
+        labels[key] = label if taken[label] == 1 else f"{label} ({taken[label]})"
+    return labels
+
+
+Labelled = tuple[str, Tracker, Mapping[str, Any]]
+
+
+class _Collector:
+    """Turns what the trackers measured into Prometheus' metric families."""
+
+    def __init__(self, labelled: list[Labelled]) -> None:
+        self._labelled = labelled
+
+    def collect(self) -> Iterator[Any]:
+        yield self._gauge("store_up", "Whether the store answers", lambda t, s: float(bool(s)))
+        yield self._gauge("cookies", "Records in the store", lambda t, s: s.get("cookies"))
+        yield self._gauge("store_bytes", "Bytes that the store takes", lambda t, s: s.get("bytes"))
+        yield self._gauge(
+            "connected_cookies", "Cookies with a live connection", lambda t, s: len(t.connections)
+        )
+        yield self._gauge(
+            "queued_writes", "Writes that wait for the store", lambda t, s: t.committer.pending
+        )
+        yield self._counter("handshakes", "outcome", "Handshakes", lambda m: m.handshakes)
+        yield self._counter("events", "kind", "What happened to cookies", lambda m: m.events)
+        yield self._counter("faults", "cause", "Handshakes that failed", lambda m: m.faults)
+        yield self._counter("swept", None, "Expired records removed", lambda m: {"": m.swept})
+        yield self._histogram(
+            "commit_seconds", "Seconds that a commit of one batch took", lambda m: m.commit_seconds
+        )
+        yield self._histogram(
+            "load_seconds", "Seconds that a look-up took", lambda m: m.load_seconds
+        )
+        yield self._histogram("batch_size", "Changes in a batch", lambda m: m.batch_size)
+
+    def _gauge(self, name: str, text: str, value: Any) -> Any:
+        from prometheus_client.core import GaugeMetricFamily
+
+        family = GaugeMetricFamily(PREFIX + name, text, labels=["store"])
+        for label, tracker, stat in self._labelled:
+            if (number := value(tracker, stat)) is not None:
+                family.add_metric([label], number)
+        return family
+
+    def _counter(self, name: str, dimension: str | None, text: str, values: Any) -> Any:
+        from prometheus_client.core import CounterMetricFamily
+
+        labels = ["store", *([dimension] if dimension else [])]
+        family = CounterMetricFamily(PREFIX + name, text, labels=labels)
+        for label, tracker, _ in self._labelled:
+            for key, number in values(tracker.measures).items():
+                family.add_metric([label, key] if dimension else [label], number)
+        return family
+
+    def _histogram(self, name: str, text: str, value: Any) -> Any:
+        from prometheus_client.core import HistogramMetricFamily
+
+        family = HistogramMetricFamily(PREFIX + name, text, labels=["store"])
+        for label, tracker, _ in self._labelled:
+            histogram = value(tracker.measures)
+            family.add_metric([label], list(_buckets(histogram)), histogram.total)
+        return family
+
+
+def _buckets(histogram: Histogram) -> Iterable[tuple[str, int]]:
+    total = 0
+    for bound, count in zip([*histogram.bounds, None], histogram.counts, strict=True):
+        total += count
+        yield ("+Inf" if bound is None else str(float(bound))), total

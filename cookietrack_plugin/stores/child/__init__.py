@@ -1,0 +1,1 @@
+"""A child process that writes for a worker."""

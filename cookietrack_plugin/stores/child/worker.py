@@ -1,0 +1,64 @@
+"""A process that writes for this one: it begins with a channel to us, and ends with it."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from socket import socketpair
+
+from attrs import frozen
+
+from cookietrack_plugin.stores.child.channel import Channel
+
+# What a whole node gets when it is to stop: the child is still needed then, and ends with us.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@frozen
+class Child:
+    """`channel` leads to it."""
+
+    process: "subprocess.Popen[bytes]"
+    channel: Channel
+
+    @classmethod
+    def start(cls, module: str, *descriptors: int) -> "Child":
+        """
+        Run `module`. Its arguments are the numbers of file descriptors that it has: its end of the
+        channel, and copies of `descriptors`.
+
+        :raises OSError: no process can be started.
+        """
+        mine, theirs = socketpair()
+        numbers = [theirs.fileno(), *descriptors]
+        # Without the working directory on the path: a node directory is not for modules.
+        command = [sys.executable, "-P", "-m", module, *map(str, numbers)]
+        with theirs, _blocked(_SIGNALS):
+            try:
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=numbers)
+            except BaseException:
+                mine.close()
+                raise
+        return cls(process, Channel(mine))
+
+    def lives(self) -> bool:
+        return not self.channel.is_shut and self.process.poll() is None
+
+    def end(self) -> int:
+        """Wait until it has done what it was asked, and has ended; its exit code."""
+        self.channel.close()
+        return self.process.wait()
+
+
+@contextmanager
+def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """
+    Signals that do not reach this thread for now, and a process that it begins not at all: from
+    its first instruction on, when it could not yet say so itself.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,1 @@
+"""Crossbar's own database-backed store, passed through."""

@@ -1,0 +1,80 @@
+"""
+Appending in a process of its own: no thread of the worker's takes part, each of which would cost a
+busy reactor a switch of threads for every batch, twice and more.
+"""
+
+import os
+
+from cookietrack_plugin.stores.child.worker import Child
+from cookietrack_plugin.stores.file import writer
+from cookietrack_plugin.stores.file.disk import AppendFile
+from cookietrack_plugin.stores.file.lock import FileLock
+
+
+class Appender:
+    """
+    Appends to a file without waiting, by a child process. That begins when `begin` was in vain, and
+    `keep_up` is called; not before there is a use for it. By one thread at a time.
+    """
+
+    def __init__(self, lock: FileLock) -> None:
+        self._lock = lock
+        self._child: Child | None = None
+        self._is_wanted = self._is_ready = False
+        self._begun = 0
+
+    def begin(self, file: AppendFile, data: bytes) -> bool:
+        """Let `data` be appended; False where nothing was begun."""
+        self._is_wanted = True
+        if self._child is None or not self._answers(self._child):
+            return False
+        size = file.size.to_bytes(writer.SIZE_BYTES, "big")
+        self._begun = len(data)
+        return self._child.channel.send_now(size + data)
+
+    def fileno(self) -> int:
+        assert self._child
+        return self._child.channel.fileno()
+
+    def finish(self, file: AppendFile) -> bool:
+        """
+        Whether what was begun is over.
+
+        :raises OSError: it was not appended. Where the child has ended it is not known what is on
+            disk: `file` is not trusted any more.
+        """
+        assert self._child
+        try:
+            answer = self._child.channel.receive_now()
+        except (OSError, EOFError) as error:
+            self._child.channel.shut()
+            file.is_trusted = False
+            raise OSError(0, "the process that writes it has ended") from error
+        if answer is None:
+            return False
+        if answer != writer.DONE:
+            code, is_trusted = map(int, answer.split())
+            file.is_trusted = bool(is_trusted)
+            raise OSError(code, os.strerror(code))
+        file.appended(self._begun)
+        return True
+
+    def keep_up(self, file: AppendFile) -> None:
+        """Begin a process for `file` if one is wanted and there is none. May wait."""
+        if self._is_wanted and not (self._child and self._child.lives()):
+            self.end()
+            self._child = Child.start(writer.__name__, file.fileno(), self._lock.fileno())
+
+    def end(self) -> None:
+        """End the process. Waits for it."""
+        child, self._child, self._is_ready = self._child, None, False
+        if child is not None:
+            child.end()
+
+    def _answers(self, child: Child) -> bool:
+        if not self._is_ready:
+            try:
+                self._is_ready = child.channel.receive_now() is not None
+            except (OSError, EOFError):
+                child.channel.shut()
+        return self._is_ready

@@ -1,0 +1,148 @@
+"""
+A `Cookie` as bytes, for stores that keep opaque values: compact, quick to read, and self-checking.
+
+The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, and `authextra`
+as CBOR behind an 0xFF, which no UTF-8 contains. `GENERAL` is one CBOR array, for the few cookies
+that PLAIN cannot hold: with a NUL or an empty text, or with times that make no sense. A CRC-32 ends
+both.
+"""
+
+from collections.abc import Mapping
+from struct import Struct
+from struct import error as StructError
+from typing import Any
+from zlib import crc32
+
+import cbor2
+
+from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.kit.maker import maker
+
+_PLAIN, _GENERAL = 1, 2
+# Layout; created, and the milliseconds from then to expires and to seen: high and low part each.
+_HEAD = Struct(">BHIBIBI")
+_unpack_head = _HEAD.unpack_from
+_make_auth, _make_cookie = maker(Auth), maker(Cookie)
+_LOW = 2**32 - 1
+_TEXT_END = b"\xff"
+_CRC_SIZE = 4
+_BEHIND_HEAD = slice(_HEAD.size, -_CRC_SIZE)
+# The CRC-32 of any bytes followed by their own CRC: one pass over data, without a copy, checks it.
+_INTACT = 0x2144DF1C
+
+
+def encode(cookie: Cookie) -> bytes:
+    """
+    Everything of `cookie` but its id, which is the key that a store files it under.
+
+    :raises ValueError: `authextra` is no data that CBOR carries there and back, or a text is not
+        Unicode. What WAMP transports is fine, bytes included; a tuple comes back as a list.
+    """
+    body = _plain(cookie) or _general(cookie)
+    return body + crc32(body).to_bytes(_CRC_SIZE, "little")
+
+
+def decode(id: str, data: bytes) -> Cookie:
+    """
+    The cookie that `encode` turned into `data`, with its id.
+
+    :raises ValueError: `data` is truncated, damaged, or of a layout unknown to this version.
+    """
+    if crc32(data) != _INTACT:
+        raise ValueError("a cookie record with a wrong checksum")
+    try:
+        return _read_plain(id, data) if data[0] == _PLAIN else _read_general(id, data)
+    except (StructError, TypeError, LookupError, cbor2.CBORError) as error:
+        raise ValueError("a cookie record of an unknown layout") from error
+
+
+def _plain(cookie: Cookie) -> bytes | None:
+    """The PLAIN layout, None where decoding it would give another cookie."""
+    peer, user_agent, extra = cookie.peer, cookie.user_agent, b""
+    login: tuple[str, ...] = ()
+    if (auth := cookie.auth) is not None:
+        login = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
+        extra = _encode_extra(auth.authextra)
+    if peer == "" or user_agent == "" or "" in login or None in login:
+        return None
+    joined = "\0".join((peer or "", user_agent or "", *login))
+    if joined.count("\0") != 1 + len(login):
+        return None
+    try:
+        head = _head(cookie)
+    except StructError:
+        return None
+    return head + joined.encode() + (_TEXT_END + extra if extra else b"")
+
+
+def _head(cookie: Cookie) -> bytes:
+    created = cookie.created
+    expires, seen = cookie.expires - created, cookie.seen - created
+    return _HEAD.pack(
+        _PLAIN,
+        created >> 32,
+        created & _LOW,
+        expires >> 32,
+        expires & _LOW,
+        seen >> 32,
+        seen & _LOW,
+    )
+
+
+def _read_plain(id: str, data: bytes) -> Cookie:
+    _, high, low, expires_high, expires_low, seen_high, seen_low = _unpack_head(data)
+    created = high << 32 | low
+    joined, _, extra = data[_BEHIND_HEAD].partition(_TEXT_END)
+    texts = joined.decode().split("\0")
+    auth = None
+    if len(texts) > 2:
+        # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
+        rest = _decode_extra(extra) if extra else None
+        auth = _make_auth(texts[2], texts[3], texts[4], texts[5], rest)
+    return _make_cookie(
+        id,
+        created,
+        created + (expires_high << 32 | expires_low),
+        created + (seen_high << 32 | seen_low),
+        texts[0] or None,
+        texts[1] or None,
+        auth,
+    )
+
+
+def _general(cookie: Cookie) -> bytes:
+    login = None
+    if (auth := cookie.auth) is not None:
+        extra = _encode_extra(auth.authextra)
+        login = [auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra]
+    fields = [cookie.created, cookie.expires, cookie.seen, cookie.peer, cookie.user_agent, login]
+    return bytes([_GENERAL]) + _to_cbor(fields)
+
+
+def _read_general(id: str, data: bytes) -> Cookie:
+    if data[0] != _GENERAL:
+        raise LookupError(f"layout {data[0]}")
+    created, expires, seen, peer, user_agent, login = cbor2.loads(data[1:-_CRC_SIZE])
+    auth = None
+    if login is not None:
+        authid, authrole, authmethod, authrealm, extra = login
+        auth = Auth(authid, authrole, authmethod, authrealm, _decode_extra(extra))
+    return Cookie(id, created, expires, seen, peer, user_agent, auth)
+
+
+def _encode_extra(extra: Mapping[str, Any] | None) -> bytes:
+    return b"" if extra is None else _to_cbor(extra)
+
+
+def _to_cbor(value: Any) -> bytes:
+    try:
+        data = cbor2.dumps(value)
+        # Deeply nested data can be written but not read: refused now, not lost at the next login.
+        cbor2.loads(data)
+    except (cbor2.CBORError, RecursionError) as error:
+        raise ValueError(f"a cookie that cannot be stored: {error}") from error
+    return data
+
+
+def _decode_extra(data: bytes) -> Mapping[str, Any] | None:
+    return cbor2.loads(data) if data else None

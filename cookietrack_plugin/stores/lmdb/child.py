@@ -1,0 +1,136 @@
+"""
+Writing in a process of its own.
+
+CPython has one interpreter lock in a process, and py-lmdb gives it away and takes it again in every
+call. With a busy reactor each of these costs a switch of threads on both sides, which is more than
+what the call itself does. A process of its own has a lock of its own; what is left is one message a
+batch, and its answer, neither of which needs a thread.
+"""
+
+import logging
+import os
+import pickle
+from typing import Any
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.stores.child.worker import Child
+from cookietrack_plugin.stores.lmdb.environment import Environment, Work
+
+log = logging.getLogger(__name__)
+
+_WRITER = "cookietrack_plugin.stores.lmdb.writer"
+
+
+class ChildWriterEnvironment(Environment):
+    """
+    An environment that is read here and written by a child process. That begins with the first
+    write, and anew with the next one should somebody end it. When this process ends, so does it.
+    """
+
+    _child: Child | None = None
+
+    def write(self, maxsize: int, frees: bool, work: Work, *args: Any) -> Any:
+        """
+        As in `Environment`. `work` is a function of a module, or a partial of one.
+
+        :raises StoreUnavailable: the child has ended, too: whether `work` was done is not known.
+        """
+        request = pickle.dumps((maxsize, frees, work, args))
+        with self._writer:
+            self._prepare()
+            return self._ask(request)
+
+    def begin(self, maxsize: int, frees: bool, work: Work, *args: Any) -> bool:
+        """
+        Let the child begin what `write` would do, and wait for nothing; `finish` has the result.
+        False where `write` has to: there is no child yet or any more, another one is being
+        answered, or this is too much to be sent at once.
+        """
+        request = pickle.dumps((maxsize, frees, work, args))
+        if not self._writer.acquire(blocking=False):
+            return False
+        begun = self._child is not None and self._child.channel.send_now(request)
+        if not begun:
+            self._writer.release()
+        return begun
+
+    def fileno(self) -> int:
+        """It can be read once there is something to `finish`."""
+        assert self._child
+        return self._child.channel.fileno()
+
+    def finish(self) -> Any:
+        """
+        The result of what was begun, None until it is there. Also on another thread.
+
+        :raises StoreUnavailable: as `write` does.
+        """
+        assert self._child
+        try:
+            answer = self._child.channel.receive_now()
+        except (OSError, EOFError) as error:
+            # To wait until it has ended is for the next `write`.
+            self._child.channel.shut()
+            self._writer.release()
+            raise self._lost() from error
+        if answer is None:
+            return None
+        self._writer.release()
+        return _result(answer)
+
+    def close(self) -> None:
+        # In this order: a write that has waited for another must not begin a child any more.
+        try:
+            super().close()
+        finally:
+            with self._writer:
+                self._end()
+
+    def _prepare(self) -> None:
+        """A child that lives: one that was killed since the last write fails nobody."""
+        if self._closed:
+            raise StoreUnavailable(f"{self.path} is closed")
+        if self._child is None or not self._child.lives():
+            self._end()
+            self._begin()
+
+    def _begin(self) -> None:
+        try:
+            self._child = Child.start(_WRITER)
+        except OSError as error:
+            raise StoreUnavailable(f"no process can be started to write {self.path}") from error
+        try:
+            self._ask(pickle.dumps((os.getpid(), self.path, self._map_size, self.sync)))
+        except BaseException:
+            self._end()
+            raise
+
+    def _ask(self, request: bytes) -> Any:
+        assert self._child
+        try:
+            self._child.channel.send(request)
+            answer = self._child.channel.receive()
+        except (OSError, EOFError) as error:
+            self._end()
+            raise self._lost() from error
+        except BaseException:
+            # An answer that comes later must not be taken for that to the next request.
+            self._end()
+            raise
+        return _result(answer)
+
+    def _lost(self) -> StoreUnavailable:
+        return StoreUnavailable(f"the process that writes {self.path} has ended")
+
+    def _end(self) -> None:
+        if self._child is not None:
+            if code := self._child.end():
+                log.warning("the process that writes %s ended with exit code %s", self.path, code)
+            self._child = None
+
+
+def _result(answer: bytes) -> Any:
+    done, result = pickle.loads(answer)
+    if not done:
+        raise result
+    return result

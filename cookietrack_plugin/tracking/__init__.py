@@ -1,0 +1,1 @@
+"""Who is in: `Tracker` is its face."""
