@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import stored
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.stores.file import record as file_record
+from cookietrack_plugin.stores.file import encoding as file_record
 from cookietrack_plugin.stores.file.encoding import to_key
 from cookietrack_plugin.stores.file.lines import write_batch, write_header
 from cookietrack_plugin.stores.kit.codec import encode

@@ -17,7 +17,7 @@ from benchmarks import stored
 from benchmarks.probe import StallWatch
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.router import process
+from cookietrack_plugin.router.fast import stalls
 from cookietrack_plugin.tracking.clock import Clock
 from cookietrack_plugin.tracking.sweep import Sweep
 from cookietrack_plugin.tracking.tracker import Tracker
@@ -112,7 +112,7 @@ def _watch(
 ) -> Mapping[str, float]:
     with stored.opened(options, Path(place)) as opened:
         # As in a worker, when a store has been opened.
-        process.freeze()
+        stalls.freeze()
         store: Any = Observed(opened)
         watch = StallWatch()
         tracker = Tracker(store, reactor, clock)

@@ -17,6 +17,10 @@ class StoreUnavailable(CookieTrackError):
     """The store cannot answer now and may answer later. The only error that is worth a retry."""
 
 
+class PositionLost(StoreUnavailable):
+    """A feed no longer knows what happened since the given position: it is too old, or foreign."""
+
+
 class StoreLocked(StoreUnavailable):
     """Another process holds a store that only one can open; the message has its pid."""
 

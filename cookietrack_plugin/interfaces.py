@@ -4,10 +4,20 @@ The contract between the plugin, a store, and Crossbar's router.
 To write a store, implement `ICookieStoreProvider` and `ICookieStore` over a driver that you trust,
 name the provider under the entry-point group `cookietrack_plugin.stores`, and run the suite in
 `cookietrack_plugin.testing` over it. A store is plain, blocking Python: threads, batching, caching,
-expiry, ids and connections are the plugin's business. `stores/memory.py` is the one to read first.
+expiry, ids and connections are the plugin's business. `stores/memory.py` is the one to read first,
+and `stores.kit` has what most stores need.
 
 Errors are those of `cookietrack_plugin.errors`. A store chains its driver's exception as the cause
 (`raise StoreUnavailable(...) from error`) and puts no password into a message.
+
+Values. An id is 24 characters of base64url. Every other text is any Python string: empty, of any
+length, with NUL, with half of a surrogate pair; it comes back as it was. Times are integers. An
+`authextra` is None or a mapping of what CBOR carries: text, bytes, numbers, truth values, None,
+lists and mappings; `{}` and None are two values. What a store cannot encode raises `ValueError`
+from `commit`, and nothing of that batch is applied. A store keeps no reference to an `authextra`
+that it was given and gives each caller one of its own: whoever has it may alter it.
+
+After `close` every method but `close` raises `StoreUnavailable`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,16 +25,27 @@ from typing import Any
 
 from zope.interface import Attribute, Interface
 
-from cookietrack_plugin.record import Change, Cookie
+from cookietrack_plugin.record import Change, Cookie, UserRevoked
 
 
 class ICookieStoreProvider(Interface):
     """
     One store type. The entry point's name is the `store.type` in the node configuration; the entry
-    point's object is a class or function that gives a provider when called without arguments.
+    point's object is a provider, or a class or function that gives one when called without
+    arguments.
     """
 
     summary: str = Attribute("One line for people who choose a store.")
+    volatile: bool = Attribute(
+        "True when the records end with the process that has the store open."
+    )
+    exclusive: bool = Attribute("True when one process at a time can have the store open.")
+    place: str | None = Attribute(
+        "The option that says where the store is, such as 'path' or 'url'; None without one."
+    )
+    opens: type[Interface] = Attribute(
+        "The interface of what `open` gives: ICookieStore or IRouterCookieStore."
+    )
 
     def check(options: Mapping[str, Any]) -> None:
         """
@@ -56,7 +77,7 @@ class ICookieStore(Interface):
     updated, can be deleted, and never makes a method fail.
 
     `commit`, `expire` and `close` are called by one thread at a time. Other threads call `load`,
-    `scan` and `stat` meanwhile; these neither wait for a commit nor see half of one.
+    `scan` and `stat` at the same time; these neither wait for a commit nor see half of one.
     """
 
     reads_block: bool = Attribute(
@@ -79,11 +100,15 @@ class ICookieStore(Interface):
     def commit(changes: Sequence[Change]) -> Sequence[bool]:
         """
         Apply `changes` in order, all or none; when it returns they survive kill -9 and a power cut
-        (a volatile store: they are visible).
+        (a volatile store: they are visible). There are 1024 changes at most, fewer where the store
+        provides `IBatchLimit`. No changes: it returns an empty sequence.
 
         :returns: for each change whether it applied. It does not for a `Create` of an id that
             exists, nor for any other change of an id that is absent at that point of the sequence.
-            Such a change alters nothing and is no error: updates never bring a record back.
+            An `Authenticate` does not apply either where its user was revoked: see
+            `IUserRevocation`. Such a change alters nothing and is no error: updates never bring a
+            record back.
+        :raises ValueError: something cannot be encoded. None was applied.
         :raises StoreUnavailable: none was applied, or it cannot be known; trying again is safe.
         :raises StoreFull: none was applied; there is no room.
 
@@ -101,11 +126,13 @@ class ICookieStore(Interface):
 
     def scan(authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
         """
-        Iterate over all records, or over those logged in as `authid` and/or in `authrealm`. In any
-        order; never holding the whole store in memory, and without keeping writers waiting.
+        Iterate over all records, or over those logged in as `authid` and/or in `authrealm`, which
+        are compared character by character. In any order; never holding the whole store in memory,
+        and without keeping writers waiting.
 
-        A record that changes meanwhile is seen in one of its states or not at all. On any thread
-        but the reactor's.
+        Each record is given once. One that changes during the iteration is given in one of its
+        states or not at all. An iterator that is abandoned holds nothing: no lock, no transaction,
+        no connection. On any thread but the reactor's.
 
         :raises StoreUnavailable: the engine does not answer.
         """
@@ -114,11 +141,32 @@ class ICookieStore(Interface):
         """
         Numbers about the store: `cookies` (records, expired ones included, possibly estimated),
         `bytes` (room that they take on disk or in memory), and what else its operator wants to see.
-        On any thread.
+        It may wait as `load` does. On any thread but the reactor's.
         """
 
     def close() -> None:
-        """Let go of every file, thread and connection. Idempotent. Called on the writer thread."""
+        """Release every file, thread and connection. Idempotent. Called on the writer thread."""
+
+
+class IBatchLimit(Interface):
+    """An optional power of a store whose engine takes fewer than 1024 changes in a transaction."""
+
+    max_changes: int = Attribute("The most changes that `commit` and `begin` are given at once.")
+
+
+class IServerTime(Interface):
+    """
+    An optional power of a store on a server that several machines share: the server's clock is the
+    one by which the records of all of them live, so that theirs need not agree.
+    """
+
+    def server_time() -> int:
+        """
+        The server's time in Unix milliseconds, read within one round trip. On any thread but the
+        reactor's.
+
+        :raises StoreUnavailable: the engine does not answer.
+        """
 
 
 class INonBlockingCommit(Interface):
@@ -151,27 +199,64 @@ class INonBlockingCommit(Interface):
         """
 
 
-class IRevocationFeed(Interface):
-    """An optional power of a store that several workers or nodes share: it tells of deletions."""
+class IUserRevocation(Interface):
+    """
+    An optional power of a store: it ends everything that a user has in it at once, and keeps out
+    the logins that began before.
+    """
 
-    def revoked_since(cursor: Any) -> tuple[Iterable[str], Any]:
+    def revoke_user(
+        authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
+    ) -> int:
         """
-        The ids that were deleted, or lost their authentication, since `cursor`, by whomever.
+        Delete every record that is logged in as `authid` in `authrealm`, durably. None is any; with
+        None for both every record is deleted, those without a login too.
 
-        :param cursor: what the last call gave, or None for "from now on".
-        :returns: the ids and the new cursor. Nothing is left out: where the store no longer knows
-            what happened since `cursor`, it raises.
-        :raises StoreUnavailable: the engine does not answer, or the cursor is too old. The caller
+        All or nothing where the engine can do that, in as few steps as it allows, however many
+        records there are. With `IRevocationFeed`, the feed has one entry of it, a `UserRevoked`,
+        even where there was no record: there may be sessions without one. That entry's position is
+        the user's *fence*: from then on an `Authenticate` of the user whose `since` is an earlier
+        position does not apply, whoever commits it, nor one whose `since` the feed no longer knows.
+        A login on one of the ids `keep` is measured by the revocation before this one. Without a
+        feed nobody else writes to the store, and the caller keeps such logins out itself.
+
+        :param keep: at most `record.MAX_KEPT_IDS` ids of records that stay: the caller's own.
+        :returns: how many records were deleted.
+        :raises StoreUnavailable: the engine does not answer. Some may be deleted; trying again is
+            safe.
+
+        Called like `ICookieStore.commit`. A store whose commits do not block is called on a thread
+        that may wait, while commits go on.
+        """
+
+
+class IRevocationFeed(Interface):
+    """
+    An optional power of a store that several workers or nodes share: it tells each of them what the
+    others have ended.
+    """
+
+    def revoked_since(cursor: Any) -> tuple[Iterable[str | UserRevoked], Any]:
+        """
+        What was revoked since `cursor`, by whomever: the ids of records that were deleted or whose
+        login became another identity's, and a `UserRevoked` for each `IUserRevocation.revoke_user`.
+
+        :param cursor: a position, as the last call gave it, or None for "from now on". It can be
+            pickled, and handed to another process that has the same store open.
+        :returns: the revocations, in the order in which they happened, and the new position.
+            Nothing is left out; something may be told twice. Expired records need not be told.
+        :raises PositionLost: the store no longer knows what happened since `cursor`. The caller
             then treats what it knows as stale and starts again with None.
+        :raises StoreUnavailable: the engine does not answer. The caller asks again from `cursor`.
 
-        On any thread but the reactor's. Idempotent. Expired records need not be told.
+        On any thread but the reactor's. Idempotent.
         """
 
 
 class IRevocationSignal(Interface):
     """
     An optional power of a store with `IRevocationFeed`: its engine says when there is something new
-    to ask for, so that others need not ask all the time. It only says so: what was revoked,
+    to ask for, so that workers need not ask all the time. It only says so: what was revoked,
     `revoked_since` knows. Both methods are about one waiting thread.
     """
 
@@ -180,11 +265,11 @@ class IRevocationSignal(Interface):
         Return as soon as something may have been revoked since the last call returned, and after
         `seconds` at the latest. The caller asks `revoked_since` in any case.
 
-        Returns at once where it begins to listen, or does so again after it was cut off: what was
-        revoked before, nobody has told. Waking up for nothing is no error. On the feed's thread.
+        Returns at once where it begins to listen, or does so again after it was cut off: nobody has
+        told what was revoked before. Waking up for nothing is no error. On the feed's thread.
 
-        :raises StoreUnavailable: the engine does not tell, for now or at all. The caller asks every
-            now and then instead, and tries this again later.
+        :raises StoreUnavailable: the engine does not tell, for now or at all. The caller polls
+            instead, and tries this again later.
         """
 
     def interrupt() -> None:
@@ -280,7 +365,7 @@ class IRouterCookieStore(Interface):
         authextra: Mapping[str, Any] | None,
         authrealm: str | None,
     ) -> bool:
-        """Store a login, five None to forget it. Mind the order: `authextra` before `authrealm`."""
+        """Store a login; five None: no login yet. Mind the order: `authextra` before `authrealm`."""
 
     def delAuth(cbtid: str) -> bool:
         """Delete the cookie. Whether there was one."""

@@ -1,10 +1,18 @@
-"""What a store keeps, and the four ways in which it changes. Times are Unix milliseconds."""
+"""
+What a store keeps, and the four ways in which it changes. Times are Unix milliseconds.
+
+Who a record or a session belongs to is its identity, `(authid, authrealm)`: an authid alone names
+different users in different realms.
+"""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve, field, frozen
+
+# The most ids that a revocation of a user keeps: see `UserRevoked`.
+MAX_KEPT_IDS = 16
 
 # What `header.id_of` gives.
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
@@ -26,13 +34,41 @@ class Auth:
     # Applications put tokens in here: it is stored, and never printed.
     authextra: Mapping[str, Any] | None = field(default=None, repr=False)
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Whose login it is: `(authid, authrealm)`."""
+        return self.authid, self.authrealm
+
+
+def matches(auth: Auth | None, authid: str | None, authrealm: str | None) -> bool:
+    """Whether `auth` is a login of `authid` in `authrealm`. None is any, no login included."""
+    if auth is None:
+        return authid is None and authrealm is None
+    return authid in (None, auth.authid) and authrealm in (None, auth.authrealm)
+
+
+@frozen
+class UserRevoked:
+    """
+    A revocation of everything that is logged in as `authid` in `authrealm`, None for any, except
+    the records with the ids `keep`, which are at most `MAX_KEPT_IDS`.
+    """
+
+    authid: str | None
+    authrealm: str | None
+    keep: frozenset[str] = frozenset()
+
+    def ends(self, id: str | None, auth: Auth | None) -> bool:
+        """Whether it ends the login `auth` of the cookie `id`, None for a session without one."""
+        return id not in self.keep and matches(auth, self.authid, self.authrealm)
+
 
 @frozen
 class Cookie:
     """
     One tracked client. The cookie's secret value is not in here: only its public id.
 
-    `id`: see `header.id_of`. `created`, `seen`: first and latest sign of life. `expires`: from this
+    `id`: see `header.id_of`. `created`, `seen`: when its client was first and last heard. `expires`: from this
     millisecond on the record counts as absent. `peer`: the client's address as Crossbar writes it
     (`tcp4:192.0.2.1:52410`). `auth`: None until a login was stored.
     """
@@ -59,16 +95,27 @@ class Create:
 
 @frozen
 class Authenticate:
-    """Set who the cookie stands for (None: nobody), and `seen` to `at`. Not where it is absent."""
+    """
+    Set who the cookie stands for, and `seen` to `at` if that is later. Does not apply where the id
+    is absent, nor where `auth` is of a user who was revoked since `since`.
+
+    `since`: the position in the store's feed (`IRevocationFeed`) that the caller knew when the
+    login began; None where nobody else can have revoked the user.
+    """
 
     id: str
-    auth: Auth | None
+    auth: Auth
     at: int
+    since: Any = None
 
 
 @frozen
 class Touch:
-    """Set these four fields. Does not apply where the id is absent: an update never revives."""
+    """
+    Note that the client was heard. `seen` and `expires` only grow by it: a worker whose record is
+    older takes nothing back. `peer` and `user_agent` are set. Does not apply where the id is
+    absent: an update never revives.
+    """
 
     id: str
     seen: int
@@ -106,8 +153,9 @@ def after(cookie: Cookie | None, change: Change) -> Cookie | None:
     assert cookie is not None
     match change:
         case Authenticate(_, auth, at):
-            return evolve(cookie, auth=auth, seen=at)
+            return evolve(cookie, auth=auth, seen=max(cookie.seen, at))
         case Touch(_, seen, expires, peer, user_agent):
+            seen, expires = max(cookie.seen, seen), max(cookie.expires, expires)
             return evolve(cookie, seen=seen, expires=expires, peer=peer, user_agent=user_agent)
         case Delete():
             return None

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
-from cookietrack_plugin.stores.lmdb import log as lmdb_log
+from cookietrack_plugin.stores.lmdb import revocations as lmdb_log
 from cookietrack_plugin.stores.lmdb import tables
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch

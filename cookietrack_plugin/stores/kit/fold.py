@@ -5,7 +5,7 @@ For stores that read the records of a batch in one statement and write what came
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
@@ -36,8 +36,8 @@ Stored = Cookie | Damage
 class Outcome:
     """
     `applied`: for each change of the batch whether it did. `before`, `after`: the records under the
-    ids of the batch, without those that are absent. `revoked`: the ids that were deleted or lost
-    their authentication, in order, even if they were given another one in the same batch.
+    ids of the batch, without those that are absent. `revoked`: the ids that were deleted, or whose
+    login became another identity's, in order, whatever became of them later in the batch.
     """
 
     applied: Sequence[bool]
@@ -69,16 +69,25 @@ class Outcome:
         ]
 
 
-def fold(changes: Iterable[Change], before: Mapping[str, Stored]) -> Outcome:
+def fold(
+    changes: Iterable[Change],
+    before: Mapping[str, Stored],
+    refuses: Callable[[Authenticate], bool] = lambda _: False,
+) -> Outcome:
     """
     Apply `changes` in order to the records `before`, which are those under the ids of the changes.
+
+    :param refuses: whether a login does not apply, because its user was revoked: see `fences`.
     """
     records = dict(before)
     applied = []
     revoked = set()
     for change in changes:
         old = records.pop(change.id, None)
-        new, applies_ = _apply(old, change)
+        if isinstance(change, Authenticate) and refuses(change):
+            new, applies_ = old, False
+        else:
+            new, applies_ = _apply(old, change)
         if new is not None:
             records[change.id] = new
         if applies_ and _revokes(old, change):
@@ -97,8 +106,9 @@ def _revokes(old: Stored | None, change: Change) -> bool:
     match change:
         case Delete():
             return True
-        case Authenticate(auth=None):
-            return isinstance(old, Cookie) and old.auth is not None
+        case Authenticate(auth=auth):
+            owner = old.auth if isinstance(old, Cookie) else None
+            return owner is not None and owner.identity != auth.identity
     return False
 
 
