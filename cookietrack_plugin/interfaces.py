@@ -37,7 +37,7 @@ class ICookieStoreProvider(Interface):
 
     summary: str = Attribute("One line for people who choose a store.")
     volatile: bool = Attribute(
-        "True when the records end with the process that has the store open."
+        "True when the records end with the process that has the store."
     )
     exclusive: bool = Attribute("True when one process at a time can have the store open.")
     place: str | None = Attribute(
@@ -365,7 +365,7 @@ class IRouterCookieStore(Interface):
         authextra: Mapping[str, Any] | None,
         authrealm: str | None,
     ) -> bool:
-        """Store a login; five None: no login yet. Mind the order: `authextra` before `authrealm`."""
+        """Store a login; five None for none. Mind the order: `authextra` before `authrealm`."""
 
     def delAuth(cbtid: str) -> bool:
         """Delete the cookie. Whether there was one."""

@@ -68,9 +68,9 @@ class Cookie:
     """
     One tracked client. The cookie's secret value is not in here: only its public id.
 
-    `id`: see `header.id_of`. `created`, `seen`: when its client was first and last heard. `expires`: from this
-    millisecond on the record counts as absent. `peer`: the client's address as Crossbar writes it
-    (`tcp4:192.0.2.1:52410`). `auth`: None until a login was stored.
+    `id`: see `header.id_of`. `created`, `seen`: when its client was first and last heard.
+    `expires`: from this millisecond on the record counts as absent. `peer`: the client's address as
+    Crossbar writes it (`tcp4:192.0.2.1:52410`). `auth`: None until a login was stored.
     """
 
     id: str
