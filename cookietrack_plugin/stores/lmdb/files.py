@@ -64,7 +64,9 @@ def _open_tables(env: Any, path: str) -> Tables:
     # One transaction: a process that comes at the same moment finds all of it or nothing.
     with env.begin(write=True) as txn:
         _check_format(txn, path)
-        txn.put(_FORMAT_KEY, str(FORMAT).encode())
+        mark = str(FORMAT).encode()
+        if txn.get(_FORMAT_KEY) != mark:
+            txn.put(_FORMAT_KEY, mark)
         return Tables(env, txn)
 
 
