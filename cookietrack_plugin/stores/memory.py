@@ -57,8 +57,8 @@ class MemoryProvider:
 class MemoryStore:
     """
     A dictionary of records. A new one that finds no room takes that of the oldest record without
-    a login, or where all have one, of the oldest login: whoever asks for cookies in masses drives
-    out no user.
+    a login, or where all have one, of the oldest login: a client that asks for cookies in masses
+    drives out no user.
     """
 
     reads_block = False

@@ -235,5 +235,5 @@ def test_passing_over_many_that_are_gone_leaves_the_interpreter_to_others():
 def test_without_a_pause_nobody_waits():
     pauses: list[float] = []
     times = iter([0.0, 2 * WORK])
-    Throttle(0, lambda: next(times), pauses.append).breathe()
+    Throttle(0, lambda: next(times), pauses.append).pause_if_due()
     assert pauses == []

@@ -68,7 +68,7 @@ class FileTable:
                 self._queue.add(key, expires_of(text))
 
     def walk(self) -> Iterator[Sequence[State]]:
-        """All records, as `pick` gives them. One that comes meanwhile is seen or not."""
+        """All records, as `pick` gives them. One that comes during the walk is seen or not."""
         return self.pick(key for shard in list(self._shards.values()) for key in list(shard))
 
     def pick(self, keys: Iterable[bytes]) -> Iterator[Sequence[State]]:
@@ -77,10 +77,10 @@ class FileTable:
         then for other threads.
         """
         keys = iter(keys)
-        breather = Throttle(self._pause)
+        throttle = Throttle(self._pause)
         while some := [(key, self.get(key) or GONE) for key in islice(keys, _STEP)]:
             yield some
-            breather.breathe()
+            throttle.pause_if_due()
 
     def due(self, now: int, limit: int) -> Sequence[bytes]:
         """At most `limit` keys with `expires <= now`. Each is named once: see `put_off`."""

@@ -24,7 +24,7 @@ class Throttle:
         self._sleep = sleep
         self._since = clock()
 
-    def breathe(self) -> None:
+    def pause_if_due(self) -> None:
         """Between two pieces of work."""
         if self._pause and self._clock() - self._since > WORK:
             self._sleep(self._pause)
