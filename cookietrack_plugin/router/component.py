@@ -1,21 +1,18 @@
 """WAMP procedures and events about cookies, as a component for the node configuration."""
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallDetails, RegisterOptions
 from twisted.internet.defer import inlineCallbacks, maybeDeferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.router import arguments
 from cookietrack_plugin.router.stores import open_stores
-from cookietrack_plugin.tracking.bulk_revocation import revoke_by_authid
 from cookietrack_plugin.tracking.events import Event, Kind
 from cookietrack_plugin.tracking.tracker import Tracker
 
@@ -44,7 +41,7 @@ class CookieAdministration(ApplicationSession):
             with_details = RegisterOptions(details_arg="details")
             yield self.register(procedure, f"cookietrack.{name}", with_details)
         if options:
-            self._tracker.events.observe(self._publish)
+            self._tracker.events.subscribe(self._publish)
 
     def procedures(self) -> dict[str, Callable[..., Any]]:
         """What is registered, by name: wrong arguments and a store that fails are told as such."""
@@ -82,9 +79,8 @@ class CookieAdministration(ApplicationSession):
     @inlineCallbacks
     def get_cookie(self, id: Any, *, details: CallDetails | None = None) -> Any:
         """One cookie, None where there is none."""
-        cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
-        expired = cookie is not None and cookie.expires <= self._tracker.clock.now()
-        return None if cookie is None or expired else self._shown(cookie)
+        cookie = yield self._tracker.find(arguments.an_id(id))
+        return self._shown(cookie) if cookie else None
 
     @inlineCallbacks
     def count(
@@ -95,19 +91,18 @@ class CookieAdministration(ApplicationSession):
         authrealm = arguments.optional_name("authrealm", authrealm)
         if authid is None and authrealm is None:
             return (yield self.stat())["cookies"]
-        return (yield self._on_thread(lambda: sum(1 for _ in self._good(authid, authrealm))))
+        return (yield self._tracker.count(authid, authrealm))
 
     @inlineCallbacks
     def stat(self, *, details: CallDetails | None = None) -> Any:
         """What the store says of itself, and how many cookies have a live connection here."""
-        stat = yield self._on_thread(self._tracker.store.stat)
-        return {**stat, "connected": len(self._tracker.connections)}
+        return (yield self._tracker.stat())
 
     @inlineCallbacks
     def revoke(self, id: Any, *, details: CallDetails | None = None) -> Any:
         """End a cookie, or a list of them."""
-        cookies, connections = yield self._tracker.endings.revoke_all(arguments.ids(id))
-        return {"cookies": cookies, "connections": connections}
+        ended = yield self._tracker.revoke(arguments.ids(id))
+        return {"cookies": ended.cookies, "connections": ended.connections}
 
     def revoke_by_authid(
         self, authid: Any, authrealm: Any = None, *, details: CallDetails | None = None
@@ -130,7 +125,7 @@ class CookieAdministration(ApplicationSession):
     def my_revoke(self, id: Any, *, details: CallDetails) -> Any:
         """End one of the caller's cookies."""
         authid = self._caller(details)
-        cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
+        cookie = yield self._tracker.find(arguments.an_id(id))
         auth = cookie.auth if cookie else None
         if auth is None or (auth.authid, auth.authrealm) != (authid, self.config.realm):
             raise arguments.invalid(f"{id} is none of your devices")
@@ -187,23 +182,13 @@ class CookieAdministration(ApplicationSession):
     def _revoke_all(
         self, authid: str, authrealm: str | None, keep: frozenset[str] = frozenset()
     ) -> Any:
-        ended = yield revoke_by_authid(self._tracker, authid, authrealm, keep)
+        ended = yield self._tracker.revoke_user(authid, authrealm, keep)
         return {"cookies": ended.cookies, "connections": ended.connections}
 
     @inlineCallbacks
     def _scan(self, authid: str | None, authrealm: str | None, limit: int) -> Any:
-        found = yield self._on_thread(lambda: list(islice(self._good(authid, authrealm), limit)))
+        found = yield self._tracker.scan(authid, authrealm, limit)
         return [self._shown(cookie) for cookie in found]
-
-    def _good(self, authid: str | None, authrealm: str | None) -> Iterator[Cookie]:
-        """For a thread: the store has expired records too, until they are swept."""
-        tracker = self._tracker
-        now = tracker.clock.now()
-        return (each for each in tracker.store.scan(authid, authrealm) if each.expires > now)
-
-    def _on_thread(self, function: Any) -> Any:
-        reactor = self._tracker.reactor
-        return deferToThreadPool(reactor, reactor.getThreadPool(), function)
 
     def _shown(self, cookie: Cookie) -> dict[str, Any]:
         auth = cookie.auth
@@ -218,7 +203,7 @@ class CookieAdministration(ApplicationSession):
             "authrole": auth and auth.authrole,
             "authmethod": auth and auth.authmethod,
             "authrealm": auth and auth.authrealm,
-            "connections": len(self._tracker.connections.of(cookie.id)),
+            "connections": self._tracker.connections_of(cookie.id),
         }
 
     def _publish(self, event: Event) -> None:
@@ -234,5 +219,5 @@ class CookieAdministration(ApplicationSession):
     def onLeave(self, details: Any) -> None:
         """Tell nobody any more."""
         for tracker in self._stores.trackers().values():
-            tracker.events.forget(self._publish)
+            tracker.events.unsubscribe(self._publish)
         super().onLeave(details)

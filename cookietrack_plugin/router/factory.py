@@ -8,7 +8,9 @@ from twisted.internet.defer import Deferred, succeed
 
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
-from cookietrack_plugin.router.protocol import CheckedProtocol, TrackedProtocol
+from cookietrack_plugin.router.gate import gated
+from cookietrack_plugin.router.handshake import CheckedProtocol
+from cookietrack_plugin.router.protocol import TrackedProtocol
 from cookietrack_plugin.router.stores import open_stores
 
 
@@ -29,10 +31,11 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
         store: IRouterCookieStore,
     ) -> None:
         without_cookie = {key: item for key, item in config.items() if key != "cookie"}
-        super().__init__(session_factory, node_dir, without_cookie, templates)
+        tracked = isinstance(store, RouterCookieStore)
+        make_session = gated(session_factory) if tracked else session_factory
+        super().__init__(make_session, node_dir, without_cookie, templates)
         self._config = config
         self._cookiestore = store
-        tracked = isinstance(store, RouterCookieStore)
         self.protocol = _with_options(self, TrackedProtocol if tracked else CheckedProtocol)
         self.anonymous_alone = set(config.get("auth", ())) - {"cookie"} == {"anonymous"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cookietrack_plugin.access.breaker import FAILURES
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Delete
 from cookietrack_plugin.testing.samples import make_id
@@ -114,7 +114,7 @@ class TestClosing:
         """There is no later time for it."""
         id, _ = tracked.visit()
         tracked.store.fail_commits()
-        for _ in range(FAILURES + 1):
+        for _ in range(MAX_FAILURES + 1):
             with pytest.raises(StoreUnavailable):
                 tracked.reactor.result_of(tracked.tracker.revoke(id))
         tracked.store.recover()

@@ -26,6 +26,8 @@ class DatabaseProvider:
         "Crossbar's own zLMDB database: keeps cookie values, waits on the reactor, never expires"
     )
 
+    volatile, exclusive, place, opens = False, False, "path", IRouterCookieStore
+
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(
             options,

@@ -49,6 +49,7 @@ class FileProvider:
     """
 
     summary = "in a text file, for one worker; takes over the files that Crossbar wrote"
+    volatile, exclusive, place, opens = False, True, "filename", ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         optional = {"purge_on_startup": bool, "writer_process": bool}

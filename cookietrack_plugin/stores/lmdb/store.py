@@ -48,6 +48,7 @@ class LmdbProvider:
     """
 
     summary = "an embedded database: durable, and shared by all workers of one machine"
+    volatile, exclusive, place, opens = False, False, "path", ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         optional = {"maxsize": int, "sync": bool, "purge_on_startup": bool, "writer_process": bool}

@@ -48,6 +48,7 @@ class RedisProvider:
     """
 
     summary = "in Redis or Valkey, one server or a cluster of them: shared by any number of nodes"
+    volatile, exclusive, place, opens = False, False, "url", ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(

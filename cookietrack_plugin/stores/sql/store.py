@@ -59,6 +59,7 @@ class SqlProvider:
     """
 
     summary = "in PostgreSQL, MySQL, MariaDB or SQLite: durable, and shared by any number of nodes"
+    volatile, exclusive, place, opens = False, False, "url", ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(
