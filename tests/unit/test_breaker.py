@@ -2,7 +2,13 @@
 
 import pytest
 
-from cookietrack_plugin.access.breaker import MAX_FAILURES, FIRST_PAUSE_S, LAST_PAUSE_S, SILENT_S, Breaker
+from cookietrack_plugin.access.breaker import (
+    FIRST_PAUSE_S,
+    LAST_PAUSE_S,
+    MAX_FAILURES,
+    SILENT_S,
+    Breaker,
+)
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.stores.kit.backoff import Backoff
 

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.access.breaker import MAX_FAILURES, FIRST_PAUSE_S
+from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable

@@ -4,7 +4,13 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.access.dispatch import MIN_SLICE_S, MAX_SLICE_S, FAST_SLICE_S, SLOW_WORK_S, TimeSlicedDispatcher
+from cookietrack_plugin.access.dispatch import (
+    FAST_SLICE_S,
+    MAX_SLICE_S,
+    MIN_SLICE_S,
+    SLOW_WORK_S,
+    TimeSlicedDispatcher,
+)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """The end of a cookie: at once here, durable before anybody is told, and for ever."""
 
 import pytest
+from cookietrack_plugin.tracking.deletion import FIRST_RETRY, LAST_RETRY
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Delete
 from cookietrack_plugin.testing.samples import make_id
-from cookietrack_plugin.tracking.deletion import FIRST_RETRY, LAST_RETRY
 
 LOGOUT = "wamp.close.logout"
 
