@@ -10,7 +10,7 @@ import pytest
 
 from cookietrack_plugin.admin import filesystem, software
 from cookietrack_plugin.admin.filesystem import mount_type
-from cookietrack_plugin.stores.file.store import FileProvider
+from cookietrack_plugin.stores.file.provider import FileProvider
 from cookietrack_plugin.testing.process import StoreProcess
 from tests.admin.conftest import JOE, make_cookie, node_config, node_process, snapshot
 
