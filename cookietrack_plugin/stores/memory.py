@@ -24,6 +24,10 @@ class MemoryProvider:
     """`{"type": "memory"}`, with `max_cookies` for how many are kept at most."""
 
     summary = "in the worker's memory: nothing to set up, forgotten when the worker stops"
+    volatile = True
+    exclusive = False
+    place = None
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(options, optional={"max_cookies": int})

@@ -15,11 +15,15 @@ from cookietrack_plugin.stores.memory import MemoryProvider
 
 PROVIDER = """
     from zope.interface import implementer
-    from cookietrack_plugin.interfaces import ICookieStoreProvider
+    from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 
     @implementer(ICookieStoreProvider)
     class Provider:
         summary = "somebody else's"
+        volatile = False
+        exclusive = False
+        place = None
+        opens = ICookieStore
 
         def check(self, options):
             pass

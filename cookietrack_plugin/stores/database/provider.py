@@ -25,6 +25,10 @@ class DatabaseProvider:
     summary = (
         "Crossbar's own zLMDB database: keeps cookie values, waits on the reactor, never expires"
     )
+    volatile = False
+    exclusive = False
+    place = "path"
+    opens = IRouterCookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(

@@ -49,6 +49,10 @@ class FileProvider:
     """
 
     summary = "in a text file, for one worker; takes over the files that Crossbar wrote"
+    volatile = False
+    exclusive = True
+    place = "filename"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         optional = {"purge_on_startup": bool, "writer_process": bool}

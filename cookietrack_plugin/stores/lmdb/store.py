@@ -48,6 +48,10 @@ class LmdbProvider:
     """
 
     summary = "an embedded database: durable, and shared by all workers of one machine"
+    volatile = False
+    exclusive = False
+    place = "path"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         optional = {"maxsize": int, "sync": bool, "purge_on_startup": bool, "writer_process": bool}

@@ -19,6 +19,10 @@ class FaultyProvider:
     """`{"type": "faulty"}`."""
 
     summary = "breaks on demand"
+    volatile = True
+    exclusive = False
+    place = None
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         pass

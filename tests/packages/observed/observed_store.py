@@ -16,6 +16,10 @@ class ObservedProvider:
     """`{"type": "observed", "url": ...}`: one store for each url. `size` is an option more."""
 
     summary = "watched by a test"
+    volatile = False
+    exclusive = False
+    place = "url"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(options, required={"url": str}, optional={"size": int})
