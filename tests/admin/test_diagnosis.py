@@ -96,7 +96,7 @@ def test_a_wrong_cookie_item_is_an_error_and_the_others_are_checked(diagnose, ma
     found = diagnose(str(make_node(config)), code=1)
     assert found["worker001/transport001"][0][0] == "ok"
     assert "Did you mean 'lmdb'?" in found["worker001/transport002"][0][1]
-    assert '"maxsize" in cookie store' in found["worker001/transport003"][0][1]
+    assert '"maxsize" in the store item' in found["worker001/transport003"][0][1]
     assert [about for about in found if about.startswith("lmdb:")]
 
 

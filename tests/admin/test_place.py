@@ -90,7 +90,7 @@ def test_a_node_that_tracks_nobody_is_named(make_node):
 def test_a_wrong_cookie_item_is_refused_as_check_refuses_it(make_node):
     config = node_config(LMDB)
     config["workers"][0]["transports"][0]["cookie"]["nmae"] = "x"
-    with pytest.raises(ConfigError, match="unknown attribute 'nmae'"):
+    with pytest.raises(ConfigError, match='"nmae" in the cookie item'):
         places(str(make_node(config)))
 
 

@@ -38,7 +38,9 @@ class DatabaseProvider:
         )
         maxsize = options.get("maxsize", LARGEST)
         if not SMALLEST <= maxsize <= LARGEST:
-            raise wrong_option("maxsize", maxsize, f"from {SMALLEST} to {LARGEST} bytes")
+            raise wrong_option(
+                "maxsize", maxsize, f"a number of bytes from {SMALLEST} to {LARGEST}"
+            )
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> IRouterCookieStore:
         # The one store that needs Crossbar, and only when it is named.
