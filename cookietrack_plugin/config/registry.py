@@ -8,7 +8,7 @@ from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.errors import ConfigError, UnknownStoreType
-from cookietrack_plugin.interfaces import ICookieStoreProvider
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.stores.kit.redaction import redact_url
 
 GROUP = "cookietrack_plugin.stores"
@@ -55,12 +55,17 @@ def find_provider(store_type: str) -> ICookieStoreProvider:
     return provider
 
 
+def keeps_records(provider: ICookieStoreProvider) -> bool:
+    """Whether this plugin reads and writes the records of its stores: see `opens`."""
+    return bool(provider.opens.isOrExtends(ICookieStore))
+
+
 def _load(entry: EntryPoint) -> ICookieStoreProvider:
     """What the entry point names where that is a provider, else what it gives when called."""
     try:
         named = entry.load()
         return named if ICookieStoreProvider.providedBy(named) else named()
-    # Whatever a third party's package raises on import is its defect, and named as that.
+    # A third party's package may raise anything on import.
     except Exception as error:
         raise ConfigError(_load_failure(entry, error)) from error
 

@@ -33,9 +33,7 @@ def test_an_integer_is_a_number():
 
 def test_without_attributes_of_its_own_a_store_takes_type_alone():
     check_options({"type": "memory"})
-    with pytest.raises(
-        ConfigError, match='"path" in the store item: expected one of "type"'
-    ):
+    with pytest.raises(ConfigError, match='"path" in the store item: expected one of "type"'):
         check_options({"type": "memory", "path": "p"})
 
 
@@ -65,9 +63,7 @@ def test_no_nearest_attribute_is_made_up_where_none_is_near():
 
 
 def test_a_key_that_is_no_string_is_an_unknown_attribute():
-    with pytest.raises(
-        ConfigError, match=r'^"7" in the store item: expected one of "path"'
-    ):
+    with pytest.raises(ConfigError, match=r'^"7" in the store item: expected one of "path"'):
         check_options({"type": "lmdb", "path": "p", 7: 1}, REQUIRED)
 
 

@@ -137,9 +137,7 @@ def test_a_store_without_a_type_is_told_what_belongs_there():
     )
 
 
-@pytest.mark.parametrize(
-    ("value", "found"), [(None, "null"), (7, "an integer"), (["a"], "a list")]
-)
+@pytest.mark.parametrize(("value", "found"), [(None, "null"), (7, "an integer"), (["a"], "a list")])
 def test_a_type_that_is_no_name_is_named(value, found):
     assert message({"store": {"type": value}}) == (
         f'"store.type" in the cookie item: expected {A_TYPE}, found {found}'
@@ -181,9 +179,7 @@ def test_an_absolute_lifetime_shorter_than_the_rolling_one_is_refused():
 
 
 def test_an_unknown_and_a_misspelt_type_are_answered_with_the_installed_ones():
-    with pytest.raises(
-        UnknownStoreType, match=r"store type 'zzz': expected one of .*memory"
-    ):
+    with pytest.raises(UnknownStoreType, match=r"store type 'zzz': expected one of .*memory"):
         check_cookie_item({"store": {"type": "zzz"}})
     with pytest.raises(UnknownStoreType, match=r"Did you mean 'memory'\?"):
         check_cookie_item({"store": {"type": "memroy"}})

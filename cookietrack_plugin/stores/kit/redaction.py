@@ -10,7 +10,7 @@ _SECRET_NAME = re.compile(r"pass|pwd|secret|token|credential|key|auth", re.IGNOR
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _HOST = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]+)(:(\d+|\$\{\w+\}))?")
 _PARAMETERS = re.compile(r"[?#;]")
-# As in `host=db password=secret`, which libpq takes in the place of a URL.
+# As in `host=db password=secret`, which libpq takes for a URL.
 _ASSIGNMENT = re.compile(rf"([\w.-]*({_SECRET_NAME.pattern})[\w.-]*\s*=).*", re.I | re.DOTALL)
 
 

@@ -15,8 +15,8 @@ _PASSWORD = re.compile(r"(?<=:)\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}(?=@)")
 
 def expand(url: str) -> str:
     """
-    `url` with its variables replaced. In the place of a password (`:${NAME}@`) a variable holds
-    the password as it is, with any characters; elsewhere it is text of the URL.
+    `url` with its variables replaced. Where a password stands (`:${NAME}@`), a variable holds the
+    password as it is, with any characters; elsewhere it is text of the URL.
 
     :raises ConfigError: a variable is not set, or a `${` is no variable.
     """

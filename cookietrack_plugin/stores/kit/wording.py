@@ -1,7 +1,8 @@
 """How an error in the configuration is worded: `"length": expected X, found Y`. Shows no secret."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import Enum
 from typing import Final
@@ -40,6 +41,15 @@ def wrong_type(attribute: str, place: str, expected: str, found: object) -> Conf
 def wrong(attribute: str, place: str, expected: str, found: str) -> ConfigError:
     """The same error, with words of one's own for what was found."""
     return ConfigError(f'"{redact_url(attribute)}" in {place}: expected {expected}, found {found}')
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Begin the message of each `ConfigError` of the block with what it is about."""
+    try:
+        yield
+    except ConfigError as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def unknown_attribute(attribute: object, place: str, known: Iterable[str]) -> ConfigError:

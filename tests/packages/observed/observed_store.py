@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zope.interface import implementer
+from zope.interface import implementer, implementer_only
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.record import Change, Cookie
@@ -28,7 +28,8 @@ class ObservedProvider:
         return STORES.setdefault(options["url"], ObservedStore())
 
 
-@implementer(ICookieStore)
+# It has none of the optional powers of the memory store.
+@implementer_only(ICookieStore)
 class ObservedStore(MemoryStore):
     """
     A memory store with an index by authid. `calls`: the methods that were called. `visited`: how
