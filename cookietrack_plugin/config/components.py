@@ -62,6 +62,7 @@ def check_extra(extra: Any) -> Mapping[str, Any] | None:
     options: Mapping[str, Any] = extra["store"]
     check_store_item(options, "store", PLACE)
     find_provider(options["type"]).check(options)
+    _check_type(options["type"])
     return options
 
 
@@ -95,10 +96,14 @@ def _only_store(worker: str, stores: Sequence[NamedStore]) -> NamedStore:
     raise wrong("store", PLACE, _listed(own or stores), found)
 
 
+def _check_type(store_type: str) -> None:
+    if not keeps_records(find_provider(store_type)):
+        raise wrong("store", PLACE, "a type whose cookies this plugin tracks", f'"{store_type}"')
+
+
 def _check_access(store: NamedStore, worker: str) -> None:
+    _check_type(store.type)
     provider = find_provider(store.type)
-    if not keeps_records(provider):
-        raise wrong("store", PLACE, "a type whose cookies this plugin tracks", f'"{store.type}"')
     if worker not in store.workers and (provider.volatile or provider.exclusive):
         raise ConfigError(
             f"expected the component in worker {' or '.join(store.workers)}, which has the"
