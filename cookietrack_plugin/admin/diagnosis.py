@@ -9,7 +9,7 @@ from attrs import asdict
 
 from cookietrack_plugin.admin.filesystem import check_clock, check_place
 from cookietrack_plugin.admin.finding import Finding, error, ok, warning
-from cookietrack_plugin.admin.node import NodeConfig, Tracking, running_pid
+from cookietrack_plugin.admin.node import NodeConfig, running_pid
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import print_finding, print_json
 from cookietrack_plugin.admin.params import json_option, store_argument, transport_option
@@ -24,6 +24,7 @@ from cookietrack_plugin.admin.place import (
 )
 from cookietrack_plugin.admin.software import check_software
 from cookietrack_plugin.admin.text import counted, size
+from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.settings import check_cookie_item
 from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreLocked
 

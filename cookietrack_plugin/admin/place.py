@@ -8,13 +8,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from cookietrack_plugin.admin.node import (
-    NodeConfig,
-    Tracking,
-    default_directory,
-    read_node,
-    running_pid,
-)
+from cookietrack_plugin.admin.node import NodeConfig, default_directory, read_node, running_pid
+from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import ConfigError
