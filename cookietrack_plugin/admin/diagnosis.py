@@ -18,6 +18,7 @@ from cookietrack_plugin.admin.servertime import check_server_time
 from cookietrack_plugin.admin.software import check_software
 from cookietrack_plugin.admin.text import counted, size
 from cookietrack_plugin.config.components import administrations, check_administration
+from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.settings import check_cookie_item
 from cookietrack_plugin.config.sharing import (
     NamedStore,
@@ -25,7 +26,6 @@ from cookietrack_plugin.config.sharing import (
     named_stores,
     sharing_warning,
 )
-from cookietrack_plugin.config.transports import TrackedTransport
 from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreLocked
 from cookietrack_plugin.interfaces import ICookieStore
 
@@ -85,7 +85,7 @@ def _check_node(node: NodeConfig) -> Iterator[Finding]:
     yield ok("node", "is not running" if pid is None else f"is running (pid {pid})")
 
 
-def _check_item(tracked: TrackedTransport) -> Finding:
+def _check_item(tracked: Tracking) -> Finding:
     try:
         check_cookie_item(tracked.cookie)
     except ConfigError as problem:
@@ -105,7 +105,7 @@ def _check_components(node: NodeConfig) -> Iterator[Finding]:
             yield ok(component.name, "administers a store that a transport names")
 
 
-def _right_stores(tracked: Sequence[TrackedTransport]) -> list[NamedStore]:
+def _right_stores(tracked: Sequence[Tracking]) -> list[NamedStore]:
     return named_stores(each for each in tracked if _check_item(each).level == "ok")
 
 

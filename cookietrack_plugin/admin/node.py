@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from cookietrack_plugin.config.transports import TrackedTransport, tracked_transports
+from cookietrack_plugin.config.listeners import Tracking, in_node
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit.redaction import HIDDEN, redact_url
 
@@ -25,9 +25,9 @@ class NodeConfig:
     directory: str
     content: Any
 
-    def transports(self) -> list[TrackedTransport]:
+    def transports(self) -> list[Tracking]:
         """Every transport with a `cookie` item, in the order of the file."""
-        return list(tracked_transports(self.content))
+        return list(in_node(self.content))
 
 
 def running_pid(directory: str) -> int | None:

@@ -9,11 +9,11 @@ from typing import Any
 from attrs import field, frozen
 
 from cookietrack_plugin.admin.node import NodeConfig, default_directory, read_node, running_pid
+from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.location import path_of
 from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.sharing import named_stores
-from cookietrack_plugin.config.transports import TrackedTransport
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import ICookieStoreProvider
 
@@ -87,7 +87,7 @@ def find_node(name: str | None) -> NodeConfig | None:
     return read_node(default_directory() if name is None else name)
 
 
-def chosen(node: NodeConfig, transport: str | None) -> Sequence[TrackedTransport]:
+def chosen(node: NodeConfig, transport: str | None) -> Sequence[Tracking]:
     """
     Where the node tracks cookies: on `transport` alone, if it is given, and what is below it.
 
@@ -105,7 +105,7 @@ def chosen(node: NodeConfig, transport: str | None) -> Sequence[TrackedTransport
     return found
 
 
-def distinct(node: NodeConfig, tracked: Sequence[TrackedTransport]) -> list[Place]:
+def distinct(node: NodeConfig, tracked: Sequence[Tracking]) -> list[Place]:
     """
     The stores of these transports. As in the router, those with the same store item share one.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from cookietrack_plugin.config.components import administrations, check_administration
+from cookietrack_plugin.config.listeners import in_node
 from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.sharing import (
     check_sharing,
@@ -10,7 +11,6 @@ from cookietrack_plugin.config.sharing import (
     named_stores,
     sharing_warning,
 )
-from cookietrack_plugin.config.transports import tracked_transports
 from cookietrack_plugin.stores.kit.wording import naming
 
 
@@ -22,7 +22,7 @@ def check_node(content: Any) -> list[str]:
     :returns: warnings, a sentence each: what works, and is not safe.
     :raises ConfigError: naming the transport or component, what was expected, and what was found.
     """
-    transports = list(tracked_transports(content))
+    transports = list(in_node(content))
     for transport in transports:
         check_transport(transport)
     stores = named_stores(transports)

@@ -6,9 +6,9 @@ from typing import Any
 
 from attrs import frozen
 
+from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.settings import CookieSettings, check_cookie_item
-from cookietrack_plugin.config.transports import TrackedTransport
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit.wording import naming
 
@@ -36,7 +36,7 @@ def store_key(options: Mapping[str, Any]) -> str:
     return json.dumps(options, sort_keys=True, default=str)
 
 
-def named_stores(transports: Iterable[TrackedTransport]) -> list[NamedStore]:
+def named_stores(transports: Iterable[Tracking]) -> list[NamedStore]:
     """
     The distinct stores of these transports.
 
@@ -53,7 +53,7 @@ def named_stores(transports: Iterable[TrackedTransport]) -> list[NamedStore]:
     return [NamedStore(items[key], tuple(names[key])) for key in items]
 
 
-def check_transport(transport: TrackedTransport) -> None:
+def check_transport(transport: Tracking) -> None:
     """
     Check a transport's `cookie` item and the `store` in it. Opens nothing.
 
