@@ -14,17 +14,16 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.config.policy import SECOND
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.router.cookiestore import RouterCookieStore, login_of
-from cookietrack_plugin.router.door import Door
 from cookietrack_plugin.router.fast.quiet import QuietLogger
 from cookietrack_plugin.router.fast.traffic import QuickProtocol
+from cookietrack_plugin.router.redacted import RedactedHandshake
 from cookietrack_plugin.tracking.revocation import LOGOUT
 from cookietrack_plugin.tracking.visit import Admission, Visitor
 
 UNAVAILABLE = "cookie store not available"
-# What a client may send before it is answered (RFC 6455, section 4.1, allows it nothing).
-EARLY_BYTES = 65_536
 # Seconds after which a client that was turned away may come again.
 RETRY_AFTER = "5"
 # Characters of a user agent that are kept: a client may send as many as it likes.
@@ -41,7 +40,7 @@ class CheckedProtocol(WampWebSocketServerProtocol):
         return accepted
 
 
-class TrackedProtocol(QuickProtocol, CheckedProtocol):
+class TrackedProtocol(RedactedHandshake, QuickProtocol, CheckedProtocol):
     """
     A connection whose cookie a tracker looks after.
 
@@ -52,13 +51,10 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
     log = QuietLogger(make_logger())
 
     _cookies: RouterCookieStore
-    _door: Door
-    # Autobahn's and Crossbar's own attributes.
-    data: bytes
+    # Crossbar's own attributes.
     _authprovider: str | None
     _cbtid: Any
 
-    _admitting = False
     _admitted_as: str | None = None
     _held: list[Callable[[], None]] | None = None
     _said_goodbye = False
@@ -69,25 +65,23 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
 
     def connectionMade(self) -> None:
         self._cookies = self.factory._cookiestore
-        self._door = Door(self._cookies.settings)
         super().connectionMade()
 
     # -- the opening handshake ---------------------------------------------------------------
 
-    def processHandshake(self) -> None:
-        if not self._admitting:
-            self.data = self._door.enter(self.data)
-            super().processHandshake()
-        # Bytes that arrive while we wait stay in self.data: the handshake was read already.
-        elif len(self.data) > EARLY_BYTES:
-            self.dropConnection(abort=True)
+    def _own_cookie(self) -> CookieSettings:
+        return self._cookies.settings
+
+    @property
+    def _presented(self) -> str | None:
+        presented = self._redactor.presented
+        return presented[0] if len(presented) == 1 else None
 
     def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
         self._require_subprotocol(request)
-        self._admitting = True
         agent = request.headers.get("user-agent", "")[:LONGEST_AGENT] or None
-        visitor = Visitor(self._door.presented, request.peer, agent)
-        admitted = self._cookies.tracker.admit(visitor, self._door.issue, self._cookies.policy)
+        visitor = Visitor(self._presented, request.peer, agent)
+        admitted = self._cookies.tracker.admit(visitor, self._redactor.issue, self._cookies.policy)
         return admitted.addCallbacks(
             self._admitted, self._refused, callbackArgs=(request,), errbackArgs=(request,)
         )
@@ -106,7 +100,9 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
         protocol, headers = self._connect(request)
         self._track(admission.cookie)
         if admission.created or self._cookies.policy.rolling:
-            headers["Set-Cookie"] = self._door.set_cookie(self._max_age(admission))
+            headers["Set-Cookie"] = self._redactor.set_cookie(
+                admission.cookie.id, self._max_age(admission)
+            )
         return protocol, headers
 
     def _require_waiting_peer(self) -> None:
@@ -121,7 +117,7 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
         return max(1, round(left / SECOND))
 
     def _refused(self, failure: Failure, request: ConnectionRequest) -> Any:
-        self._cookies.tracker.admissions.refused(self._door.presented, failure)
+        self._cookies.tracker.admissions.refused(self._presented, failure)
         if self._cookies.settings.on_failure == "anonymous":
             return self._untracked(request)
         raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
@@ -163,9 +159,6 @@ class TrackedProtocol(QuickProtocol, CheckedProtocol):
         auth = config["auth"]
         anonymous = {"authid": self._cbtid, **auth["anonymous"]}
         return ChainMap({"auth": {**auth, "anonymous": anonymous}}, config)
-
-    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        super().sendData(self._door.leave(data), sync, chopsize)
 
     # -- messages that wait ------------------------------------------------------------------
 
