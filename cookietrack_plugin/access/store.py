@@ -51,11 +51,17 @@ class AsyncStore:
         return submitted.addBoth(self._invalidated, change.id) if self.reads_block else submitted
 
     def load(self, id: str) -> Deferred[Cookie | None]:
-        """The record, as it will be once every queued change is stored."""
+        """
+        The record, as it will be once every queued change is stored. A login of it that is being
+        stored is waited for.
+        """
         return self._lookup.load(id)
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
-        """`cookie`, which the store has, as it will be once every queued change is stored."""
+        """
+        `cookie`, which the store has, as it will be once every queued change is stored; but for
+        logins, which count when they are durable.
+        """
         return self._committer.overlay(id, cookie)
 
     def invalidate(self, id: str | None = None) -> None:
