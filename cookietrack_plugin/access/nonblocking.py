@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cookietrack_plugin.access.deferreds import fan_out
+from cookietrack_plugin.access.deferreds import fan_out, one_for_each
 from cookietrack_plugin.access.dispatch import TimeSlicedDispatcher
 from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
@@ -160,9 +160,7 @@ class NonBlockingBatcher(Generic[T]):
 
     def _results(self) -> Sequence[Any] | None:
         results = self._starter.finish()
-        if results is not None and len(results) != len(self._in_flight):
-            raise RuntimeError(f"{len(results)} results for {len(self._in_flight)} items")
-        return results
+        return None if results is None else one_for_each(self._in_flight, results)
 
     def _over(self) -> list[_Entry[T]]:
         """Clear and return the in-flight batch."""

@@ -121,7 +121,7 @@ def test_whatever_the_work_raises_everyone_in_the_batch_gets_it_and_the_thread_g
 def test_work_with_too_few_results_fails_everyone_instead_of_leaving_some_waiting(
     make_thread, reactor
 ):
-    with pytest.raises(RuntimeError, match="0 results for 1 items"):
+    with pytest.raises(RuntimeError, match="results: expected 1, found 0"):
         reactor.result_of(make_thread(lambda batch: []).put(1))
 
 
