@@ -18,7 +18,8 @@ from cookietrack_plugin.stores.redis import feed as redis_feed
 from cookietrack_plugin.stores.redis import swap as redis_swap
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout
-from cookietrack_plugin.stores.redis.store import RedisProvider, RedisStore
+from cookietrack_plugin.stores.redis.provider import RedisProvider
+from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.stores.redis.url import parse_url
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.case import StoreCase
@@ -227,8 +228,8 @@ def test_the_server_removes_what_nobody_sweeps(options: dict[str, Any], store: R
     expires = time.time_ns() // 1_000_000 + 60_000
     store.commit([Create(make_cookie(1, make_auth("joe"), expires=expires))])
     partition = store._layout.of(make_id(1))
-    for key in (partition.cookie(make_id(1)), partition.authid("joe")):
-        assert _run(options, "PEXPIRETIME", key) == expires + redis_swap.GRACE
+    for key in (partition.cookie(make_id(1)), partition.user("joe", "realm1")):
+        assert _run(options, "PEXPIRETIME", key) == expires + redis_swap.GRACE_MS
 
 
 @pytest.mark.server
@@ -236,23 +237,23 @@ def test_a_later_expiry_is_known_to_the_server(options: dict[str, Any], store: R
     store.commit([Create(make_cookie(1, make_auth("joe"), expires=NOW))])
     store.commit([make_touch(1, expires=NOW + 5)])
     partition = store._layout.of(make_id(1))
-    for key in (partition.cookie(make_id(1)), partition.authid("joe")):
-        assert _run(options, "PEXPIRETIME", key) == NOW + 5 + redis_swap.GRACE
+    for key in (partition.cookie(make_id(1)), partition.user("joe", "realm1")):
+        assert _run(options, "PEXPIRETIME", key) == NOW + 5 + redis_swap.GRACE_MS
 
 
 @pytest.mark.server
 def test_the_index_of_a_user_has_no_stale_members(options: dict[str, Any], store: RedisStore):
-    past = time.time_ns() // 1_000_000 - redis_swap.GRACE - 1
+    past = time.time_ns() // 1_000_000 - redis_swap.GRACE_MS - 1
     joe, mary = make_auth("joe"), make_auth("mary")
-    # One that is deleted, one that changes hands, one that logs out, and one that is swept; one
-    # that expired long ago and was removed by the server; and one that stays.
+    # One that is deleted, two that change hands, and one that is swept; one that expired long ago
+    # and was removed by the server; and one that stays.
     store.commit([Create(make_cookie(n, joe, expires=NOW + n)) for n in range(4)])
     store.commit([Create(make_cookie(4, joe, expires=past))])
     store.commit([Delete(make_id(0)), Authenticate(make_id(1), mary, NOW)])
-    store.commit([Authenticate(make_id(2), None, NOW)])
+    store.commit([Authenticate(make_id(2), make_auth("joe", "realm2"), NOW)])
     store.expire(NOW + 3, 10)
     store.commit([Create(make_cookie(5, joe, expires=NOW + 9))])
-    indexes = [each.authid("joe") for each in store._layout.partitions]
+    indexes = [each.user("joe", "realm1") for each in store._layout.partitions]
     members = [_run(options, "ZRANGE", index, 0, -1) for index in indexes]
     assert [id for each in members for id in each] == [make_id(5).encode()]
 
@@ -261,7 +262,7 @@ def test_the_index_of_a_user_has_no_stale_members(options: dict[str, Any], store
 def test_old_revocations_are_trimmed_and_old_cursors_refused(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(redis_swap, "REVOCATIONS", 1)
+    monkeypatch.setattr(redis_swap, "MAX_REVOCATIONS", 1)
     ids = [make_id(n) for n in range(3000)]
     store.commit([Create(make_cookie(n)) for n in range(3000)])
     _, old = store.revoked_since(None)
@@ -324,9 +325,9 @@ def test_the_number_of_partitions_cannot_change(options: dict[str, Any], store: 
 
 
 @pytest.mark.server
-def test_a_newer_format_is_refused(options: dict[str, Any], store: RedisStore):
-    _run(options, "HSET", store._layout.meta, "version", 2)
-    with pytest.raises(StoreCorrupt, match=r"has format 2, and 1 is the newest.*upgrade"):
+def test_a_newer_schema_is_refused(options: dict[str, Any], store: RedisStore):
+    _run(options, "HSET", store._layout.meta, "version", 3)
+    with pytest.raises(StoreCorrupt, match=r"has schema version 3, and 2 is the newest.*upgrade"):
         open_redis(**options)
 
 
@@ -593,7 +594,7 @@ def test_keys_and_common_commands_are_all_the_rights_that_it_needs(
     assert [cookie.id for cookie in store.scan("joe")] == [make_id(1)]
     store.commit([Delete(make_id(1))])
     store.close()
-    assert "it does not tell its appendonly: see to it yourself" in caplog.text
+    assert "it does not say what its appendonly is: make sure" in caplog.text
 
 
 @pytest.mark.server

@@ -17,7 +17,7 @@ def infos(client: Client) -> list[Mapping[str, Any]]:
     return [_info(master) for master in client.masters()]
 
 
-def check_shape(info: Mapping[str, Any], url: RedisUrl) -> None:
+def check_topology(info: Mapping[str, Any], url: RedisUrl) -> None:
     """
     :raises ConfigError: it is too old, a replica, or one of a cluster where one server was named.
     """
