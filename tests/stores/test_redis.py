@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -42,24 +41,19 @@ from servers.redises import (
     quoted,
 )
 from tests.support.node import wait_for
+from tests.support.redis_stores import (
+    TOPOLOGIES,
+    new_prefix,
+    open_redis,
+    options_for,
+    run_command,
+)
 from tests.support.rivals import contradictions, told_and_revoked
 from tests.support.silence import answers, check_unavailable
 
 pytest_plugins = ["tests.support.servers"]
 
 NOBODY = "NAME_OF_NO_VARIABLE"
-
-
-def open_redis(url: str, node_dir: object = ".", **options: Any) -> RedisStore:
-    provider = RedisProvider()
-    item = {"type": "redis", "url": url, **options}
-    provider.check(item)
-    return provider.open(item, str(node_dir))
-
-
-def new_prefix() -> str:
-    """Its own for each test: they share the servers."""
-    return f"test-{uuid4().hex[:12]}"
 
 
 # -- the contract ---------------------------------------------------------------------------------
@@ -79,17 +73,10 @@ class RedisCase(StoreCase):
 
     def damage(self, options: Mapping[str, Any], node_dir: Path, id: str) -> None:
         layout = Layout(options["prefix"], options.get("partitions", 1))
-        _run(options, "SETRANGE", layout.of(id).cookie(id), 3, "damage")
+        run_command(options["url"], "SETRANGE", layout.of(id).cookie(id), 3, "damage")
 
     def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
-        _run(options, "SET", Layout(options["prefix"], 1).meta, "a shopping list")
-
-
-def _run(options: Mapping[str, Any], *command: Any) -> Any:
-    client = Client(parse_url(options["url"]), ".", timeout=5)
-    answer = client.run([command])[0]
-    client.close()
-    return answer
+        run_command(options["url"], "SET", Layout(options["prefix"], 1).meta, "a shopping list")
 
 
 class RedisSuite(RedisCase, DurableStoreSuite):
@@ -141,17 +128,9 @@ class TestRedisClusterWithPartitions(
 # -- one server, and a cluster --------------------------------------------------------------------
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(("redis_server", 1), id="server"),
-        pytest.param(("redis_cluster", 1), id="cluster"),
-        pytest.param(("redis_cluster", 7), id="partitions"),
-    ]
-)
+@pytest.fixture(params=TOPOLOGIES)
 def options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    name, partitions = request.param
-    url = request.getfixturevalue(name).url()
-    return {"url": url, "prefix": new_prefix(), "partitions": partitions}
+    return options_for(request)
 
 
 @pytest.fixture
@@ -229,7 +208,7 @@ def test_the_server_removes_what_nobody_sweeps(options: dict[str, Any], store: R
     store.commit([Create(make_cookie(1, make_auth("joe"), expires=expires))])
     partition = store._layout.of(make_id(1))
     for key in (partition.cookie(make_id(1)), partition.user("joe", "realm1")):
-        assert _run(options, "PEXPIRETIME", key) == expires + redis_swap.GRACE_MS
+        assert run_command(options["url"], "PEXPIRETIME", key) == expires + redis_swap.GRACE_MS
 
 
 @pytest.mark.server
@@ -238,7 +217,7 @@ def test_a_later_expiry_is_known_to_the_server(options: dict[str, Any], store: R
     store.commit([make_touch(1, expires=NOW + 5)])
     partition = store._layout.of(make_id(1))
     for key in (partition.cookie(make_id(1)), partition.user("joe", "realm1")):
-        assert _run(options, "PEXPIRETIME", key) == NOW + 5 + redis_swap.GRACE_MS
+        assert run_command(options["url"], "PEXPIRETIME", key) == NOW + 5 + redis_swap.GRACE_MS
 
 
 @pytest.mark.server
@@ -254,7 +233,7 @@ def test_the_index_of_a_user_has_no_stale_members(options: dict[str, Any], store
     store.expire(NOW + 3, 10)
     store.commit([Create(make_cookie(5, joe, expires=NOW + 9))])
     indexes = [each.user("joe", "realm1") for each in store._layout.partitions]
-    members = [_run(options, "ZRANGE", index, 0, -1) for index in indexes]
+    members = [run_command(options["url"], "ZRANGE", index, 0, -1) for index in indexes]
     assert [id for each in members for id in each] == [make_id(5).encode()]
 
 
@@ -299,7 +278,7 @@ def test_a_cursor_of_another_history_is_refused(options: dict[str, Any], store: 
     store.commit([Create(make_cookie(1)), Delete(make_id(1))])
     _, cursor = store.revoked_since(None)
     for partition in store._layout.partitions:
-        _run(options, "DEL", partition.revoked)
+        run_command(options["url"], "DEL", partition.revoked)
     with pytest.raises(StoreUnavailable, match="no longer known"):
         store.revoked_since(cursor)
     assert store.revoked_since(None)[0] == []
@@ -326,7 +305,7 @@ def test_the_number_of_partitions_cannot_change(options: dict[str, Any], store: 
 
 @pytest.mark.server
 def test_a_newer_schema_is_refused(options: dict[str, Any], store: RedisStore):
-    _run(options, "HSET", store._layout.meta, "version", 3)
+    run_command(options["url"], "HSET", store._layout.meta, "version", 3)
     with pytest.raises(StoreCorrupt, match=r"has schema version 3, and 2 is the newest.*upgrade"):
         open_redis(**options)
 

@@ -15,8 +15,8 @@ from cookietrack_plugin.stores.redis.swap import MAX_REVOCATIONS
 # members in their order.
 # ARGV: `all` to do nothing unless the members are all that the indexes have, or `some`; how many
 # realms there are then, or `any`; the position of the pending fence, or nothing; how many
-# revocations are kept; the fence's field and its ids; the numbers of indexes, of members of each,
-# and of fields of an entry; the members; the fields and values of the entry, none for no fence.
+# revocations are kept; the fence's field and its ids; the numbers of indexes and of the members of
+# each; the members; the fields and values of the entry, none for no fence.
 # Returns 0 where the indexes had others than the members, and otherwise how many records were
 # deleted, and the position of the fence.
 # An index is trusted as far as its score is that of the record: where it is not, the record is
@@ -26,7 +26,7 @@ from cookietrack_plugin.stores.redis.swap import MAX_REVOCATIONS
 REVOKE = Script("""
 local whole, realms, pending, kept = ARGV[1] == 'all', ARGV[2], ARGV[3], ARGV[4]
 local name, keep, indexes = ARGV[5], ARGV[6], tonumber(ARGV[7])
-local first = 8 + indexes
+local before_members = 7 + indexes
 local kept_ids = {}
 for id in string.gmatch(keep, '[^,]+') do kept_ids[id] = true end
 
@@ -35,17 +35,15 @@ local function each_member(call)
   for index = 1, indexes do
     for _ = 1, tonumber(ARGV[7 + index]) do
       number = number + 1
-      call(KEYS[5 + index], ARGV[first + number], KEYS[5 + indexes + number])
+      call(KEYS[5 + index], ARGV[before_members + number], KEYS[5 + indexes + number])
     end
   end
 end
 
 local function milliseconds(position) return string.match(position, '^%d+') end
 
-local function prune()
-  redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', kept)
+local function drop_stale_fences()
   local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
-  if not oldest then return end
   local before = '(' .. milliseconds(oldest[1])
   local stale = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', before, 'LIMIT', 0, 1000)
   if not stale[1] then return end
@@ -88,10 +86,11 @@ each_member(function(index, id, record)
   redis.call('ZREM', index, id)
 end)
 
-local fields = first + #KEYS - 5 - indexes + 1
+local fields = before_members + #KEYS - 5 - indexes + 1
 if #ARGV < fields then return {deleted, ''} end
-prune()
+redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', kept)
 local position = redis.call('XADD', KEYS[2], '*', unpack(ARGV, fields))
+drop_stale_fences()
 raise_fence(position)
 return {deleted, position}
 """)
