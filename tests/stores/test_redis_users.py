@@ -431,15 +431,34 @@ def test_logins_while_a_user_is_revoked_in_steps(
     assert all(last.values())
 
 
+@pytest.mark.parametrize("realm", ["realm1", None])
+@pytest.mark.parametrize("how", ["one more", "one for another", "in a new realm"])
 def test_a_login_between_the_members_and_the_script_is_deleted_too(
-    store: RedisStore, other: RedisStore, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore,
+    other: RedisStore,
+    monkeypatch: pytest.MonkeyPatch,
+    realm: str | None,
+    how: str,
 ):
-    populate(store, 5)
-    other.commit([Create(make_cookie(n)) for n in range(500, 520)])
-    before, numbers = position(other), iter(range(500, 520))
-    between_trips(store, monkeypatch, lambda: other.commit([login(next(numbers), before)]))
-    assert store.revoke_user(*JOE) > 5
-    assert list(other.scan(*JOE)) == []
+    """Before each round trip one logs in in each partition, with the position from before."""
+    populate(store, 20)
+    other.commit([Create(make_cookie(n)) for n in range(500, 1500)])
+    before, rounds = position(other), iter(range(500, 1500, 20))
+
+    def log_in() -> None:
+        first = next(rounds)
+        user = JOE if how != "in a new realm" or realm else ("joe", f"realm{first}")
+        changes = [login(n, before, user) for n in range(first, first + 20)]
+        if how == "one for another":
+            gone = {other._layout.of(each.id): each.id for each in other.scan(*JOE)}
+            here = {other._layout.of(each.id): each for each in changes}
+            changes = [each for partition, each in here.items() if partition in gone]
+            other.commit([Delete(gone[each]) for each in here if each in gone])
+        other.commit(changes)
+
+    between_trips(store, monkeypatch, log_in)
+    store.revoke_user("joe", realm)
+    assert list(other.scan("joe", realm)) == []
 
 
 def between_trips(
