@@ -3,9 +3,12 @@
 from base64 import b64encode
 from typing import Any
 
-from autobahn.wamp.message import Goodbye, Hello, Welcome
+from autobahn.wamp.message import Authenticate, Goodbye, Hello, Welcome
+from autobahn.wamp.message import Challenge as ChallengeMessage
 from autobahn.wamp.role import RoleBrokerFeatures, RoleSubscriberFeatures
 from autobahn.wamp.serializer import JsonSerializer
+from autobahn.wamp.types import Accept, Challenge
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -21,9 +24,14 @@ KEY = b64encode(b"0123456789abcdef").decode()
 
 
 class FakeSession:
-    """As much of Crossbar's router session as a transport sees."""
+    """
+    As much of Crossbar's router session as a transport sees. `result`: what `onHello` gives, an
+    Accept to let everybody in.
+    """
 
-    def __init__(self) -> None:
+    result: Any = Accept("realm1", "joe", "user", "ticket", "static")
+
+    def __init__(self, router_factory: Any = None) -> None:
         self._session_id: int | None = None
         self._authid: str | None = None
         self._transport: Any = None
@@ -34,16 +42,46 @@ class FakeSession:
     def onOpen(self, transport: Any) -> None:
         self._transport_config = transport.factory._config
 
+    def onHello(self, realm: Any, details: Any) -> Any:
+        return self.result
+
+    def onAuthenticate(self, signature: Any, extra: Any) -> Any:
+        return self.result
+
     def onMessage(self, message: Any) -> None:
         self.received.append(message)
-        if isinstance(message, Goodbye) and self._session_id is not None:
+        if isinstance(message, Hello):
+            maybeDeferred(self.onHello, message.realm, message).addCallback(self._answer)
+        elif isinstance(message, Authenticate):
+            maybeDeferred(self.onAuthenticate, "", {}).addCallback(self._answer)
+        elif isinstance(message, Goodbye) and self._session_id is not None:
             self._session_id = None
             self._transport.send(Goodbye())
-            if message.reason == LOGOUT:
-                self._transport.factory._cookiestore.delAuth(self._transport._cbtid)
+
+    def _answer(self, result: Any) -> None:
+        if self._transport is None:
+            return
+        if isinstance(result, Accept):
+            self._session_id, self._authid = 1, result.authid
+            details = {"realm": result.realm, "authid": result.authid, "authrole": result.authrole}
+            self._transport.send(Welcome(1, ROUTER, **details))
+        elif isinstance(result, Challenge):
+            self._transport.send(message_of(result))
 
     def onClose(self, was_clean: bool) -> None:
         self.closed = True
+        self._session_id = self._transport = None
+
+
+def message_of(challenge: Challenge) -> Any:
+    return ChallengeMessage(challenge.method, challenge.extra)
+
+
+class FakeSessionFactory:
+    """What Crossbar's worker gives to its transports."""
+
+    session: Any = FakeSession
+    _routerFactory = None
 
 
 class Wire(StringTransport):
@@ -155,11 +193,11 @@ class Router:
         self, store: RouterCookieStore, reactor: FakeReactor, config: dict[str, Any] | None = None
     ) -> None:
         config = {"auth": {"cookie": {}, "ticket": {}}, "cookie": {}, **(config or {})}
-        self.factory = CookieWebSocketFactory(FakeSession, "/node", config, None, store)
+        self.sessions = FakeSessionFactory()
+        self.factory = CookieWebSocketFactory(self.sessions, "/node", config, None, store)
         self.factory.reactor = reactor
         self.store = store
         self.reactor = reactor
-        self.sessions = 0
 
     def connect(self, *fields: str) -> Client:
         """A client whose handshake is through."""
@@ -167,14 +205,12 @@ class Router:
         self.reactor.turn_until(lambda: client.head, "the handshake is answered")
         return client
 
-    def welcome(self, client: Client, authid: str = "joe") -> None:
-        """Join a session: first WELCOME, then the login is stored."""
-        self.sessions += 1
-        client.session._session_id = self.sessions
-        client.protocol.send(Welcome(self.sessions, ROUTER, authid=authid, authrole="user"))
-        self.store.setAuth(client.protocol._cbtid, authid, "user", "ticket", {}, "realm1")
+    def accepts(self, authid: str = "joe", authmethod: str = "ticket", provider: str = "static"):
+        """What the authenticators of its sessions say from now on."""
+        result = Accept("realm1", authid, "user", authmethod, provider)
+        self.sessions.session = type("FakeSession", (FakeSession,), {"result": result})
 
-    def log_in(self, client: Client, authid: str = "joe") -> None:
-        """The same, until the client has its WELCOME."""
-        self.welcome(client, authid)
+    def log_in(self, client: Client) -> None:
+        """HELLO, until the client has its WELCOME."""
+        client.hello()
         self.reactor.turn_until(lambda: Welcome in client.said, "WELCOME")

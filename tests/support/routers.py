@@ -23,7 +23,7 @@ def make_router(
         **cookie: Any,
     ) -> Router:
         tracked = make_tracked(make_store(reads_block, commits_block=True))
-        store = RouterCookieStore(tracked.tracker, CookieSettings.of(cookie), methods)
+        store = RouterCookieStore(tracked.tracker, reactor, CookieSettings.of(cookie), methods)
         config = {"auth": {method: {} for method in methods}, "cookie": cookie, **(config or {})}
         return Router(store, reactor, config)
 

@@ -2,7 +2,13 @@
 
 import pytest
 
-from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE, LAST_PAUSE, SILENCE, Breaker
+from cookietrack_plugin.access.breaker import (
+    FIRST_PAUSE_S,
+    LAST_PAUSE_S,
+    MAX_FAILURES,
+    SILENT_S,
+    Breaker,
+)
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.stores.kit.backoff import Backoff
 
@@ -34,7 +40,7 @@ class Server:
 
     def goes(self, silent: bool = True) -> None:
         self.error = StoreUnavailable("the network is away")
-        self.waits = SILENCE if silent else 0.0
+        self.waits = SILENT_S if silent else 0.0
 
     def comes_back(self) -> None:
         self.error, self.waits = None, 0.0
@@ -51,28 +57,28 @@ def test_a_server_that_is_silent_is_not_asked_again_for_a_while(server):
     assert server.ask() == "away"
     assert str(server.breaker.refusal()) == "the network is away"
     assert server.ask() == "refused"
-    server.now += FIRST_PAUSE
+    server.now += FIRST_PAUSE_S
     assert server.breaker.refusal() is None
     assert server.ask() == "away"
 
 
 def test_a_quick_failure_counts_when_others_follow(server):
     server.goes(silent=False)
-    assert [server.ask() for _ in range(FAILURES)] == ["away"] * FAILURES
+    assert [server.ask() for _ in range(MAX_FAILURES)] == ["away"] * MAX_FAILURES
     assert server.ask() == "refused"
 
 
 def test_quick_failures_with_an_answer_between_them_do_not_count(server):
     for _ in range(3):
         server.goes(silent=False)
-        assert [server.ask() for _ in range(FAILURES - 1)] == ["away"] * (FAILURES - 1)
+        assert [server.ask() for _ in range(MAX_FAILURES - 1)] == ["away"] * (MAX_FAILURES - 1)
         server.comes_back()
         assert server.ask() == "here"
 
 
 def test_a_store_that_says_what_is_wrong_has_answered(server):
     server.error = StoreFull("no room")
-    for _ in range(FAILURES + 1):
+    for _ in range(MAX_FAILURES + 1):
         with pytest.raises(StoreFull):
             server.ask()
     assert server.breaker.refusal() is None
@@ -81,21 +87,21 @@ def test_a_store_that_says_what_is_wrong_has_answered(server):
 def test_one_answer_closes_it_and_the_next_pause_is_short_again(server):
     server.goes(silent=False)
     for _ in range(10):
-        server.now += LAST_PAUSE
+        server.now += LAST_PAUSE_S
         server.ask()
-    server.now += LAST_PAUSE
+    server.now += LAST_PAUSE_S
     server.comes_back()
     assert server.ask() == "here"
     server.goes()
     assert [server.ask(), server.ask()] == ["away", "refused"]
-    server.now += FIRST_PAUSE
+    server.now += FIRST_PAUSE_S
     assert server.ask() == "away"
 
 
 def test_while_it_is_tried_all_others_are_refused(server):
     server.goes()
     server.ask()
-    server.now += FIRST_PAUSE
+    server.now += FIRST_PAUSE_S
     seen = []
     server.breaker.call(lambda: seen.append(server.breaker.refusal()))
     assert str(seen[0]) == "the network is away"

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
+from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
@@ -329,13 +329,13 @@ class TestClosing:
 def test_a_store_that_is_away_is_not_asked_by_everybody(store, make_committer, reactor):
     committer = make_committer(store)
     store.fail_commits()
-    for _ in range(FAILURES + 3):
+    for _ in range(MAX_FAILURES + 3):
         with pytest.raises(StoreUnavailable, match="the disk is away"):
             reactor.result_of(committer.submit(create()))
-    assert store.commits.arrived == FAILURES
+    assert store.commits.arrived == MAX_FAILURES
     assert committer.overlay(ID, None) is None
     store.recover()
-    reactor.advance(FIRST_PAUSE)
+    reactor.advance(FIRST_PAUSE_S)
     assert reactor.result_of(committer.submit(create())) is True
 
 
@@ -413,24 +413,24 @@ class TestAStoreThatTakesBatchesWithoutWaiting:
     def test_gets_nothing_while_it_is_away_but_one_trial_of_the_writer_thread(
         self, store, committer, reactor
     ):
-        self.fail(committer, store, reactor, FAILURES)
-        assert len(store.begun) == FAILURES
+        self.fail(committer, store, reactor, MAX_FAILURES)
+        assert len(store.begun) == MAX_FAILURES
         with pytest.raises(StoreUnavailable, match="the disk is away"):
             reactor.result_of(committer.submit(create()))
-        reactor.advance(FIRST_PAUSE)
+        reactor.advance(FIRST_PAUSE_S)
         store.recover()
         assert reactor.result_of(committer.submit(create(1))) is True
-        assert len(store.begun) == FAILURES
+        assert len(store.begun) == MAX_FAILURES
         assert store.threads["commit"].name == "cookietrack-writer"
         assert reactor.result_of(committer.submit(create(2))) is True
-        assert store.begun[FAILURES:] == [[create(2)]]
+        assert store.begun[MAX_FAILURES:] == [[create(2)]]
 
     def test_has_answered_when_a_batch_is_finished(self, store, committer, reactor):
         """Failures with a success in between are none in a row."""
-        self.fail(committer, store, reactor, FAILURES - 1)
+        self.fail(committer, store, reactor, MAX_FAILURES - 1)
         store.recover()
         assert reactor.result_of(committer.submit(create())) is True
-        self.fail(committer, store, reactor, FAILURES - 1)
+        self.fail(committer, store, reactor, MAX_FAILURES - 1)
         assert committer.refusal() is None
 
     def test_is_closed_by_the_writer_thread_behind_all_that_was_begun(

@@ -4,7 +4,13 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.access.dispatch import LEAST, MOST, QUICK, SLOW, TimeSlicedDispatcher
+from cookietrack_plugin.access.dispatch import (
+    FAST_SLICE_S,
+    MAX_SLICE_S,
+    MIN_SLICE_S,
+    SLOW_WORK_S,
+    TimeSlicedDispatcher,
+)
 
 
 @pytest.fixture
@@ -46,12 +52,12 @@ class Turns:
 @pytest.mark.parametrize(
     ("took", "others", "each", "turns"),
     [
-        (2 * SLOW, 0, LEAST / 4, [4, 4, 4]),
-        (2 * SLOW, LEAST, LEAST / 4, [4, 4, 4]),
-        (2 * SLOW, 4 * LEAST, LEAST / 4, [8, 4]),
-        (2 * SLOW, 8 * MOST, MOST / 4, [4, 4, 4]),
-        (SLOW / 2, 0, QUICK / 4, [4, 4, 4]),
-        (SLOW / 2, 8 * MOST, QUICK / 4, [4, 4, 4]),
+        (2 * SLOW_WORK_S, 0, MIN_SLICE_S / 4, [4, 4, 4]),
+        (2 * SLOW_WORK_S, MIN_SLICE_S, MIN_SLICE_S / 4, [4, 4, 4]),
+        (2 * SLOW_WORK_S, 4 * MIN_SLICE_S, MIN_SLICE_S / 4, [8, 4]),
+        (2 * SLOW_WORK_S, 8 * MAX_SLICE_S, MAX_SLICE_S / 4, [4, 4, 4]),
+        (SLOW_WORK_S / 2, 0, FAST_SLICE_S / 4, [4, 4, 4]),
+        (SLOW_WORK_S / 2, 8 * MAX_SLICE_S, FAST_SLICE_S / 4, [4, 4, 4]),
     ],
 )
 def test_many_results_take_several_turns_and_a_share_of_each(
@@ -75,15 +81,15 @@ def test_nobody_is_told_before_it_returns(delivery, reactor):
 
 def test_behind_slow_work_results_are_given_out_as_slowly(delivery, reactor):
     """A server did not answer, and all who had queued up meanwhile are refused at once."""
-    delivery.took(16 * SLOW)
+    delivery.took(16 * SLOW_WORK_S)
     delivery.took(0)
-    passing = Turns(reactor, delivery, LEAST)
+    passing = Turns(reactor, delivery, MIN_SLICE_S)
     passing.give(range(3))
     assert passing.pass_by() == [[0], [1], [2]]
 
 
 def test_results_that_come_while_others_are_given_out_wait_for_their_turn(delivery, reactor):
-    passing = Turns(reactor, delivery, QUICK)
+    passing = Turns(reactor, delivery, FAST_SLICE_S)
     passing.give(range(2))
     reactor.callLater(0, passing.give, [2, 3])
     assert passing.pass_by() == [[0], [1], [2], [3]]

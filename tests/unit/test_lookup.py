@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
+from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.lookup import Lookup
 from cookietrack_plugin.access.metrics import Metrics
@@ -252,10 +252,10 @@ def test_closing_without_a_reader_is_done_at_once(make_store, make):
 def test_a_store_that_is_away_is_not_asked_by_everybody(store, make, reactor):
     lookup, _ = make(store)
     store.fail_loads()
-    for _ in range(FAILURES + 3):
+    for _ in range(MAX_FAILURES + 3):
         with pytest.raises(StoreUnavailable, match="the disk is away"):
             reactor.result_of(lookup.soon(ID))
-    assert len(store.loaded) == FAILURES
+    assert len(store.loaded) == MAX_FAILURES
     store.recover()
-    reactor.advance(FIRST_PAUSE)
+    reactor.advance(FIRST_PAUSE_S)
     assert reactor.result_of(lookup.soon(ID)) == COOKIE

@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.access.dispatch import QUICK
-from cookietrack_plugin.access.nonblocking import LARGEST, NonBlockingBatcher
-from cookietrack_plugin.access.thread import LONG_TURN, BatchingThread
+from cookietrack_plugin.access.nonblocking import MAX_ITEMS, NonBlockingBatcher
+from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
 from tests.support.reactor import FakeReactor
 from tests.support.stores import Gate
@@ -143,7 +143,7 @@ class TestABatch:
         assert worker.batches == []
         assert reactor.readers == []
 
-    def test_is_all_that_came_while_another_was_under_way(self, pipe, starter, reactor):
+    def test_is_all_that_came_while_another_was_in_flight(self, pipe, starter, reactor):
         first = pipe.put(1)
         reactor.turn()
         others = [pipe.put(2)]
@@ -158,13 +158,13 @@ class TestABatch:
         assert [reactor.result_of(each) for each in others] == [-2, -3]
 
     def test_has_its_limit(self, pipe, starter, reactor):
-        results = told(*map(pipe.put, range(2 * LARGEST + 1)))
+        results = told(*map(pipe.put, range(2 * MAX_ITEMS + 1)))
         for each in range(1, 4):
             reactor.turn_until(lambda each=each: len(starter.begun) == each)
             starter.answer()
-        reactor.turn_until(lambda: len(results) == 2 * LARGEST + 1)
-        assert [len(batch) for batch in starter.begun] == [LARGEST, LARGEST, 1]
-        assert results == [-number for number in range(2 * LARGEST + 1)]
+        reactor.turn_until(lambda: len(results) == 2 * MAX_ITEMS + 1)
+        assert [len(batch) for batch in starter.begun] == [MAX_ITEMS, MAX_ITEMS, 1]
+        assert results == [-number for number in range(2 * MAX_ITEMS + 1)]
 
     def test_is_watched_until_it_has_its_answer(self, pipe, starter, reactor):
         done = pipe.put(1)
@@ -291,16 +291,16 @@ def test_what_the_lane_has_done_is_told_behind_what_is_still_being_told(
 class TestInALongTurn:
     def test_an_idle_pipe_begins_at_once(self, pipe, starter, reactor):
         pipe.put(1)
-        reactor.rightNow += 2 * LONG_TURN
+        reactor.rightNow += 2 * LONG_TURN_S
         pipe.put(2)
         assert starter.begun == [[1, 2]]
 
     def test_an_answer_is_looked_for_without_the_reactor(self, pipe, starter, reactor):
         first = pipe.put(1)
-        reactor.rightNow += 2 * LONG_TURN
+        reactor.rightNow += 2 * LONG_TURN_S
         second = pipe.put(2)
         starter.answer()
-        reactor.rightNow += 2 * LONG_TURN
+        reactor.rightNow += 2 * LONG_TURN_S
         pipe.put(3)
         assert starter.begun == [[1, 2], [3]]
         assert len(reactor.readers) == 1
@@ -310,7 +310,7 @@ class TestInALongTurn:
 
     def test_what_has_no_answer_yet_goes_on(self, pipe, starter, reactor):
         pipe.put(1)
-        reactor.rightNow += 2 * LONG_TURN
+        reactor.rightNow += 2 * LONG_TURN_S
         pipe.put(2)
         pipe.put(3)
         assert starter.begun == [[1, 2]]
@@ -321,7 +321,7 @@ class TestInALongTurn:
         reactor.turn()
         starter.answer()
         reactor.turn()
-        reactor.rightNow += 2 * LONG_TURN
+        reactor.rightNow += 2 * LONG_TURN_S
         pipe.put(2)
         assert starter.begun == [[1]]
 
@@ -364,7 +364,7 @@ class TestClosing:
 
     def test_can_come_in_the_turn_in_which_the_last_answer_does(self, pipe, starter, reactor):
         done = pipe.put(1)
-        reactor.rightNow += 2 * LONG_TURN
+        reactor.rightNow += 2 * LONG_TURN_S
         pipe.put(2)
         closed = pipe.close()
         starter.answer()

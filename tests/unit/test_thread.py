@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.access.thread import LONG_TURN, BatchingThread
+from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
 from tests.support.node import wait_for
 from tests.support.stores import Gate
@@ -196,11 +196,11 @@ def test_an_idle_lane_does_not_wait_for_the_end_of_a_long_turn(make_lane, worker
     lane = make_lane()
     worker.gate.shut()
     lane.put(1)
-    reactor.rightNow += 2 * LONG_TURN
+    reactor.rightNow += 2 * LONG_TURN_S
     lane.put(2)
     wait_for(worker.gate.reached(), "the batch is at work before the turn is over")
     lane.put(3)
-    reactor.rightNow += 2 * LONG_TURN
+    reactor.rightNow += 2 * LONG_TURN_S
     last = lane.put(4)
     worker.gate.open()
     reactor.result_of(last)
@@ -215,6 +215,6 @@ def test_a_lane_is_idle_when_its_thread_is_though_nobody_has_its_results_yet(
     reactor.advance(0)
     wait_for(lambda: lane._idle and worker.batches, "the batch is done, in the middle of a turn")
     lane.put(2)
-    reactor.rightNow += 2 * LONG_TURN
+    reactor.rightNow += 2 * LONG_TURN_S
     lane.put(3)
     assert wait_for(lambda: worker.batches == [[1], [2, 3]], "the next one did not wait")

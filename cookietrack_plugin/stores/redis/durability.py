@@ -20,7 +20,7 @@ _EVICTION = (
 )
 _REPLICAS = (
     "its replicas follow later: the one that takes over does not know the last logins and logouts:"
-    ' set "replicas" in cookie store to how many have to have them'
+    ' set "replicas" in the store item to how many have to have them'
 )
 _UNKNOWN = "it does not say what its {0} is: make sure that {0} is {1}"
 

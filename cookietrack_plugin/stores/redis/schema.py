@@ -4,7 +4,8 @@ import logging
 
 from redis.exceptions import ResponseError
 
-from cookietrack_plugin.errors import ConfigError, StoreCorrupt
+from cookietrack_plugin.errors import StoreCorrupt
+from cookietrack_plugin.stores.kit.options import PLACE, wrong_option
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout
 from cookietrack_plugin.stores.redis.upgrade import upgrade_indexes
@@ -30,7 +31,7 @@ def prepare_schema(client: Client, layout: Layout) -> None:
             raise
         raise StoreCorrupt(
             f'the keys "{layout.meta}" and so on are another program\'s:'
-            ' choose another "prefix" in cookie store'
+            f' choose another "prefix" in {PLACE}'
         ) from error
     _check(version, partitions, len(layout.partitions))
     if version < VERSION:
@@ -55,10 +56,8 @@ def _check(version: int, partitions: int, number: int) -> None:
             " here: upgrade cookietrack-plugin"
         )
     if partitions != number:
-        raise ConfigError(
-            f'"partitions" in cookie store: found {number}, allowed is {partitions}, with which'
-            " the store was made"
-        )
+        expected = f"{partitions}, with which the store was made"
+        raise wrong_option("partitions", number, expected)
 
 
 def _upgrade(client: Client, layout: Layout, version: int) -> None:
