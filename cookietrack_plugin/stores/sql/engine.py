@@ -113,6 +113,13 @@ class _MySQL:
 
     @staticmethod
     def listen(engine: Engine, timeout: float) -> None:
+        # Several statements in one round trip (`run_script`): PostgreSQL always allows it.
+        scripts = engine.dialect.loaded_dbapi.constants.CLIENT.MULTI_STATEMENTS
+
+        @event.listens_for(engine, "do_connect")
+        def allow_scripts(_dialect: Any, _record: Any, _args: Any, parameters: Any) -> None:
+            parameters["client_flag"] = parameters.get("client_flag", 0) | scripts
+
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             # Reads for update lock the records that are there, and no gaps between them.
