@@ -2,9 +2,10 @@
 
 import random
 from itertools import chain
+from typing import Any
 
-from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.record import Cookie, Create, Delete
+from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IUserRevocation
+from cookietrack_plugin.record import Authenticate, Cookie, Create, Delete
 from cookietrack_plugin.testing.case import OpenStore, StartProcess, StoreCase
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, replay
@@ -52,6 +53,25 @@ class CrashChecks(StoreCase):
         assert process.call("expire", NOW + 1, 10) == 1
         process.kill()
         assert [cookie.id for cookie in open_store().scan()] == [make_id(2)]
+
+    def test_a_returned_revocation_survives_kill_9(
+        self, store: Any, start_process: StartProcess, open_store: OpenStore
+    ) -> None:
+        """What revoke_user() has deleted when the process dies is gone, and its fence stands."""
+        self.need_interface("user_revocation", store, IUserRevocation)
+        store.close()
+        process = start_process()
+        process.open()
+        process.call("commit", [Create(make_cookie(n, make_auth())) for n in (1, 2)])
+        process.call("commit", [Create(make_cookie(3))])
+        fences = IRevocationFeed.providedBy(store)
+        since = process.call("revoked_since", None)[1] if fences else None
+        assert process.call("revoke_user", "joe", "realm1", {make_id(2)}) == 1
+        process.kill()
+        reopened = open_store()
+        assert {cookie.id for cookie in reopened.scan()} == {make_id(2), make_id(3)}
+        login = Authenticate(make_id(3), make_auth(), NOW, since)
+        assert list(reopened.commit([login])) == [not fences]
 
 
 def _kill_while_writing(process: StoreProcess, round: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
@@ -60,3 +60,10 @@ class DamageChecks(StoreCase):
         assert damaged_store.expire(NOW, 10) == 0
         assert list(damaged_store.scan()) == []
         assert damaged_store.stat()["cookies"] in (0, 1)
+
+    def test_it_does_not_stop_a_revocation(self, damaged_store: Any) -> None:
+        """revoke_user() does its work around an undecodable record, or deletes it too."""
+        self.need_interface("user_revocation", damaged_store, IUserRevocation)
+        assert damaged_store.revoke_user("joe", "realm1", {make_id(0)}) in (3, 4)
+        assert damaged_store.revoke_user(None, None) in (1, 2)
+        assert list(damaged_store.scan()) == []

@@ -1,23 +1,27 @@
 """A store and its provider are what they claim to be."""
 
-import threading
-from pathlib import Path
+from time import time
 
 import pytest
 from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.interfaces import (
+    IBatchLimit,
     ICookieStore,
     ICookieStoreProvider,
     INonBlockingCommit,
     IRevocationFeed,
     IRevocationSignal,
+    IServerTime,
+    IUserRevocation,
 )
 from cookietrack_plugin.record import Create
-from cookietrack_plugin.testing.case import OpenStore, StoreCase
+from cookietrack_plugin.testing.bulk import MAX_CHANGES
+from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.samples import make_cookie
 
-FILES = Path("/proc/self/fd")
+# Milliseconds. A server's clock may be wrong, but its unit is not.
+DAY = 86_400_000
 
 
 class InterfaceChecks(StoreCase):
@@ -45,6 +49,35 @@ class InterfaceChecks(StoreCase):
         if hasattr(store, "finish"):
             verifyObject(INonBlockingCommit, store)
 
+    def test_a_user_revocation_provides_its_interface(self, store: ICookieStore) -> None:
+        """A store with revoke_user() declares IUserRevocation, with the method's signature."""
+        if hasattr(store, "revoke_user"):
+            verifyObject(IUserRevocation, store)
+
+    def test_a_batch_limit_is_a_number(self, store: ICookieStore) -> None:
+        """A store with max_changes declares IBatchLimit; it is an integer from 1 to 1024.
+
+        IBatchLimit: "an optional power of a store whose engine takes fewer than 1024 changes in a
+        transaction."
+        """
+        if hasattr(store, "max_changes"):
+            verifyObject(IBatchLimit, store)
+            assert isinstance(store.max_changes, int)
+            assert 1 <= store.max_changes <= MAX_CHANGES
+
+    def test_a_server_has_the_time(self, store: ICookieStore) -> None:
+        """A store with server_time() declares IServerTime; it gives Unix milliseconds that go on.
+
+        IServerTime.server_time: "The server's time in Unix milliseconds"
+        """
+        if not hasattr(store, "server_time"):
+            pytest.skip("the store does not provide IServerTime, and need not")
+        verifyObject(IServerTime, store)
+        first, second = store.server_time(), store.server_time()
+        assert type(first) is type(second) is int
+        assert abs(first - time() * 1000) < DAY
+        assert abs(second - first) < DAY
+
     def test_the_summary_is_one_line(self) -> None:
         """The provider's summary is one line of text that is not empty."""
         assert len(self.new_provider().summary.strip().splitlines()) == 1
@@ -66,27 +99,3 @@ class InterfaceChecks(StoreCase):
     def test_stat_of_an_empty_store_is_no_error(self, store: ICookieStore) -> None:
         """stat() of a store without records counts none."""
         assert store.stat()["cookies"] == 0
-
-    def test_close_is_idempotent(self, store: ICookieStore) -> None:
-        """close() may be called again and again."""
-        store.commit([Create(make_cookie())])
-        store.close()
-        store.close()
-
-    @pytest.mark.skipif(not FILES.exists(), reason="this system does not list open files")
-    def test_close_lets_go_of_everything(self, open_store: OpenStore) -> None:
-        """close() leaves no thread and no open file of the store behind."""
-        left = [_use(open_store()) for _ in range(5)]
-        assert len(left[1:]) * [left[1]] == left[1:]
-
-    def test_an_unused_store_can_be_closed(self, open_store: OpenStore) -> None:
-        """close() right after open() is no error."""
-        open_store().close()
-
-
-def _use(store: ICookieStore) -> tuple[int, int]:
-    """Use the store and close it: how many threads and open files there are afterwards."""
-    store.commit([Create(make_cookie())])
-    assert list(store.scan()) == list(store.load([make_cookie().id]).values())
-    store.close()
-    return threading.active_count(), len(list(FILES.iterdir()))

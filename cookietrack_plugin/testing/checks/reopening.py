@@ -1,8 +1,9 @@
 """What a durable store was given is there when it is opened again."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import (
@@ -46,13 +47,22 @@ class ReopenChecks(StoreCase):
         assert [cookie.id for cookie in store.scan()] == [make_id(2)]
         assert list(store.commit([make_touch(1), Delete(make_id(1))])) == [False, False]
 
-    def test_a_logout_stays_a_logout(self, open_store: OpenStore) -> None:
-        """An Authenticate to nobody survives close() and open()."""
+    def test_a_change_of_owner_lasts(self, open_store: OpenStore) -> None:
+        """An Authenticate of another identity survives close() and open()."""
         self._commit(open_store, [Create(make_cookie(1, make_auth()))])
-        self._commit(open_store, [Authenticate(make_id(1), None, NOW)])
+        self._commit(open_store, [Authenticate(make_id(1), make_auth("mary"), NOW)])
         store = open_store()
-        assert store.load([make_id(1)])[make_id(1)].auth is None
+        assert store.load([make_id(1)])[make_id(1)].auth == make_auth("mary")
         assert list(store.scan(authid="joe")) == []
+
+    def test_a_revocation_of_a_user_lasts(self, store: Any, open_store: OpenStore) -> None:
+        """What revoke_user() has deleted does not come back with close() and open()."""
+        self.need_interface("user_revocation", store, IUserRevocation)
+        store.commit([Create(make_cookie(n, make_auth())) for n in (1, 2)])
+        store.commit([Create(make_cookie(3, make_auth("mary")))])
+        assert store.revoke_user("joe", "realm1", {make_id(2)}) == 1
+        store.close()
+        assert {cookie.id for cookie in open_store().scan()} == {make_id(2), make_id(3)}
 
     def test_expired_records_stay_gone(self, open_store: OpenStore) -> None:
         """What expire() has deleted does not come back; what it has not can still expire."""

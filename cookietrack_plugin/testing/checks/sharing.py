@@ -111,7 +111,7 @@ def _random_change(choice: random.Random) -> Change:
         Create(make_cookie(number)),
         Create(make_cookie(number, auth)),
         Authenticate(make_id(number), auth, NOW + choice.randrange(100)),
-        Authenticate(make_id(number), None, NOW),
+        Authenticate(make_id(number), make_auth("joe", "realm2"), NOW),
         make_touch(number, seen=NOW + choice.randrange(100)),
         Delete(make_id(number)),
     ]
