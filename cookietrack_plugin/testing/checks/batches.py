@@ -29,18 +29,27 @@ for _ in range(2_000):
 
 class BatchChecks(StoreCase):
     def test_an_empty_batch_is_no_error(self, store: ICookieStore) -> None:
-        """commit() of no changes returns no results."""
+        """commit() of no changes returns no results.
+
+        ICookieStore.commit: "No changes: it returns an empty sequence."
+        """
         assert list(store.commit([])) == []
 
     def test_each_change_has_its_result(self, store: ICookieStore) -> None:
-        """commit() returns one truth value for each change, in the order of the changes."""
+        """commit() returns one truth value for each change, in the order of the changes.
+
+        ICookieStore.commit: "for each change whether it applied."
+        """
         store.commit([Create(make_cookie(1))])
         creates = [Create(make_cookie(n)) for n in range(3)]
         changes: list[Change] = [*creates, Delete(make_id(9)), make_touch(1)]
         assert list(store.commit(changes)) == [True, False, True, False, True]
 
     def test_changes_of_one_record_apply_in_order(self, store: ICookieStore) -> None:
-        """A change sees what the changes before it in the same batch did."""
+        """A change sees what the changes before it in the same batch did.
+
+        ICookieStore.commit: "an id that is absent at that point of the sequence"
+        """
         login = Authenticate(make_id(1), make_auth(), NOW + 5)
         changes: list[Change] = [
             login,
@@ -61,20 +70,30 @@ class BatchChecks(StoreCase):
     def test_a_record_that_comes_and_goes_in_one_batch_leaves_nothing(
         self, store: ICookieStore
     ) -> None:
-        """Create and Delete in one batch leave no record, and none in any index."""
+        """Create and Delete in one batch leave no record, and none in any index.
+
+        ICookieStore.commit: "Apply `changes` in order, all or none"
+        """
         store.commit([Create(make_cookie(1, make_auth(), expires=NOW)), Delete(make_id(1))])
         assert dict(store.load([make_id(1)])) == {}
         assert list(store.scan(authid="joe")) == []
         assert store.expire(NOW, 10) == 0
 
     def test_a_change_that_does_not_apply_holds_up_no_other(self, store: ICookieStore) -> None:
-        """A batch goes on behind a change that does not apply."""
+        """A batch goes on behind a change that does not apply.
+
+        ICookieStore.commit: "Such a change alters nothing and is no error"
+        """
         changes: list[Change] = [make_touch(1), Create(make_cookie(2)), Delete(make_id(3))]
         assert list(store.commit(changes)) == [False, True, False]
         assert set(store.load([make_id(2)])) == {make_id(2)}
 
     def test_a_large_batch_applies(self, store: ICookieStore) -> None:
-        """commit() takes 1024 changes, or as many as `IBatchLimit` says."""
+        """commit() takes 1024 changes, or as many as `IBatchLimit` says.
+
+        ICookieStore.commit: "There are 1024 changes at most, fewer where the store provides
+        `IBatchLimit`."
+        """
         size = max_changes_of(store)
         store.commit([Create(make_cookie(n)) for n in range(0, size, 2)])
         results = store.commit([Create(make_cookie(n)) for n in range(size)])
@@ -88,7 +107,11 @@ class BatchChecks(StoreCase):
     def test_what_cannot_be_stored_spoils_the_whole_batch(
         self, store: ICookieStore, authextra: dict[str, object]
     ) -> None:
-        """commit() raises ValueError for what it cannot encode, and applies nothing of it."""
+        """commit() raises ValueError for what it cannot encode, and applies nothing of it.
+
+        interfaces: "What a store cannot encode raises `ValueError` from `commit`, and nothing of
+        that batch is applied."
+        """
         store.commit([Create(make_cookie(0))])
         before = dict(store.load([make_id(0)]))
         changes: list[Change] = [
@@ -108,7 +131,10 @@ class BatchChecks(StoreCase):
             }
 
     def test_a_batch_that_finds_no_room_applies_nothing(self, cramped_store: ICookieStore) -> None:
-        """commit() raises StoreFull where there is no room, and nothing of the batch is stored."""
+        """commit() raises StoreFull where there is no room, and nothing of the batch is stored.
+
+        ICookieStore.commit: "none was applied; there is no room."
+        """
         last = _fill(cramped_store)
         assert dict(cramped_store.load([change.id for change in last])) == {}
         assert set(cramped_store.load([make_id(0), make_id(1)])) == {make_id(0), make_id(1)}

@@ -47,14 +47,20 @@ CALLS: dict[str, tuple[type[Interface], Callable[[Any], Any]]] = {
 
 class CloseChecks(StoreCase):
     def test_close_is_idempotent(self, store: ICookieStore) -> None:
-        """close() may be called again and again."""
+        """close() may be called again and again.
+
+        ICookieStore.close: "Idempotent."
+        """
         store.commit([Create(make_cookie())])
         store.close()
         store.close()
 
     @pytest.mark.skipif(not FILES.exists(), reason="this system does not list open files")
     def test_close_lets_go_of_everything(self, open_store: OpenStore) -> None:
-        """close() leaves no thread and no open file of the store behind."""
+        """close() leaves no thread and no open file of the store behind.
+
+        ICookieStore.close: "Release every file, thread and connection."
+        """
         left = [_use(open_store()) for _ in range(5)]
         assert len(left[1:]) * [left[1]] == left[1:]
 
@@ -74,7 +80,10 @@ class CloseChecks(StoreCase):
             call(store)
 
     def test_a_closed_store_begins_nothing(self, store: ICookieStore) -> None:
-        """After close() begin() raises StoreUnavailable, or gives False."""
+        """After close() begin() raises StoreUnavailable, or gives False.
+
+        interfaces: "After `close` every method but `close` raises `StoreUnavailable`."
+        """
         if not INonBlockingCommit.providedBy(store):
             pytest.skip("the store does not provide INonBlockingCommit, and need not")
         store.commit([Create(make_cookie(0))])
@@ -83,7 +92,10 @@ class CloseChecks(StoreCase):
             assert store.begin(CHANGES) is False
 
     def test_an_unused_store_can_be_closed(self, open_store: OpenStore) -> None:
-        """close() right after open() is no error."""
+        """close() right after open() is no error.
+
+        ICookieStore.close: "Release every file, thread and connection."
+        """
         open_store().close()
 
 

@@ -19,7 +19,11 @@ class CrashChecks(StoreCase):
     def test_what_was_acknowledged_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore
     ) -> None:
-        """After kill -9 each returned commit is there, and the next one whole or not at all."""
+        """After kill -9 each returned commit is there, and the next one whole or not at all.
+
+        ICookieStore.commit: "Apply `changes` in order, all or none; when it returns they survive
+        kill -9 and a power cut"
+        """
         survived: dict[str, Cookie] = {}
         for round in range(self.rounds):
             acknowledged = _kill_while_writing(start_process(), round)
@@ -33,7 +37,10 @@ class CrashChecks(StoreCase):
     def test_a_returned_delete_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore
     ) -> None:
-        """What commit() has deleted when the process dies is gone, and nothing else is."""
+        """What commit() has deleted when the process dies is gone, and nothing else is.
+
+        ICookieStore.commit: "when it returns they survive kill -9 and a power cut"
+        """
         process = start_process()
         process.open()
         process.call("commit", [Create(make_cookie(n, make_auth())) for n in (1, 2)])
@@ -46,7 +53,11 @@ class CrashChecks(StoreCase):
     def test_a_returned_sweep_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore
     ) -> None:
-        """What expire() has deleted when the process dies is gone."""
+        """What expire() has deleted when the process dies is gone.
+
+        ICookieStore.expire: "Delete at most `limit` records with `expires <= now` (milliseconds),
+        durably."
+        """
         process = start_process()
         process.open()
         process.call("commit", [Create(make_cookie(n, expires=NOW + n)) for n in (1, 2)])
@@ -57,7 +68,11 @@ class CrashChecks(StoreCase):
     def test_a_returned_revocation_survives_kill_9(
         self, store: Any, start_process: StartProcess, open_store: OpenStore
     ) -> None:
-        """What revoke_user() has deleted when the process dies is gone, and its fence stands."""
+        """What revoke_user() has deleted when the process dies is gone, and its fence stands.
+
+        IUserRevocation.revoke_user: "Delete every record that is logged in as `authid` in
+        `authrealm`, durably."
+        """
         self.need_interface("user_revocation", store, IUserRevocation)
         store.close()
         process = start_process()

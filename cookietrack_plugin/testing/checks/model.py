@@ -134,7 +134,11 @@ class StoreHistory(RuleBasedStateMachine):
 
 class ModelChecks(StoreCase):
     def test_any_history_leads_to_what_the_contract_says(self, open_store: OpenStore) -> None:
-        """After any sequence of calls the store holds what `record.after` says it holds."""
+        """After any sequence of calls the store holds what `record.after` says it holds.
+
+        after: "The record under `change.id` once `change` was applied: the meaning of the four
+        changes."
+        """
         run_state_machine_as_test(  # a function that makes one will do, whatever its type says
             lambda: StoreHistory(open_store, self.durable),  # type: ignore[arg-type]
             settings=settings(

@@ -48,12 +48,19 @@ class UnblockedCase(StoreCase):
 
 class UnblockedChecks(UnblockedCase):
     def test_a_small_batch_can_be_begun(self, unblocked: Any) -> None:
-        """begin() of a few changes gives True after commit() has returned, if not at once."""
+        """begin() of a few changes gives True after commit() has returned, if not at once.
+
+        INonBlockingCommit.begin: "Begin what `ICookieStore.commit` does with `changes`; waits for
+        nothing."
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         assert list(_finish(unblocked)) == [True]
 
     def test_what_is_finished_is_as_committed(self, unblocked: Any) -> None:
-        """finish() gives what commit() does, and the changes are loaded and scanned then."""
+        """finish() gives what commit() does, and the changes are loaded and scanned then.
+
+        INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"
+        """
         changes: list[Change] = [
             Create(make_cookie(1)),
             Create(make_cookie(0)),
@@ -68,7 +75,10 @@ class UnblockedChecks(UnblockedCase):
         assert list(unblocked.scan(authid="mary")) == list(expected.values())
 
     def test_batches_follow_each_other(self, unblocked: Any) -> None:
-        """begin(), commit() and expire() work when finish() has given its result, in any order."""
+        """begin(), commit() and expire() work when finish() has given its result, in any order.
+
+        INonBlockingCommit: "The three methods are about one batch, and are called in turn"
+        """
         for number in range(1, 20, 2):
             assert list(apply(unblocked, [Create(make_cookie(number, expires=NOW))])) == [True]
             assert list(unblocked.commit([Create(make_cookie(number + 1))])) == [True]
@@ -78,7 +88,11 @@ class UnblockedChecks(UnblockedCase):
 
     @pytest.mark.parametrize("size", [1, MAX_CHANGES])
     def test_what_is_not_begun_leaves_no_trace(self, fresh: Any, size: int) -> None:
-        """After begin() gave False nothing of the batch is applied, and commit() does it."""
+        """After begin() gave False nothing of the batch is applied, and commit() does it.
+
+        INonBlockingCommit.begin: "Nothing was begun then: the caller calls `commit` on the writer
+        thread"
+        """
         size = min(size, max_changes_of(fresh))
         changes = [Create(make_cookie(number)) for number in range(size)]
         # Compared as a number: lists of that size take minutes to be told apart in words.
@@ -89,19 +103,29 @@ class UnblockedChecks(UnblockedCase):
         assert len(fresh.load([change.id for change in changes])) == size
 
     def test_without_an_answer_there_is_no_result(self, unblocked: Any) -> None:
-        """finish() gives None until there is an answer, however often it is called."""
+        """finish() gives None until there is an answer, however often it is called.
+
+        INonBlockingCommit.finish: "None as long as it is not known. Waits for nothing."
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         while (results := unblocked.finish()) is None:
             pass
         assert list(results) == [True]
 
     def test_an_answer_can_be_waited_for(self, unblocked: Any) -> None:
-        """fileno() can be read when there is something to finish()."""
+        """fileno() can be read when there is something to finish().
+
+        INonBlockingCommit.fileno: "A file descriptor that can be read once there is something to
+        `finish`"
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         assert list(_finish(unblocked)) == [True]
 
     def test_the_descriptor_stays_the_same(self, unblocked: Any) -> None:
-        """fileno() is the same from begin() on until finish() gives its result."""
+        """fileno() is the same from begin() on until finish() gives its result.
+
+        INonBlockingCommit.fileno: "until then stays the same"
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         number = unblocked.fileno()
         assert unblocked.fileno() == number
@@ -109,7 +133,10 @@ class UnblockedChecks(UnblockedCase):
             assert unblocked.fileno() == number
 
     def test_a_batch_that_cannot_be_stored_is_told_once(self, unblocked: Any) -> None:
-        """What begin() or finish() raises is about that batch: nothing of it is applied."""
+        """What begin() or finish() raises is about that batch: nothing of it is applied.
+
+        INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"
+        """
         spoilt = make_cookie(2, make_auth(authextra={"text": "\ud800"}))
         changes: list[Change] = [Create(make_cookie(1)), Delete(make_id(0)), Create(spoilt)]
         try:
@@ -125,7 +152,10 @@ class DurableUnblockedChecks(UnblockedCase):
     def test_what_was_finished_survives_kill_9(
         self, fresh: Any, open_store: OpenStore, start_process: StartProcess
     ) -> None:
-        """A change is durable when finish() has given its result."""
+        """A change is durable when finish() has given its result.
+
+        INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"
+        """
         fresh.close()
         process = start_process()
         process.open()
