@@ -46,6 +46,10 @@ pytest_plugins = ["tests.support.servers", "tests.support.databases"]
 SQLITE = "sqlite:///cookies.sqlite"
 NOBODY = "NAME_OF_NO_VARIABLE"
 USER_COLUMNS = ("authid", "authrealm", "keep")
+RIGHTS: Mapping[type[Database], str] = {
+    PostgreSQL: "CREATE, SELECT, INSERT, UPDATE and DELETE",
+    MariaDB: "CREATE, INDEX, ALTER, SELECT, INSERT, UPDATE and DELETE",
+}
 
 
 def execute(url: str, node_dir: object, *statements: str) -> None:
@@ -55,6 +59,15 @@ def execute(url: str, node_dir: object, *statements: str) -> None:
         for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
+
+
+def be_older(url: str) -> None:
+    """Make the tables those of format 1."""
+    dropped = [f"ALTER TABLE cookietrack_revoked DROP COLUMN {name}" for name in USER_COLUMNS]
+    dropped += ["DROP TABLE cookietrack_fences", "UPDATE cookietrack_meta SET version = 1"]
+    if url.startswith("mysql"):
+        dropped.append("DROP TABLE cookietrack_locks")
+    execute(url, ".", *dropped)
 
 
 # -- the contract ---------------------------------------------------------------------------------
@@ -244,6 +257,16 @@ def test_old_revocations_are_forgotten_and_old_cursors_refused(
     assert store.revoked_since(new) == ([], new)
 
 
+def test_a_cursor_that_was_the_last_for_long_is_kept(url: str, store: SqlStore):
+    store.commit([Create(make_cookie(n)) for n in range(3)])
+    store.commit([Delete(make_id(0)), Delete(make_id(1))])
+    _, cursor = store.revoked_since(None)
+    execute(url, ".", "UPDATE cookietrack_revoked SET at = 0")
+    store.commit([Delete(make_id(2))])
+    store.expire(NOW, 10)
+    assert store.revoked_since(cursor)[0] == [make_id(2)]
+
+
 # -- the format -----------------------------------------------------------------------------------
 
 
@@ -285,11 +308,7 @@ def test_tables_from_before_users_were_revoked_are_migrated(url: str):
     _, cursor = store.revoked_since(None)
     store.commit([Delete(make_id(1))])
     store.close()
-    dropped = [f"ALTER TABLE cookietrack_revoked DROP COLUMN {name}" for name in USER_COLUMNS]
-    dropped += ["DROP TABLE cookietrack_fences", "UPDATE cookietrack_meta SET version = 1"]
-    if url.startswith("mysql"):
-        dropped.append("DROP TABLE cookietrack_locks")
-    execute(url, ".", *dropped)
+    be_older(url)
     with pytest.raises(StoreUnavailable, match="of this version"):
         SqlProvider().open_readonly({"type": "sql", "url": url}, ".")
     migrated = open_sql(url)
@@ -448,7 +467,24 @@ def test_missing_rights_are_named(server: Database, caplog: pytest.LogCaptureFix
             server.execute(f"GRANT SELECT ON {name}.* TO {name}@'127.0.0.1'")
         error = refusal(server.url(name, user=name), caplog)
     assert isinstance(error, ConfigError)
-    assert "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE" in str(error)
+    assert f"grant the user {RIGHTS[type(server)]}" in str(error)
+
+
+@pytest.mark.server
+def test_the_rights_that_are_named_are_enough(mariadb: MariaDB):
+    with mariadb.database() as name:
+        mariadb.execute(f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+        granted = RIGHTS[MariaDB].replace(" and", ",")
+        mariadb.execute(f"GRANT {granted} ON {name}.* TO {name}@'127.0.0.1'")
+        open_sql(mariadb.url(name, user=name)).close()
+        be_older(mariadb.url(name))
+        store = open_sql(mariadb.url(name, user=name))
+        _, since = store.revoked_since(None)
+        login = Authenticate(make_id(1), make_auth(), NOW, since)
+        assert store.commit([Create(make_cookie(1)), login]) == [True, True]
+        assert store.revoke_user("joe", None) == 1
+        assert store.expire(NOW, 1) == 0
+        store.close()
 
 
 @pytest.mark.server
@@ -574,7 +610,7 @@ def test_a_connection_that_died_at_rest_is_replaced_unseen(
     own_server: Database, monkeypatch: pytest.MonkeyPatch
 ):
     """A restart that nobody noticed costs nobody an answer."""
-    monkeypatch.setattr(sql_engine, "_RESTED", 0)
+    monkeypatch.setattr(sql_engine, "_IDLE_S", 0)
     own_server.execute("CREATE DATABASE cookies")
     store = open_sql(own_server.url("cookies"), timeout=2)
     own_server.restart()

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-Item = TypeVar("Item")
 Cursor = TypeVar("Cursor")
+Item = TypeVar("Item")
 
 
 def read_on(

@@ -15,7 +15,7 @@ def driver_of(connection: Connection) -> Iterator[Any]:
     """
     The driver's own connection.
 
-    :raises DBAPIError: in the place of the driver's errors, as from `connection` itself.
+    :raises DBAPIError: instead of the driver's errors, as from `connection` itself.
     """
     driver: Any = connection.connection.driver_connection
     try:

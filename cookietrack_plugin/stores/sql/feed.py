@@ -10,6 +10,7 @@ PostgreSQL notifies its listeners that there is something new, when the transact
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from time import time_ns
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,7 @@ from cookietrack_plugin.record import UserRevoked
 from cookietrack_plugin.stores.kit.paging import read_on
 from cookietrack_plugin.stores.sql.tables import Tables
 
-# How long a revocation is kept. Readers that were away longer have lost their position.
+# How long a position is kept. Readers that were away longer have lost theirs.
 KEPT_MS = 3_600_000
 # How many are removed in one step, and read in one.
 _STEP = 1000
@@ -134,10 +135,13 @@ class Feed:
         return [_entry_of(row) for row in rows[1:]], (rows[-1].number, rows[-1].id)
 
     def trim(self, connection: Connection) -> None:
-        """Remove a step of those that are too old, never the last one: cursors stand on it."""
+        """
+        Remove a step of those that are too old. Cursors stand on an entry until the next one comes,
+        so its age is that of the next one, and the last one stays.
+        """
         rows: Sequence[Any] = connection.execute(self._oldest).all()
         oldest_kept = _now() - KEPT_MS
-        old = [row.number for row in rows[:-1] if row.at < oldest_kept]
+        old = [row.number for row, following in pairwise(rows) if following.at < oldest_kept]
         if old:
             for statement in self._trim:
                 connection.execute(statement, {"number": old[-1]})

@@ -88,7 +88,7 @@ class Fences:
     def raise_to(
         self, connection: Connection, position: int, revoked: UserRevoked, old: Fence | None
     ) -> None:
-        """Keep out logins that knew an earlier position, in the place of the fence `old`."""
+        """Replace the fence `old` by one that keeps out logins that knew an earlier position."""
         fence = raised(old, position, revoked)
         row = {
             "name": hash_of_name((revoked.authid, revoked.authrealm)),

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
-from cookietrack_plugin.stores.sql.durability import weaknesses
+from cookietrack_plugin.stores.sql.durability import durability_warnings
 from cookietrack_plugin.stores.sql.engine import make_engine
 from cookietrack_plugin.stores.sql.faults import translated
 from cookietrack_plugin.stores.sql.schema import prepare_tables, require_tables
@@ -87,8 +87,8 @@ class SqlProvider:
         try:
             with translated(shown(url), opening=True), engine.connect() as connection:
                 prepare(connection, tables, timeout)
-                for weakness in weaknesses(connection):
-                    log.warning("%s can lose logins in a power cut: %s", shown(url), weakness)
+                for warning in durability_warnings(connection):
+                    log.warning("%s can lose logins in a power cut: %s", shown(url), warning)
         except BaseException:
             engine.dispose()
             raise

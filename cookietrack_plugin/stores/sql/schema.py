@@ -60,7 +60,7 @@ STEPS: tuple[Step, ...] = (_create, _add_users)
 
 def prepare_tables(connection: Connection, tables: Tables, timeout: float) -> None:
     """
-    Make the tables, or bring them to this version. Other openers wait meanwhile.
+    Make the tables, or bring them to this version. Other openers wait.
 
     :param timeout: seconds to wait for another opener.
     :raises StoreCorrupt: they are another program's, or of a newer version.

@@ -1,4 +1,4 @@
-"""Transactions, in so many words: the engine itself is in autocommit mode."""
+"""Transactions, by BEGIN and COMMIT: the engine itself is in autocommit mode."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
