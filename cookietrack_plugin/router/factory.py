@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred, succeed
 
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
-from cookietrack_plugin.router.gate import gated
 from cookietrack_plugin.router.handshake import CheckedProtocol
 from cookietrack_plugin.router.protocol import TrackedProtocol
+from cookietrack_plugin.router.session import gated
 from cookietrack_plugin.router.stores import open_stores
 
 
