@@ -111,13 +111,12 @@ class AsyncStore:
         """Why nobody should wait for the store now: it is known not to answer. None if it does."""
         return self._committer.refusal() or self._lookup.refusal()
 
-    def cannot_write(self) -> bool:
-        """Whether the store is known to take no change now."""
-        return self._committer.refusal() is not None
+    def insist(self) -> None:
+        """What is submitted next goes to the store even if it was away: it is the last attempt."""
+        self._committer.insist()
 
     def close(self) -> Deferred[Any]:
-        """Store what is queued, whatever the breaker says, then close the store."""
-        self._committer.insist()
+        """Store what is queued, then close the store."""
         # What is queued is stored first, however long the reader takes to end.
         stored, ended = self._committer.barrier(), self._lookup.close()
         return stored.addBoth(lambda _: ended).addBoth(lambda _: self._committer.close())

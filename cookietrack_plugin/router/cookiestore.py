@@ -50,8 +50,8 @@ class RouterCookieStore:
         return RouterCookieStore(self.tracker, self.reactor, CookieSettings.of(cookie), methods)
 
     def parse(self, headers: Mapping[str, str]) -> str | None:
-        value = header.parse(headers.get("cookie", ""), self.settings.name)
-        return header.id_of(value) if value else None
+        values = header.parse(headers.get("cookie", ""), self.settings.name)
+        return header.id_of(values[0]) if len(values) == 1 else None
 
     def exists(self, cbtid: str) -> bool:
         return self._known(cbtid) is not None

@@ -11,16 +11,15 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.config.policy import SECOND
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.router.cookiestore import RouterCookieStore, login_of
 from cookietrack_plugin.router.fast.quiet import QuietLogger
 from cookietrack_plugin.router.fast.traffic import QuickProtocol
-from cookietrack_plugin.router.redacted import RedactedProtocol
+from cookietrack_plugin.router.redacted import RedactedHandshake
 from cookietrack_plugin.tracking.admission import Admission, Visitor
 
 UNAVAILABLE = "cookie store not available"
-# What a client may send before it is answered (RFC 6455, section 4.1, allows it nothing).
-MAX_EARLY_BYTES = 65_536
 # Seconds after which a client that was turned away may come again.
 RETRY_AFTER_S = "5"
 # What is kept of a user agent, in characters: a client may send as many as it likes.
@@ -37,18 +36,15 @@ class CheckedProtocol(WampWebSocketServerProtocol):
         return accepted
 
 
-class TrackedHandshake(RedactedProtocol, QuickProtocol, CheckedProtocol):
+class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
     """The handshake waits for the look-up, and for a new cookie until it is durable."""
 
     log = QuietLogger(make_logger())
 
     _cookies: RouterCookieStore
-    # Autobahn's and Crossbar's own attributes.
-    data: bytes
+    # Crossbar's own attributes.
     _authprovider: str | None
     _cbtid: Any
-
-    _admitting = False
 
     def entered(self, admission: Admission | None) -> None:
         """The handshake goes on, with a cookie or without one."""
@@ -58,16 +54,11 @@ class TrackedHandshake(RedactedProtocol, QuickProtocol, CheckedProtocol):
         self._cookies = self.factory._cookiestore
         super().connectionMade()
 
-    def processHandshake(self) -> None:
-        if not self._admitting:
-            super().processHandshake()
-        # Bytes that arrive while we wait stay in self.data: the handshake was read already.
-        elif len(self.data) > MAX_EARLY_BYTES:
-            self.dropConnection(abort=True)
+    def _own_cookie(self) -> CookieSettings:
+        return self._cookies.settings
 
     def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
         self._require_subprotocol(request)
-        self._admitting = True
         agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT] or None
         visitor = Visitor(self._redactor.presented, request.peer, agent)
         admitted = self._cookies.tracker.admit(visitor, self._redactor.issue, self._cookies.policy)

@@ -1,9 +1,9 @@
 """Cookies in the memory of one process: the reference implementation of the contract."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from itertools import islice
+from itertools import chain, islice
 from sys import getsizeof
 from threading import Lock
 from typing import Any
@@ -11,12 +11,25 @@ from typing import Any
 from attrs import astuple, evolve
 from zope.interface import implementer
 
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
-from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie, Create, after, applies
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IUserRevocation
+from cookietrack_plugin.record import (
+    Auth,
+    Authenticate,
+    Change,
+    Cookie,
+    Create,
+    UserRevoked,
+    after,
+    applies,
+    matches,
+)
 from cookietrack_plugin.stores.kit.deadlines import Deadlines
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 
 MAX_COOKIES = 1_000_000
+# Records that a revocation deletes while commits wait.
+_STEP = 100
 
 
 @implementer(ICookieStoreProvider)
@@ -24,7 +37,10 @@ class MemoryProvider:
     """`{"type": "memory"}`, with `max_cookies` for how many are kept at most."""
 
     summary = "in the worker's memory: nothing to set up, forgotten when the worker stops"
-    volatile, exclusive, place, opens = True, True, None, ICookieStore
+    volatile = True
+    exclusive = False
+    place = None
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(options, optional={"max_cookies": int})
@@ -35,7 +51,7 @@ class MemoryProvider:
         return MemoryStore(options.get("max_cookies", MAX_COOKIES))
 
 
-@implementer(ICookieStore)
+@implementer(ICookieStore, IUserRevocation)
 class MemoryStore:
     """
     A dictionary of records. A new one that finds no room takes that of the oldest record without
@@ -52,11 +68,14 @@ class MemoryStore:
         self._anonymous: OrderedDict[str, None] = OrderedDict()
         self._authenticated: OrderedDict[str, None] = OrderedDict()
         self._deadlines = Deadlines()
+        self._identities = Identities()
+        self._is_closed = False
         # Held for dictionary operations alone, so that no reader sees half of a commit.
         self._lock = Lock()
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         with self._lock:
+            self._check_open()
             found = [self._cookies[id] for id in ids if id in self._cookies]
         return {cookie.id: _copy(cookie) for cookie in found}
 
@@ -64,25 +83,42 @@ class MemoryStore:
         # What can fail is done before anything is altered: all or none.
         changes = [_own(change) for change in changes]
         with self._lock:
+            self._check_open()
             return [self._apply(change) for change in changes]
 
     def expire(self, now: int, limit: int) -> int:
         with self._lock:
+            self._check_open()
             due = self._deadlines.take(now, limit)
             for id in due:
                 self._replace(self._cookies[id], None)
         return len(due)
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        with self._lock:
-            ids = list(self._cookies)
-        for id in ids:
+        for id in self._ids():
             cookie = self._cookies.get(id)
-            if cookie is not None and _is_of(cookie, authid, authrealm):
+            if cookie is not None and matches(cookie.auth, authid, authrealm):
                 yield _copy(cookie)
+
+    def revoke_user(
+        self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
+    ) -> int:
+        revoked = UserRevoked(authid, authrealm, frozenset(keep))
+        if authid is authrealm is None:
+            ids: Iterable[str] = self._ids()
+        else:
+            with self._lock:
+                self._check_open()
+                ids = self._identities.take(authid, authrealm)
+        ids, count = iter(ids), 0
+        while some := list(islice(ids, _STEP)):
+            with self._lock:
+                count += sum(self._revoke(id, revoked) for id in some)
+        return count
 
     def stat(self) -> Mapping[str, Any]:
         with self._lock:
+            self._check_open()
             count = len(self._cookies)
             sample = list(islice(self._cookies.values(), 100))
             authenticated = len(self._authenticated)
@@ -95,7 +131,17 @@ class MemoryStore:
         }
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        with self._lock:
+            self._is_closed = True
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the cookie store in memory is closed")
+
+    def _ids(self) -> list[str]:
+        with self._lock:
+            self._check_open()
+            return list(self._cookies)
 
     def _apply(self, change: Change) -> bool:
         old = self._cookies.get(change.id)
@@ -104,6 +150,15 @@ class MemoryStore:
         if old is None:
             self._make_room()
         self._replace(old, after(old, change))
+        return True
+
+    def _revoke(self, id: str, revoked: UserRevoked) -> bool:
+        cookie = self._cookies.get(id)
+        if cookie is None or not revoked.ends(id, cookie.auth):
+            if cookie is not None:
+                self._identities.add(cookie)
+            return False
+        self._replace(cookie, None)
         return True
 
     def _make_room(self) -> None:
@@ -115,6 +170,7 @@ class MemoryStore:
         """Put `new` into the place of `old`, here and in every index; None stands for no record."""
         if old is not None:
             self._deadlines.discard(old)
+            self._identities.discard(old)
             if new is None or self._queue(new) is not self._queue(old):
                 del self._queue(old)[old.id]
             if new is None:
@@ -123,14 +179,51 @@ class MemoryStore:
             self._cookies[new.id] = new
             self._queue(new)[new.id] = None
             self._deadlines.add(new)
+            self._identities.add(new)
 
     def _queue(self, cookie: Cookie) -> OrderedDict[str, None]:
         return self._anonymous if cookie.auth is None else self._authenticated
 
 
-def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
-    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
-    return authid in (None, found[0]) and authrealm in (None, found[1])
+class Identities:
+    """Ids of records by the user that is logged in with them: by realm, then by authid."""
+
+    def __init__(self) -> None:
+        self._realms: dict[str, dict[str, dict[str, None]]] = {}
+
+    def add(self, cookie: Cookie) -> None:
+        """Idempotent; so is `discard`."""
+        if (auth := cookie.auth) is not None:
+            users = self._realms.setdefault(auth.authrealm, {})
+            users.setdefault(auth.authid, {})[cookie.id] = None
+
+    def discard(self, cookie: Cookie) -> None:
+        if (auth := cookie.auth) is not None:
+            users = self._realms.get(auth.authrealm, {})
+            ids = users.get(auth.authid, {})
+            ids.pop(cookie.id, None)
+            if not ids:
+                users.pop(auth.authid, None)
+            if not users:
+                self._realms.pop(auth.authrealm, None)
+
+    def take(self, authid: str | None, authrealm: str | None) -> Iterator[str]:
+        """
+        Remove and return the ids of a user, None for any; not for both. Takes the same time however
+        many these are. What is taken nobody else alters: it is walked without a lock.
+        """
+        if authid is None:
+            assert authrealm is not None
+            return chain.from_iterable(self._realms.pop(authrealm, {}).values())
+        realms = list(self._realms) if authrealm is None else [authrealm]
+        return chain.from_iterable([self._take(authid, realm) for realm in realms])
+
+    def _take(self, authid: str, authrealm: str) -> Iterable[str]:
+        users = self._realms.get(authrealm, {})
+        ids = users.pop(authid, {})
+        if not users:
+            self._realms.pop(authrealm, None)
+        return ids
 
 
 def _own(change: Change) -> Change:
@@ -148,7 +241,10 @@ def _copy(cookie: Cookie) -> Cookie:
 
 
 def _copy_auth(auth: Auth) -> Auth:
-    return evolve(auth, authextra=deepcopy(auth.authextra))
+    try:
+        return evolve(auth, authextra=deepcopy(auth.authextra))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"an authextra that cannot be stored: {error}") from error
 
 
 def _size(cookie: Cookie) -> int:

@@ -17,6 +17,9 @@ class Clock(Protocol):
     def now(self) -> int:
         """Unix milliseconds."""
 
+    def skew(self) -> float:
+        """The seconds by which this machine's wall clock is ahead of this one."""
+
 
 class LocalClock:
     """
@@ -42,6 +45,9 @@ class LocalClock:
         self._latest = max(self._latest + read_at - self._read_at, self._wall())
         self._read_at = read_at
         return int(self._latest * 1000)
+
+    def skew(self) -> float:
+        return self._wall() - self.now() / 1000
 
 
 class ServerClock:
@@ -80,5 +86,4 @@ class ServerClock:
             self._offset = latest
 
     def skew(self) -> float:
-        """The seconds by which this machine's wall clock is ahead of the server's."""
         return self._wall() - self._monotonic() - self._offset

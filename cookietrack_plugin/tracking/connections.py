@@ -40,11 +40,12 @@ class Link(Protocol):
 class ActiveCookie:
     """
     A cookie with open connections. `record`: as last known. `read`: when the store was last asked
-    for it, on the monotonic clock.
+    for it, on the monotonic clock. `handshake`: when it was last presented here, milliseconds.
     """
 
     record: Cookie
     read: float
+    handshake: int = 0
     connections: "set[TrackedConnection]" = field(factory=set)
 
     @property
@@ -72,7 +73,7 @@ class TrackedConnection:
     the accepted login on until it leaves.
 
     `since`, `heard`: what a login notes when it begins, the position of the store's feed and that
-    of `RecentRevocations`. `ended`: nothing that its client sends counts any more.
+    of `RecentRevocations`. `ended`: nothing that its client sends counts any more, or it was lost.
     """
 
     link: Link

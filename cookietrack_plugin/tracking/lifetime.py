@@ -109,7 +109,11 @@ class Lifetimes:
         before = cookie.record
         if seen <= before.seen:
             return
-        ends = [each.policy.expires(each.limit, seen) for each in connections if _is_idle(each)]
+        ends = [
+            each.policy.expires(_limit(each, cookie), seen)
+            for each in connections
+            if each.policy.idle_timeout is not None
+        ]
         after = evolve(before, seen=seen, expires=max(before.expires, *ends, 0))
         self._connections.update(cookie, after)
         self.touch(after, before.expires)
@@ -136,16 +140,18 @@ class Lifetimes:
         self._termination.end(connections, EXPIRED)
 
 
-def _is_idle(connection: TrackedConnection) -> bool:
-    return connection.policy.idle_timeout is not None
-
-
 def _good_until(connection: TrackedConnection) -> int:
     """The millisecond at which its time is over, as far as is known here."""
     policy, cookie = connection.policy, connection.cookie
     if cookie is None:
         return policy.expires(connection.limit, connection.last_heard)
-    return min(connection.limit, policy.good_until(cookie.record))
+    return min(_limit(connection, cookie), policy.good_until(cookie.record))
+
+
+def _limit(connection: TrackedConnection, cookie: ActiveCookie) -> int:
+    """Where `max_age` rolls, a handshake of another tab moves it for all of them."""
+    rolled = connection.policy.limit(cookie.record.created, cookie.handshake)
+    return max(connection.limit, rolled)
 
 
 def _merged(here: Cookie, stored: Cookie) -> Cookie:

@@ -45,7 +45,7 @@ class Sweep:
             self._call.cancel()
 
     def _run(self) -> Deferred[None]:
-        if self._store.cannot_write():
+        if self._store.refusal():
             self._again(INTERVAL_S)
             return succeed(None)
         now = self._clock.now()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 
 from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.access.store import AsyncStore
@@ -121,6 +121,7 @@ class Tracker(Records):
             connection = TrackedConnection(link, None, policy, limit, False, now)
         else:
             cookie = self._connections.activate(admission.cookie, admission.read)
+            cookie.handshake = now
             limit, fresh = admission.limit, admission.created
             connection = TrackedConnection(link, cookie, policy, limit, fresh, now)
         self._connections.add(connection)
@@ -129,6 +130,8 @@ class Tracker(Records):
 
     def hello(self, connection: TrackedConnection) -> Deferred[Cookie | None]:
         """A login begins: see `Logins.begin`."""
+        if self._closed:
+            return succeed(None)
         return self._logins.begin(connection)
 
     def known(self, id: str, policy: Policy) -> Cookie | None:
@@ -163,6 +166,7 @@ class Tracker(Records):
 
     def drop(self, connection: TrackedConnection) -> None:
         """It was lost. Idempotent."""
+        connection.ended = True
         cookie = connection.cookie
         self._connections.drop(connection)
         self._lifetimes.left(connection, cookie)
@@ -184,6 +188,7 @@ class Tracker(Records):
     def close(self) -> Deferred[Any]:
         """Store what is queued and close the store. Idempotent; afterwards nobody is known."""
         if self._closed is None:
+            self._store.insist()
             stopping = [maybeDeferred(each.stop) for each in self._background]
             self._lifetimes.stop()
             self._deletions.stop()

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from servers.ports import free_port
 from tests.support import configs
 from tests.support.node import Node, running
+from tests.support.sites import Door, Place, Site, opened
 
 STORES: dict[str, dict[str, Any]] = {
     "memory": {"type": "memory"},
@@ -117,3 +119,31 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., dict[
 def placed(place: str, folder: Path, *transports: dict[str, Any]) -> dict[str, Any]:
     """A node configuration with these transports on a "router" or a "proxy" worker."""
     return configs.router(*transports) if place == "router" else configs.proxy(folder, *transports)
+
+
+def redis_store(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """An empty store on the Redis of the tests."""
+    server = request.getfixturevalue("redis_server")
+    return {"type": "redis", "url": server.url(), "prefix": f"site{uuid4().hex}"}
+
+
+@pytest.fixture(scope="session", params=["lmdb", pytest.param("redis", marks=pytest.mark.server)])
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """A node with one more worker, or two nodes on a server; tests bring users of their own."""
+    folder = tmp_path_factory.mktemp(request.param)
+    store = STORES["lmdb"]
+    if request.param == "lmdb":
+        places = [Place(folder, store, another=True)]
+    else:
+        store = redis_store(request)
+        places = [Place(folder / "1", store), Place(folder / "2", store, "other node's ")]
+    with opened(store, places) as running_site:
+        yield running_site
+
+
+@pytest.fixture(params=["router", "proxy"])
+def door(request: pytest.FixtureRequest, site: Site) -> Door:
+    """Where clients come in: at a router worker, and at a proxy worker in front of it."""
+    return site.here[request.param]

@@ -33,6 +33,10 @@ class Log:
     def lines(self) -> list[tuple[str, str]]:
         return [(event["log_level"].name, formatEvent(event)) for event in self.events]
 
+    def text(self) -> str:
+        """All messages of all levels."""
+        return "\n".join(text for _, text in self.lines)
+
     def at(self, *levels: str) -> list[str]:
         """The messages of these levels."""
         return [text for level, text in self.lines if level in levels]

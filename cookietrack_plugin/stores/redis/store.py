@@ -48,7 +48,10 @@ class RedisProvider:
     """
 
     summary = "in Redis or Valkey, one server or a cluster of them: shared by any number of nodes"
-    volatile, exclusive, place, opens = False, False, "url", ICookieStore
+    volatile = False
+    exclusive = False
+    place = "url"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(

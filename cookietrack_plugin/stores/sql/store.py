@@ -59,7 +59,10 @@ class SqlProvider:
     """
 
     summary = "in PostgreSQL, MySQL, MariaDB or SQLite: durable, and shared by any number of nodes"
-    volatile, exclusive, place, opens = False, False, "url", ICookieStore
+    volatile = False
+    exclusive = False
+    place = "url"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from zope.interface import alsoProvides
 
-from cookietrack_plugin.admin import ending
+from cookietrack_plugin.admin.batches import STEP
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.interfaces import IBatchLimit, IUserRevocation
 from cookietrack_plugin.record import Auth, Authenticate, Create
 from tests.admin.conftest import JOE, NOW, expired, make_cookie
 
@@ -151,6 +153,57 @@ def test_somebody_at_a_terminal_is_asked(here, stores):
     assert "End ALL cookies" in err
 
 
+@pytest.fixture
+def revoking(observed, run):
+    """A store that revokes users itself; `revoked` are the users that it was asked for."""
+    run("ls", "observed:x")
+    store = observed["x"]
+    store.revoked = []
+
+    def revoke_user(authid, authrealm, keep=frozenset()):
+        store.revoked.append((authid, authrealm, keep))
+        return 7
+
+    store.revoke_user = revoke_user
+    alsoProvides(store, IUserRevocation)
+    store.calls.clear()
+    return store
+
+
+@pytest.mark.parametrize(
+    ("words", "revoked"),
+    [
+        (["--authid", "joe"], ("joe", None, frozenset())),
+        (["--authid", "joe", "--authrealm", "realm1"], ("joe", "realm1", frozenset())),
+        (["--all"], (None, None, frozenset())),
+    ],
+)
+def test_a_store_that_can_revokes_a_user_in_one_step(run, revoking, words, revoked):
+    answer = run("revoke", "observed:x", "--yes", *words)
+    assert (answer.code, answer.out, answer.err) == (0, "7 cookies ended\n", "")
+    assert revoking.revoked == [revoked]
+    assert revoking.calls == []
+
+
+def test_ids_are_deleted_by_such_a_store_as_by_others(run, revoking):
+    revoking.commit([Create(make_cookie("phone", JOE))])
+    revoking.calls.clear()
+    answer = run("revoke", "observed:x", "--yes", id_of("phone"))
+    assert (answer.out, revoking.calls) == ("1 cookie ended\n", ["commit 1"])
+    assert revoking.revoked == []
+
+
+def test_no_commit_has_more_changes_than_the_store_takes(run, observed):
+    run("ls", "observed:x")
+    store = observed["x"]
+    store.max_changes = 2
+    alsoProvides(store, IBatchLimit)
+    store.commit([Create(make_cookie(str(n))) for n in range(3)])
+    store.calls.clear()
+    assert run("revoke", "observed:x", "--all", "--yes").out == "3 cookies ended\n"
+    assert [call for call in store.calls if "commit" in call] == ["commit 2", "commit 1"]
+
+
 def test_ending_a_users_cookies_touches_no_other_record(run, observed):
     run("ls", "observed:x")
     store = observed["x"]
@@ -165,18 +218,18 @@ def test_ending_a_users_cookies_touches_no_other_record(run, observed):
 def test_cookies_end_in_steps_between_which_a_running_node_commits(run, observed):
     run("ls", "observed:x")
     store = observed["x"]
-    store.commit([Create(make_cookie(str(n))) for n in range(2 * ending.STEP + 1)])
+    store.commit([Create(make_cookie(str(n))) for n in range(2 * STEP + 1)])
     store.calls.clear()
     run("revoke", "observed:x", "--all", "--yes")
     assert [call for call in store.calls if call.startswith("commit")] == [
-        f"commit {ending.STEP}",
-        f"commit {ending.STEP}",
+        f"commit {STEP}",
+        f"commit {STEP}",
         "commit 1",
     ]
 
 
 def test_a_login_that_comes_in_between_does_not_survive(run, observed, monkeypatch):
-    """The cookie was there, without a login: it is found by the second look."""
+    """The cookie was there, without a login: the second scan finds it."""
     run("ls", "observed:x")
     store = observed["x"]
     store.commit([Create(make_cookie("phone", JOE)), Create(make_cookie("racing"))])
@@ -192,7 +245,7 @@ def test_a_login_that_comes_in_between_does_not_survive(run, observed, monkeypat
     assert list(store.scan()) == []
 
 
-def test_who_logs_in_anew_meanwhile_stays(run, observed, monkeypatch):
+def test_a_login_on_a_cookie_that_is_created_later_stays(run, observed, monkeypatch):
     """Their cookie was made after the revocation had begun."""
     run("ls", "observed:x")
     store = observed["x"]
@@ -219,7 +272,7 @@ def test_what_has_expired_is_removed_and_counted(run, stores, store_type):
     assert run("purge", name, "--yes", "--json").json["removed"] == 0
 
 
-@pytest.mark.parametrize("count", [2 * ending.STEP, 2 * ending.STEP + 1])
+@pytest.mark.parametrize("count", [2 * STEP, 2 * STEP + 1])
 def test_purging_goes_in_steps_until_nothing_is_left(run, observed, count):
     run("ls", "observed:x")
     store = observed["x"]

@@ -1,10 +1,10 @@
-"""`cookietrack revoke` and `purge`: ending sessions, and removing what has ended by itself."""
+"""`cookietrack revoke` and `purge`: records of users are removed, and those that have expired."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 
 import click
 
+from cookietrack_plugin.admin.batches import STEP, commit
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_json
 from cookietrack_plugin.admin.params import (
@@ -20,11 +20,8 @@ from cookietrack_plugin.admin.params import (
 )
 from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.text import counted, now_ms
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation
 from cookietrack_plugin.record import Delete
-
-# Records that end with one commit: running workers commit between two of them.
-STEP = 500
 
 
 @click.command(cls=TakesIds)
@@ -49,8 +46,9 @@ def revoke(
     """
     End sessions: by id, of a user, or all.
 
-    The cookies are deleted, durably, before this prints how many there were. Running workers that
-    share the store close the connections of these cookies within a second.
+    The records are deleted, durably, before this prints how many there were. Running workers that
+    share the store end their sessions and close their connections within a second. By --authid and
+    --all that reaches sessions without a record too, and logins in progress.
     """
     store, ids = split_names(names)
     _check_choice(ids, authid, authrealm, everything)
@@ -58,7 +56,7 @@ def revoke(
     instead = "call the WAMP procedure cookietrack.revoke" + ("_by_authid" if authid else "")
     confirm(_question(place, ids, authid, authrealm), yes)
     with opened(place, "alter", f"{instead}, or stop the node first") as cookies:
-        ended = end(cookies, ids) if ids else _end_all(cookies, authid, authrealm)
+        ended = delete(cookies, ids) if ids else _revoke_user(cookies, authid, authrealm)
     absent = len(ids) - ended if ids else 0
     if as_json:
         print_json({"store": place.label, "ended": ended, "absent": absent})
@@ -76,7 +74,7 @@ def _check_choice(
         raise click.UsageError("say what to end: ids, --authid NAME, or --all")
     if authrealm is not None and authid is None:
         raise click.UsageError("--authrealm goes with --authid")
-    # A script's variable that is not set would else look like a user who has no cookie.
+    # Otherwise a script's variable that is not set would look like a user without cookies.
     if "" in (authid, authrealm):
         raise click.UsageError("--authid and --authrealm need a name that is not empty")
 
@@ -91,24 +89,33 @@ def _question(place: Place, ids: Sequence[str], authid: str | None, authrealm: s
     return f"End {what} in {place.label}?"
 
 
-def _end_all(cookies: ICookieStore, authid: str | None, authrealm: str | None) -> int:
+def _revoke_user(cookies: ICookieStore, authid: str | None, authrealm: str | None) -> int:
     """
-    End all that were there when this began. A login on one of them that comes in between is found
-    by the second look; who logs in anew has a cookie of his own by then, and keeps it.
+    End everything that the user has in the store, and of everybody where both are None.
+
+    :returns: how many records that were.
+    """
+    if IUserRevocation.providedBy(cookies):
+        return cookies.revoke_user(authid, authrealm)
+    return _delete_matching(cookies, authid, authrealm)
+
+
+def _delete_matching(cookies: ICookieStore, authid: str | None, authrealm: str | None) -> int:
+    """
+    Delete the records that are there, for a store without `IUserRevocation`.
+
+    The second scan finds a login that was stored on one of them during the first. A login on a
+    record that is created later stays: its user has logged in after this began.
     """
     started = now_ms()
-    ended = end(cookies, (cookie.id for cookie in cookies.scan(authid, authrealm)))
+    ended = delete(cookies, (cookie.id for cookie in cookies.scan(authid, authrealm)))
     late = (each.id for each in cookies.scan(authid, authrealm) if each.created < started)
-    return ended + end(cookies, late)
+    return ended + delete(cookies, late)
 
 
-def end(cookies: ICookieStore, ids: Iterable[str]) -> int:
-    """Delete these cookies, durably and in steps; how many there were."""
-    iterator = iter(ids)
-    ended = 0
-    while some := list(islice(iterator, STEP)):
-        ended += sum(map(bool, cookies.commit([Delete(id) for id in some])))
-    return ended
+def delete(cookies: ICookieStore, ids: Iterable[str]) -> int:
+    """Delete these records, durably and in steps; how many there were."""
+    return sum(commit(cookies, map(Delete, ids)))
 
 
 @click.command()
@@ -120,8 +127,8 @@ def purge(store: str | None, transport: str | None, yes: bool, as_json: bool) ->
     """
     Remove cookies that have expired.
 
-    A running node does that by itself, and refuses them meanwhile. It is done in small steps, so
-    that running workers go on.
+    A running node does that by itself, and refuses them until it has. This works in small steps,
+    so that running workers go on.
     """
     place = the_place(store, transport)
     confirm(f"Remove all expired cookies from {place.label}?", yes)
