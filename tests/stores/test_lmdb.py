@@ -73,8 +73,8 @@ def test_a_wrong_maxsize_is_told_with_its_limits():
     with pytest.raises(ConfigError) as caught:
         LmdbProvider().check({**PLACE, "maxsize": 5})
     assert str(caught.value) == (
-        '"maxsize" in cookie store: found 5, allowed is '
-        "a number of bytes from 1048576 to 70368744177664"
+        '"maxsize" in the store item: expected '
+        "a number of bytes from 1048576 to 70368744177664, found 5"
     )
 
 
