@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from cookietrack_plugin.stores.file.throttle import Throttle
+from cookietrack_plugin.stores.kit.throttle import Throttle
 
 # Records that expire in the same 65.5 s share a bucket.
 _SHIFT = 16

@@ -6,11 +6,11 @@ from itertools import islice
 from cookietrack_plugin.stores.file.encoding import expires_of
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
 from cookietrack_plugin.stores.file.lines import GONE, LINE_SIZE, State
-from cookietrack_plugin.stores.file.throttle import Throttle
+from cookietrack_plugin.stores.kit.throttle import Throttle
 
 # Records that `pick` gives at a time.
 _STEP = 100
-_PAUSE = 0.0005
+_PAUSE_S = 0.0005
 
 
 class FileTable:
@@ -21,7 +21,7 @@ class FileTable:
         passing over what is gone: see `Throttle`.
     """
 
-    def __init__(self, pause: float = _PAUSE) -> None:
+    def __init__(self, pause: float = _PAUSE_S) -> None:
         self._pause = pause
         # By the last byte of the key: a dictionary of millions of records would stop every other
         # thread for as long as it takes to grow.
