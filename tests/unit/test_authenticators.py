@@ -1,4 +1,6 @@
-"""What authenticators answer, at once or late, passes the gate as Crossbar's session would take it."""
+"""
+What authenticators answer, at once or late, passes the gate as Crossbar's session would take it.
+"""
 
 import pytest
 from autobahn.wamp.message import Abort, Challenge, Welcome
