@@ -62,5 +62,8 @@ class ObservedStore(MemoryStore):
             self.visited += 1
             yield cookie
 
+    def close(self) -> None:
+        """The next one who opens it finds it as it is."""
+
 
 STORES: dict[str, ObservedStore] = {}
