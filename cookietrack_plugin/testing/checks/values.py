@@ -37,6 +37,7 @@ EXTRAS: dict[str, Mapping[str, Any] | None] = {
     "floats": {"a": [0.1, 1e300, 5e-324]},
     "texts": {text: text for text in TEXTS},
     "binary": {"a": b"\x00\xff", "b": [b""]},
+    "keys": {"a": {1: "one", -2: "two", b"\x00": 3}, "b": {7: {8: 9}}},
     "nested": {"a": {"b": [{"c": {"d": [[1], [[2]]]}}]}},
     "deep": DEEP,
     "big": {"text": "ü" * 200_000, "list": list(range(20_000))},
