@@ -571,12 +571,30 @@ def test_a_url_of_the_wrong_kind_is_named(
 
 
 @pytest.mark.server
-def test_missing_rights_are_named(redis_server: RedisServer, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize(
+    ("keys", "commands"), [("other*", []), ("*", ["-time"]), ("*", ["-hmget"])]
+)
+def test_missing_rights_are_named(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, keys: str, commands: list[str]
+):
     rights = {"enabled": True, "passwords": [f"+{PASSWORD}"], "categories": ["+@all"]}
-    redis_server.client().acl_setuser("joe", keys=["other*"], **rights)
+    redis_server.client().acl_setuser("joe", reset=True, keys=[keys], commands=commands, **rights)
     error = refusal(f"redis://joe:{quoted(PASSWORD)}@127.0.0.1:{redis_server.port}", caplog)
     assert isinstance(error, ConfigError)
     assert 'grant the user the keys that begin with "{" and the prefix' in str(error)
+
+
+@pytest.mark.server
+def test_rights_that_are_taken_away_later_are_named(redis_server: RedisServer):
+    admin = redis_server.client()
+    admin.acl_setuser(
+        "eve", enabled=True, passwords=["+secret"], keys=["{eves*"], categories=["+@all"]
+    )
+    store = open_redis(f"redis://eve:secret@127.0.0.1:{redis_server.port}", prefix="eves")
+    admin.acl_setuser("eve", enabled=True, commands=["-exists"])
+    with pytest.raises(StoreUnavailable, match="grant the user the keys"):
+        store.commit([Create(make_cookie(1))])
+    store.close()
 
 
 @pytest.mark.server

@@ -15,7 +15,7 @@ from cookietrack_plugin.record import (
 from cookietrack_plugin.stores.kit.codec import encode
 from cookietrack_plugin.stores.redis.indexes import Recent
 from cookietrack_plugin.stores.redis.store import RedisStore
-from cookietrack_plugin.stores.redis.upgrade import _index as old_index
+from cookietrack_plugin.stores.redis.upgrade import old_index
 from cookietrack_plugin.testing.samples import (
     NOW,
     make_auth,
