@@ -53,8 +53,10 @@ class Breaker:
 
         :raises StoreUnavailable: also without asking, when it is open.
         """
-        if self._cause and self._pauses():
-            raise StoreUnavailable(str(self._cause))
+        # Read once: `close` may come from another thread.
+        cause = self._cause
+        if cause is not None and self._pauses():
+            raise StoreUnavailable(str(cause))
         self._asking, began = True, self._seconds()
         try:
             answer = ask()
@@ -70,7 +72,7 @@ class Breaker:
         return answer
 
     def close(self) -> None:
-        """Whoever comes next may ask."""
+        """Let the next call ask. On any thread."""
         self._failures = 0
         self._cause = None
         self._backoff.reset()

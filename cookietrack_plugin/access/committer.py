@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.python.failure import Failure
@@ -16,7 +16,7 @@ from cookietrack_plugin.access.nonblocking import NonBlockingBatcher
 from cookietrack_plugin.access.thread import BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IBatchLimit, ICookieStore, INonBlockingCommit
-from cookietrack_plugin.record import Change, Cookie, after
+from cookietrack_plugin.record import Authenticate, Change, Cookie, after
 
 Job = Callable[[], Any]
 
@@ -34,23 +34,6 @@ class Runner(Protocol):
         """Fire when everything that is queued has run."""
 
 
-@define(eq=False)
-class PendingChange:
-    """A change that is not known to be durable yet, and who waits for it."""
-
-    change: Change
-    waiters: list[Deferred[Any]] = field(factory=list)
-
-    def wait(self) -> Deferred[Any]:
-        waiter: Deferred[Any] = Deferred()
-        self.waiters.append(waiter)
-        return waiter
-
-    def settle(self, result: Any) -> None:
-        for waiter in self.waiters:
-            waiter.callback(result)
-
-
 class Committer:
     """
     The only way in which changes reach a store. On the reactor's thread.
@@ -63,7 +46,8 @@ class Committer:
     def __init__(self, store: ICookieStore, reactor: Any, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
-        self._pending: dict[str, list[PendingChange]] = {}
+        # Changes that are not known to be durable yet, by id.
+        self._pending: dict[str, list[Change]] = {}
         self._breaker = Breaker(reactor.seconds)
         self._runner = self._make_runner(reactor)
         # How many changes are queued or being stored.
@@ -77,12 +61,9 @@ class Committer:
         """
         if refusal := self.refusal():
             return fail(refusal)
-        entry = PendingChange(change)
-        self._pending.setdefault(change.id, []).append(entry)
+        self._pending.setdefault(change.id, []).append(change)
         self.pending += 1
-        durable = entry.wait()
-        self._runner.put(change).addBoth(self._settle, entry)
-        return durable
+        return self._runner.put(change).addBoth(self._settle, change)
 
     def refusal(self) -> StoreUnavailable | None:
         """Why no change is taken now, as the store is known not to answer; None if they are."""
@@ -103,10 +84,18 @@ class Committer:
         return self._runner.put(lambda: self._breaker.call(job))
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
-        """The record as it will be once every queued change is stored, given what the store has."""
-        for entry in self._pending.get(id, ()):
-            cookie = after(cookie, entry.change)
+        """
+        `cookie`, which the store has, as it will be once every queued change is stored; but for
+        logins, which count when they are durable.
+        """
+        for change in self._pending.get(id, ()):
+            if not isinstance(change, Authenticate):
+                cookie = after(cookie, change)
         return cookie
+
+    def stores_login(self, id: str) -> bool:
+        """Whether a login of the cookie is queued, or being stored."""
+        return any(isinstance(change, Authenticate) for change in self._pending.get(id, ()))
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store where its commits run."""
@@ -128,13 +117,13 @@ class Committer:
             return NonBlockingBatcher(thread, starter, reactor, limit)
         return thread
 
-    def _settle(self, result: Any, entry: PendingChange) -> None:
+    def _settle(self, result: Any, change: Change) -> Any:
         self.pending -= 1
-        entries = self._pending[entry.change.id]
-        entries.remove(entry)
-        if not entries:
-            del self._pending[entry.change.id]
-        entry.settle(result)
+        changes = self._pending[change.id]
+        changes.remove(change)
+        if not changes:
+            del self._pending[change.id]
+        return result
 
     def _work(self, batch: Sequence[Change | Job]) -> list[Any]:
         results: list[Any] = []

@@ -39,6 +39,17 @@ def gathered(deferreds: Sequence[Deferred[T]]) -> Deferred[list[T]]:
     return gatherResults(deferreds, consumeErrors=True).addErrback(_first_failure)
 
 
+def one_for_each(items: Sequence[Any], results: Sequence[T]) -> Sequence[T]:
+    """
+    The results of work on `items`.
+
+    :raises RuntimeError: there are more or fewer, so that nobody knows whose they are.
+    """
+    if len(results) != len(items):
+        raise RuntimeError(f"results: expected {len(items)}, found {len(results)}")
+    return results
+
+
 def _first_failure(failure: Failure) -> Failure:
     first: Any = failure.value
     return first.subFailure

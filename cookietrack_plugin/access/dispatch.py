@@ -25,6 +25,8 @@ class TimeSlicedDispatcher:
         self._answered: deque[tuple[Deferred[Any], Any]] = deque()
         # When results were last dispatched, and how many seconds work takes.
         self._paused = self._took = 0.0
+        # Whether a turn is to dispatch some, or dispatches them just now.
+        self._due = False
 
     def took(self, seconds: float) -> None:
         """
@@ -38,9 +40,9 @@ class TimeSlicedDispatcher:
         Fire each of `waiters` with its result, or its `Failure`; in order, not all at once, and
         none before this returns.
         """
-        if not self._answered:
-            self._pause()
         self._answered.extend(zip(waiters, results, strict=True))
+        if not self._due:
+            self._pause()
 
     def _give_some(self) -> None:
         end = self._end_of_share(self._reactor.seconds())
@@ -48,10 +50,12 @@ class TimeSlicedDispatcher:
             done, result = self._answered.popleft()
             # Fires errback for a Failure.
             done.callback(result)
+        self._due = False
         if self._answered:
             self._pause()
 
     def _pause(self) -> None:
+        self._due = True
         self._paused = self._reactor.seconds()
         self._reactor.callLater(0, self._give_some)
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.access.deferreds import one_for_each
 from cookietrack_plugin.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ class InPlace(Generic[T]):
         if self._closed:
             return fail(StoreUnavailable("the store is closed"))
         try:
-            [result] = self._work([item])
+            [result] = one_for_each([item], self._work([item]))
         except Exception:  # noqa: BLE001 - it is delivered to whoever asked
             return fail(Failure())
         # Fires errback for a Failure.

@@ -37,7 +37,8 @@ class _Reading:
 
 class Lookup:
     """
-    Records by id, with the changes that are still queued. On the reactor's thread.
+    Records by id, with the changes that are still queued. A login that is being stored is waited
+    for: until then nobody is in by it. On the reactor's thread.
 
     Where `store.reads_block`, a reader thread loads all ids that are asked for in one round trip,
     behind a breaker. Otherwise the store is read in place.
@@ -62,7 +63,7 @@ class Lookup:
         return self._breaker.refusal()
 
     def load(self, id: str) -> Deferred[Cookie | None]:
-        """The record; fails as the store's `load` does. Has fired where reads do not block."""
+        """The record; fails as the store's `load` does."""
         if refusal := self.refusal():
             return fail(refusal)
         waiter: Deferred[Cookie | None] = Deferred()
@@ -91,9 +92,22 @@ class Lookup:
 
     def _read(self, result: Any, id: str, reading: _Reading) -> None:
         if reading.stale:
-            reading.stale = False
-            self._reader.put(id).addBoth(self._read, id, reading)
-            return
+            self._read_again(None, id, reading)
+        elif self._awaits_login(id, result):
+            self._committer.barrier().addCallbacks(
+                self._read_again, self._deliver, (id, reading), {}, (id, reading), {}
+            )
+        else:
+            self._deliver(result, id, reading)
+
+    def _read_again(self, _: None, id: str, reading: _Reading) -> None:
+        reading.stale = False
+        self._reader.put(id).addBoth(self._read, id, reading)
+
+    def _awaits_login(self, id: str, result: Cookie | Failure | None) -> bool:
+        return self._committer.stores_login(id) and isinstance(self._overlaid(id, result), Cookie)
+
+    def _deliver(self, result: Any, id: str, reading: _Reading) -> None:
         del self._in_flight[id]
         for waiter in reading.waiters:
             waiter.callback(self._overlaid(id, result))

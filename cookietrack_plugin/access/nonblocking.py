@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cookietrack_plugin.access.deferreds import fan_out
+from cookietrack_plugin.access.deferreds import fan_out, one_for_each
 from cookietrack_plugin.access.dispatch import TimeSlicedDispatcher
 from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
@@ -142,27 +142,28 @@ class NonBlockingBatcher(Generic[T]):
         """Whether there is an answer to the in-flight batch."""
         if not self._in_flight:
             return
+        # Before `finish`, which may close the descriptor: its number would be another's then.
+        self._reactor.removeReader(self._answer)
         try:
             results = self._results()
         except Exception:  # noqa: BLE001 - the thread commits it again, or reports why not
             self._lend(self._over())
             return
-        if results is not None:
-            self._dispatcher.took(self._reactor.seconds() - self._began)
-            waiters = [done for _, done in self._over()]
-            # First the store, which is idle.
-            self._go_on()
-            self._dispatcher.give(waiters, results)
+        if results is None:
+            self._reactor.addReader(self._answer)
+            return
+        self._dispatcher.took(self._reactor.seconds() - self._began)
+        waiters = [done for _, done in self._over()]
+        # First the store, which is idle.
+        self._go_on()
+        self._dispatcher.give(waiters, results)
 
     def _results(self) -> Sequence[Any] | None:
         results = self._starter.finish()
-        if results is not None and len(results) != len(self._in_flight):
-            raise RuntimeError(f"{len(results)} results for {len(self._in_flight)} items")
-        return results
+        return None if results is None else one_for_each(self._in_flight, results)
 
     def _over(self) -> list[_Entry[T]]:
         """Clear and return the in-flight batch."""
-        self._reactor.removeReader(self._answer)
         batch, self._in_flight = self._in_flight, []
         return batch
 

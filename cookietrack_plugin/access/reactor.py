@@ -24,14 +24,23 @@ MAX_CANCELLED = 1000
 
 
 class DelayedCall:
-    """A call that is due at `deadline` (monotonic, seconds), as `callLater` returns it."""
+    """
+    A call that is due at `deadline` (monotonic, seconds), as `callLater` returns it.
 
-    __slots__ = ("_call", "_timers", "deadline")
+    :param cancelled: is called when it is cancelled.
+    """
 
-    def __init__(self, deadline: float, call: Callable[[], Any], timers: "MonotonicTimers") -> None:
+    __slots__ = ("_call", "_cancelled", "deadline")
+
+    def __init__(
+        self,
+        deadline: float,
+        call: Callable[[], Any],
+        cancelled: Callable[[], None] = lambda: None,
+    ) -> None:
         self.deadline = deadline
         self._call: Callable[[], Any] | None = call
-        self._timers = timers
+        self._cancelled = cancelled
 
     def active(self) -> bool:
         """Whether it is still to come."""
@@ -41,7 +50,7 @@ class DelayedCall:
         """Do not call. Idempotent."""
         if self._call is not None:
             self._call = None
-            self._timers.cancelled()
+            self._cancelled()
 
     def run(self) -> None:
         """Call, unless that was done or cancelled."""
@@ -68,7 +77,7 @@ class MonotonicTimers:
 
     def add(self, seconds: float, call: Callable[[], Any]) -> DelayedCall:
         """Run `call` on the reactor's thread in so many seconds."""
-        delayed = DelayedCall(time.monotonic() + seconds, call, self)
+        delayed = DelayedCall(time.monotonic() + seconds, call, self._was_cancelled)
         with self._changed:
             heappush(self._heap, (delayed.deadline, next(self._numbers), delayed))
             if self._heap[0][2] is delayed:
@@ -77,15 +86,6 @@ class MonotonicTimers:
             self._thread = Thread(target=self._wait, name="cookietrack-timers", daemon=True)
             self._thread.start()
         return delayed
-
-    def cancelled(self) -> None:
-        """One of them was cancelled: remove those from the heap once there are many."""
-        self._cancelled += 1
-        if self._cancelled > MAX_CANCELLED:
-            with self._changed:
-                self._heap = [entry for entry in self._heap if entry[2].active()]
-                heapify(self._heap)
-            self._cancelled = 0
 
     def _wait(self) -> None:
         while True:
@@ -112,6 +112,15 @@ class MonotonicTimers:
             self._asked = False
             self._changed.notify()
         return due
+
+    def _was_cancelled(self) -> None:
+        """Remove those that were cancelled from the heap once there are many."""
+        self._cancelled += 1
+        if self._cancelled > MAX_CANCELLED:
+            with self._changed:
+                self._heap = [entry for entry in self._heap if entry[2].active()]
+                heapify(self._heap)
+            self._cancelled = 0
 
 
 class MonotonicReactor:
@@ -143,7 +152,7 @@ class MonotonicReactor:
         """Call in `delay` seconds; with 0, in the next turn of the reactor."""
         if delay > 0:
             return self._timers.add(delay, lambda: call(*args))
-        soon = DelayedCall(0.0, lambda: call(*args), self._timers)
+        soon = DelayedCall(0.0, lambda: call(*args))
         if not self._soon:
             # A `callLater(0)` of Twisted's would wait out a clock that is set back just now.
             self._reactor.callFromThread(self._run_soon)
@@ -157,8 +166,8 @@ class MonotonicReactor:
 
 
 def run_logged(log: Any, call: Callable[[], Any]) -> None:
-    """Call; whatever it raises is logged, so that the next one is called all the same."""
+    """Call, and log whatever it raises, so that the next one is called all the same."""
     try:
         call()
-    except Exception:  # noqa: BLE001 - as a reactor does with its own timers
+    except BaseException:  # noqa: BLE001 - as a reactor does with its own timers
         log.failure("a timer failed: {log_failure.value}", failure=Failure())

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
 from twisted.internet.threads import deferToThreadPool
 
 from cookietrack_plugin.access.committer import Committer
@@ -17,8 +17,9 @@ from cookietrack_plugin.record import Change, Cookie, Delete, UserRevoked
 
 T = TypeVar("T")
 
-# Records that are deleted at once of a user of a store without `IUserRevocation`.
-MAX_DELETED_AT_ONCE = 1000
+# Records of a user that are deleted in one turn of the reactor, where the store has no
+# `IUserRevocation`: a volatile one deletes them on its thread.
+MAX_DELETED_PER_TURN = 500
 
 
 class AsyncStore:
@@ -51,11 +52,17 @@ class AsyncStore:
         return submitted.addBoth(self._invalidated, change.id) if self.reads_block else submitted
 
     def load(self, id: str) -> Deferred[Cookie | None]:
-        """The record, as it will be once every queued change is stored."""
+        """
+        The record, as it will be once every queued change is stored. A login of it that is being
+        stored is waited for.
+        """
         return self._lookup.load(id)
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
-        """`cookie`, which the store has, as it will be once every queued change is stored."""
+        """
+        `cookie`, which the store has, as it will be once every queued change is stored; but for
+        logins, which count when they are durable.
+        """
         return self._committer.overlay(id, cookie)
 
     def invalidate(self, id: str | None = None) -> None:
@@ -77,7 +84,8 @@ class AsyncStore:
         and deletions: logins that other workers store at the same time can be left.
         """
         if not IUserRevocation.providedBy(self._store):
-            return self._delete_all(revoked)
+            deleted: Deferred[int] = self._delete_all(revoked)
+            return deleted
 
         def revoke(store: Any) -> int:
             return int(store.revoke_user(revoked.authid, revoked.authrealm, revoked.keep))
@@ -116,25 +124,29 @@ class AsyncStore:
         self._committer.insist()
 
     def close(self) -> Deferred[Any]:
-        """Store what is queued, then close the store."""
-        # What is queued is stored first, however long the reader takes to end.
-        stored, ended = self._committer.barrier(), self._lookup.close()
-        return stored.addBoth(lambda _: ended).addBoth(lambda _: self._committer.close())
+        """Store what is queued, then close the store, once nobody reads from it any more."""
+        return self._lookup.close().addBoth(lambda _: self._committer.close())
 
-    def _delete_all(self, revoked: UserRevoked) -> Deferred[int]:
+    @inlineCallbacks
+    def _delete_all(self, revoked: UserRevoked) -> Any:
         def ids(store: ICookieStore) -> list[str]:
             records = store.scan(revoked.authid, revoked.authrealm)
             return [each.id for each in records if revoked.ends(each.id, each.auth)]
 
         # Logins that are queued are stored first, and then found.
-        return self.barrier().addCallback(lambda _: self.run(ids)).addCallback(self._delete, 0)
+        yield self.barrier()
+        doomed: list[str] = yield self.run(ids)
+        count = 0
+        for start in range(0, len(doomed), MAX_DELETED_PER_TURN):
+            some = doomed[start : start + MAX_DELETED_PER_TURN]
+            count += sum((yield gathered([self.submit(Delete(id)) for id in some])))
+            yield self._next_turn()
+        return count
 
-    def _delete(self, ids: list[str], count: int) -> int | Deferred[int]:
-        if not ids:
-            return count
-        some, rest = ids[:MAX_DELETED_AT_ONCE], ids[MAX_DELETED_AT_ONCE:]
-        deleted = gathered([self.submit(Delete(id)) for id in some])
-        return deleted.addCallback(lambda applied: self._delete(rest, count + sum(applied)))
+    def _next_turn(self) -> Deferred[None]:
+        turn: Deferred[None] = Deferred()
+        self._reactor.callLater(0, turn.callback, None)
+        return turn
 
     def _invalidated(self, result: Any, id: str | None = None) -> Any:
         self.invalidate(id)

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.access.deferreds import fan_out
+from cookietrack_plugin.access.deferreds import fan_out, one_for_each
 from cookietrack_plugin.access.dispatch import TimeSlicedDispatcher
 from cookietrack_plugin.errors import StoreUnavailable
 
@@ -114,14 +114,11 @@ class BatchingThread(Generic[T]):
 
     def _results(self, items: list[T]) -> Sequence[Any]:
         try:
-            results = self._work(items)
-            if len(results) != len(items):
-                raise RuntimeError(f"{len(results)} results for {len(items)} items")
+            return one_for_each(items, self._work(items))
         except BaseException:  # noqa: BLE001 - the waiters must hear of it, whatever it is
             return [Failure()] * len(items)
-        return results
 
     def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
-        # First the thread, which has nothing to do meanwhile.
+        # First the thread, which is idle.
         self._hand_over()
         self._dispatcher.give(waiters, results)

@@ -1,5 +1,7 @@
 """A store that is away is left alone, and asked again a little later each time."""
 
+from collections.abc import Callable
+
 import pytest
 
 from cookietrack_plugin.access.breaker import (
@@ -10,7 +12,6 @@ from cookietrack_plugin.access.breaker import (
     Breaker,
 )
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.stores.kit.backoff import Backoff
 
 
 class Server:
@@ -21,7 +22,13 @@ class Server:
         self.asked = 0
         self.error: Exception | None = None
         self.waits = 0.0
-        self.breaker = Breaker(lambda: self.now)
+        # What happens on another thread whenever the breaker reads the clock.
+        self.elsewhere: Callable[[], None] = lambda: None
+        self.breaker = Breaker(self.seconds)
+
+    def seconds(self) -> float:
+        self.elsewhere()
+        return self.now
 
     def answer(self) -> str:
         self.asked += 1
@@ -122,22 +129,10 @@ def test_it_can_be_closed_for_what_has_to_be_tried(server):
     assert server.ask() == "here"
 
 
-def test_a_clock_that_is_set_back_keeps_nobody_out(server):
+def test_it_can_be_closed_on_another_thread_while_somebody_is_refused(server):
     server.goes()
     server.ask()
-    server.now -= 3600
+    server.elsewhere = server.breaker.close
+    with pytest.raises(StoreUnavailable, match="the network is away"):
+        server.breaker.call(server.answer)
     assert server.breaker.refusal() is None
-    assert server.ask() == "away"
-
-
-def test_pauses_grow_to_the_longest_and_begin_anew():
-    backoff = Backoff(0.2, 5.0, among=lambda _, longest: longest)
-    assert [backoff.pause() for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    backoff.reset()
-    assert backoff.pause() == 0.2
-
-
-def test_pauses_are_not_the_same_for_everybody():
-    pauses = {Backoff(1.0, 5.0).pause() for _ in range(50)}
-    assert len(pauses) > 1
-    assert all(0.5 <= pause <= 1.0 for pause in pauses)

@@ -70,16 +70,24 @@ class TestAVisitorWithACookieOfOurs:
         id, _ = tracked.enter("joe")
         assert admission(tracked, id).cookie.auth == make_auth("joe")
 
-    def test_is_known_when_its_login_is_still_queued(self, make_store, make_tracked, reactor):
-        for reads_block in (False, True):
-            store = make_store(reads_block, commits_block=True)
-            tracked = make_tracked(store)
-            id, link = tracked.visit()
-            store.commits.shut()
-            accepted = tracked.accept(link, "joe")
-            assert admission(tracked, id).cookie.auth == make_auth("joe")
-            store.commits.open()
-            reactor.result_of(accepted)
+    @pytest.mark.parametrize("reads_block", [False, True])
+    @pytest.mark.parametrize("error", [None, StoreFull])
+    def test_waits_for_a_login_that_is_being_stored(
+        self, make_store, make_tracked, reactor, reads_block, error
+    ):
+        """Another tab, which must not be in by a login that is not stored in the end."""
+        tracked = make_tracked(make_store(reads_block, commits_block=True))
+        id, link = tracked.visit()
+        tracked.store.commits.shut()
+        accepted = tracked.accept(link, "joe").addErrback(lambda _: None)
+        admitted = tracked.admit(id)
+        reactor.turn_until(tracked.store.commits.reached(2))
+        assert not admitted.called
+        if error:
+            tracked.store.fail_commits(error)
+        tracked.store.commits.open()
+        reactor.result_of(accepted)
+        assert reactor.result_of(admitted).cookie.auth == (None if error else make_auth("joe"))
 
     def test_is_refused_when_the_truth_cannot_be_known(self, tracked):
         id = admission(tracked).cookie.id
