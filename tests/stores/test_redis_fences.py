@@ -17,7 +17,6 @@ from cookietrack_plugin.record import (
     UserRevoked,
 )
 from cookietrack_plugin.stores.kit.fences import Fence, any_refuses, names_of, raised
-from cookietrack_plugin.stores.redis import user_revocation
 from cookietrack_plugin.stores.redis.feed import entry_of, position_of
 from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.testing.samples import (
@@ -30,10 +29,12 @@ from cookietrack_plugin.testing.samples import (
 from tests.support.redis_stores import (
     JOE,
     TOPOLOGIES,
+    WAYS,
     login,
     open_redis,
     options_for,
     position,
+    revoke_in,
     run_command,
     trips,
 )
@@ -103,13 +104,12 @@ def test_a_refused_login_leaves_the_record_and_its_owner_as_they_are(store: Redi
     assert store.revoked_since(cursor)[0] == []
 
 
-@pytest.mark.parametrize("steps", ["at once", "in steps"])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_login_on_a_kept_id_is_measured_by_the_revocation_before(
-    store: RedisStore, steps: str, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore, way: str, monkeypatch: pytest.MonkeyPatch
 ):
-    if steps == "in steps":
-        monkeypatch.setattr(user_revocation, "_STEP", 3)
-        store.commit([Create(make_cookie(n, make_auth())) for n in range(100, 160)])
+    revoke_in(way, monkeypatch)
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(100, 160)])
     keep = {make_id(n) for n in range(5)}
     store.commit([Create(make_cookie(n)) for n in range(10)])
     first = position(store)
@@ -198,14 +198,20 @@ def test_a_login_behind_the_fence_takes_two_round_trips(
     ]
 
 
+@pytest.mark.parametrize("way", WAYS)
 def test_no_login_from_before_a_revocation_survives_it(
-    options: dict[str, Any], store: RedisStore, other: RedisStore
+    options: dict[str, Any],
+    store: RedisStore,
+    other: RedisStore,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """
     Two nodes log joe in, with positions that are fresh or some time old, and two clients revoke him
     in different ways. Whatever is there after a revocation began after it did, by the stream of its
     own partition.
     """
+    revoke_in(way, monkeypatch)
     nodes = [open_redis(**options) for _ in range(2)]
     race = Race()
     with ThreadPoolExecutor(4) as threads:

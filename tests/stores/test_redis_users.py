@@ -14,7 +14,6 @@ from cookietrack_plugin.record import (
     UserRevoked,
     matches,
 )
-from cookietrack_plugin.stores.redis import user_revocation
 from cookietrack_plugin.stores.redis.feed import entry_of, position_of
 from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.testing.samples import (
@@ -30,6 +29,7 @@ from tests.support.redis_stores import (
     JOE,
     TOPOLOGIES,
     USERS,
+    WAYS,
     between_trips,
     keys_of,
     last_user,
@@ -38,6 +38,7 @@ from tests.support.redis_stores import (
     options_for,
     populate,
     position,
+    revoke_in,
     run_command,
     trips,
 )
@@ -70,26 +71,19 @@ def other(options: dict[str, Any], store: RedisStore) -> Iterator[RedisStore]:
     other.close()
 
 
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few records are many: users with more than three in a partition go in steps."""
-    monkeypatch.setattr(user_revocation, "_STEP", 3)
-
-
 # -- what is deleted -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("steps", ["at once", "in steps"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("authid", "authrealm"), NAMES)
 def test_the_records_of_a_user_are_deleted_and_no_others(
     store: RedisStore,
     authid: str | None,
     authrealm: str | None,
-    steps: str,
+    way: str,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    if steps == "in steps":
-        monkeypatch.setattr(user_revocation, "_STEP", 3)
+    revoke_in(way, monkeypatch)
     populate(store)
     before = list(store.scan())
     keep = {make_id(n) for n in (0, 1, 2, 3)}
@@ -132,7 +126,7 @@ def test_what_another_got_under_an_id_is_not_deleted_for_a_stale_member(
 # -- what readers of the feed learn ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("steps", ["at once", "in steps"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "user",
     [
@@ -145,11 +139,10 @@ def test_what_another_got_under_an_id_is_not_deleted_for_a_stale_member(
     ],
 )
 def test_a_revocation_is_told_once_whatever_it_matched(
-    store: RedisStore, other: RedisStore, user: UserRevoked, steps: str, monkeypatch: Any
+    store: RedisStore, other: RedisStore, user: UserRevoked, way: str, monkeypatch: Any
 ):
-    if steps == "in steps":
-        monkeypatch.setattr(user_revocation, "_STEP", 3)
-        store.commit([Create(make_cookie(n, make_auth())) for n in range(100, 160)])
+    revoke_in(way, monkeypatch)
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(100, 160)])
     cursor = position(other)
     store.revoke_user(user.authid, user.authrealm, user.keep)
     told, cursor = other.revoked_since(cursor)
@@ -225,23 +218,33 @@ def test_a_user_is_one_script_and_one_entry_in_each_partition(
     ]
 
 
+@pytest.mark.parametrize("way", ["in steps", "behind a fence"])
 def test_no_script_deletes_more_than_a_step(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch, small_steps: None
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, way: str
 ):
+    """In steps there is one entry, too."""
+    revoke_in(way, monkeypatch)
     populate(store, 30)
     sent = trips(store, monkeypatch)
     # Three of those are kept, and take nobody's place.
     assert store.revoke_user("joe", None, {make_id(0), make_id(1), make_id(4)}) == 57
     scripts = [command for trip in sent for command in trip if command[0] == "EVALSHA"]
     cookies = [sum(":cookie:" in str(part) for part in command) for command in scripts]
-    assert max(cookies) == 3
+    # Those that are kept can be among those of the last step.
+    assert max(cookies) <= 6
     assert sum(cookies) >= 57
+    partitions = len(store._layout.partitions)
+    assert sum("keep" in command for command in scripts) == partitions
+    fences = sum("fence" in command for command in scripts)
+    assert fences == (partitions if way == "behind a fence" else 0)
 
 
+@pytest.mark.parametrize("way", WAYS)
 def test_readers_learn_of_it_when_the_records_are_gone(
-    store: RedisStore, other: RedisStore, monkeypatch: pytest.MonkeyPatch, small_steps: None
+    store: RedisStore, other: RedisStore, monkeypatch: pytest.MonkeyPatch, way: str
 ):
     """Whenever one looks: where a partition has told of the user, it has no record of it."""
+    revoke_in(way, monkeypatch)
     populate(store, 30)
     seen = []
 
@@ -257,10 +260,11 @@ def test_readers_learn_of_it_when_the_records_are_gone(
     assert {(False, True), (True, False)} <= set(seen)
 
 
-def test_logins_while_a_user_is_revoked_in_steps(
-    store: RedisStore, other: RedisStore, monkeypatch: pytest.MonkeyPatch, small_steps: None
+def test_logins_while_a_user_is_revoked_behind_a_fence(
+    store: RedisStore, other: RedisStore, monkeypatch: pytest.MonkeyPatch
 ):
     """From the first fence on those that began before are refused, and later ones are not."""
+    revoke_in("behind a fence", monkeypatch)
     populate(store, 30)
     other.commit([Create(make_cookie(n)) for n in range(500, 1000)])
     before, refused, applied = position(other), [], []
@@ -272,9 +276,8 @@ def test_logins_while_a_user_is_revoked_in_steps(
 
     between_trips(store, monkeypatch, log_in)
     store.revoke_user(*JOE)
-    # Before it came the members, what can be done at once, and the fence.
     assert refused[0] is False
-    assert all(refused[3:])
+    assert all(refused[1:])
     assert all(applied)
     last = {each: last_user(other, each) for each in other._layout.partitions}
     assert all(last.values())
@@ -315,17 +318,17 @@ def test_a_login_between_the_members_and_the_script_is_deleted_too(
 
 @pytest.mark.parametrize("answer", ["lost", "never asked for"])
 @pytest.mark.parametrize("name", [JOE, ("joe", None), (None, "realm1")])
-@pytest.mark.parametrize("step", [1000, 3])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_connection_that_is_cut_between_steps(
     store: RedisStore,
     other: RedisStore,
     monkeypatch: pytest.MonkeyPatch,
     name: tuple[str | None, str | None],
-    step: int,
+    way: str,
     answer: str,
 ):
     """Wherever it is cut: nobody has learned of records that are there, and a retry ends it."""
-    monkeypatch.setattr(user_revocation, "_STEP", step)
+    revoke_in(way, monkeypatch)
     send = store._client.try_
     cuts = 0
     for cut in range(100):

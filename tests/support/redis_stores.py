@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from cookietrack_plugin.record import Authenticate, Create
+from cookietrack_plugin.stores.redis import user_revocation
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Partition
 from cookietrack_plugin.stores.redis.provider import RedisProvider
@@ -23,6 +24,8 @@ TOPOLOGIES = [
 ]
 
 JOE = "joe", "realm1"
+# How users are revoked: see `user_revocation`.
+WAYS = ["at once", "in steps", "behind a fence"]
 USERS = [("joe", "realm1"), ("joe", "realm2"), ("mary", "realm1"), None]
 
 
@@ -75,6 +78,14 @@ def login(number: int, since: Any, user: tuple[str, str] = JOE) -> Authenticate:
 
 def position(store: RedisStore) -> Any:
     return store.revoked_since(None)[1]
+
+
+def revoke_in(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have users revoked in one of the three `WAYS`, however few records they have."""
+    if way != "at once":
+        monkeypatch.setattr(user_revocation, "_STEP", 3)
+    if way == "behind a fence":
+        monkeypatch.setattr(user_revocation, "_MAX_TRIES", 0)
 
 
 def trips(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
