@@ -27,13 +27,16 @@ class Cut:
         self._listener = listener
         Thread(target=self._serve, args=(listener,), daemon=True).start()
 
+    @property
+    def is_cut(self) -> bool:
+        return self._listener is None
+
     def cut(self) -> None:
         """Idempotent."""
         with self._lock:
             listener, self._listener = self._listener, None
             ends, self._ends = self._ends, []
-        for end in [listener, *ends] if listener else ends:
-            _close(end)
+        self.end(*([listener, *ends] if listener else ends))
 
     def _serve(self, listener: socket.socket) -> None:
         with suppress(OSError):
@@ -51,23 +54,21 @@ class Cut:
             is_cut = self._listener is not listener
             self._ends += [] if is_cut else [client, server]
         if is_cut:
-            _close(client)
-            _close(server)
+            self.end(client, server)
             return
         for source, sink in ((client, server), (server, client)):
-            Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+            Thread(target=self.pass_on, args=(source, sink), daemon=True).start()
 
+    def pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        """One way of a connection, to its end: on a thread of its own."""
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        self.end(source, sink)
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    _close(source)
-    _close(sink)
-
-
-def _close(end: socket.socket) -> None:
-    """Whoever waits for it wakes up, which closing alone does not do."""
-    with suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
-    end.close()
+    def end(self, *sockets: socket.socket) -> None:
+        """Close them. A thread that waits for one wakes up, which closing alone does not do."""
+        for each in sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()

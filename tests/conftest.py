@@ -13,9 +13,13 @@ from tests.support.client import Clients
 
 # Marks of tests that take long.
 SLOW = ("server", "browser", "install", "node")
-# Files whose tests use the node of the fixture `shared`.
-SHARES = ("fixation", "lifetimes", "secrecy", "sessions")
-SHARING = [f"tests/node/test_{name}.py" for name in SHARES]
+# Files of `tests/node` whose tests use the nodes of a fixture that lasts for the whole session.
+SHARES = {
+    "shared": ("fixation", "lifetimes", "secrecy", "sessions"),
+    "site": ("ended", "ended_states", "identity", "policies"),
+    "apart": ("apart", "history"),
+}
+SHARING = {f"tests/node/test_{name}.py": node for node, names in SHARES.items() for name in names}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -54,7 +58,7 @@ def _rank(item: pytest.Item) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, one process takes all the files that share a node: it starts once."""
+    """With `--dist loadfile`, one process takes all the files that share nodes: they start once."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -62,7 +66,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return SHARING[0] if file in SHARING else file
+            return SHARING.get(file, file)
 
     return Scheduling(config, log)
 

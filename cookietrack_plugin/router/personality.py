@@ -8,8 +8,10 @@ from crossbar.common.checkconfig import InvalidConfigException
 from cookietrack_plugin.config.check import check_node
 from cookietrack_plugin.config.settings import check_cookie_item
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.router.node import with_cookie_names
 from cookietrack_plugin.router.prometheus import MetricsService, check_metrics_service
 from cookietrack_plugin.router.proxy import with_cookie_proxy
+from cookietrack_plugin.router.reverseproxy import CookieReverseProxyService
 from cookietrack_plugin.router.transport import create_router_transport
 from cookietrack_plugin.router.webservice import CookieWebSocketService
 
@@ -54,6 +56,7 @@ class CookieTracking:
     WEB_SERVICE_CHECKERS: dict[str, Any]
     WEB_SERVICE_FACTORIES: dict[str, Any]
     native_workers: dict[str, Any]
+    Node: type
 
     check_config = check_config
     check_transport_cookie = check_transport_cookie
@@ -66,5 +69,7 @@ class CookieTracking:
             **cls.WEB_SERVICE_FACTORIES,
             METRICS: MetricsService,
             "websocket": CookieWebSocketService,
+            "websocket-reverseproxy": CookieReverseProxyService,
         }
+        cls.Node = with_cookie_names(cls.Node)
         cls.native_workers = with_cookie_proxy(cls.native_workers)

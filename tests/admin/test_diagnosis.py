@@ -13,7 +13,7 @@ from cookietrack_plugin.admin import filesystem, servertime, software
 from cookietrack_plugin.admin.filesystem import mount_type
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IServerTime
-from cookietrack_plugin.stores.file.store import FileProvider
+from cookietrack_plugin.stores.file.provider import FileProvider
 from cookietrack_plugin.testing.process import StoreProcess
 from tests.admin.conftest import JOE, make_cookie, node_config, node_process, snapshot
 

@@ -1,5 +1,6 @@
 """Node configurations for tests: what a user would write, with free ports."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,34 +46,47 @@ def router(*transports: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"version": 2, "workers": [router_worker(*transports, **more)]}
 
 
-def router_worker(*transports: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A router worker with one realm."""
-    realms = [{"name": REALM, "roles": ROLES}]
-    return {"type": "router", "realms": realms, "transports": list(transports), **more}
+def router_worker(
+    *transports: dict[str, Any], realms: Sequence[str] = (REALM,), **more: Any
+) -> dict[str, Any]:
+    """A router worker with these realms, whose roles are the same."""
+    items = [{"name": realm, "roles": ROLES} for realm in realms]
+    return {"type": "router", "realms": items, "transports": list(transports), **more}
 
 
 def proxy(folder: Path, *transports: dict[str, Any]) -> dict[str, Any]:
     """A node with a router worker behind a Unix socket, and a proxy worker in front of it."""
-    backend = {
+    workers = [router_worker(backend(folder)), proxy_worker(folder, *transports)]
+    return {"version": 2, "workers": workers}
+
+
+def backend(folder: Path) -> dict[str, Any]:
+    """The transport of a router worker that proxy workers of the node connect to."""
+    return {
         "type": "rawsocket",
         "endpoint": {"type": "unix", "path": str(folder / "router.sock")},
         "serializers": ["cbor"],
         "auth": {"anonymous-proxy": {"type": "static"}},
     }
+
+
+def proxy_worker(
+    folder: Path, *transports: dict[str, Any], realms: Sequence[str] = (REALM,)
+) -> dict[str, Any]:
+    """A proxy worker in front of a router worker that has `backend(folder)`."""
     connection = {
         "transport": {
             "type": "rawsocket",
-            "endpoint": backend["endpoint"],
+            "endpoint": backend(folder)["endpoint"],
             "url": "rs://localhost",
             "serializer": "cbor",
         },
         "auth": {"anonymous-proxy": {"type": "static"}},
     }
-    routes = {REALM: {role["name"]: "backend" for role in ROLES}}
-    front = {
+    roles = {role["name"]: "backend" for role in ROLES}
+    return {
         "type": "proxy",
         "connections": {"backend": connection},
-        "routes": routes,
+        "routes": dict.fromkeys(realms, roles),
         "transports": list(transports),
     }
-    return {"version": 2, "workers": [router_worker(backend), front]}

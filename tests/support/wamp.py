@@ -23,7 +23,7 @@ class WampClient(OnSocket):
     """
 
     def __init__(self, port: int, cookie: str | None = None) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self._socket = self._connect(port)
         self._socket.sendall(wire.upgrade(port, "/", cookie))
         self._data = b""
         while wire.HEADERS_END not in self._data:
@@ -31,6 +31,9 @@ class WampClient(OnSocket):
         head, _, self._data = self._data.partition(wire.HEADERS_END)
         self.status = int(head.split(b" ", 2)[1])
         self.given = wire.cookie_of(head)
+
+    def _connect(self, port: int) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", port), PATIENCE)
 
     def hello(self, authid: str) -> list[Any]:
         """Offer the cookie, else a ticket: CHALLENGE, WELCOME or ABORT."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ class FaultyProvider:
 
     summary = "breaks on demand"
     volatile = True
-    exclusive = False
+    exclusive = True
     place = None
     opens = ICookieStore
 
@@ -52,6 +52,12 @@ class FaultyStore(MemoryStore):
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
         self._fail("commit")
         return super().commit(changes)
+
+    def revoke_user(
+        self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
+    ) -> int:
+        self._fail("commit")
+        return super().revoke_user(authid, authrealm, keep)
 
     def _fault(self, method: str) -> str | None:
         return json.loads(self._switch.read_text()).get(method) if self._switch.exists() else None

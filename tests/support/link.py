@@ -1,0 +1,42 @@
+"""The network between a node and its server: slow, silent, cut, and whole again."""
+
+import socket
+import time
+from contextlib import suppress
+from threading import Event
+
+from benchmarks.cut import Cut
+
+CHUNK_BYTES = 65536
+
+
+class Link(Cut):
+    """
+    Passes everything on at first. `delay_s` is added each way; `hold` keeps everything back, with
+    all connections open, until `release`.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.delay_s = 0.0
+        self._flowing = Event()
+        self._flowing.set()
+        super().__init__(target)
+
+    def hold(self) -> None:
+        self._flowing.clear()
+
+    def release(self) -> None:
+        self._flowing.set()
+
+    def mend(self) -> None:
+        """The server is there again, at once."""
+        self.release()
+        super().mend()
+
+    def pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(CHUNK_BYTES):
+                time.sleep(self.delay_s)
+                self._flowing.wait()
+                sink.sendall(data)
+        self.end(source, sink)
