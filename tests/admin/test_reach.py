@@ -38,7 +38,7 @@ def test_listing_one_users_cookies_reads_no_others(run, decoded):
 
 def test_ending_one_users_cookies_reads_no_others(run, decoded):
     assert run("revoke", "lmdb:x", "--authid", "joe", "--yes").out == f"{FEW} cookies ended\n"
-    assert set(decoded) == {make_cookie(str(n)).id for n in range(FEW)}
+    assert set(decoded) <= {make_cookie(str(n)).id for n in range(FEW)}
 
 
 def test_counting_reads_none(run, decoded):
