@@ -180,7 +180,7 @@ class TestAStoreThatCannotBeOpened:
             reactor.result_of(stores.for_transport(item({"type": "nonsense"})))
 
     def test_because_the_item_is_wrong_says_so(self, stores, reactor):
-        with pytest.raises(ConfigError, match="'length'"):
+        with pytest.raises(ConfigError, match='"length"'):
             reactor.result_of(stores.for_transport(item(length=5)))
 
     def test_because_the_provider_gives_no_store_fails(self, stores, provider, reactor, log):
