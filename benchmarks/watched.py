@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import LoopingCall
 
 from benchmarks import stored
 from benchmarks.probe import StallWatch
+from cookietrack_plugin.access.reactor import MonotonicReactor
+from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.router.fast import stalls
-from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.admission import Visitor
+from cookietrack_plugin.tracking.clock import Clock, LocalClock
 from cookietrack_plugin.tracking.sweep import Sweep
 from cookietrack_plugin.tracking.tracker import Tracker
-from cookietrack_plugin.tracking.visit import Visitor
 
 VISITORS_PER_SECOND = 150
 # The numbers from here on are not those of cookies that were there before.
@@ -37,11 +38,14 @@ class Hurried:
 
     LONGEST = 0.001
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(reactor, name)
+    def __init__(self, reactor: MonotonicReactor) -> None:
+        self._reactor = reactor
 
-    def callLater(self, seconds: float, *args: Any, **kwargs: Any) -> Any:
-        return reactor.callLater(min(seconds, self.LONGEST), *args, **kwargs)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def callLater(self, seconds: float, *args: Any) -> Any:
+        return self._reactor.callLater(min(seconds, self.LONGEST), *args)
 
 
 class Observed:
@@ -77,7 +81,7 @@ class Visitors:
         self._loop.stop()
 
     def _come(self) -> None:
-        visitor = Visitor(self._id(), "tcp4:192.0.2.1:51234", stored.BROWSER)
+        visitor = Visitor([self._id()], "tcp4:192.0.2.1:51234", stored.BROWSER)
         self._tracker.admit(visitor, self._id, POLICY)
 
     def _id(self) -> str:
@@ -98,13 +102,13 @@ def swept(options: Mapping[str, Any], place: str, wanted: int) -> Mapping[str, f
     The longest stall until `wanted` of the records, which have all expired by this reactor's clock,
     are removed, or no more are left.
     """
-    clock = Clock(lambda: time.time() + AHEAD)
+    clock = LocalClock(lambda: time.time() + AHEAD)
     return _watch(options, place, lambda store: store.is_swept or store.removed >= wanted, clock)
 
 
 def compacted(options: Mapping[str, Any], place: str) -> Mapping[str, float]:
     """The longest stall until the store has compacted itself, which the sweep makes it do."""
-    return _watch(options, place, lambda store: store.stat()["compactions"] > 0, Clock())
+    return _watch(options, place, lambda store: store.stat()["compactions"] > 0, LocalClock())
 
 
 def _watch(
@@ -115,14 +119,16 @@ def _watch(
         stalls.freeze()
         store: Any = Observed(opened)
         watch = StallWatch()
-        tracker = Tracker(store, reactor, clock)
+        monotonic = MonotonicReactor(reactor)
+        access = AsyncStore(store, monotonic)
+        tracker = Tracker(access, monotonic, clock)
+        sweeps: list[Sweep] = []
         visitors = Visitors(tracker)
         found: dict[str, float] = {}
 
         def begin() -> None:
             watch.start()
-            sweep = Sweep(store, tracker.committer, tracker.clock, Hurried(), tracker.measures)
-            tracker.close_with(lambda: maybeDeferred(sweep.stop))
+            sweeps.append(Sweep(access, clock, Hurried(monotonic)))
             visitors.start()
             glancing.start(GLANCE)
 
@@ -131,7 +137,8 @@ def _watch(
                 found.update(stall_ms=watch.longest() * 1e3, removed=store.removed)
                 glancing.stop()
                 visitors.stop()
-                # What is under way is finished first, as in a node.
+                sweeps[0].stop()
+                # What is in flight is finished first, as in a node.
                 tracker.close().addBoth(lambda _: reactor.stop())
 
         glancing = LoopingCall(glance)

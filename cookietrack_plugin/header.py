@@ -1,14 +1,19 @@
-"""The door: the only place that sees a cookie's value. Header in, id out; pure functions."""
+"""Cookie headers to values, and values to ids; pure functions."""
 
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Collection
 from functools import lru_cache
 from hashlib import sha256
 
 from werkzeug.http import dump_cookie
 
 ID_LENGTH = 24
+# How many values of one name a request may present.
+MOST_VALUES = 4
+# What stands before an equals sign at the start of a pair, and behind each comma in it.
+_KEYS = re.compile(r"(?:^|,)([^,=]*)=")
 
 
 def id_of(value: str) -> str:
@@ -25,25 +30,43 @@ def new_value(length: int) -> str:
     return secrets.token_urlsafe(length)[:length]
 
 
-def parse(header: str, name: str) -> str | None:
+def parse(header: str, name: str) -> list[str]:
     """
-    The value that a `Cookie` header gives for `name` (RFC 6265 section 5.4), read as leniently as
-    servers have to: stray text, quotes, spaces and neighbours of any syntax are passed over. Pairs
-    end at a semicolon even within quotes: to a browser these are characters like any other, and
-    those of two neighbours would otherwise swallow what stands between them.
+    The distinct values that a `Cookie` header gives for `name`, in its order (RFC 6265, 5.4).
 
-    None where the cookie is absent, empty, or ambiguous: a second value for the same name comes
-    from another path or domain, and there is no telling which of the two is ours.
+    Empty where the cookie is absent, empty, or has more than `MOST_VALUES` values: a browser sends
+    one for each path and domain that set it, so more than a few are an attempt to have us look
+    them all up. The header is read as leniently as servers have to: stray text, quotes, spaces and
+    neighbours of any syntax are passed over. A pair ends at a semicolon even within quotes. To a
+    browser quotes are characters like any other, and those of two neighbours would otherwise
+    swallow what stands between them. Takes time in proportion to the header.
     """
     pairs = (pair.partition("=") for pair in header.split(";"))
-    values = {value.strip(' \t"') for key, _, value in pairs if key.strip() == name}
-    return values.pop() or None if len(values) == 1 else None
+    values = dict.fromkeys(_bare(value) for key, _, value in pairs if key.strip() == name)
+    values.pop("", None)
+    return list(values) if len(values) <= MOST_VALUES else []
 
 
-def hide(header: str, name: str, replacement: str) -> str:
-    """The same `Cookie` header with `replacement` in the place of every value of `name`."""
-    found = re.compile(rf"(^|[;,])(\s*{re.escape(name)}\s*=)[^;]*")
-    return found.sub(lambda match: f"{match[1]}{match[2]}{replacement}", header)
+def hide(header: str, names: Collection[str]) -> str:
+    """
+    The same `Cookie` header with its id in the place of each value of `names`.
+
+    A pair that follows a comma counts too: some servers join two headers with one. Takes time in
+    proportion to the header, however many names there are.
+    """
+    return ";".join(_without_value(pair, names) for pair in header.split(";"))
+
+
+def _without_value(pair: str, names: Collection[str]) -> str:
+    for key in _KEYS.finditer(pair):
+        if key[1].strip() in names:
+            value = _bare(pair[key.end() :])
+            return pair[: key.end()] + (id_of(value) if value else "")
+    return pair
+
+
+def _bare(value: str) -> str:
+    return value.strip(' \t"')
 
 
 def render(
@@ -59,7 +82,7 @@ def render(
     no quotes; `max_age` is in seconds.
 
     Without `Path`, as Crossbar has always sent it: with another path, browsers that hold one of
-    Crossbar's cookies would present two of the same name, which is ambiguous.
+    Crossbar's cookies would present two of the same name.
     """
     return f"{name}={value}{_attributes(max_age, secure, http_strict, same_site)}"
 

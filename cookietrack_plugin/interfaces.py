@@ -36,9 +36,7 @@ class ICookieStoreProvider(Interface):
     """
 
     summary: str = Attribute("One line for people who choose a store.")
-    volatile: bool = Attribute(
-        "True when the records end with the process that has the store."
-    )
+    volatile: bool = Attribute("True when the records end with the process that has the store.")
     exclusive: bool = Attribute("True when one process at a time can have the store open.")
     place: str | None = Attribute(
         "The option that says where the store is, such as 'path' or 'url'; None without one."

@@ -159,3 +159,23 @@ def after(cookie: Cookie | None, change: Change) -> Cookie | None:
             return evolve(cookie, seen=seen, expires=expires, peer=peer, user_agent=user_agent)
         case Delete():
             return None
+
+
+def as_mapping(cookie: Cookie) -> dict[str, Any]:
+    """
+    The record for programs: times in Unix milliseconds, None for what is unknown, and without the
+    authextra, in which there may be secrets.
+    """
+    auth = cookie.auth
+    return {
+        "id": cookie.id,
+        "authid": auth and auth.authid,
+        "authrole": auth and auth.authrole,
+        "authmethod": auth and auth.authmethod,
+        "authrealm": auth and auth.authrealm,
+        "created": cookie.created,
+        "seen": cookie.seen,
+        "expires": cookie.expires,
+        "peer": cookie.peer,
+        "user_agent": cookie.user_agent,
+    }

@@ -1,4 +1,4 @@
-"""A store that is away is left alone for a while: nobody waits for an answer that does not come."""
+"""A store that does not answer is left alone for a while, so that nobody waits for it."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -6,13 +6,13 @@ from typing import TypeVar
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.kit.backoff import Backoff
 
-# Seconds after which a failure is a silent server, which is to be believed at once; and how many
-# quick ones in a row are.
-SILENCE = 0.5
-FAILURES = 5
-# Seconds until one attempt is made again: grows from the first to the last.
-FIRST_PAUSE = 0.2
-LAST_PAUSE = 5.0
+# A failure that took this long is a silent server: it opens the breaker at once. Otherwise it takes
+# so many failures in a row.
+SILENT_S = 0.5
+MAX_FAILURES = 5
+# The pauses between two attempts, which back off from the first to the last.
+FIRST_PAUSE_S = 0.2
+LAST_PAUSE_S = 5.0
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Breaker:
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._backoff = Backoff(FIRST_PAUSE, LAST_PAUSE)
+        self._backoff = Backoff(FIRST_PAUSE_S, LAST_PAUSE_S)
         self._failures = 0
         self._cause: StoreUnavailable | None = None
         self._until = 0.0
@@ -53,8 +53,10 @@ class Breaker:
 
         :raises StoreUnavailable: also without asking, when it is open.
         """
-        if self._cause and self._pauses():
-            raise StoreUnavailable(str(self._cause))
+        # Read once: `close` may come from another thread.
+        cause = self._cause
+        if cause is not None and self._pauses():
+            raise StoreUnavailable(str(cause))
         self._asking, began = True, self._seconds()
         try:
             answer = ask()
@@ -70,17 +72,16 @@ class Breaker:
         return answer
 
     def close(self) -> None:
-        """Whoever comes next may ask."""
+        """Let the next call ask. On any thread."""
         self._failures = 0
         self._cause = None
         self._backoff.reset()
 
     def _failed(self, error: StoreUnavailable, waited: float) -> None:
         self._failures += 1
-        if self._cause or waited >= SILENCE or self._failures >= FAILURES:
+        if self._cause or waited >= SILENT_S or self._failures >= MAX_FAILURES:
             self._until = self._seconds() + self._backoff.pause()
             self._cause = error
 
     def _pauses(self) -> bool:
-        # A clock that is set back must not make it longer.
-        return self._until - LAST_PAUSE <= self._seconds() < self._until
+        return self._seconds() < self._until

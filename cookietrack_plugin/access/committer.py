@@ -1,59 +1,55 @@
-"""Group commit: changes go to the store in order, by one thread, and are seen here at once."""
+"""Group commit: changes go to the store in order, and are visible to this worker at once."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
-from attrs import define, field
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from attrs import define
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.access.breaker import Breaker
+from cookietrack_plugin.access.inplace import InPlace
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.access.nonblocking import NonBlockingBatcher
 from cookietrack_plugin.access.thread import BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit
-from cookietrack_plugin.record import Change, Cookie, after
+from cookietrack_plugin.interfaces import IBatchLimit, ICookieStore, INonBlockingCommit
+from cookietrack_plugin.record import Authenticate, Change, Cookie, after
 
 Job = Callable[[], Any]
 
+# Changes in a batch, unless the store takes fewer (`IBatchLimit`).
+MAX_CHANGES = 1024
 
-@define(eq=False)
-class _Waiting:
-    """A change that is not known to be durable yet, and who waits for it."""
 
-    change: Change
-    waiters: list[Deferred[Any]] = field(factory=list)
+class Runner(Protocol):
+    """One of the three ways to run commits: in place, on a thread, without waiting."""
 
-    def wait(self) -> Deferred[Any]:
-        waiter: Deferred[Any] = Deferred()
-        self.waiters.append(waiter)
-        return waiter
+    def put(self, item: Change | Job) -> Deferred[Any]:
+        """Queue a change, or a job that runs between two batches; its result."""
 
-    def settle(self, result: Any) -> None:
-        for waiter in self.waiters:
-            waiter.callback(result)
+    def close(self) -> Deferred[None]:
+        """Fire when everything that is queued has run."""
 
 
 class Committer:
     """
     The only way in which changes reach a store. On the reactor's thread.
 
-    Where `store.commits_block`, its writer thread takes everything that waits as one batch, behind
-    a breaker. With `INonBlockingCommit` it is handed over without that thread, as long as nothing
-    goes wrong. A volatile store commits in place: a thread would buy nothing.
+    Where `store.commits_block`, a writer thread takes everything that is queued as one batch,
+    behind a breaker. With `INonBlockingCommit` batches are handed over without that thread, as long
+    as nothing goes wrong. A volatile store commits in place: a thread would buy nothing.
     """
 
-    def __init__(self, store: ICookieStore, reactor: Any, measures: Metrics) -> None:
+    def __init__(self, store: ICookieStore, reactor: Any, metrics: Metrics) -> None:
         self._store = store
-        self._measures = measures
-        self._waiting: dict[str, list[_Waiting]] = {}
-        self._lane: BatchingThread[Change | Job] | NonBlockingBatcher[Change | Job] | None = None
+        self._metrics = metrics
+        # Changes that are not known to be durable yet, by id.
+        self._pending: dict[str, list[Change]] = {}
         self._breaker = Breaker(reactor.seconds)
-        if store.commits_block:
-            self._lane = self._make_lane(reactor)
+        self._runner = self._make_runner(reactor)
         # How many changes are queued or being stored.
         self.pending = 0
         self.closed = False
@@ -63,84 +59,71 @@ class Committer:
         Queue a change. Fires with whether it applied, once that is durable; fails with the store's
         error when the change was not stored.
         """
-        if self.closed:
-            return fail(StoreUnavailable("the store is closed"))
-        if self._lane is None:
-            return maybeDeferred(lambda: self._timed([change])[0])
         if refusal := self.refusal():
             return fail(refusal)
-        entry = _Waiting(change)
-        self._waiting.setdefault(change.id, []).append(entry)
+        self._pending.setdefault(change.id, []).append(change)
         self.pending += 1
-        durable = entry.wait()
-        self._lane.put(change).addBoth(self._settle, entry)
-        return durable
+        return self._runner.put(change).addBoth(self._settle, change)
 
     def refusal(self) -> StoreUnavailable | None:
         """Why no change is taken now, as the store is known not to answer; None if they are."""
-        return self._breaker.refusal()
+        return StoreUnavailable("the store is closed") if self.closed else self._breaker.refusal()
 
     def insist(self) -> None:
         """The next changes go to the store even if it was away a moment ago: they are the last."""
         self._breaker.close()
 
-    def run(self, job: Job) -> Deferred[Any]:
-        """Run `job` where commits run, between two batches; its result."""
-        return maybeDeferred(job) if self._lane is None else self._lane.put(job)
+    def barrier(self) -> Deferred[None]:
+        """Fires when everything that is queued now is stored, or has failed."""
+        return self._runner.put(_nothing)
 
     def ask(self, job: Job) -> Deferred[Any]:
-        """Like `run`, for what calls the store: behind the breaker, as changes are."""
-        if self._lane is None:
-            return maybeDeferred(job)
+        """Run what calls the store between two batches, behind the breaker; its result."""
         if refusal := self.refusal():
             return fail(refusal)
-        return self._lane.put(lambda: self._breaker.call(job))
+        return self._runner.put(lambda: self._breaker.call(job))
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
-        """The record as it will be once every queued change is stored, given what the store has."""
-        for entry in self._waiting.get(id, ()):
-            cookie = after(cookie, entry.change)
+        """
+        `cookie`, which the store has, as it will be once every queued change is stored; but for
+        logins, which count when they are durable.
+        """
+        for change in self._pending.get(id, ()):
+            if not isinstance(change, Authenticate):
+                cookie = after(cookie, change)
         return cookie
 
-    def settled(self, id: str) -> Deferred[Any]:
-        """
-        Fires when every change queued for `id` is durable, those that come while it waits as well;
-        fails when one is not stored.
-        """
-        entries = self._waiting.get(id)
-        if not entries:
-            return succeed(None)
-        # One after the other: that is the order in which they are stored.
-        return entries[0].wait().addCallback(lambda _: self.settled(id))
+    def stores_login(self, id: str) -> bool:
+        """Whether a login of the cookie is queued, or being stored."""
+        return any(isinstance(change, Authenticate) for change in self._pending.get(id, ()))
 
     def close(self) -> Deferred[Any]:
-        """Store what is queued, then close the store on its writer thread."""
+        """Store what is queued, then close the store where its commits run."""
         self.closed = True
-        if self._lane is None:
-            return maybeDeferred(self._store.close)
-        closed = self._lane.put(self._store.close)
-        ended = self._lane.close()
+        closed = self._runner.put(self._store.close)
+        ended = self._runner.close()
         return closed.addBoth(lambda result: ended.addCallback(lambda _: result))
 
-    def _make_lane(
-        self, reactor: Any
-    ) -> BatchingThread[Change | Job] | NonBlockingBatcher[Change | Job]:
-        lane: BatchingThread[Change | Job] = BatchingThread(
-            "cookietrack-writer", self._work, reactor
+    def _make_runner(self, reactor: Any) -> Runner:
+        store = self._store
+        if not store.commits_block:
+            return InPlace(self._work)
+        limit = store.max_changes if IBatchLimit.providedBy(store) else MAX_CHANGES
+        thread: BatchingThread[Change | Job] = BatchingThread(
+            "cookietrack-writer", self._work, reactor, min(limit, MAX_CHANGES)
         )
-        if INonBlockingCommit.providedBy(self._store) and IReactorFDSet.providedBy(reactor):
-            return NonBlockingBatcher(
-                lane, _Unblocked(self._store, self._breaker, self._note), reactor
-            )
-        return lane
+        if INonBlockingCommit.providedBy(store) and IReactorFDSet.providedBy(reactor):
+            starter = _NonBlockingStarter(store, self._breaker, self._observe)
+            return NonBlockingBatcher(thread, starter, reactor, limit)
+        return thread
 
-    def _settle(self, result: Any, entry: _Waiting) -> None:
+    def _settle(self, result: Any, change: Change) -> Any:
         self.pending -= 1
-        entries = self._waiting[entry.change.id]
-        entries.remove(entry)
-        if not entries:
-            del self._waiting[entry.change.id]
-        entry.settle(result)
+        changes = self._pending[change.id]
+        changes.remove(change)
+        if not changes:
+            del self._pending[change.id]
+        return result
 
     def _work(self, batch: Sequence[Change | Job]) -> list[Any]:
         results: list[Any] = []
@@ -168,16 +151,16 @@ class Committer:
     def _timed(self, changes: Sequence[Change]) -> list[bool]:
         start = perf_counter()
         results = list(self._store.commit(changes))
-        self._note(perf_counter() - start, len(changes))
+        self._observe(perf_counter() - start, len(changes))
         return results
 
-    def _note(self, seconds: float, size: int) -> None:
-        self._measures.commit_seconds.observe(seconds)
-        self._measures.batch_size.observe(size)
+    def _observe(self, seconds: float, size: int) -> None:
+        self._metrics.commit_seconds.observe(seconds)
+        self._metrics.batch_size.observe(size)
 
 
 @define
-class _Unblocked:
+class _NonBlockingStarter:
     """
     Batches of changes for a store with `INonBlockingCommit`. While it is away none are begun: the
     breaker's trials are the writer thread's.
@@ -185,7 +168,7 @@ class _Unblocked:
 
     store: Any
     breaker: Breaker
-    note: Callable[[float, int], None]
+    observe: Callable[[float, int], None]
     start: float = 0.0
     size: int = 0
 
@@ -204,7 +187,7 @@ class _Unblocked:
         if results is None:
             return None
         self.breaker.close()
-        self.note(perf_counter() - self.start, self.size)
+        self.observe(perf_counter() - self.start, self.size)
         return list(results)
 
 
@@ -213,3 +196,7 @@ def _outcome(job: Job) -> Any:
         return job()
     except Exception:  # noqa: BLE001 - it is delivered to those who wait
         return Failure()
+
+
+def _nothing() -> None:
+    """Queued behind everything that is queued."""

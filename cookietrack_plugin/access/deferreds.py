@@ -1,9 +1,10 @@
-"""One result for several who wait for it, and the first failure for one who waits for several."""
+"""One result for several who wait for it, and several results for one who waits for them."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -11,7 +12,7 @@ T = TypeVar("T")
 
 @frozen
 class _Failed:
-    """A failure at rest: Twisted would report one that stays in a Deferred as unhandled."""
+    """A failure that was passed on: Twisted reports one that stays in a Deferred as unhandled."""
 
     failure: Failure
 
@@ -33,7 +34,22 @@ def fan_out(source: Deferred[T]) -> Deferred[T]:
     return branch
 
 
-def first_error(failure: Failure) -> Failure:
-    """For `gatherResults`: the failure itself, and not that there was one."""
-    gathered: Any = failure.value
-    return gathered.subFailure
+def gathered(deferreds: Sequence[Deferred[T]]) -> Deferred[list[T]]:
+    """All results in order. It fails as the first of `deferreds` that fails."""
+    return gatherResults(deferreds, consumeErrors=True).addErrback(_first_failure)
+
+
+def one_for_each(items: Sequence[Any], results: Sequence[T]) -> Sequence[T]:
+    """
+    The results of work on `items`.
+
+    :raises RuntimeError: there are more or fewer, so that nobody knows whose they are.
+    """
+    if len(results) != len(items):
+        raise RuntimeError(f"results: expected {len(items)}, found {len(results)}")
+    return results
+
+
+def _first_failure(failure: Failure) -> Failure:
+    first: Any = failure.value
+    return first.subFailure

@@ -1,14 +1,15 @@
-"""Reading records without blocking, and never an answer that our own writes have overtaken."""
+"""Reads records without blocking, and never gives an answer that a later write has made stale."""
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.access.breaker import Breaker
 from cookietrack_plugin.access.committer import Committer
+from cookietrack_plugin.access.inplace import InPlace
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.access.thread import BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
@@ -16,91 +17,98 @@ from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Cookie
 
 
+class Reader(Protocol):
+    """Loads in place, or on a thread."""
+
+    def put(self, item: str) -> Deferred[Any]:
+        """Load a record."""
+
+    def close(self) -> Deferred[None]:
+        """Fire when everything that was asked for is answered."""
+
+
 class _Reading:
-    """A look-up of one id that is under way, shared by all who want that id."""
+    """A look-up of one id in flight, shared by all who want that id."""
 
     def __init__(self) -> None:
-        self.overtaken = False
+        self.stale = False
         self.waiters: list[Deferred[Cookie | None]] = []
 
 
 class Lookup:
     """
-    Records by id, with the changes that are still queued. On the reactor's thread.
+    Records by id, with the changes that are still queued. A login that is being stored is waited
+    for: until then nobody is in by it. On the reactor's thread.
 
-    Where `store.reads_block`, a reader thread loads all ids that wait in one round trip, behind a
-    breaker. Otherwise the store is read in place.
+    Where `store.reads_block`, a reader thread loads all ids that are asked for in one round trip,
+    behind a breaker. Otherwise the store is read in place.
     """
 
     def __init__(
-        self,
-        store: ICookieStore,
-        committer: Committer,
-        reactor: Any,
-        measures: Metrics,
+        self, store: ICookieStore, committer: Committer, reactor: Any, metrics: Metrics
     ) -> None:
         self._store = store
-        self._measures = measures
+        self._metrics = metrics
         self._committer = committer
-        self._reading: dict[str, _Reading] = {}
-        self._lane: BatchingThread[str] | None = None
+        self._in_flight: dict[str, _Reading] = {}
         self._breaker = Breaker(reactor.seconds)
-        if store.reads_block:
-            self._lane = BatchingThread("cookietrack-reader", self._load_guarded, reactor)
-
-    @property
-    def blocks(self) -> bool:
-        """Whether a look-up has to go through the reader thread."""
-        return self._lane is not None
+        self._reader: Reader = (
+            BatchingThread("cookietrack-reader", self._load_guarded, reactor)
+            if store.reads_block
+            else InPlace(self._load)
+        )
 
     def refusal(self) -> StoreUnavailable | None:
         """Why nothing is read now, as the store is known not to answer; None if it is."""
         return self._breaker.refusal()
 
-    def now(self, id: str) -> Cookie | None:
-        """
-        The record, read in place: only where look-ups do not block.
-
-        :raises StoreUnavailable: and what else the store's `load` raises.
-        """
-        assert not self.blocks
-        [cookie] = self._load((id,))
-        return self._committer.overlay(id, cookie)
-
-    def soon(self, id: str) -> Deferred[Cookie | None]:
-        """The record; fails as `load` does."""
-        if self._lane is None:
-            return maybeDeferred(self.now, id)
+    def load(self, id: str) -> Deferred[Cookie | None]:
+        """The record; fails as the store's `load` does."""
         if refusal := self.refusal():
             return fail(refusal)
-        reading = self._reading.get(id)
-        if reading is None:
-            reading = self._reading[id] = _Reading()
-            self._lane.put(id).addBoth(self._read, id, reading)
         waiter: Deferred[Cookie | None] = Deferred()
-        reading.waiters.append(waiter)
+        reading = self._in_flight.get(id)
+        if reading is None:
+            reading = self._in_flight[id] = _Reading()
+            reading.waiters.append(waiter)
+            self._reader.put(id).addBoth(self._read, id, reading)
+        else:
+            reading.waiters.append(waiter)
         return waiter
 
-    def overtake(self, id: str) -> None:
-        """The record changed: a look-up under way may not see it, and is made again."""
-        if reading := self._reading.get(id):
-            reading.overtaken = True
+    def invalidate(self, id: str) -> None:
+        """The record has changed: a look-up in flight may not see it, and is made again."""
+        if reading := self._in_flight.get(id):
+            reading.stale = True
 
-    def overtake_all(self) -> None:
-        """Any record may have changed: every look-up under way is made again."""
-        for reading in self._reading.values():
-            reading.overtaken = True
+    def invalidate_all(self) -> None:
+        """Any record may have changed: every look-up in flight is made again."""
+        for reading in self._in_flight.values():
+            reading.stale = True
 
-    def close(self) -> Deferred[Any]:
+    def close(self) -> Deferred[None]:
         """End the reader thread once it has answered what it was asked."""
-        return succeed(None) if self._lane is None else self._lane.close()
+        return self._reader.close()
 
     def _read(self, result: Any, id: str, reading: _Reading) -> None:
-        if reading.overtaken and self._lane is not None:
-            reading.overtaken = False
-            self._lane.put(id).addBoth(self._read, id, reading)
-            return
-        del self._reading[id]
+        if reading.stale:
+            self._read_again(None, id, reading)
+        elif self._awaits_login(id, result):
+            self._committer.barrier().addCallbacks(
+                self._read_again, self._deliver, (id, reading), {}, (id, reading), {}
+            )
+        else:
+            self._deliver(result, id, reading)
+
+    def _read_again(self, _: None, id: str, reading: _Reading) -> None:
+        reading.stale = False
+        self._reader.put(id).addBoth(self._read, id, reading)
+
+    def _awaits_login(self, id: str, result: Cookie | Failure | None) -> bool:
+        return self._committer.stores_login(id) and isinstance(self._overlaid(id, result), Cookie)
+
+    def _deliver(self, result: Any, id: str, reading: _Reading) -> None:
+        del self._in_flight[id]
         for waiter in reading.waiters:
             waiter.callback(self._overlaid(id, result))
 
@@ -113,5 +121,5 @@ class Lookup:
     def _load(self, ids: Sequence[str]) -> list[Cookie | None]:
         start = perf_counter()
         found: Mapping[str, Cookie] = self._store.load(tuple(ids))
-        self._measures.load_seconds.observe(perf_counter() - start)
+        self._metrics.load_seconds.observe(perf_counter() - start)
         return [found.get(id) for id in ids]

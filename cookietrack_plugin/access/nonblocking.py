@@ -1,4 +1,6 @@
-"""A lane whose thread is seldom needed: what can be begun without waiting is begun right here."""
+"""
+A batching thread that is seldom needed: what can be begun without waiting is begun right here.
+"""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,17 +12,17 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cookietrack_plugin.access.deferreds import fan_out
+from cookietrack_plugin.access.deferreds import fan_out, one_for_each
 from cookietrack_plugin.access.dispatch import TimeSlicedDispatcher
-from cookietrack_plugin.access.thread import LONG_TURN, BatchingThread
+from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 _Entry = tuple[T, Deferred[Any]]
 
-# Items of a batch: to prepare them takes the reactor some milliseconds at most.
-LARGEST = 128
+# Items of a batch: preparing them takes the reactor some milliseconds at most.
+MAX_ITEMS = 128
 
 
 class Starter(Protocol[T_contra]):
@@ -42,25 +44,32 @@ class Starter(Protocol[T_contra]):
 class NonBlockingBatcher(Generic[T]):
     """
     Like a `BatchingThread`, and in front of one. Items that a `Starter` takes go to it, and need no
-    thread; all others go the lane's way, as does a batch of which `begin` or `finish` fails. Never
+    thread; all others go to the thread, as does a batch of which `begin` or `finish` fails. Never
     both at the same time, and always in order. On the reactor's thread.
     """
 
-    def __init__(self, lane: BatchingThread[T], starter: Starter[T], reactor: Any) -> None:
-        self._lane = lane
+    def __init__(
+        self,
+        thread: BatchingThread[T],
+        starter: Starter[T],
+        reactor: Any,
+        max_items: int = MAX_ITEMS,
+    ) -> None:
+        self._thread = thread
         self._starter = starter
         self._reactor = reactor
-        self._delivery = TimeSlicedDispatcher(reactor)
+        self._max_items = min(max_items, MAX_ITEMS)
+        self._dispatcher = TimeSlicedDispatcher(reactor)
         self._queue: deque[_Entry[T]] = deque()
-        # What was begun and is not finished, and when; and how many items the lane has.
-        self._under_way: list[_Entry[T]] = []
+        # What was begun and is not finished, and when; and how many items the thread has.
+        self._in_flight: list[_Entry[T]] = []
         self._began = 0.0
         self._answer: _Answer | None = None
         self._lent = 0
-        # When the first item of this turn of the reactor came, or one a LONG_TURN after that; None
-        # if none has.
+        # When the first item of this turn of the reactor came, or one a LONG_TURN_S after that;
+        # None if none has.
         self._since: float | None = None
-        # When all is done; and whether the lane is to be closed then.
+        # When all is done; and whether the thread is to be closed then.
         self._closed: Deferred[None] | None = None
         self._ends = False
 
@@ -74,10 +83,10 @@ class NonBlockingBatcher(Generic[T]):
         if self._since is None:
             self._since = now
             self._reactor.callLater(0, self._end_turn)
-        elif now - self._since > LONG_TURN:
+        elif now - self._since > LONG_TURN_S:
             self._since = now
-            # The reactor tells of an answer when its turn is over: otherwise nothing would be under
-            # way until then, and whoever came meanwhile wait together for what is begun afterwards.
+            # The reactor tells of an answer when its turn is over. Without this nothing would be in
+            # flight until then, and all who came in between would wait for one flush.
             self._look()
             self._go_on()
         return done
@@ -103,15 +112,17 @@ class NonBlockingBatcher(Generic[T]):
                 self._lend(batch)
         if self._closed and self._ends and not self._is_busy():
             self._ends = False
-            self._lane.close().chainDeferred(self._closed)
+            self._thread.close().chainDeferred(self._closed)
 
     def _is_busy(self) -> bool:
-        return bool(self._under_way or self._lent)
+        return bool(self._in_flight or self._lent)
 
     def _next(self) -> list[_Entry[T]]:
         """What of the queue's beginning is for the starter."""
         batch: list[_Entry[T]] = []
-        while self._queue and len(batch) < LARGEST and self._starter.suits(self._queue[0][0]):
+        while (
+            self._queue and len(batch) < self._max_items and self._starter.suits(self._queue[0][0])
+        ):
             batch.append(self._queue.popleft())
         return batch
 
@@ -119,52 +130,53 @@ class NonBlockingBatcher(Generic[T]):
         self._began = self._reactor.seconds()
         try:
             begun = self._starter.begin([item for item, _ in batch])
-        except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
+        except Exception:  # noqa: BLE001 - the thread commits it again, or reports why not
             return False
         if begun:
-            self._under_way = batch
+            self._in_flight = batch
             self._answer = _Answer(self._starter.fileno(), self._look)
             self._reactor.addReader(self._answer)
         return begun
 
     def _look(self) -> None:
-        """Whether there is an answer to what is under way."""
-        if not self._under_way:
+        """Whether there is an answer to the in-flight batch."""
+        if not self._in_flight:
             return
+        # Before `finish`, which may close the descriptor: its number would be another's then.
+        self._reactor.removeReader(self._answer)
         try:
             results = self._results()
-        except Exception:  # noqa: BLE001 - the lane tells it to whom it concerns
+        except Exception:  # noqa: BLE001 - the thread commits it again, or reports why not
             self._lend(self._over())
             return
-        if results is not None:
-            self._delivery.took(self._reactor.seconds() - self._began)
-            waiters = [done for _, done in self._over()]
-            # First whoever has nothing to do meanwhile.
-            self._go_on()
-            self._delivery.give(waiters, results)
+        if results is None:
+            self._reactor.addReader(self._answer)
+            return
+        self._dispatcher.took(self._reactor.seconds() - self._began)
+        waiters = [done for _, done in self._over()]
+        # First the store, which is idle.
+        self._go_on()
+        self._dispatcher.give(waiters, results)
 
     def _results(self) -> Sequence[Any] | None:
         results = self._starter.finish()
-        if results is not None and len(results) != len(self._under_way):
-            raise RuntimeError(f"{len(results)} results for {len(self._under_way)} items")
-        return results
+        return None if results is None else one_for_each(self._in_flight, results)
 
     def _over(self) -> list[_Entry[T]]:
-        """Nothing is under way any more; what was."""
-        self._reactor.removeReader(self._answer)
-        batch, self._under_way = self._under_way, []
+        """Clear and return the in-flight batch."""
+        batch, self._in_flight = self._in_flight, []
         return batch
 
     def _lend(self, batch: list[_Entry[T]]) -> None:
         self._lent += len(batch)
         for item, done in batch:
-            self._lane.put(item).addBoth(self._returned, done)
+            self._thread.put(item).addBoth(self._returned, done)
 
     def _returned(self, result: Any, done: Deferred[Any]) -> None:
         self._lent -= 1
         self._go_on()
         # Behind what is still to be given out.
-        self._delivery.give([done], [result])
+        self._dispatcher.give([done], [result])
 
 
 @frozen

@@ -8,27 +8,27 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.access.deferreds import fan_out
+from cookietrack_plugin.access.deferreds import fan_out, one_for_each
 from cookietrack_plugin.access.dispatch import TimeSlicedDispatcher
 from cookietrack_plugin.errors import StoreUnavailable
 
 T = TypeVar("T")
 _Entry = tuple[T, Deferred[Any]]
 
-# Seconds after which an idle lane does not wait for the end of a turn: otherwise, with a slow disk,
-# all clients of a long turn wait for one flush, and the reactor for all of them.
-LONG_TURN = 0.0015
+# If the reactor's turn exceeds this, an idle thread starts early, so that clients do not queue
+# behind a single flush.
+LONG_TURN_S = 0.0015
 
 
 class BatchingThread(Generic[T]):
     """
     Items go in on the reactor's thread; their results come back there, in the order of the items.
 
-    What comes in one turn of the reactor is one batch, as is what comes while the lane is busy: so
-    batches grow with the load, and an idle lane starts when the turn is over, or has become long
-    (group commit, as in Gray and Reuter's "Transaction Processing", 9.3).
+    What comes in one turn of the reactor is one batch, as is what comes while the thread is busy:
+    so batches grow with the load, and an idle thread starts when the turn is over, or has become
+    long (group commit, as in Gray and Reuter's "Transaction Processing", 9.3).
 
-    `work` gets a batch on the lane's thread and returns a result for each item: a value, or a
+    `work` gets a batch on the thread and returns a result for each item: a value, or a
     `Failure`. When it raises, every item of the batch fails with that.
     """
 
@@ -48,7 +48,7 @@ class BatchingThread(Generic[T]):
         self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
         # Whether the thread waits for something to do. Seen a moment late, which does no harm.
         self._idle = True
-        self._delivery = TimeSlicedDispatcher(reactor)
+        self._dispatcher = TimeSlicedDispatcher(reactor)
         self._closed: Deferred[None] | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -56,7 +56,7 @@ class BatchingThread(Generic[T]):
     def put(self, item: T) -> Deferred[Any]:
         """
         Queue an item. The Deferred fires, on the reactor's thread, with its result; it fails with
-        `StoreUnavailable` at once when the lane was closed: nobody is there any more to answer.
+        `StoreUnavailable` at once after `close`.
         """
         if self._closed is not None:
             return fail(StoreUnavailable("the store is closed"))
@@ -65,7 +65,7 @@ class BatchingThread(Generic[T]):
             self._since = self._reactor.seconds()
             self._reactor.callLater(0, self._hand_over)
         self._gathered.append((item, done))
-        if self._idle and self._reactor.seconds() - self._since > LONG_TURN:
+        if self._idle and self._reactor.seconds() - self._since > LONG_TURN_S:
             self._hand_over()
         return done
 
@@ -109,19 +109,16 @@ class BatchingThread(Generic[T]):
     def _timed(self, items: list[T]) -> Sequence[Any]:
         began = self._reactor.seconds()
         results = self._results(items)
-        self._delivery.took(self._reactor.seconds() - began)
+        self._dispatcher.took(self._reactor.seconds() - began)
         return results
 
     def _results(self, items: list[T]) -> Sequence[Any]:
         try:
-            results = self._work(items)
-            if len(results) != len(items):
-                raise RuntimeError(f"{len(results)} results for {len(items)} items")
+            return one_for_each(items, self._work(items))
         except BaseException:  # noqa: BLE001 - the waiters must hear of it, whatever it is
             return [Failure()] * len(items)
-        return results
 
     def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:
-        # First the thread, which has nothing to do meanwhile.
+        # First the thread, which is idle.
         self._hand_over()
-        self._delivery.give(waiters, results)
+        self._dispatcher.give(waiters, results)

@@ -26,15 +26,19 @@ def stores(as_json: bool) -> None:
 
 
 def describe(store_type: str) -> dict[str, Any]:
-    """What there is to say about a registered type; `reason`: why it cannot be used."""
+    """
+    A registered type: what its provider says of it (see `ICookieStoreProvider`), or the `reason`
+    why it cannot be used.
+    """
     dists = [entry.dist for entry in registrations(store_type) if entry.dist]
     owners = [{"distribution": dist.name, "version": dist.version} for dist in dists]
     found = {"type": store_type, "from": owners}
     try:
-        summary = find_provider(store_type).summary
+        provider = find_provider(store_type)
     except ConfigError as error:
         return {**found, "available": False, "reason": str(error)}
-    return {**found, "available": True, "summary": str(summary)}
+    said = {name: getattr(provider, name) for name in ("volatile", "exclusive", "place")}
+    return {**found, "available": True, "summary": str(provider.summary), **said}
 
 
 def _as_row(found: dict[str, Any]) -> tuple[str, ...]:

@@ -28,14 +28,14 @@ _CODES: list[tuple[type[CookieTrackError], int]] = [
     (StoreCorrupt, 4),
     (CookieTrackError, 1),
 ]
-# In the order of `cookietrack --help`, with the module of each.
+# In the order of `cookietrack --help`, by the module of each.
 _COMMANDS = {
     "stores": "catalogue",
     "ls": "listing",
     "show": "listing",
     "stat": "listing",
-    "revoke": "ending",
-    "purge": "ending",
+    "revoke": "removal",
+    "purge": "removal",
     "verify": "verification",
     "migrate": "migration",
     "diagnose": "diagnosis",
@@ -70,7 +70,7 @@ class Commands(click.Group):
         except CookieTrackError as error:
             raise Failure(error) from error
         except OSError as error:
-            # Whoever reads our output may stop reading: click ends quietly then.
+            # The reader of our output has closed the pipe: click ends quietly then.
             if error.errno == errno.EPIPE:
                 raise
             raise Failure(StoreUnavailable(str(error))) from error

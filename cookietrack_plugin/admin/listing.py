@@ -19,8 +19,8 @@ from cookietrack_plugin.admin.params import (
     transport_option,
 )
 from cookietrack_plugin.admin.text import counted, now_ms, size
-from cookietrack_plugin.admin.view import COLUMNS, as_data, as_fields, as_row, extra_of
-from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.admin.view import COLUMNS, as_fields, as_row, extra_of
+from cookietrack_plugin.record import Cookie, as_mapping
 
 
 @click.command()
@@ -67,7 +67,7 @@ def _select(
 def _list(cookies: Iterator[Cookie], now: int, as_json: bool) -> None:
     if as_json:
         for cookie in cookies:
-            print_json(as_data(cookie))
+            print_json(as_mapping(cookie))
         return
     count = print_table(COLUMNS, (as_row(cookie, now) for cookie in cookies))
     note(counted(count, "cookie"))
@@ -93,7 +93,7 @@ def show(
         note(f"no cookie {ids[0]} in {place.label}")
         ctx.exit(1)
     if as_json:
-        print_json(as_data(cookie) | ({"authextra": extra_of(cookie)} if extra else {}))
+        print_json(as_mapping(cookie) | ({"authextra": extra_of(cookie)} if extra else {}))
     else:
         print_fields(as_fields(cookie, now_ms()) | (_shown_extra(cookie) if extra else {}))
 

@@ -8,7 +8,6 @@ from typing import Any
 import click
 from attrs import define, field
 
-from cookietrack_plugin.admin.ending import end
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, progress_bar
 from cookietrack_plugin.admin.params import (
@@ -19,9 +18,11 @@ from cookietrack_plugin.admin.params import (
     the_place,
     yes_option,
 )
-from cookietrack_plugin.admin.place import FOREIGN, VOLATILE, Place
+from cookietrack_plugin.admin.place import Place
+from cookietrack_plugin.admin.removal import delete
 from cookietrack_plugin.admin.text import counted, now_ms
-from cookietrack_plugin.admin.transfer import Comparison, Copied, compare, copy, strangers
+from cookietrack_plugin.admin.transfer import Comparison, Copied, compare, copy, only_in_target
+from cookietrack_plugin.config.registry import keeps_records
 from cookietrack_plugin.errors import ConfigError, StoreLocked
 from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
 
@@ -33,13 +34,13 @@ NAMED = 10
 @define
 class Migration:
     """
-    What was done. `damaged`: records of the source that cannot be read. `strangers`: records of the
-    target that the source does not have, and `ended`: how many of these were ended.
+    What was done. `damaged`: records of the source that cannot be read. `only_in_target`: records
+    that the source does not have, and `ended`: how many of these were ended.
     """
 
     damaged: int = 0
     copied: Copied = field(factory=Copied)
-    strangers: int = 0
+    only_in_target: int = 0
     ended: int = 0
     comparison: Comparison = field(factory=Comparison)
 
@@ -74,9 +75,9 @@ def migrate(
     Copy all cookies of the store FROM into the store TO; nobody has to log in again.
 
     FROM can be of any type, Crossbar's own files (file:PATH) and databases (database:PATH)
-    included, and is left as it is. It has to be at rest: what a node does with it meanwhile would
-    be lost. TO is made where it is missing. What TO has already stays there; where both know a
-    cookie, the later state wins. Expired cookies are left behind.
+    included, and is left as it is. No node may use it: what a node does with it during the copy
+    would be lost. TO is made where it is missing. What TO has already stays there; where both know
+    a cookie, the later state wins. Expired cookies are left behind.
 
     After an interruption, run the same command again: it goes on from there. At the end both stores
     are read again and compared.
@@ -98,14 +99,16 @@ def migrate(
 
 
 def _check(origin: Place, goal: Place) -> None:
-    if goal.type == VOLATILE:
+    provider = goal.provider
+    if provider.volatile:
         raise ConfigError(
-            f"a {VOLATILE} store forgets everything when its worker stops: it cannot be migrated to"
+            f"a {goal.type} store forgets everything when its worker stops: it cannot be migrated"
+            " to"
         )
-    if goal.type == FOREIGN:
+    if not keeps_records(provider):
         raise ConfigError(
-            f"a store of type {FOREIGN!r} is Crossbar's own and keeps the values of cookies; of a"
-            " cookie we have only the id, from which its value cannot be told: it can be migrated"
+            f"a store of type {goal.type!r} keeps cookies in a way of its own, with their values."
+            " Of a cookie we have only the id, which does not tell its value: it can be migrated"
             " from, but not to"
         )
     if _identity(origin) == _identity(goal):
@@ -113,7 +116,7 @@ def _check(origin: Place, goal: Place) -> None:
     if (pid := origin.running_pid()) is not None:
         raise StoreLocked(
             f"{origin.label} is in use by a running node (pid {pid}), and what happens there"
-            f" meanwhile would be lost: {INSTEAD}"
+            f" during the copy would be lost: {INSTEAD}"
         )
 
 
@@ -136,14 +139,14 @@ def _migrate(old: ICookieStore, new: ICookieStore, mirror: bool, quiet: bool) ->
     migration = Migration()
     if IVerifiable.providedBy(old):
         migration.damaged = sum(1 for _ in old.damaged())
-    # All that is in a store that was empty comes from us.
+    # Everything in a store that was empty comes from this copy.
     is_empty = next(iter(new.scan()), None) is None
     with progress_bar("copying", total, quiet) as advance:
         migration.copied = copy(old, new, now, advance)
     if mirror:
-        migration.ended = end(new, strangers(old, new, now))
+        migration.ended = delete(new, only_in_target(old, new, now))
     elif not is_empty:
-        migration.strangers = sum(1 for _ in strangers(old, new, now))
+        migration.only_in_target = sum(1 for _ in only_in_target(old, new, now))
     with progress_bar("verifying", total, quiet) as advance:
         migration.comparison = compare(old, new, now, advance)
     return migration
@@ -167,7 +170,7 @@ def _as_data(migration: Migration, origin: Place, goal: Place) -> dict[str, Any]
         **{kind: copied.counts[kind] for kind in kinds},
         "refused": copied.refused,
         "damaged": migration.damaged,
-        "strangers": migration.strangers,
+        "only_in_target": migration.only_in_target,
         "ended": migration.ended,
         "verified": migration.is_whole,
         "cookies": {"from": comparison.source.count, "to": comparison.target.count},
@@ -201,12 +204,13 @@ def _warnings(migration: Migration) -> Iterator[str]:
     if comparison.missing:
         yield f"not in TO: {_named(comparison.missing)}"
     if comparison.different:
-        yield f"changed in FROM meanwhile, run the command again: {_named(comparison.different)}"
+        yield f"changed during the copy, run the command again: {_named(comparison.different)}"
     if migration.ended:
         yield f"{counted(migration.ended, 'cookie')} ended that FROM does not have"
-    if migration.strangers:
+    if migration.only_in_target:
+        surplus = counted(migration.only_in_target, "cookie")
         yield (
-            f"TO has {counted(migration.strangers, 'cookie')} that FROM does not have, of its own"
+            f"TO has {surplus} that FROM does not have, of its own"
             " or ended in FROM since an earlier run: --mirror ends them"
         )
 

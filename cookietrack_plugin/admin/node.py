@@ -1,32 +1,20 @@
-"""A node directory as Crossbar finds and reads it, and the places in it where cookies are kept."""
+"""A node directory, as Crossbar finds and reads it."""
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
 from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
 
+from cookietrack_plugin.config.listeners import Tracking, in_node
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.stores.kit.redaction import HIDDEN, redact_url
 
 # In the order in which Crossbar looks for them.
 CONFIG_FILES = ("config.yaml", "config.json")
-
-
-@frozen
-class Tracking:
-    """
-    A `cookie` item of the configuration.
-
-    `name`: readable and unique but for mistakes, from Crossbar's own ids of worker and transport
-    and the URL path below it (`worker001/transport001/ws`). `cookie`: the item, unchecked.
-    `transport`: what it stands in: a transport, a WebSocket path or a path service.
-    """
-
-    name: str
-    cookie: Any
-    transport: Mapping[str, Any]
+_QUOTED_WORD = re.compile("'[^']{2,}'")
 
 
 @frozen
@@ -37,9 +25,9 @@ class NodeConfig:
     directory: str
     content: Any
 
-    def tracking(self) -> list[Tracking]:
-        """Every place where cookies are tracked, in the order of the file."""
-        return list(_tracking(self.content))
+    def transports(self) -> list[Tracking]:
+        """Every transport with a `cookie` item, in the order of the file."""
+        return list(in_node(self.content))
 
 
 def running_pid(directory: str) -> int | None:
@@ -60,7 +48,7 @@ def _names_crossbar(word: bytes) -> bool:
 
 
 def default_directory() -> str:
-    """Where Crossbar looks for a node when it is not told."""
+    """Where Crossbar looks for a node by default."""
     if "CROSSBAR_DIR" in os.environ:
         return os.environ["CROSSBAR_DIR"]
     return ".crossbar" if os.path.isdir(".crossbar") else "."
@@ -86,7 +74,7 @@ def _config_file(place: str) -> str:
                 return path
     if not os.path.isdir(place):
         raise ConfigError(
-            f"{place!r} is neither a node directory nor a store (TYPE:LOCATION, see"
+            f"{redact_url(place)!r} is neither a node directory nor a store (TYPE:LOCATION, see"
             " `cookietrack stores`)"
         )
     raise ConfigError(f"no {' or '.join(CONFIG_FILES)} in {os.path.abspath(place)}")
@@ -110,73 +98,11 @@ def _parse_yaml(text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        # Without the line that it quotes, and the words: a password may stand in them.
+        mark = error.problem_mark
+        at = f": line {mark.line + 1} column {mark.column + 1}" if mark else ""
+        problem = _QUOTED_WORD.sub(HIDDEN, error.problem or "it is no YAML")
+        raise ValueError(f"{problem}{at}") from error
     except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
-
-
-# Crossbar's own check says what is wrong with a configuration: here wrong parts are passed over.
-
-
-def _tracking(content: Any) -> Iterator[Tracking]:
-    numbers = _Numbers("worker"), _Numbers("transport")
-    for worker in _items(_mapping(content).get("workers")):
-        worker_id = numbers[0].id_of(worker)
-        # A proxy counts its own transports, from zero; routers share one count, from one.
-        is_proxy = worker.get("type") == "proxy"
-        transports = _Numbers("transport", 0) if is_proxy else numbers[1]
-        if worker.get("type") in ("router", "proxy"):
-            for transport in _items(worker.get("transports")):
-                yield from _in_transport(f"{worker_id}/{transports.id_of(transport)}", transport)
-
-
-class _Numbers:
-    """The ids that Crossbar gives to items without one."""
-
-    def __init__(self, kind: str, first: int = 1) -> None:
-        self._kind = kind
-        self._next = first
-
-    def id_of(self, item: Mapping[str, Any]) -> str:
-        if "id" in item:
-            return str(item["id"])
-        self._next += 1
-        return f"{self._kind}{self._next - 1:03d}"
-
-
-def _in_transport(name: str, transport: Mapping[str, Any]) -> Iterator[Tracking]:
-    match transport.get("type"):
-        case "websocket":
-            yield from _in_websocket(name, transport)
-        case "web":
-            yield from _in_paths(name, transport)
-        case "universal":
-            for path, item in _mapping(transport.get("websocket")).items():
-                yield from _in_websocket(_below(name, path), _mapping(item))
-            yield from _in_paths(name, _mapping(transport.get("web")))
-
-
-def _in_paths(name: str, item: Mapping[str, Any]) -> Iterator[Tracking]:
-    for path, service in _mapping(item.get("paths")).items():
-        match _mapping(service).get("type"):
-            case "websocket":
-                yield from _in_websocket(_below(name, path), service)
-            case "path":
-                yield from _in_paths(_below(name, path), service)
-
-
-def _in_websocket(name: str, item: Mapping[str, Any]) -> Iterator[Tracking]:
-    if "cookie" in item:
-        yield Tracking(name, item["cookie"], item)
-
-
-def _below(name: str, path: Any) -> str:
-    return name if path == "/" else f"{name}/{path}"
-
-
-def _mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
-
-
-def _items(found: Any) -> Iterator[Mapping[str, Any]]:
-    items = found if isinstance(found, Sequence) and not isinstance(found, str) else ()
-    return (item for item in items if isinstance(item, Mapping))
+        raise ValueError("it is no YAML") from error

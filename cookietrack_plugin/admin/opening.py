@@ -1,17 +1,17 @@
-"""Opening a store beside the node that it belongs to: never by surprise, and never for nothing."""
+"""Opening a store beside the node that uses it. Nothing is made, purged or locked unasked."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from cookietrack_plugin.admin.place import ALONE, FOREIGN, VOLATILE, Place
-from cookietrack_plugin.config.registry import find_provider
+from cookietrack_plugin.admin.place import Place
+from cookietrack_plugin.config.registry import keeps_records
 from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
 
-# `read`: alter nothing, not even by opening, so far as the provider knows how. `alter`: what is
-# there. `make`: it, where it is missing.
+# `read`: alter nothing, not even by opening, so far as the provider can. `alter`: what is there.
+# `make`: it, where it is missing.
 Purpose = Literal["read", "alter", "make"]
 
 
@@ -24,9 +24,9 @@ def opened(place: Place, purpose: Purpose, instead: str) -> Iterator[ICookieStor
     :raises ConfigError: the store item is wrong, or the type keeps no records of ours.
     :raises CookieTrackError: what opening a store raises; `StoreUnavailable` where there is none.
     """
-    if place.type == VOLATILE:
-        raise StoreUnavailable(f"a {VOLATILE} store is in its worker's memory alone: {instead}")
-    provider = find_provider(place.type)
+    provider = place.provider
+    if provider.volatile:
+        raise StoreUnavailable(f"a {place.type} store is in its worker's memory alone: {instead}")
     provider.check(place.options)
     try:
         store = _open(provider, place, purpose)
@@ -39,17 +39,13 @@ def opened(place: Place, purpose: Purpose, instead: str) -> Iterator[ICookieStor
 
 
 def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICookieStore:
-    # It is the node's start that purges, not a look into the store.
+    # A node's start purges, not a look into the store.
     options = {key: value for key, value in place.options.items() if key != "purge_on_startup"}
     if purpose != "make" and place.path is not None and not os.path.exists(place.path):
         raise StoreUnavailable(f"there is no store at {place.label}")
     if purpose == "read" and IReadOnlyProvider.providedBy(provider):
         return provider.open_readonly(options, place.directory)
-    if place.type == ALONE and (pid := place.running_pid()) is not None:
-        # Crossbar itself locks nothing, and would go on with a file that is no longer there.
-        raise StoreLocked(f"{place.label} is in use by a running node (pid {pid})")
-    if place.type == FOREIGN:
-        raise _not_ours(place)
+    _check_alterable(provider, place)
     if purpose == "alter" and not os.path.isfile(place.path or ""):
         _check_there(provider, options, place.directory)
     store = provider.open(options, place.directory)
@@ -59,10 +55,18 @@ def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICo
     return store
 
 
+def _check_alterable(provider: ICookieStoreProvider, place: Place) -> None:
+    if not keeps_records(provider):
+        raise _not_ours(place)
+    if provider.exclusive and (pid := place.running_pid()) is not None:
+        # Crossbar itself locks nothing, and would go on with a file that is no longer there.
+        raise StoreLocked(f"{place.label} is in use by a running node (pid {pid})")
+
+
 def _check_there(
     provider: ICookieStoreProvider, options: Mapping[str, Any], directory: str
 ) -> None:
-    """A directory can be there without a store in it: whoever opens one to read it finds out."""
+    """A directory can be there without a store in it: a provider that only reads finds out."""
     if IReadOnlyProvider.providedBy(provider):
         provider.open_readonly(options, directory).close()
 

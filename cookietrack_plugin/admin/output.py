@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 # Rows after which columns do not become wider any more.
 PAGE = 100
-# Columns of what is no terminal: a program reads it, and nothing may be cut off.
+# Columns where stdout is no terminal: a program reads it, and nothing may be cut off.
 ENDLESS = 1_000_000
 GAP = "  "
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
 
 def console(stderr: bool = False) -> "Console":
-    """Where to print to, by rich. Made anew each time: whoever replaces stdout gets the output."""
+    """rich's console for stdout or stderr, as these are now: a test replaces them."""
     # rich takes longer to import than all the rest, and --json does not need it.
     from rich.console import Console
 
@@ -41,7 +41,7 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     """
-    Print rows as they come, any number of them, each on one line. How many it were.
+    Print rows as they come, any number of them, each on one line; how many there were.
 
     On a terminal, lines that are too long end in an ellipsis: the first column is the one to keep.
     """
@@ -83,7 +83,7 @@ def progress_bar(task: str, total: int, quiet: bool) -> Iterator[Callable[[int],
     """
     A bar on stderr within the block, if a terminal is there and `quiet` is not wanted.
 
-    :returns: a function to tell of how many more are done.
+    :returns: a function to call with how many more are done.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda count: None

@@ -36,7 +36,7 @@ def _takes_value(param: click.Parameter) -> bool:
 
 
 class NotConfirmed(click.ClickException):
-    """Nobody is there to be asked, and `--yes` was not said."""
+    """Without `--yes` and without a terminal, nobody can be asked."""
 
     exit_code = 2
 
@@ -52,10 +52,10 @@ def complete_transport(ctx: click.Context, param: click.Parameter, found: str) -
     # The option that is being completed has no value yet, so click has not got to the arguments.
     stores = [name for name in ctx.args if not is_id(name)][param.name == "to_transport" :]
     try:
-        tracking = read_node(stores[0] if stores else default_directory()).tracking()
+        tracked = read_node(stores[0] if stores else default_directory()).transports()
     except ConfigError:
         return []
-    return [each.name for each in tracking if each.name.startswith(found)]
+    return [each.name for each in tracked if each.name.startswith(found)]
 
 
 def store_argument(command: Command) -> Command:
@@ -131,7 +131,7 @@ def confirm(question: str, yes: bool) -> None:
     """
     Ask before something is lost.
 
-    :param yes: do not.
+    :param yes: the answer is known to be yes.
     :raises NotConfirmed: there is nobody to ask.
     :raises Abort: the answer is no.
     """

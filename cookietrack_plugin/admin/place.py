@@ -8,29 +8,16 @@ from typing import Any
 
 from attrs import field, frozen
 
-from cookietrack_plugin.admin.node import (
-    NodeConfig,
-    Tracking,
-    default_directory,
-    read_node,
-    running_pid,
-)
+from cookietrack_plugin.admin.node import NodeConfig, default_directory, read_node, running_pid
+from cookietrack_plugin.config.listeners import Tracking
+from cookietrack_plugin.config.location import path_of
+from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
-from cookietrack_plugin.config.settings import CookieSettings
+from cookietrack_plugin.config.sharing import named_stores
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import ICookieStoreProvider
 
-# The option that a LOCATION stands for. A third party's type is tried with each of them.
-LOCATIONS = {"file": "filename", "lmdb": "path", "database": "path", "sql": "url", "redis": "url"}
-# In the worker's memory alone.
-VOLATILE = "memory"
-# One process at a time can use it.
-ALONE = "file"
-# Crossbar's own: it can be read, and not be altered, as it keeps values of which we have the ids.
-FOREIGN = "database"
-
 _DESCRIBED = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*:")
-_PASSWORD = re.compile(r"(://[^:/@]*):[^/]*@")
 
 
 @frozen
@@ -53,25 +40,22 @@ class Place:
         return str(self.options["type"])
 
     @property
+    def provider(self) -> ICookieStoreProvider:
+        """The provider of its type; raises ConfigError without one."""
+        return find_provider(self.type)
+
+    @property
     def label(self) -> str:
-        """TYPE:LOCATION, for people: without a password."""
-        if self.path is not None:
-            return f"{self.type}:{self.path}"
-        location = next(
-            (self.options[key] for key in LOCATIONS.values() if key in self.options), ""
-        )
-        return f"{self.type}:" + _PASSWORD.sub(r"\1:***@", str(location))
+        """TYPE:LOCATION for people, with an absolute path and without what may be secret."""
+        return label_of(self.options, self.directory)
 
     @property
     def path(self) -> str | None:
-        """Where it lies in the file system, absolute; None where that is not known."""
-        for key in ("path", "filename"):
-            if isinstance(found := self.options.get(key), str):
-                return os.path.abspath(os.path.join(self.directory, found))
-        return None
+        """Where it is in the file system, absolute; None where it is not known to be there."""
+        return path_of(self.options, self.directory)
 
     def running_pid(self) -> int | None:
-        """The process of the node that uses the store, so far as that can be told."""
+        """The process of the node that uses the store, so far as that can be known."""
         directory = self.node.directory if self.node else os.path.dirname(self.path or "")
         return running_pid(directory) if directory else None
 
@@ -89,7 +73,7 @@ def places(name: str | None, transport: str | None = None) -> list[Place]:
     if transport is not None:
         raise ConfigError("--transport chooses in a node directory, not in TYPE:LOCATION")
     store_type, location = str(name).split(":", 1)
-    return [_described(store_type, location)]
+    return [Place(_described(store_type, location), os.getcwd())]
 
 
 def find_node(name: str | None) -> NodeConfig | None:
@@ -109,65 +93,49 @@ def chosen(node: NodeConfig, transport: str | None) -> Sequence[Tracking]:
 
     :raises ConfigError: nowhere.
     """
-    tracking = node.tracking()
-    if not tracking:
+    tracked = node.transports()
+    if not tracked:
         raise ConfigError(f"no transport in {node.path} has a cookie item")
     if transport is None:
-        return tracking
-    found = [each for each in tracking if f"{each.name}/".startswith(f"{transport}/")]
+        return tracked
+    found = [each for each in tracked if f"{each.name}/".startswith(f"{transport}/")]
     if not found:
-        names = ", ".join(each.name for each in tracking)
-        raise ConfigError(f"no cookies are tracked on transport {transport!r}, but on {names}")
+        names = ", ".join(each.name for each in tracked)
+        raise ConfigError(f"--transport: expected one of {names}, found {transport!r}")
     return found
 
 
-def distinct(node: NodeConfig, tracking: Sequence[Tracking]) -> list[Place]:
+def distinct(node: NodeConfig, tracked: Sequence[Tracking]) -> list[Place]:
     """
-    The stores of these places. As in the router, those with the same store item share one.
+    The stores of these transports. As in the router, those with the same store item share one.
 
     :raises ConfigError: a cookie item is wrong.
     """
-    items: dict[str, Mapping[str, Any]] = {}
-    names: dict[str, list[str]] = {}
-    for each in tracking:
-        store = CookieSettings.of(each.cookie).store
-        key = json.dumps(store, sort_keys=True, default=str)
-        items[key] = store
-        names.setdefault(key, []).append(each.name)
-    return [Place(items[key], node.directory, tuple(names[key]), node) for key in items]
+    return [
+        Place(store.options, node.directory, store.transports, node)
+        for store in named_stores(tracked)
+    ]
 
 
-def _described(store_type: str, location: str) -> Place:
-    directory = os.getcwd()
+def _described(store_type: str, location: str) -> Mapping[str, Any]:
+    """The store item that TYPE:LOCATION stands for."""
     if location.startswith("{"):
-        return Place({**_parse_item(location), "type": store_type}, directory)
-    if store_type == VOLATILE:
-        return Place({"type": store_type}, directory)
-    provider = find_provider(store_type)
-    if store_type in LOCATIONS:
-        return Place({"type": store_type, LOCATIONS[store_type]: location}, directory)
-    return Place(_guessed(provider, store_type, location), directory)
-
-
-def _guessed(provider: ICookieStoreProvider, store_type: str, location: str) -> Mapping[str, Any]:
-    first: ConfigError | None = None
-    for key in dict.fromkeys(LOCATIONS.values()):
-        options = {"type": store_type, key: location}
-        try:
-            provider.check(options)
-        except ConfigError as error:
-            first = first or error
-        else:
-            return options
-    raise ConfigError(
-        f"store type {store_type!r} takes more than a location: write its store item as"
-        f" {store_type}:'{{\"option\": value, ...}}' ({first})"
-    ) from first
+        return {**_parse_item(location), "type": store_type}
+    option = find_provider(store_type).place
+    if option is not None:
+        return {"type": store_type, option: location}
+    if location:
+        raise ConfigError(
+            f"a {store_type} store has no location: name it {store_type}: or, with its options,"
+            f" {store_type}:'{{\"option\": value, ...}}'"
+        )
+    return {"type": store_type}
 
 
 def _parse_item(text: str) -> dict[str, Any]:
+    # The text is not shown: it may have a password in it.
     try:
         item: dict[str, Any] = json.loads(text)
     except ValueError as error:
-        raise ConfigError(f"the store item {text!r} is no JSON: {error}") from error
+        raise ConfigError(f"the store item is no JSON: {error}") from error
     return item

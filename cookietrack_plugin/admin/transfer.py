@@ -2,28 +2,28 @@
 Copying the records of one store into another, and comparing the two afterwards.
 
 Neither is ever held as a whole. Copying again is safe and quick: what is there already is read, and
-written only where it has become newer. So an interruption costs nothing but the batch under way.
+written only where it has become newer. So an interruption costs no more than the in-flight batch.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
-from itertools import chain, islice
-from typing import Literal
+from itertools import chain
+from typing import Any, Literal
 
 import cbor2
 from attrs import define, field, frozen
 
+from cookietrack_plugin.admin.batches import at_most, batched
 from cookietrack_plugin.admin.text import now_ms
-from cookietrack_plugin.errors import CookieTrackError
-from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Touch
+from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed
+from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Delete, Touch, after
 
-# Records that are read with one look-up and written with one commit.
+# Records that are read with one look-up, and changes that are written with one commit.
 BATCH = 1000
 _MODULUS = 2**256
 
-# Is told how many more records have been read.
+# Called with how many more records have been read.
 Progress = Callable[[int], object]
 
 
@@ -43,7 +43,7 @@ class Copied:
 
 @define
 class Digest:
-    """Of a set of records, in whatever order they come."""
+    """Of a set of records, in any order."""
 
     count: int = 0
     _sum: int = 0
@@ -93,13 +93,24 @@ def copy(source: ICookieStore, target: ICookieStore, now: int, progress: Progres
     :raises StoreUnavailable, StoreFull: of either store. What was copied until then is durable.
     """
     copied = Copied()
-    for batch in _batches(source.scan()):
+    since = _position(target)
+    for batch in batched(source.scan(), BATCH):
         good = [cookie for cookie in batch if cookie.expires > now]
         copied.counts["expired"] += len(batch) - len(good)
         held = target.load([cookie.id for cookie in good])
-        _commit(target, [_step(cookie, held.get(cookie.id)) for cookie in good], copied)
+        steps = [_step(cookie, held.get(cookie.id), since) for cookie in good]
+        for portion in _portions(steps, at_most(target, BATCH)):
+            _commit(target, portion, copied)
         progress(len(batch))
     return copied
+
+
+def _position(target: ICookieStore) -> Any:
+    """
+    Where the feed of the target is now: its later revocations keep out logins that are copied, as
+    they do those of workers.
+    """
+    return target.revoked_since(None)[1] if IRevocationFeed.providedBy(target) else None
 
 
 def compare(source: ICookieStore, target: ICookieStore, now: int, progress: Progress) -> Comparison:
@@ -108,7 +119,7 @@ def compare(source: ICookieStore, target: ICookieStore, now: int, progress: Prog
     is in `source` or in a later state?
     """
     found = Comparison()
-    for batch in _batches(source.scan()):
+    for batch in batched(source.scan(), BATCH):
         good = [cookie for cookie in batch if cookie.expires > now]
         held = target.load([cookie.id for cookie in good])
         for cookie in good:
@@ -117,9 +128,9 @@ def compare(source: ICookieStore, target: ICookieStore, now: int, progress: Prog
     return found
 
 
-def strangers(source: ICookieStore, target: ICookieStore, now: int) -> Iterator[str]:
+def only_in_target(source: ICookieStore, target: ICookieStore, now: int) -> Iterator[str]:
     """The ids of the records that are in `target`, good at `now`, and not in `source`."""
-    for batch in _batches(target.scan()):
+    for batch in batched(target.scan(), BATCH):
         ids = [cookie.id for cookie in batch if cookie.expires > now]
         known = source.load(ids)
         yield from (id for id in ids if id not in known)
@@ -132,7 +143,7 @@ class _Step:
     changes: Sequence[Change] = ()
 
 
-def _step(cookie: Cookie, held: Cookie | None) -> _Step:
+def _step(cookie: Cookie, held: Cookie | None, since: Any) -> _Step:
     """What is to be done with a record of the source, given what the target has under its id."""
     if held is None:
         return _Step(cookie.id, "created", [Create(cookie)])
@@ -140,20 +151,46 @@ def _step(cookie: Cookie, held: Cookie | None) -> _Step:
         return _Step(cookie.id, "kept")
     if fingerprint(held) == fingerprint(cookie):
         return _Step(cookie.id, "same")
-    touch = Touch(cookie.id, cookie.seen, cookie.expires, cookie.peer, cookie.user_agent)
-    # Taking a login away closes connections: not where it has not changed.
-    login = [Authenticate(cookie.id, cookie.auth, cookie.seen)] * (held.auth != cookie.auth)
-    return _Step(cookie.id, "updated", [*login, touch])
+    return _Step(cookie.id, "updated", _update(cookie, held, since))
+
+
+def _update(cookie: Cookie, held: Cookie, since: Any) -> Sequence[Change]:
+    changes: list[Change] = [
+        Touch(cookie.id, cookie.seen, cookie.expires, cookie.peer, cookie.user_agent)
+    ]
+    # Another login closes connections: not where it has not changed.
+    if cookie.auth is not None and held.auth != cookie.auth:
+        changes.insert(0, Authenticate(cookie.id, cookie.auth, cookie.seen, since))
+    updated: Cookie | None = held
+    for change in changes:
+        updated = after(updated, change)
+    if updated == cookie:
+        return changes
+    # A login that has gone, or an earlier end: no update takes these back.
+    return [Delete(cookie.id), Create(cookie)]
+
+
+def _portions(steps: Iterable[_Step], most: int) -> Iterator[list[_Step]]:
+    """Steps that fit into one commit; one step alone where not even that fits."""
+    portion: list[_Step] = []
+    count = 0
+    for step in steps:
+        if portion and count + len(step.changes) > most:
+            yield portion
+            portion, count = [], 0
+        portion.append(step)
+        count += len(step.changes)
+    if portion:
+        yield portion
 
 
 def _commit(target: ICookieStore, steps: Sequence[_Step], copied: Copied) -> None:
+    changes = list(chain.from_iterable(step.changes for step in steps))
     try:
-        target.commit(list(chain.from_iterable(step.changes for step in steps)))
-    except CookieTrackError:
-        raise
-    # A record that the target cannot hold, such as one with a text that is no Unicode, must not
-    # take along those that share its batch.
-    except Exception:  # noqa: BLE001
+        for batch in batched(changes, at_most(target, BATCH)):
+            target.commit(batch)
+    # A record that the target cannot encode must not take along those that share its batch.
+    except ValueError:
         if len(steps) == 1:
             copied.refused.append(steps[0].id)
             return
@@ -176,9 +213,3 @@ def _compare(found: Comparison, cookie: Cookie, held: Cookie | None) -> None:
     found.target.add(there)
     if expected != there:
         found.different.append(cookie.id)
-
-
-def _batches(cookies: Iterable[Cookie]) -> Iterator[list[Cookie]]:
-    iterator = iter(cookies)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch

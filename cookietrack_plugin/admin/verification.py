@@ -25,10 +25,10 @@ INSTEAD = "stop the node first"
 
 
 @define
-class Finding:
+class Verification:
     """
-    `cookies`: records that can be read. `damaged`: what cannot, a line each, and `verifiable`
-    whether the type can tell. `removed`: how much of it is gone now, None without `--repair`.
+    `cookies`: how many records can be read. `verifiable`: whether the type finds damage, and
+    `damaged`: a line for each. `removed`: how much of it is gone now, None without `--repair`.
     """
 
     cookies: int = 0
@@ -55,64 +55,64 @@ def verify(
     """
     Read everything in a store, and report what is damaged.
 
-    Whose record is damaged has to log in again, no more. --repair removes such records and what
-    refers to them; every record that can be read stays. The exit code is 1 where something is
-    damaged and was not removed.
+    Clients whose record is damaged must log in again; nothing else is lost. --repair removes such
+    records and what refers to them; every record that can be read stays. The exit code is 1 where
+    something is damaged and was not removed.
     """
     place = the_place(store, transport)
-    finding = Finding()
+    verification = Verification()
     with opened(place, "read", INSTEAD) as cookies:
-        for line in _read(cookies, finding):
+        for line in _read(cookies, verification):
             if not as_json:
                 click.echo(printable(line))
     if repair:
-        _repair(place, finding, yes)
+        _repair(place, verification, yes)
     if as_json:
-        print_json(_as_data(place, finding))
+        print_json(_as_data(place, verification))
     else:
-        _print(place, finding)
-    if finding.damaged and finding.removed is None:
+        _print(place, verification)
+    if verification.damaged and verification.removed is None:
         ctx.exit(1)
 
 
-def _read(cookies: ICookieStore, finding: Finding) -> Iterator[str]:
-    finding.cookies = sum(1 for _ in cookies.scan())
-    finding.verifiable = IVerifiable.providedBy(cookies)
+def _read(cookies: ICookieStore, verification: Verification) -> Iterator[str]:
+    verification.cookies = sum(1 for _ in cookies.scan())
+    verification.verifiable = IVerifiable.providedBy(cookies)
     if IVerifiable.providedBy(cookies):
         for line in cookies.damaged():
-            finding.damaged.append(line)
+            verification.damaged.append(line)
             yield line
 
 
-def _repair(place: Place, finding: Finding, yes: bool) -> None:
-    if not finding.verifiable:
+def _repair(place: Place, verification: Verification, yes: bool) -> None:
+    if not verification.verifiable:
         raise ConfigError(f"stores of type {place.type!r} cannot be repaired from here")
-    finding.removed = 0
-    if not finding.damaged:
+    verification.removed = 0
+    if not verification.damaged:
         return
-    confirm(f"Remove what is damaged ({len(finding.damaged)}) from {place.label}?", yes)
+    confirm(f"Remove what is damaged ({len(verification.damaged)}) from {place.label}?", yes)
     with opened(place, "alter", INSTEAD) as cookies:
         if IVerifiable.providedBy(cookies):
-            finding.removed = cookies.repair()
+            verification.removed = cookies.repair()
 
 
-def _as_data(place: Place, finding: Finding) -> dict[str, Any]:
+def _as_data(place: Place, verification: Verification) -> dict[str, Any]:
     return {
         "store": place.label,
-        "cookies": finding.cookies,
-        "verifiable": finding.verifiable,
-        "damaged": finding.damaged,
-        "removed": finding.removed,
+        "cookies": verification.cookies,
+        "verifiable": verification.verifiable,
+        "damaged": verification.damaged,
+        "removed": verification.removed,
     }
 
 
-def _print(place: Place, finding: Finding) -> None:
-    click.echo(f"{counted(finding.cookies, 'cookie')} in {place.label} can be read")
-    if not finding.verifiable:
-        note(f"stores of type {place.type!r} do not tell what is damaged")
-    elif not finding.damaged:
+def _print(place: Place, verification: Verification) -> None:
+    click.echo(f"{counted(verification.cookies, 'cookie')} in {place.label} can be read")
+    if not verification.verifiable:
+        note(f"stores of type {place.type!r} cannot say what is damaged")
+    elif not verification.damaged:
         click.echo("nothing is damaged")
     else:
-        click.echo(f"{counted(len(finding.damaged), 'damage')} found")
-    if finding.removed:
-        click.echo(f"{finding.removed:,} removed, with what referred to it")
+        click.echo(f"{counted(len(verification.damaged), 'damage')} found")
+    if verification.removed:
+        click.echo(f"{verification.removed:,} removed, with what referred to it")

@@ -1,30 +1,13 @@
-"""A cookie's record as a program reads it, and as a person does. Never its authextra, unasked."""
+"""A cookie's record as a person reads it, without its authextra."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from cookietrack_plugin.admin.text import absolute, relative
-from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.record import Cookie, as_mapping
 
 COLUMNS = ("ID", "AUTHID", "REALM", "ROLE", "SEEN", "EXPIRES", "PEER")
 _NOBODY = "-"
-
-
-def as_data(cookie: Cookie) -> dict[str, Any]:
-    """The record for JSON: times in Unix milliseconds, None for what is unknown."""
-    auth = cookie.auth
-    return {
-        "id": cookie.id,
-        "authid": auth and auth.authid,
-        "authrole": auth and auth.authrole,
-        "authmethod": auth and auth.authmethod,
-        "authrealm": auth and auth.authrealm,
-        "created": cookie.created,
-        "seen": cookie.seen,
-        "expires": cookie.expires,
-        "peer": cookie.peer,
-        "user_agent": cookie.user_agent,
-    }
 
 
 def extra_of(cookie: Cookie) -> Mapping[str, Any] | None:
@@ -48,7 +31,7 @@ def as_row(cookie: Cookie, now: int) -> tuple[str, ...]:
 def as_fields(cookie: Cookie, now: int) -> dict[str, str]:
     """Everything by name; times as a date and as a distance."""
     fields = {
-        name: _NOBODY if value is None else str(value) for name, value in as_data(cookie).items()
+        name: _NOBODY if value is None else str(value) for name, value in as_mapping(cookie).items()
     }
     for name in ("created", "seen", "expires"):
         moment = getattr(cookie, name)

@@ -13,9 +13,9 @@ class Policy:
     Lifetimes are in seconds. All of it comes from the transport's `cookie` item.
 
     `max_age`: from the creation on; with `rolling`, from the latest handshake on, but no longer
-    than `absolute_max_age` from the creation on, if that is given. `idle_timeout`: from the latest
-    sign of life on, which is a handshake or a message of the client. `rotates`: a login is stored
-    only on a cookie that was handed out in the same handshake, or that was the same authid's
+    than `absolute_max_age` from the creation on, if that is given. `idle_timeout`: from the moment
+    on at which the client was last heard, in a handshake or a message. `rotates`: a login is stored
+    only on a cookie that was handed out in the same handshake, or that was the same identity's
     already (session fixation: OWASP Session Management Cheat Sheet, ASVS v5 7.2.4).
     `max_pending`: queued writes beyond which no new cookie is made.
     """
@@ -52,8 +52,12 @@ class Policy:
             return limit
         return min(limit, seen + self.idle_timeout * SECOND)
 
-    def outlives(self, cookie: Cookie, now: int) -> bool:
-        """Whether a cookie is still good by this policy, however it was made."""
-        return now < cookie.expires and (
-            self.idle_timeout is None or now < cookie.seen + self.idle_timeout * SECOND
+    def good_until(self, cookie: Cookie) -> int:
+        """
+        The millisecond from which on a record is worth nothing under this policy, whichever policy
+        it was made under: the strictest binds. A rolling policy takes `seen` for the latest
+        handshake, which cannot be later.
+        """
+        return self.expires(
+            min(cookie.expires, self.limit(cookie.created, cookie.seen)), cookie.seen
         )

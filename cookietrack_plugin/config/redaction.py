@@ -1,18 +1,32 @@
-"""What a store is called where people read of it: in the log and in metrics."""
+"""What a store is called where people read of it: in the log, in metrics, by the commands."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-# A user and a password may hold any character but the last @ before the host.
-_USER = re.compile(r"://.*@")
-_QUERY = re.compile(r"[?#].*")
+from cookietrack_plugin.config.location import location_of, path_of
+from cookietrack_plugin.stores.kit.redaction import is_secret_name, redact_url
 
 
-def label_of(options: Mapping[str, Any]) -> str:
-    """The type and the place of a `store` item, without what may be secret in a URL."""
-    url = _QUERY.sub("", _USER.sub("://", str(options.get("url", ""))))
-    places = [options.get("path") or options.get("filename") or url]
-    places += [options.get("table") or options.get("prefix")]
-    place = " ".join(str(each) for each in places if each)
-    return f"{options['type']}:{place}" if place else str(options["type"])
+def label_of(options: Mapping[str, Any], directory: str | None = None) -> str:
+    """
+    `TYPE:PLACE` of a `store` item, and its table or prefix, without what may be secret.
+
+    :param directory: makes a relative path absolute; None leaves it as it is written.
+    """
+    location = location_of(options)
+    shown = [_shown_location(options, directory)]
+    for name, value in options.items():
+        is_text = isinstance(value, str) and not is_secret_name(name)
+        if is_text and name != "type" and (location is None or name != location[0]):
+            shown.append(redact_url(value))
+    return f"{options['type']}:{' '.join(filter(None, shown))}".rstrip(":")
+
+
+def _shown_location(options: Mapping[str, Any], directory: str | None) -> str:
+    location = location_of(options)
+    if location is None:
+        return ""
+    path = path_of(options, directory or "/")
+    if path is None:
+        return redact_url(location[1])
+    return location[1] if directory is None else path

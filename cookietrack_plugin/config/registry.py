@@ -8,13 +8,11 @@ from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.errors import ConfigError, UnknownStoreType
-from cookietrack_plugin.interfaces import ICookieStoreProvider
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.stores.kit.redaction import redact_url
 
 GROUP = "cookietrack_plugin.stores"
 DISTRIBUTION = "cookietrack-plugin"
-
-# Our types whose driver is an extra of the same name.
-EXTRAS = frozenset({"lmdb", "sql", "redis"})
 
 
 def registrations(store_type: str) -> list[EntryPoint]:
@@ -24,7 +22,7 @@ def registrations(store_type: str) -> list[EntryPoint]:
 
 
 def installed_types() -> list[str]:
-    """Every registered store type, sorted. Nothing is imported."""
+    """Every registered store type, sorted. Imports nothing."""
     return sorted(entry_points(group=GROUP).names)
 
 
@@ -42,8 +40,10 @@ def find_provider(store_type: str) -> ICookieStoreProvider:
         a provider.
     """
     claims = registrations(store_type)
-    if len(claims) != 1:
-        raise _ambiguous(store_type, claims) if claims else _unknown(store_type)
+    if not claims:
+        raise _unknown(store_type)
+    if len(claims) > 1:
+        raise _ambiguous(store_type, claims)
     provider = _load(claims[0])
     try:
         verifyObject(ICookieStoreProvider, provider)
@@ -55,19 +55,27 @@ def find_provider(store_type: str) -> ICookieStoreProvider:
     return provider
 
 
+def keeps_records(provider: ICookieStoreProvider) -> bool:
+    """Whether this plugin reads and writes the records of its stores: see `opens`."""
+    return bool(provider.opens.isOrExtends(ICookieStore))
+
+
 def _load(entry: EntryPoint) -> ICookieStoreProvider:
+    """What the entry point names where that is a provider, else what it gives when called."""
     try:
-        return entry.load()()
-    # Whatever a third party's package raises on import is its defect, and named as that.
+        named = entry.load()
+        return named if ICookieStoreProvider.providedBy(named) else named()
+    # A third party's package may raise anything on import.
     except Exception as error:
         raise ConfigError(_load_failure(entry, error)) from error
 
 
 def _load_failure(entry: EntryPoint, error: Exception) -> str:
-    if entry.name in EXTRAS and _is_ours(entry.value) and _is_foreign_import(error):
+    if _has_extra(entry) and _is_foreign_import(entry, error):
+        assert entry.dist is not None
         return (
             f"store type {entry.name!r} needs a driver that is not installed ({error}):"
-            f' pip install "{DISTRIBUTION}[{entry.name}]"'
+            f' pip install "{entry.dist.name}[{entry.name}]"'
         )
     return (
         f"store type {entry.name!r} of {owner(entry)} cannot be loaded:"
@@ -75,12 +83,16 @@ def _load_failure(entry: EntryPoint, error: Exception) -> str:
     )
 
 
-def _is_foreign_import(error: Exception) -> bool:
-    return isinstance(error, ImportError) and not _is_ours(error.name or "")
+def _has_extra(entry: EntryPoint) -> bool:
+    """Whether its distribution has an extra of the type's name: the driver's, by convention."""
+    extras = entry.dist.metadata.get_all("Provides-Extra") if entry.dist else None
+    return entry.name in (extras or ())
 
 
-def _is_ours(module: str) -> bool:
-    return module.startswith("cookietrack_plugin")
+def _is_foreign_import(entry: EntryPoint, error: Exception) -> bool:
+    """Whether a package is missing that is not the provider's own."""
+    missing = error.name or "" if isinstance(error, ImportError) else entry.module
+    return missing.partition(".")[0] != entry.module.partition(".")[0]
 
 
 def _ambiguous(store_type: str, claims: Sequence[EntryPoint]) -> UnknownStoreType:
@@ -92,9 +104,7 @@ def _ambiguous(store_type: str, claims: Sequence[EntryPoint]) -> UnknownStoreTyp
 
 def _unknown(store_type: str) -> UnknownStoreType:
     types = installed_types()
-    message = f"unknown store type {store_type!r}: installed are {', '.join(types)}"
+    message = f"unknown store type {redact_url(store_type)!r}: expected one of {', '.join(types)}"
     if close := get_close_matches(store_type, types, n=1):
         message += f". Did you mean {close[0]!r}?"
-    if store_type in EXTRAS:
-        message += f'. To have it: pip install "{DISTRIBUTION}[{store_type}]"'
     return UnknownStoreType(message)

@@ -1,73 +1,89 @@
 """The `cookie` item of a transport: checked, with its defaults, the same for check and start."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
-from attrs import field, fields, frozen
+from attrs import Attribute, field, fields, frozen
+from attrs.validators import optional
 
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.stores.kit.wording import (
+    MISSING,
+    type_of,
+    unknown_attribute,
+    wrong_type,
+    wrong_value,
+)
 
-TEN_YEARS = 10 * 365 * 86400
-ON_FAILURE = ("deny", "anonymous")
-SAME_SITE = ("Strict", "Lax", "None")
+TEN_YEARS_S = 10 * 365 * 86400
+PLACE = "the cookie item"
+_NAME = re.compile("[a-z][a-z0-9_]+")
+
+# Called by attrs with the instance, the attribute, and its value.
+Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
 
-def _integer(low: int, high: int, unit: str = "") -> Callable[..., None]:
-    def check(_: Any, attribute: Any, value: Any) -> None:
-        if type(value) is not int or not low <= value <= high:
-            raise _wrong(attribute.name, value, f"an integer from {low} to {high}{unit}")
+def _integer(low: int, high: int, unit: str = "") -> Validator:
+    expected = f"an integer from {low} to {high}{unit}"
+
+    def check(_: object, attribute: "Attribute[Any]", value: object) -> None:
+        if type(value) is not int:
+            raise wrong_type(attribute.name, PLACE, expected, value)
+        if not low <= value <= high:
+            raise wrong_value(attribute.name, PLACE, expected, value)
 
     return check
 
 
-def _lifetime(_: Any, attribute: Any, value: Any) -> None:
-    if value is not None:
-        _integer(1, TEN_YEARS, " seconds")(_, attribute, value)
+def _one_of(*values: str) -> Validator:
+    expected = "one of " + ", ".join(f'"{each}"' for each in values)
+
+    def check(_: object, attribute: "Attribute[Any]", value: object) -> None:
+        if not isinstance(value, str):
+            raise wrong_type(attribute.name, PLACE, expected, value)
+        if value not in values:
+            raise wrong_value(attribute.name, PLACE, expected, value)
+
+    return check
 
 
-def _on_failure(_: Any, attribute: Any, value: Any) -> None:
-    if value not in ON_FAILURE:
-        raise _wrong(attribute.name, value, f"one of {', '.join(map(repr, ON_FAILURE))}")
-
-
-def _boolean(_: Any, attribute: Any, value: Any) -> None:
+def _boolean(_: object, attribute: "Attribute[Any]", value: object) -> None:
     if type(value) is not bool:
-        raise _wrong(attribute.name, value, "true or false")
+        raise wrong_type(attribute.name, PLACE, "true or false", value)
 
 
-def _cookie_name(_: Any, attribute: Any, value: Any) -> None:
-    pattern = "^[a-z][a-z0-9_]+$"
-    if not isinstance(value, str) or not re.fullmatch(pattern[1:-1], value):
-        raise _wrong(attribute.name, value, f"a string that matches {pattern}")
+def _cookie_name(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    expected = f"a string that matches ^{_NAME.pattern}$"
+    if not isinstance(value, str):
+        raise wrong_type(attribute.name, PLACE, expected, value)
+    if not _NAME.fullmatch(value):
+        raise wrong_value(attribute.name, PLACE, expected, value)
 
 
-def _same_site(_: Any, attribute: Any, value: Any) -> None:
-    if value is not None and value not in SAME_SITE:
-        raise _wrong(attribute.name, value, f"one of {', '.join(map(repr, SAME_SITE))}")
+def _store(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    check_store_item(value, attribute.name, PLACE)
 
 
-def _store(_: Any, attribute: Any, value: Any) -> None:
-    if not isinstance(value, Mapping):
-        raise _wrong(
-            attribute.name, value, 'a dictionary such as {"type": "lmdb", "path": ".cookies"}'
-        )
-    if not isinstance(store_type := value.get("type", _MISSING), str):
-        raise _wrong("store.type", store_type, "the name of a store type, such as 'lmdb'")
+def check_store_item(item: object, attribute: str, place: str) -> None:
+    """
+    Check that `item` is a mapping with a type; its other options are not looked at.
+
+    :param attribute, place: where it was found, for the message.
+    :raises ConfigError: naming the attribute, what was expected, and what was found.
+    """
+    if not isinstance(item, Mapping):
+        example = 'a mapping such as {"type": "lmdb", "path": ".cookies"}'
+        raise wrong_type(attribute, place, example, item)
+    if not isinstance(store_type := item.get("type", MISSING), str):
+        name = 'the name of a store type, such as "lmdb"'
+        raise wrong_type(f"{attribute}.type", place, name, store_type)
 
 
-_MISSING = object()
-
-
-def _wrong(name: str, found: Any, allowed: str) -> ConfigError:
-    seen = "it is missing" if found is _MISSING else f"found {json.dumps(found, default=repr)}"
-    return ConfigError(
-        f"invalid attribute {name!r} in the cookie item: {seen}, allowed is {allowed}"
-    )
+_lifetime = optional(_integer(1, TEN_YEARS_S, " seconds"))
+_same_site = optional(_one_of("Strict", "Lax", "None"))
 
 
 @frozen
@@ -87,7 +103,7 @@ class CookieSettings:
 
     name: str = field(default="cbtid", validator=_cookie_name)
     length: int = field(default=24, validator=_integer(6, 64))
-    max_age: int = field(default=86400, validator=_integer(1, TEN_YEARS, " seconds"))
+    max_age: int = field(default=86400, validator=_integer(1, TEN_YEARS_S, " seconds"))
     store: Mapping[str, Any] = field(factory=lambda: {"type": "memory"}, validator=_store)
     secure: bool = field(default=False, validator=_boolean)
     http_strict: bool = field(default=False, validator=_boolean)
@@ -97,18 +113,18 @@ class CookieSettings:
     rolling: bool = field(default=False, validator=_boolean)
     absolute_max_age: int | None = field(default=None, validator=_lifetime)
     rotate: bool = field(default=True, validator=_boolean)
-    on_failure: str = field(default="deny", validator=_on_failure)
+    on_failure: str = field(default="deny", validator=_one_of("deny", "anonymous"))
 
     def __attrs_post_init__(self) -> None:
         if self.absolute_max_age is None:
             return
         if not self.rolling:
-            raise ConfigError(
-                "attribute 'absolute_max_age' in the cookie item bounds what 'rolling' adds:"
-                " without \"rolling\": true, 'max_age' is absolute already"
-            )
-        if self.absolute_max_age < self.max_age:
-            raise _wrong("absolute_max_age", self.absolute_max_age, "at least 'max_age'")
+            expected = 'nothing without "rolling": true, as "max_age" is absolute already'
+        elif self.absolute_max_age < self.max_age:
+            expected = f'"max_age", {self.max_age}, or more'
+        else:
+            return
+        raise wrong_value("absolute_max_age", PLACE, expected, self.absolute_max_age)
 
     def policy(self, offers_login: bool) -> Policy:
         """What a transport with this item demands; `offers_login`: by any method but anonymous."""
@@ -126,21 +142,15 @@ class CookieSettings:
         """
         Read a `cookie` item; the store's options beyond its type are not looked at.
 
-        :raises ConfigError: naming the attribute, what was found, and what is allowed.
+        :raises ConfigError: naming the attribute, what was expected, and what was found.
         """
         if not isinstance(item, Mapping):
-            raise ConfigError(f"the cookie item must be a dictionary, found {item!r}")
+            raise ConfigError(f"{PLACE}: expected a mapping, found {type_of(item)}")
         known = [attribute.name for attribute in fields(cls)]
         for key in item:
             if key not in known:
-                raise ConfigError(_unknown_attribute(key, known))
+                raise unknown_attribute(key, PLACE, known)
         return cls(**item)
-
-
-def _unknown_attribute(key: str, known: list[str]) -> str:
-    close = get_close_matches(str(key), known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"unknown attribute {key!r} in the cookie item: allowed are {', '.join(known)}.{hint}"
 
 
 def check_cookie_item(item: Mapping[str, Any]) -> None:

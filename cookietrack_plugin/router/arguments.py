@@ -8,6 +8,9 @@ from autobahn.wamp.exception import ApplicationError
 
 from cookietrack_plugin.header import ID_LENGTH
 from cookietrack_plugin.record import is_id
+from cookietrack_plugin.stores.kit.wording import type_of
+
+_ID = f"a cookie's id, {ID_LENGTH} letters, digits, - and _"
 
 
 def invalid(message: str) -> ApplicationError:
@@ -29,41 +32,49 @@ def checked(procedure: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def an_id(value: Any) -> str:
-    """A cookie's id. What is none is not repeated: it may be a cookie's value."""
+def an_id(value: object) -> str:
+    """A cookie's id. Another string is not repeated: it may be a cookie's value."""
     if not isinstance(value, str):
-        raise invalid(f"a cookie's id is a string of {ID_LENGTH} characters, found {value!r}")
+        raise invalid(f"id: expected {_ID}, found {type_of(value)}")
     if not is_id(value):
-        raise invalid(
-            f"a cookie's id is a string of {ID_LENGTH} characters (letters, digits, - and _),"
-            f" found another string, of {len(value)}"
-        )
+        raise invalid(f"id: expected {_ID}, found another string of {len(value)}")
     return value
 
 
-def ids(value: Any) -> list[str]:
+def ids(value: object) -> list[str]:
     """A cookie's id, or a list of them."""
     return [an_id(each) for each in (value if isinstance(value, list) else [value])]
 
 
-def name(what: str, value: Any) -> str:
+def name(what: str, value: object) -> str:
     """A name that must be given: an authid, say."""
-    if not isinstance(value, str) or not value:
-        raise invalid(f"{what} must be a string that is not empty, found {value!r}")
+    expected = "a string that is not empty"
+    if not isinstance(value, str):
+        raise invalid(f"{what}: expected {expected}, found {type_of(value)}")
+    if not value:
+        raise invalid(f'{what}: expected {expected}, found ""')
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise invalid(f"{what} must be Unicode text, found {value!r}") from None
+        raise invalid(f"{what}: expected Unicode text, found {value!r}") from None
     return value
 
 
-def optional_name(what: str, value: Any) -> str | None:
+def optional_name(what: str, value: object) -> str | None:
     """A name that may be left out."""
     return None if value is None else name(what, value)
 
 
-def limit(value: Any, most: int = 10_000) -> int:
+def user(authid: object, authrealm: object) -> tuple[str | None, str | None]:
+    """Whose cookies are meant: None is any."""
+    return optional_name("authid", authid), optional_name("authrealm", authrealm)
+
+
+def limit(value: object, most: int = 10_000) -> int:
     """How many of something."""
-    if type(value) is not int or not 1 <= value <= most:
-        raise invalid(f"limit must be an integer from 1 to {most}, found {value!r}")
+    expected = f"an integer from 1 to {most}"
+    if type(value) is not int:
+        raise invalid(f"limit: expected {expected}, found {type_of(value)}")
+    if not 1 <= value <= most:
+        raise invalid(f"limit: expected {expected}, found {value}")
     return value

@@ -1,28 +1,29 @@
 """WAMP procedures and events about cookies, as a component for the node configuration."""
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.types import CallDetails, RegisterOptions
-from twisted.internet.defer import inlineCallbacks, maybeDeferred
-from twisted.internet.threads import deferToThreadPool
+from autobahn.wamp.types import CloseDetails, PublishOptions, RegisterOptions, SessionDetails
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.errors import CookieTrackError
-from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.config.components import check_extra
+from cookietrack_plugin.errors import CookieTrackError, StoreUnavailable
 from cookietrack_plugin.router import arguments
+from cookietrack_plugin.router.administered import AdministeredStore
+from cookietrack_plugin.router.devices import SESSION_GET, DeviceProcedures
+from cookietrack_plugin.router.operators import OperatorProcedures
 from cookietrack_plugin.router.stores import open_stores
-from cookietrack_plugin.tracking.bulk_revocation import revoke_by_authid
 from cookietrack_plugin.tracking.events import Event, Kind
 from cookietrack_plugin.tracking.tracker import Tracker
 
+PREFIX = "cookietrack."
 PUBLISHED = (Kind.CREATED, Kind.AUTHENTICATED, Kind.REVOKED, Kind.EXPIRED)
-NOT_DISCLOSED = "cookietrack.error.caller_not_disclosed"
-NO_STORE = "cookietrack.error.no_store"
 UNAVAILABLE = "cookietrack.error.store_unavailable"
+NOT_STARTED = "cookietrack.error.component_not_started"
 
 
 class CookieAdministration(ApplicationSession):
@@ -34,205 +35,120 @@ class CookieAdministration(ApplicationSession):
     worker has exactly one store open. Who may call what is a matter of the realm's roles.
     """
 
-    @inlineCallbacks
-    def onJoin(self, details: Any) -> Any:
-        """Open the store if one is named, and register everything."""
-        self._stores = open_stores(self.config.extra["cbdir"])
-        if options := self.config.extra.get("store"):
-            yield self._stores.shared(options)
-        for name, procedure in self.procedures().items():
-            with_details = RegisterOptions(details_arg="details")
-            yield self.register(procedure, f"cookietrack.{name}", with_details)
-        if options:
-            self._tracker.events.observe(self._publish)
+    _details: SessionDetails
+    _tracker: Tracker | None = None
+    _is_refused = False
 
-    def procedures(self) -> dict[str, Callable[..., Any]]:
-        """What is registered, by name: wrong arguments and a store that fails are told as such."""
-        procedures: dict[str, Callable[..., Any]] = {
-            "list": self.list_cookies,
-            "get": self.get_cookie,
-            "count": self.count,
-            "stat": self.stat,
-            "revoke": self.revoke,
-            "revoke_by_authid": self.revoke_by_authid,
-            "my.list": self.my_list,
-            "my.revoke": self.my_revoke,
-            "my.revoke_others": self.my_revoke_others,
-        }
+    @staticmethod
+    def check_config(personality: Any, extra: Mapping[str, Any]) -> None:
+        """
+        Called by Crossbar before it starts the component, also at run time.
+
+        :raises ConfigError: naming what is wrong in `extra`.
+        """
+        check_extra(extra)
+
+    @inlineCallbacks
+    def onJoin(self, details: SessionDetails) -> Any:
+        """
+        Register everything, and begin to open the store if one is named: a procedure that is called
+        earlier waits for it.
+        """
+        self._details = details
+        options = self.config.extra.get("store")
+        store = AdministeredStore(open_stores(self.config.extra["cbdir"]), options)
+        for name, procedure in self._procedures(store, details.realm).items():
+            try:
+                yield self.register(procedure, name, RegisterOptions(details_arg="details"))
+            except ApplicationError as error:
+                self._fail(self._refusal("register", name, PREFIX, error))
+                # Crossbar takes a component for ready when its onJoin ends, with an error too.
+                yield Deferred()
+        if options is not None:
+            store.tracker().addCallbacks(self._publish_from, self._not_opened)
+        yield self._check_session_get()
+
+    @inlineCallbacks
+    def _check_session_get(self) -> Any:
+        """Log what users' own procedures lack now, and not when the first user calls one."""
+        try:
+            yield self.call(SESSION_GET, self._details.session)
+        except ApplicationError as error:
+            cause = self._refusal("call", SESSION_GET, SESSION_GET, error)
+            self.log.warn("users cannot see their devices: {cause}", cause=cause)
+
+    def _procedures(self, store: AdministeredStore, realm: str) -> dict[str, Callable[..., Any]]:
+        """By name, with their arguments checked, and without a store's faults in their errors."""
+        operators = OperatorProcedures(store).by_name()
+        devices = DeviceProcedures(store, self, realm).by_name()
         return {
-            name: self._served(arguments.checked(procedure))
-            for name, procedure in procedures.items()
+            f"{PREFIX}{name}": self._guarded(arguments.checked(procedure))
+            for name, procedure in {**operators, **devices}.items()
         }
 
-    # -- for the operator --------------------------------------------------------------------
-
-    def list_cookies(
-        self,
-        authid: Any = None,
-        authrealm: Any = None,
-        limit: Any = 100,
-        *,
-        details: CallDetails | None = None,
-    ) -> Any:
-        """At most `limit` cookies, of `authid` and/or in `authrealm` if given."""
-        authid = arguments.optional_name("authid", authid)
-        authrealm = arguments.optional_name("authrealm", authrealm)
-        return self._scan(authid, authrealm, arguments.limit(limit))
-
-    @inlineCallbacks
-    def get_cookie(self, id: Any, *, details: CallDetails | None = None) -> Any:
-        """One cookie, None where there is none."""
-        cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
-        expired = cookie is not None and cookie.expires <= self._tracker.clock.now()
-        return None if cookie is None or expired else self._shown(cookie)
-
-    @inlineCallbacks
-    def count(
-        self, authid: Any = None, authrealm: Any = None, *, details: CallDetails | None = None
-    ) -> Any:
-        """How many cookies there are, of `authid` and/or in `authrealm` if given."""
-        authid = arguments.optional_name("authid", authid)
-        authrealm = arguments.optional_name("authrealm", authrealm)
-        if authid is None and authrealm is None:
-            return (yield self.stat())["cookies"]
-        return (yield self._on_thread(lambda: sum(1 for _ in self._good(authid, authrealm))))
-
-    @inlineCallbacks
-    def stat(self, *, details: CallDetails | None = None) -> Any:
-        """What the store says of itself, and how many cookies have a live connection here."""
-        stat = yield self._on_thread(self._tracker.store.stat)
-        return {**stat, "connected": len(self._tracker.connections)}
-
-    @inlineCallbacks
-    def revoke(self, id: Any, *, details: CallDetails | None = None) -> Any:
-        """End a cookie, or a list of them."""
-        cookies, connections = yield self._tracker.endings.revoke_all(arguments.ids(id))
-        return {"cookies": cookies, "connections": connections}
-
-    def revoke_by_authid(
-        self, authid: Any, authrealm: Any = None, *, details: CallDetails | None = None
-    ) -> Any:
-        """End every cookie of a user."""
-        authid = arguments.name("authid", authid)
-        return self._revoke_all(authid, arguments.optional_name("authrealm", authrealm))
-
-    # -- for a user's own devices ------------------------------------------------------------
-
-    @inlineCallbacks
-    def my_list(self, *, details: CallDetails) -> Any:
-        """The caller's cookies in this realm; `current` is the one that it calls with."""
-        authid = self._caller(details)
-        current = yield self._current(details)
-        cookies = yield self._scan(authid, self.config.realm, 1000)
-        return [{**cookie, "current": cookie["id"] == current} for cookie in cookies]
-
-    @inlineCallbacks
-    def my_revoke(self, id: Any, *, details: CallDetails) -> Any:
-        """End one of the caller's cookies."""
-        authid = self._caller(details)
-        cookie = yield self._tracker.lookup.soon(arguments.an_id(id))
-        auth = cookie.auth if cookie else None
-        if auth is None or (auth.authid, auth.authrealm) != (authid, self.config.realm):
-            raise arguments.invalid(f"{id} is none of your devices")
-        return (yield self.revoke(id))
-
-    @inlineCallbacks
-    def my_revoke_others(self, *, details: CallDetails) -> Any:
-        """End all of the caller's cookies but the one that it calls with."""
-        authid = self._caller(details)
-        current = yield self._current(details)
-        keep = frozenset([current] if current else [])
-        return (yield self._revoke_all(authid, self.config.realm, keep))
-
-    # -- helpers -----------------------------------------------------------------------------
-
-    @property
-    def _tracker(self) -> Tracker:
-        trackers = list(self._stores.trackers().values())
-        if options := self.config.extra.get("store"):
-            return self._stores.tracker(options)
-        if len(trackers) != 1:
-            raise ApplicationError(
-                NO_STORE,
-                f'name the store in "extra": this worker has {len(trackers)} open',
-            )
-        return trackers[0]
-
-    def _served(self, procedure: Callable[..., Any]) -> Callable[..., Any]:
-        """`procedure`, whose callers do not read where the store is and what ails it."""
-
+    def _guarded(self, procedure: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             return maybeDeferred(procedure, *args, **kwargs).addErrback(self._store_failed)
 
         return call
 
     def _store_failed(self, failure: Failure) -> None:
+        """Callers do not read where the store is and what its fault is; the log has both."""
         failure.trap(CookieTrackError)
         self.log.error("a procedure failed: {cause}", cause=failure.value)
         raise ApplicationError(UNAVAILABLE, "the cookie store cannot answer now") from None
 
-    def _caller(self, details: CallDetails) -> str:
-        if not details.caller_authid:
-            raise ApplicationError(
-                NOT_DISCLOSED, 'the caller\'s role needs "disclose": {"caller": true} for this'
-            )
-        return details.caller_authid
+    def _fail(self, cause: str) -> None:
+        """Log one line, and leave."""
+        self.log.error("cookies cannot be administered: {cause}", cause=cause)
+        # Not in this call: a router may still be making its side of this session.
+        reactor.callFromThread(self.leave, NOT_STARTED, cause)  # type: ignore[attr-defined]
 
-    @inlineCallbacks
-    def _current(self, details: CallDetails) -> Any:
-        session = yield self.call("wamp.session.get", details.caller)
-        return (session.get("transport") or {}).get("http_cbtid")
+    def _not_opened(self, failure: Failure) -> None:
+        """One that is unavailable is opened by a later call; `OpenStores` has logged why."""
+        if not failure.check(StoreUnavailable):
+            self._fail(str(failure.value))
 
-    @inlineCallbacks
-    def _revoke_all(
-        self, authid: str, authrealm: str | None, keep: frozenset[str] = frozenset()
-    ) -> Any:
-        ended = yield revoke_by_authid(self._tracker, authid, authrealm, keep)
-        return {"cookies": ended.cookies, "connections": ended.connections}
-
-    @inlineCallbacks
-    def _scan(self, authid: str | None, authrealm: str | None, limit: int) -> Any:
-        found = yield self._on_thread(lambda: list(islice(self._good(authid, authrealm), limit)))
-        return [self._shown(cookie) for cookie in found]
-
-    def _good(self, authid: str | None, authrealm: str | None) -> Iterator[Cookie]:
-        """For a thread: the store has expired records too, until they are swept."""
-        tracker = self._tracker
-        now = tracker.clock.now()
-        return (each for each in tracker.store.scan(authid, authrealm) if each.expires > now)
-
-    def _on_thread(self, function: Any) -> Any:
-        reactor = self._tracker.reactor
-        return deferToThreadPool(reactor, reactor.getThreadPool(), function)
-
-    def _shown(self, cookie: Cookie) -> dict[str, Any]:
-        auth = cookie.auth
-        return {
-            "id": cookie.id,
-            "created": cookie.created,
-            "expires": cookie.expires,
-            "seen": cookie.seen,
-            "peer": cookie.peer,
-            "user_agent": cookie.user_agent,
-            "authid": auth and auth.authid,
-            "authrole": auth and auth.authrole,
-            "authmethod": auth and auth.authmethod,
-            "authrealm": auth and auth.authrealm,
-            "connections": len(self._tracker.connections.of(cookie.id)),
-        }
+    def _publish_from(self, tracker: Tracker) -> None:
+        if self.is_attached():
+            self._tracker = tracker
+            tracker.events.subscribe(self._publish)
 
     def _publish(self, event: Event) -> None:
         if event.kind in PUBLISHED and self.is_attached():
-            told = {"id": event.id, "authid": event.authid, "authrealm": event.authrealm}
-            self.publish(f"cookietrack.on_{event.kind.value}", told)
+            topic = f"{PREFIX}on_{event.kind.value}"
+            payload = {"id": event.id, "authid": event.authid, "authrealm": event.authrealm}
+            published = self.publish(topic, payload, options=PublishOptions(acknowledge=True))
+            published.addErrback(self._not_published, topic)
 
-    def onUserError(self, fail: Any, msg: Any) -> None:
-        """What a caller did wrong is told to the caller; the log is for what goes wrong here."""
+    def _not_published(self, failure: Failure, topic: str) -> None:
+        """Log it once: it goes for all events."""
+        if failure.check(ApplicationError) and not self._is_refused:
+            self._is_refused = True
+            cause = self._refusal("publish", topic, PREFIX, failure.value)
+            self.log.error("events are not published: {cause}", cause=cause)
+
+    def onUserError(self, fail: Any, msg: str) -> None:
+        """A caller's mistake is the caller's to read; the log is for what goes wrong here."""
         if not isinstance(fail.value, ApplicationError):
             super().onUserError(fail, msg)
 
-    def onLeave(self, details: Any) -> None:
-        """Tell nobody any more."""
-        for tracker in self._stores.trackers().values():
-            tracker.events.forget(self._publish)
-        super().onLeave(details)
+    def onLeave(self, details: CloseDetails) -> Any:
+        """Stop publishing."""
+        if self._tracker is not None:
+            self._tracker.events.unsubscribe(self._publish)
+        if details.reason == NOT_STARTED:
+            # Already logged, and Autobahn would log it again.
+            details = CloseDetails(CloseDetails.REASON_DEFAULT, details.message)
+        return super().onLeave(details)
+
+    def _refusal(self, action: str, name: str, uri: str, error: ApplicationError) -> str:
+        """Why the component cannot `action` the `name`, and which permission for `uri` it lacks."""
+        refused = f"the component cannot {action} {name}"
+        if error.error != ApplicationError.NOT_AUTHORIZED:
+            return f"{refused}: {error.error_message()}"
+        role, realm = self._details.authrole, self._details.realm
+        return (
+            f'{refused}: its role "{role}" in realm "{realm}" lacks "allow": {{"{action}": true}}'
+            f' for "{uri}"'
+        )

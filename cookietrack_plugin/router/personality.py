@@ -5,10 +5,13 @@ from typing import Any
 
 from crossbar.common.checkconfig import InvalidConfigException
 
+from cookietrack_plugin.config.check import check_node
 from cookietrack_plugin.config.settings import check_cookie_item
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.router.node import with_cookie_names
 from cookietrack_plugin.router.prometheus import MetricsService, check_metrics_service
 from cookietrack_plugin.router.proxy import with_cookie_proxy
+from cookietrack_plugin.router.reverseproxy import CookieReverseProxyService
 from cookietrack_plugin.router.transport import create_router_transport
 from cookietrack_plugin.router.webservice import CookieWebSocketService
 
@@ -17,7 +20,7 @@ METRICS = "cookietrack-metrics"
 
 def check_transport_cookie(personality: Any, cookie: Any, ignore: Sequence[str] = ()) -> None:
     """
-    In the place of Crossbar's function of this name: every check of a `cookie` item ends here.
+    Replaces Crossbar's function of this name, in which every check of a `cookie` item ends.
 
     :raises InvalidConfigException: with the message of the `ConfigError` that is its cause.
     """
@@ -25,6 +28,22 @@ def check_transport_cookie(personality: Any, cookie: Any, ignore: Sequence[str] 
         check_cookie_item(cookie)
     except ConfigError as error:
         raise InvalidConfigException(str(error)) from error
+
+
+def check_config(personality: Any, config: Any) -> None:
+    """
+    Check a node's configuration, for `check` and at start: what concerns cookies first, with the
+    names of transports and components, and then all that Crossbar checks.
+
+    :raises InvalidConfigException: with the message of the `ConfigError` that is its cause.
+    """
+    try:
+        warnings = check_node(config)
+    except ConfigError as error:
+        raise InvalidConfigException(str(error)) from error
+    for warning in warnings:
+        personality.log.warn("{warning}", warning=warning)
+    super(CookieTracking, personality).check_config(personality, config)
 
 
 class CookieTracking:
@@ -37,7 +56,9 @@ class CookieTracking:
     WEB_SERVICE_CHECKERS: dict[str, Any]
     WEB_SERVICE_FACTORIES: dict[str, Any]
     native_workers: dict[str, Any]
+    Node: type
 
+    check_config = check_config
     check_transport_cookie = check_transport_cookie
     create_router_transport = create_router_transport
 
@@ -48,5 +69,7 @@ class CookieTracking:
             **cls.WEB_SERVICE_FACTORIES,
             METRICS: MetricsService,
             "websocket": CookieWebSocketService,
+            "websocket-reverseproxy": CookieReverseProxyService,
         }
+        cls.Node = with_cookie_names(cls.Node)
         cls.native_workers = with_cookie_proxy(cls.native_workers)

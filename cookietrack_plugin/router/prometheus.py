@@ -8,7 +8,6 @@ from typing import Any
 from crossbar.common.checkconfig import InvalidConfigException, check_dict_args
 from crossbar.webservice.base import RouterWebService
 from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks, succeed
-from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -81,7 +80,7 @@ def _stat(tracker: Tracker) -> Deferred[Mapping[str, Any]]:
     """What the store says of itself; nothing where it is away: then all else is wanted most."""
     if tracker.is_away():
         return succeed({})
-    return deferToThread(tracker.store.stat).addErrback(lambda _: {})
+    return tracker.stat().addErrback(lambda _: {})
 
 
 def store_labels(keys: Iterable[str]) -> dict[str, str]:
@@ -112,11 +111,9 @@ class _Collector:
         yield self._gauge("cookies", "Records in the store", lambda t, s: s.get("cookies"))
         yield self._gauge("store_bytes", "Bytes that the store takes", lambda t, s: s.get("bytes"))
         yield self._gauge(
-            "connected_cookies", "Cookies with a live connection", lambda t, s: len(t.connections)
+            "connected_cookies", "Cookies with a live connection", lambda t, s: t.connected
         )
-        yield self._gauge(
-            "queued_writes", "Writes that wait for the store", lambda t, s: t.committer.pending
-        )
+        yield self._gauge("queued_writes", "Writes that wait for the store", lambda t, s: t.pending)
         yield self._counter("handshakes", "outcome", "Handshakes", lambda m: m.handshakes)
         yield self._counter("events", "kind", "What happened to cookies", lambda m: m.events)
         yield self._counter("faults", "cause", "Handshakes that failed", lambda m: m.faults)
@@ -144,7 +141,7 @@ class _Collector:
         labels = ["store", *([dimension] if dimension else [])]
         family = CounterMetricFamily(PREFIX + name, text, labels=labels)
         for label, tracker, _ in self._labelled:
-            for key, number in values(tracker.measures).items():
+            for key, number in values(tracker.metrics).items():
                 family.add_metric([label, key] if dimension else [label], number)
         return family
 
@@ -153,7 +150,7 @@ class _Collector:
 
         family = HistogramMetricFamily(PREFIX + name, text, labels=["store"])
         for label, tracker, _ in self._labelled:
-            histogram = value(tracker.measures)
+            histogram = value(tracker.metrics)
             family.add_metric([label], list(_buckets(histogram)), histogram.total)
         return family
 

@@ -1,32 +1,71 @@
-"""Crossbar's proxy worker: its transports checked, and forced logouts noticed."""
+"""
+Crossbar's proxy worker: its transports checked, and its sessions ended in the router behind it.
+"""
 
 from typing import Any
 
 from crossbar.worker.proxy import ProxyController
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks
 
+from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.router.protocol import TrackedProtocol
-from cookietrack_plugin.tracking.revocation import LOGOUT
+
+# So long the router may take to confirm that a session has left.
+LEAVE_TIMEOUT_S = 2.0
+
+
+class Backend:
+    """
+    The session in the router worker that belongs to one on a proxy worker.
+
+    :param protocol: of the client's connection.
+    """
+
+    def __init__(self, protocol: TrackedProtocol) -> None:
+        self._protocol = protocol
+        self._gone: Deferred[None] = Deferred()
+
+    def watch(self, session: Any) -> None:
+        """It is connected: be there when it leaves."""
+        session.on("leave", lambda _, details: self._left(details))
+        session.on("disconnect", lambda *_, **__: self.lost())
+
+    def lost(self) -> None:
+        """It is not there any more, or could not be connected."""
+        if not self._gone.called:
+            self._gone.callback(None)
+
+    def gone(self) -> Deferred[None]:
+        """Fires when the router has let the session leave, or does not answer in time."""
+        timeout = self._protocol._cookies.reactor.callLater(LEAVE_TIMEOUT_S, self.lost)
+        gone = fan_out(self._gone)
+        gone.addCallback(lambda _: timeout.cancel())
+        return gone
+
+    def _left(self, details: Any) -> None:
+        self.lost()
+        self._protocol.gate.killed(details.reason, details.message)
 
 
 class CookieProxyController(ProxyController):
     """
-    A session behind a proxy that is killed with the logout reason: the frontend's protocol sees an
-    ABORT without the reason. The backend's session has it.
+    Knows of each session behind a tracked connection when it leaves. One that is killed there tells
+    the frontend's protocol no more than an ABORT; the reason is with the session of the backend.
     """
 
     @inlineCallbacks
     def map_backend(self, frontend: Any, *args: Any, **kwargs: Any) -> Any:
-        transport = frontend and frontend.transport
-        backend = yield super().map_backend(frontend, *args, **kwargs)
-        if isinstance(transport, TrackedProtocol):
-            backend.on("leave", lambda _, details: _left(transport, details))
-        return backend
-
-
-def _left(transport: TrackedProtocol, details: Any) -> None:
-    if details.reason == LOGOUT:
-        transport.end_cookie()
+        protocol = frontend and frontend.transport
+        if not isinstance(protocol, TrackedProtocol):
+            return (yield super().map_backend(frontend, *args, **kwargs))
+        protocol.backend = backend = Backend(protocol)
+        try:
+            session = yield super().map_backend(frontend, *args, **kwargs)
+        except Exception:
+            backend.lost()
+            raise
+        backend.watch(session)
+        return session
 
 
 def check_proxy(personality: Any, worker: Any) -> None:

@@ -4,19 +4,29 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import frozen
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from txaio.tx import make_logger
 
 from cookietrack_plugin.access.deferreds import fan_out
+from cookietrack_plugin.access.reactor import MonotonicReactor
+from cookietrack_plugin.access.servertime import TimeSample, sample_time
+from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.settings import CookieSettings
-from cookietrack_plugin.interfaces import ICookieStoreProvider, IRouterCookieStore
+from cookietrack_plugin.interfaces import (
+    ICookieStoreProvider,
+    IRevocationFeed,
+    IRouterCookieStore,
+    IServerTime,
+)
 from cookietrack_plugin.router import logbridge
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.fast import stalls
+from cookietrack_plugin.tracking.clock import LocalClock, ServerClock
 from cookietrack_plugin.tracking.tracker import Tracker
 
 
@@ -73,21 +83,30 @@ class OpenStores:
         return fan_out(opened)
 
     def _open(self, options: Mapping[str, Any]) -> Deferred[Any]:
-        return (
-            maybeDeferred(find_provider, options["type"])
-            .addCallback(
-                lambda provider: deferToThreadPool(
-                    self._reactor,
-                    self._reactor.getThreadPool(),
-                    _provide,
-                    provider,
-                    options,
-                    self._node_dir,
-                )
+        opened = maybeDeferred(find_provider, options["type"]).addCallback(
+            lambda provider: deferToThreadPool(
+                self._reactor,
+                self._reactor.getThreadPool(),
+                _open_prepared,
+                provider,
+                options,
+                self._node_dir,
             )
-            .addCallback(IRouterCookieStore)
-            .addCallback(_opened, options)
         )
+        return opened.addCallback(self._track, options)
+
+    def _track(self, opened: "_Opened", options: Mapping[str, Any]) -> IRouterCookieStore:
+        stalls.freeze()
+        if IRouterCookieStore.providedBy(opened.store):
+            return opened.store
+        tracker = Tracker(
+            AsyncStore(opened.store, self._reactor),
+            self._reactor,
+            LocalClock() if opened.time is None else ServerClock(opened.time),
+            opened.position,
+            f"the cookie store {label_of(options)}",
+        )
+        return RouterCookieStore(tracker, self._reactor, CookieSettings(), ())
 
     def _not_opened(self, failure: Any, key: str, store_type: str) -> Any:
         # So that a transport that is started later tries again.
@@ -104,18 +123,31 @@ class OpenStores:
         self.log.error("a cookie store cannot be closed: {cause}", cause=failure.value)
 
 
-def _provide(provider: ICookieStoreProvider, options: Mapping[str, Any], node_dir: str) -> Any:
+@frozen
+class _Opened:
+    """
+    A store, and what has to be known before the first connection: its server's time, and the
+    position in its feed, where it has them.
+    """
+
+    store: Any
+    time: TimeSample | None = None
+    position: Any = None
+
+
+def _open_prepared(
+    provider: ICookieStoreProvider, options: Mapping[str, Any], node_dir: str
+) -> _Opened:
     """On a thread."""
     stalls.widen()
-    return provider.open(options, node_dir)
-
-
-def _opened(store: IRouterCookieStore, options: Mapping[str, Any]) -> IRouterCookieStore:
-    """Let the log tell it from the worker's other stores."""
-    stalls.freeze()
-    if isinstance(store, RouterCookieStore):
-        store.tracker.admissions.store = f"the cookie store {label_of(options)}"
-    return store
+    store: Any = provider.open(options, node_dir)
+    try:
+        time = sample_time(store) if IServerTime.providedBy(store) else None
+        feeds = IRevocationFeed.providedBy(store)
+        return _Opened(store, time, store.revoked_since(None)[1] if feeds else None)
+    except BaseException:
+        store.close()
+        raise
 
 
 def _key(options: Mapping[str, Any]) -> str:
@@ -129,5 +161,5 @@ def open_stores(node_dir: str) -> OpenStores:
     """The stores of this process, which is one worker of the node in `node_dir`."""
     if node_dir not in _processes:
         logbridge.install()
-        _processes[node_dir] = OpenStores(reactor, node_dir)
+        _processes[node_dir] = OpenStores(MonotonicReactor(reactor), node_dir)
     return _processes[node_dir]

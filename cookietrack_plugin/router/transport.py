@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from crossbar.router.unisocket import UniSocketServerFactory
 from crossbar.worker.transport import RouterTransport, RouterWebTransport
 from twisted.internet.defer import inlineCallbacks
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.config.listeners import cookie_names_of, in_transport
 from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.router.factory import create_factory
+from cookietrack_plugin.router.names import cookie_names
+from cookietrack_plugin.router.redacted import RedactedTesteeProtocol
+from cookietrack_plugin.router.universal import UniversalFactory
 
 
 class _CookieListener(RouterTransport):
@@ -18,20 +21,25 @@ class _CookieListener(RouterTransport):
     _config: dict[str, Any]
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
+        # All of them first: of several paths, the one without a cookie may come before the others.
+        cookie_names.add(cookie_names_of(in_transport(self.config)))
         return super().start(*args, **kwargs).addErrback(_without_stack)
 
     @inlineCallbacks
     def _create_factory(self, create_paths: bool = False, ignore: Sequence[str] = ()) -> Any:
         if self.type == "websocket":
             return (yield create_factory(self, self.config)), None
-        if self.type == "universal" and "websocket" in self.config:
+        if self.type == "universal" and (cookie_names.known() or "websocket" in self.config):
             return (yield self._create_universal(create_paths, ignore))
-        return (yield super()._create_factory(create_paths, list(ignore)))
+        factory, root = yield super()._create_factory(create_paths, list(ignore))
+        if self.type == "websocket.testee" and cookie_names.known():
+            factory.protocol = RedactedTesteeProtocol
+        return factory, root
 
     @inlineCallbacks
     def _create_universal(self, create_paths: bool, ignore: Sequence[str]) -> Any:
         websockets = {}
-        for path, config in self.config["websocket"].items():
+        for path, config in self.config.get("websocket", {}).items():
             websockets[path] = yield create_factory(self, config)
         whole = self._config
         self._config = {key: item for key, item in whole.items() if key != "websocket"}
@@ -39,7 +47,7 @@ class _CookieListener(RouterTransport):
             rest, root = yield super()._create_factory(create_paths, list(ignore))
         finally:
             self._config = whole
-        factory = UniSocketServerFactory(
+        factory = UniversalFactory(
             rest._web_factory, websockets, rest._rawsocket_factory, rest._mqtt_factory
         )
         return factory, root

@@ -20,4 +20,17 @@ class CookieWebSocketService(RouterWebServiceWebSocket):
         personality.WEB_SERVICE_CHECKERS["websocket"](personality, config)
         factory = yield create_factory(transport, config)
         factory.startFactory()
-        return CookieWebSocketService(transport, path, config, WebSocketResource(factory))
+        return CookieWebSocketService(transport, path, config, JoiningResource(factory))
+
+
+class JoiningResource(WebSocketResource):
+    """
+    Autobahn's own joins the fields of one name with a comma, which in cookies is a character like
+    any other (RFC 6265 section 5.4, RFC 9113 section 8.2.3).
+    """
+
+    def render(self, request: Any) -> Any:
+        headers = request.requestHeaders
+        if cookies := headers.getRawHeaders(b"cookie"):
+            headers.setRawHeaders(b"cookie", [b"; ".join(cookies)])
+        return super().render(request)

@@ -1,7 +1,8 @@
 """Cookies in the memory of one process: the reference implementation of the contract."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import Error as CopyError
 from copy import deepcopy
 from itertools import islice
 from sys import getsizeof
@@ -11,12 +12,26 @@ from typing import Any
 from attrs import astuple, evolve
 from zope.interface import implementer
 
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
-from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie, Create, after, applies
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IUserRevocation
+from cookietrack_plugin.record import (
+    Auth,
+    Authenticate,
+    Change,
+    Cookie,
+    Create,
+    UserRevoked,
+    after,
+    applies,
+    matches,
+)
 from cookietrack_plugin.stores.kit.deadlines import Deadlines
+from cookietrack_plugin.stores.kit.identities import Identities
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 
 MAX_COOKIES = 1_000_000
+# Records that a revocation deletes while commits wait.
+_STEP = 100
 
 
 @implementer(ICookieStoreProvider)
@@ -24,6 +39,10 @@ class MemoryProvider:
     """`{"type": "memory"}`, with `max_cookies` for how many are kept at most."""
 
     summary = "in the worker's memory: nothing to set up, forgotten when the worker stops"
+    volatile = True
+    exclusive = False
+    place = None
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(options, optional={"max_cookies": int})
@@ -34,7 +53,7 @@ class MemoryProvider:
         return MemoryStore(options.get("max_cookies", MAX_COOKIES))
 
 
-@implementer(ICookieStore)
+@implementer(ICookieStore, IUserRevocation)
 class MemoryStore:
     """
     A dictionary of records. A new one that finds no room takes that of the oldest record without
@@ -51,11 +70,14 @@ class MemoryStore:
         self._anonymous: OrderedDict[str, None] = OrderedDict()
         self._authenticated: OrderedDict[str, None] = OrderedDict()
         self._deadlines = Deadlines()
+        self._identities = Identities()
+        self._is_closed = False
         # Held for dictionary operations alone, so that no reader sees half of a commit.
         self._lock = Lock()
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         with self._lock:
+            self._check_open()
             found = [self._cookies[id] for id in ids if id in self._cookies]
         return {cookie.id: _copy(cookie) for cookie in found}
 
@@ -63,25 +85,37 @@ class MemoryStore:
         # What can fail is done before anything is altered: all or none.
         changes = [_own(change) for change in changes]
         with self._lock:
+            self._check_open()
             return [self._apply(change) for change in changes]
 
     def expire(self, now: int, limit: int) -> int:
         with self._lock:
+            self._check_open()
             due = self._deadlines.take(now, limit)
             for id in due:
                 self._replace(self._cookies[id], None)
         return len(due)
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        with self._lock:
-            ids = list(self._cookies)
-        for id in ids:
+        for id in self._ids():
             cookie = self._cookies.get(id)
-            if cookie is not None and _is_of(cookie, authid, authrealm):
+            if cookie is not None and matches(cookie.auth, authid, authrealm):
                 yield _copy(cookie)
+
+    def revoke_user(
+        self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
+    ) -> int:
+        """In steps between which commits go on."""
+        revoked = UserRevoked(authid, authrealm, frozenset(keep))
+        ids, count = self._take(authid, authrealm), 0
+        while some := list(islice(ids, _STEP)):
+            with self._lock:
+                count += sum(self._revoke(id, revoked) for id in some)
+        return count
 
     def stat(self) -> Mapping[str, Any]:
         with self._lock:
+            self._check_open()
             count = len(self._cookies)
             sample = list(islice(self._cookies.values(), 100))
             authenticated = len(self._authenticated)
@@ -94,7 +128,25 @@ class MemoryStore:
         }
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        with self._lock:
+            self._is_closed = True
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the cookie store in memory is closed")
+
+    def _ids(self) -> list[str]:
+        with self._lock:
+            self._check_open()
+            return list(self._cookies)
+
+    def _take(self, authid: str | None, authrealm: str | None) -> Iterator[str]:
+        """The ids of the user's records, which are not in the index any more."""
+        if authid is authrealm is None:
+            return iter(self._ids())
+        with self._lock:
+            self._check_open()
+            return self._identities.take(authid, authrealm)
 
     def _apply(self, change: Change) -> bool:
         old = self._cookies.get(change.id)
@@ -104,6 +156,17 @@ class MemoryStore:
             self._make_room()
         self._replace(old, after(old, change))
         return True
+
+    def _revoke(self, id: str, revoked: UserRevoked) -> bool:
+        cookie = self._cookies.get(id)
+        if cookie is None:
+            return False
+        if revoked.ends(id, cookie.auth):
+            self._replace(cookie, None)
+            return True
+        # What `take` took out of the index and is kept.
+        self._identities.move(None, cookie)
+        return False
 
     def _make_room(self) -> None:
         if len(self._cookies) >= self._max_cookies:
@@ -122,14 +185,10 @@ class MemoryStore:
             self._cookies[new.id] = new
             self._queue(new)[new.id] = None
             self._deadlines.add(new)
+        self._identities.move(old, new)
 
     def _queue(self, cookie: Cookie) -> OrderedDict[str, None]:
         return self._anonymous if cookie.auth is None else self._authenticated
-
-
-def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
-    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
-    return authid in (None, found[0]) and authrealm in (None, found[1])
 
 
 def _own(change: Change) -> Change:
@@ -147,7 +206,10 @@ def _copy(cookie: Cookie) -> Cookie:
 
 
 def _copy_auth(auth: Auth) -> Auth:
-    return evolve(auth, authextra=deepcopy(auth.authextra))
+    try:
+        return evolve(auth, authextra=deepcopy(auth.authextra))
+    except (TypeError, CopyError, RecursionError) as error:
+        raise ValueError(f"an authextra that cannot be stored: {error}") from error
 
 
 def _size(cookie: Cookie) -> int:

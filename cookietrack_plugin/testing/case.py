@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import pytest
+from zope.interface import Interface
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.testing.process import StoreProcess
 
 OpenStore = Callable[[], ICookieStore]
 StartProcess = Callable[[], StoreProcess]
-Power = Literal["sharing", "feed", "damage", "foreign", "limit"]
+Power = Literal["sharing", "feed", "user_revocation", "damage", "foreign", "limit"]
 
 
 class StoreCase:
@@ -38,8 +39,9 @@ class StoreCase:
     cramped_options: ClassVar[Mapping[str, Any] | None] = None
 
     #: What the store does not do, and why: the checks of it are skipped with that reason.
-    #: "sharing": be open in several processes at once. "feed": tell of revocations. "damage": meet
-    #: a record that it cannot decode. "foreign": meet data of something else. "limit": get full.
+    #: "sharing": be open in several processes at once. "feed": report revocations. "damage": meet a
+    #: record that it cannot decode. "user_revocation": revoke a user in one step. "foreign": meet
+    #: data of something else. "limit": get full.
     lacks: ClassVar[Mapping[Power, str]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -59,6 +61,13 @@ class StoreCase:
         """Skip the check that calls it where the store lacks `power`."""
         if power in self.lacks:
             pytest.skip(self.lacks[power])
+
+    def need_interface(self, power: Power, store: ICookieStore, interface: type[Interface]) -> None:
+        """The same where the power is an optional interface that `store` may provide."""
+        self.need(power)
+        if not interface.providedBy(store):
+            name = interface.__name__
+            pytest.skip(f"the store does not provide {name}, nor does `lacks` say why")
 
     def new_provider(self) -> ICookieStoreProvider:
         provider: ICookieStoreProvider = type(self).provider()

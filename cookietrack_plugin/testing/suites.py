@@ -2,11 +2,14 @@
 
 from cookietrack_plugin.testing.checks.batches import BatchChecks
 from cookietrack_plugin.testing.checks.changes import ChangeChecks
+from cookietrack_plugin.testing.checks.claims import ClaimChecks
+from cookietrack_plugin.testing.checks.closing import CloseChecks
 from cookietrack_plugin.testing.checks.configuration import ConfigurationChecks
 from cookietrack_plugin.testing.checks.crashes import CrashChecks
 from cookietrack_plugin.testing.checks.damage import DamageChecks
 from cookietrack_plugin.testing.checks.expiry import ExpiryChecks
 from cookietrack_plugin.testing.checks.feed import FeedChecks
+from cookietrack_plugin.testing.checks.fences import FenceChecks
 from cookietrack_plugin.testing.checks.interface import InterfaceChecks
 from cookietrack_plugin.testing.checks.locking import LockChecks
 from cookietrack_plugin.testing.checks.model import ModelChecks
@@ -15,11 +18,15 @@ from cookietrack_plugin.testing.checks.scans import ScanChecks
 from cookietrack_plugin.testing.checks.sharing import SharingChecks
 from cookietrack_plugin.testing.checks.threads import ThreadChecks
 from cookietrack_plugin.testing.checks.unblocked import DurableUnblockedChecks, UnblockedChecks
+from cookietrack_plugin.testing.checks.user_feed import UserFeedChecks
+from cookietrack_plugin.testing.checks.user_revocation import UserRevocationChecks
 from cookietrack_plugin.testing.checks.values import IsolationChecks, ValueChecks
 
 
 class StoreSuite(
     InterfaceChecks,
+    ClaimChecks,
+    CloseChecks,
     ConfigurationChecks,
     ChangeChecks,
     BatchChecks,
@@ -32,6 +39,9 @@ class StoreSuite(
     DamageChecks,
     SharingChecks,
     FeedChecks,
+    UserRevocationChecks,
+    UserFeedChecks,
+    FenceChecks,
     UnblockedChecks,
 ):
     """What every store has to do."""

@@ -1,103 +1,139 @@
-"""Which cookie a handshake goes on with: one that we issued and that is good, or a new one."""
+"""Which cookie a handshake goes on with: one that we issued and that is valid, or a new one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.access.committer import Committer
-from cookietrack_plugin.access.lookup import Lookup
-from cookietrack_plugin.access.metrics import Metrics
+from cookietrack_plugin.access.deferreds import gathered
+from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.record import Change, Cookie, Create, Touch
+from cookietrack_plugin.record import Cookie, Create
 from cookietrack_plugin.tracking.clock import Clock
 from cookietrack_plugin.tracking.events import Event, Events, Kind
 from cookietrack_plugin.tracking.lifetime import Lifetimes
-from cookietrack_plugin.tracking.visit import Admission, Visitor
+from cookietrack_plugin.tracking.validity import Validity
 
 Issue = Callable[[], str]
 
 # Milliseconds without a refusal after which the store is said to answer again: where only some
 # handshakes fail, on a full disk or at the bound of the queue, the log would not stand still.
-CALM = 5000
+CALM_MS = 5000
+
+
+@frozen
+class Visitor:
+    """
+    A handshake. `presented`: the ids of the values that came under our name, four at most. `peer`
+    and `user_agent`: see `Cookie`.
+    """
+
+    presented: Sequence[str] = ()
+    peer: str | None = None
+    user_agent: str | None = None
+
+
+@frozen
+class Admission:
+    """
+    `cookie`: the record to go on with. `limit`: see `Policy.limit`. `created`: it is new, and was
+    handed out to this visitor. `read`: when the store was asked, on the monotonic clock.
+    """
+
+    cookie: Cookie
+    limit: int
+    created: bool
+    read: float
 
 
 class Admissions:
-    """
-    The tracker's part for handshakes. On the reactor's thread.
-
-    :param submit: queues a change, while the tracker is open.
-    :param good: gives back the record that it gets, or None if it was ended or has expired.
-    """
+    """The tracker's part for handshakes. On the reactor's thread."""
 
     log = make_logger()
 
     def __init__(
         self,
-        committer: Committer,
-        lookup: Lookup,
+        store: AsyncStore,
+        validity: Validity,
         lifetimes: Lifetimes,
         clock: Clock,
         events: Events,
-        measures: Metrics,
-        submit: Callable[[Change], Deferred[bool]],
-        good: Callable[[Cookie | None], Cookie | None],
+        reactor: Any,
+        label: str,
     ) -> None:
-        self._committer = committer
-        self._lookup = lookup
+        self._store = store
+        self._validity = validity
         self._lifetimes = lifetimes
         self._clock = clock
         self._events = events
-        self._measures = measures
-        self._submit = submit
-        self._good = good
+        self._seconds: Callable[[], float] = reactor.seconds
         # What the log calls the store.
-        self.store = "the cookie store"
+        self._label = label
         # When a handshake was last refused, since the store was last said to answer.
         self._refused: int | None = None
 
     def admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
         """
-        The record of a visitor's cookie if it is one that we issued and that is still good, and a
-        new one, durable by the time this fires, for everybody else.
+        The record of a visitor's cookie if it is one that we issued and that is valid, and a new
+        one, durable by the time this fires, for everybody else.
 
         :param issue: gives the id of a fresh secret value.
         :returns: a Deferred with an `Admission`. It fails with `StoreUnavailable`, or what else the
-            store raised, when the truth cannot be known or the new record cannot be stored.
+            store raised, when the truth cannot be known or the new record cannot be stored; that is
+            logged, counted and published.
         """
-        if visitor.presented is None:
-            return self._create(visitor, issue, policy)
-        found = self._lookup.soon(visitor.presented)
-        return found.addCallback(self._looked_up, visitor, issue, policy)
+        return self._admit(visitor, issue, policy).addErrback(self._refused_by, visitor)
 
-    def _looked_up(
-        self, cookie: Cookie | None, visitor: Visitor, issue: Issue, policy: Policy
+    def _admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
+        if not visitor.presented:
+            return self._create(visitor, issue, policy)
+        asked = self._seconds()
+        loads = [self._store.load(id) for id in dict.fromkeys(visitor.presented)]
+        return gathered(loads).addCallback(self._loaded, visitor, issue, policy, asked)
+
+    def _loaded(
+        self,
+        cookies: list[Cookie | None],
+        visitor: Visitor,
+        issue: Issue,
+        policy: Policy,
+        asked: float,
     ) -> Admission | Deferred[Admission]:
-        cookie = self._good(cookie)
-        if cookie is not None and policy.outlives(cookie, self._clock.now()):
+        cookie = _chosen([each for each in cookies if self._validity.valid(each, policy)])
+        if cookie is not None:
             if cookie.auth is not None or not policy.rotates:
-                return self._returning(cookie, visitor, policy)
-            self._events.tell(Event(Kind.ROTATED, cookie.id))
+                return self._returning(cookie, visitor, policy, asked)
+            self._events.publish(Event(Kind.ROTATED, cookie.id))
         return self._create(visitor, issue, policy)
 
-    def _returning(self, cookie: Cookie, visitor: Visitor, policy: Policy) -> Admission:
-        self._answers("returning")
+    def _returning(
+        self, cookie: Cookie, visitor: Visitor, policy: Policy, asked: float
+    ) -> Admission:
+        self._answered("returning")
         now = self._clock.now()
         limit = policy.limit(cookie.created, now)
         expires = policy.expires(limit, now) if policy.extends else cookie.expires
-        touch = Touch(cookie.id, now, expires, visitor.peer, visitor.user_agent)
-        self._lifetimes.touch(touch, cookie.expires)
-        return Admission(evolve(cookie, seen=now, expires=expires), limit, created=False)
+        seen = evolve(
+            cookie,
+            seen=max(cookie.seen, now),
+            expires=max(cookie.expires, expires),
+            peer=visitor.peer,
+            user_agent=visitor.user_agent,
+        )
+        self._lifetimes.touch(seen, cookie.expires)
+        return Admission(seen, limit, created=False, read=asked)
 
     def _create(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
-        if (waiting := self._committer.pending) >= policy.max_pending:
-            return fail(StoreUnavailable(f"{waiting} writes are waiting for the store"))
+        if (pending := self._store.pending) >= policy.max_pending:
+            return fail(StoreUnavailable(f"{pending} writes are waiting for the store"))
+        asked = self._seconds()
         cookie = self._new_cookie(issue(), visitor, policy)
-        created = self._submit(Create(cookie))
-        return created.addCallback(self._created, cookie, visitor, issue, policy)
+        created = self._store.submit(Create(cookie))
+        return created.addCallback(self._created, cookie, visitor, issue, policy, asked)
 
     def _created(
         self,
@@ -106,32 +142,43 @@ class Admissions:
         visitor: Visitor,
         issue: Issue,
         policy: Policy,
+        asked: float,
     ) -> Admission | Deferred[Admission]:
         if not applied:
             # The id exists: a collision, which gets nobody in. Another value, then.
             return self._create(visitor, issue, policy)
-        self._answers("new")
-        self._events.tell(Event(Kind.CREATED, cookie.id, detail=visitor.peer))
-        return Admission(cookie, policy.limit(cookie.created, cookie.created), created=True)
+        self._answered("new")
+        self._events.publish(Event(Kind.CREATED, cookie.id, detail=visitor.peer))
+        return Admission(cookie, policy.limit(cookie.created, cookie.created), True, asked)
 
     def _new_cookie(self, id: str, visitor: Visitor, policy: Policy) -> Cookie:
         now = self._clock.now()
         expires = policy.expires(policy.limit(now, now), now)
         return Cookie(id, now, expires, now, visitor.peer, visitor.user_agent)
 
-    def refused(self, id: str | None, failure: Failure) -> None:
+    def _refused_by(self, failure: Failure, visitor: Visitor) -> Failure:
         """A handshake cannot be answered by the store: note why."""
         if self._refused is None:
             self.log.error(
-                "{store} does not answer: {cause}", store=self.store, cause=failure.value
+                "{store} does not answer: {cause}", store=self._label, cause=failure.value
             )
         self._refused = self._clock.now()
-        self._measures.handshakes["refused"] += 1
-        self._measures.faults[type(failure.value).__name__] += 1
-        self._events.tell(Event(Kind.REFUSED, id, detail=str(failure.value)))
+        metrics = self._store.metrics
+        metrics.handshakes["refused"] += 1
+        metrics.faults[type(failure.value).__name__] += 1
+        id = next(iter(visitor.presented), None)
+        self._events.publish(Event(Kind.REFUSED, id, detail=str(failure.value)))
+        return failure
 
-    def _answers(self, outcome: str) -> None:
-        if self._refused is not None and self._clock.now() - self._refused >= CALM:
+    def _answered(self, outcome: str) -> None:
+        if self._refused is not None and self._clock.now() - self._refused >= CALM_MS:
             self._refused = None
-            self.log.info("{store} answers again", store=self.store)
-        self._measures.handshakes[outcome] += 1
+            self.log.info("{store} answers again", store=self._label)
+        self._store.metrics.handshakes[outcome] += 1
+
+
+def _chosen(valid: Sequence[Cookie | None]) -> Cookie | None:
+    """The one valid cookie; of several the only one with a login; None where that is not clear."""
+    if len(valid) > 1:
+        valid = [each for each in valid if each is not None and each.auth is not None]
+    return valid[0] if len(valid) == 1 else None

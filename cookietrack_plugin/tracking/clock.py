@@ -1,24 +1,89 @@
-"""Wall-clock time in milliseconds that never goes back."""
+"""What time it is: in milliseconds, and never earlier than before."""
 
 import time
 from collections.abc import Callable
+from typing import Protocol
+
+from cookietrack_plugin.access.servertime import TimeSample
+
+# Seconds by which this machine's clock may differ from a store's server before somebody should
+# know.
+MAX_SKEW_S = 2.0
 
 
-class Clock:
+class Clock(Protocol):
+    """The time by which records live and end."""
+
+    def now(self) -> int:
+        """Unix milliseconds."""
+
+    def skew(self) -> float:
+        """The seconds by which this machine's wall clock is ahead of this one."""
+
+
+class LocalClock:
     """
-    Unix time in milliseconds, monotone within the process.
+    This machine's time, for stores that nobody else uses.
 
-    When the system's clock jumps back, this one stands still until it is caught up: a session can
-    become shorter by that, never longer.
-
-    :param seconds: where the time comes from, in seconds; tests give another one.
+    It passes at least as fast as the monotonic clock, and follows the wall clock when that is
+    ahead. If the wall clock jumps back, a lifetime that began before ends when it would have; a
+    jump ahead can end it earlier.
     """
 
-    def __init__(self, seconds: Callable[[], float] = time.time) -> None:
-        self._seconds = seconds
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._read_at = monotonic()
+        self._latest = wall()
+
+    def now(self) -> int:
+        read_at = self._monotonic()
+        self._latest = max(self._latest + read_at - self._read_at, self._wall())
+        self._read_at = read_at
+        return int(self._latest * 1000)
+
+    def skew(self) -> float:
+        return self._wall() - self.now() / 1000
+
+
+class ServerClock:
+    """
+    The time of a store's server, so that the clocks of several machines need not agree: it is
+    measured now and then, and passes by this machine's monotonic clock in between.
+
+    :param sample: the first measurement.
+    """
+
+    def __init__(
+        self,
+        sample: TimeSample,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        # What the server's clock is ahead of the monotonic one, in seconds.
+        self._offset = sample.server - (sample.sent + sample.received) / 2
         self._latest = 0
 
     def now(self) -> int:
-        """Milliseconds since 1970."""
-        self._latest = max(self._latest, int(self._seconds() * 1000))
+        self._latest = max(self._latest, int((self._offset + self._monotonic()) * 1000))
         return self._latest
+
+    def adjust(self, sample: TimeSample) -> None:
+        """
+        Measure again. Only what is certain counts, so that slow round trips move nothing; and a
+        server whose clock was set back does not lengthen lifetimes here.
+        """
+        earliest, latest = sample.server - sample.received, sample.server - sample.sent
+        if earliest > self._offset:
+            self._offset = earliest
+        elif self._offset - MAX_SKEW_S < latest < self._offset:
+            self._offset = latest
+
+    def skew(self) -> float:
+        return self._wall() - self._monotonic() - self._offset

@@ -1,117 +1,225 @@
-"""The live connections of each cookie, and what they know of it. No I/O."""
+"""
+The connections of this worker, the cookies that they came with, and the sessions on them. No I/O.
 
-from collections.abc import Iterator
-from typing import Protocol
+A session is known by its connection and not by a cookie: it can outlive or lack a record.
+"""
+
+from collections.abc import Hashable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from cookietrack_plugin.config.policy import Policy
-from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.record import Auth, Cookie, UserRevoked, matches
+
+# Authentication methods by which nobody logs in.
+NO_LOGIN = frozenset({"anonymous", "anonymous-proxy", "cookie"})
 
 
-class Connection(Protocol):
-    """What the tracker asks of a connection."""
+class Link(Protocol):
+    """What the tracker asks of the router's side of a connection. On the reactor's thread."""
 
-    # When the client last sent a message, milliseconds.
-    last_heard: int
+    def discard_input(self) -> None:
+        """From now on nothing that the client sends reaches the router. Synchronous."""
 
-    def is_usable(self) -> bool:
-        """Whether the router may send on it, and close it."""
+    def detach(self) -> Deferred[None]:
+        """Take the session off the router. Fires when the router no longer lists it."""
 
-    def is_logging_in(self) -> bool:
-        """Whether its session has not begun yet, as far as its client knows."""
+    def close(self, reason: str, code: int) -> None:
+        """
+        Send GOODBYE with the WAMP `reason`, or ABORT, and Close with the WebSocket `code`; abort
+        the TCP connection two seconds later, whatever the client does.
+        """
 
     def forget_login(self) -> None:
-        """The login that came with its cookie no longer counts. Synchronous: nothing in between."""
-
-    def end_session(self, reason: str) -> None:
-        """Tell the client that its session was ended, by a WAMP reason, and close."""
+        """The login that came with its cookie no longer counts. Synchronous."""
 
 
-@define
-class Live:
+@define(eq=False)
+class ActiveCookie:
     """
-    A cookie with live connections.
-
-    `cookie`: as last known. `limit`: see `Policy.limit`. `fresh`: it was handed out to one of these
-    connections, so that nobody else can have planted it. `login`: the latest, also where the record
-    was made to forget it since: sessions that began with it go on. `read`: when the store was last
-    asked for it, on the reactor's clock. `unstored`: why the latest login is not stored.
+    A cookie with open connections. `record`: as last known. `read`: when the store was last asked
+    for it, on the monotonic clock. `handshake`: when it was last presented here, milliseconds.
     """
 
-    cookie: Cookie
-    policy: Policy
-    limit: int
-    fresh: bool
-    login: Auth | None
-    read: float = 0.0
-    unstored: Failure | None = None
-    connections: set[Connection] = field(factory=set)
+    record: Cookie
+    read: float
+    handshake: int = 0
+    connections: "set[TrackedConnection]" = field(factory=set)
 
     @property
-    def owner(self) -> str | None:
-        """The authid of the latest login."""
-        return self.login.authid if self.login else None
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def owner(self) -> tuple[str, str] | None:
+        """The identity that is logged in with it."""
+        return self.record.auth.identity if self.record.auth else None
 
     def last_heard(self) -> int:
-        """The latest message on any connection, milliseconds."""
+        """When one of its clients was last heard, milliseconds."""
         return max((each.last_heard for each in self.connections), default=0)
 
 
-class Connections:
-    """Live connections by cookie id. On the reactor's thread."""
+@define(eq=False)
+class TrackedConnection:
+    """
+    A connection as the tracker knows it.
+
+    `cookie`: None once that was ended and the connection goes on without it. `limit`: see
+    `Policy.limit`. `fresh`: the cookie was handed out to this connection, so that nobody can have
+    planted it. `last_heard`: the latest message, milliseconds. `session`: who is joined on it, from
+    the accepted login on until it leaves.
+
+    `since`, `heard`: what a login notes when it begins, the position of the store's feed and that
+    of `RecentRevocations`. `ended`: nothing that its client sends counts any more, or it was lost.
+    """
+
+    link: Link
+    cookie: ActiveCookie | None
+    policy: Policy
+    limit: int
+    fresh: bool
+    last_heard: int
+    session: Auth | None = None
+    since: Hashable = None
+    heard: int = 0
+    ended: bool = False
+
+    @property
+    def id(self) -> str | None:
+        """The id of its cookie."""
+        return self.cookie.id if self.cookie else None
+
+    def is_logged_in(self) -> bool:
+        """Whether its session began with a login, and not anonymously."""
+        return self.session is not None and self.session.authmethod not in NO_LOGIN
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+class IdentityIndex(Generic[T]):
+    """Items by the identity that they belong to."""
 
     def __init__(self) -> None:
-        self._live: dict[str, Live] = {}
+        self._items: dict[str, dict[str, set[T]]] = {}
 
-    def add(self, live: Live, connection: Connection) -> int:
-        """Note a connection, with what its handshake knows; how many the cookie has."""
-        known = self._live.setdefault(live.cookie.id, live)
-        known.cookie = live.cookie
-        known.limit = max(known.limit, live.limit)
-        known.read = max(known.read, live.read)
-        known.connections.add(connection)
-        return len(known.connections)
+    def move(self, item: T, old: Auth | None, new: Auth | None) -> None:
+        """It belonged to `old`, and now to `new`; None for nobody."""
+        if old and new and old.identity == new.identity:
+            return
+        if old:
+            self._discard(item, *old.identity)
+        if new:
+            self._items.setdefault(new.authid, {}).setdefault(new.authrealm, set()).add(item)
 
-    def drop(self, id: str, connection: Connection) -> int:
-        """Forget a connection; how many are left. Quiet where it is not known (any more)."""
-        live = self._live.get(id)
-        if live is None:
-            return 0
-        live.connections.discard(connection)
-        if not live.connections:
-            del self._live[id]
-        return len(live.connections)
-
-    def live(self, id: str) -> Live | None:
-        """What is known of a cookie with live connections."""
-        return self._live.get(id)
-
-    def of(self, id: str) -> list[Connection]:
-        """The connections of a cookie."""
-        live = self._live.get(id)
-        return list(live.connections) if live else []
-
-    def logged_in(self, authid: str | None, authrealm: str | None) -> list[str]:
-        """Cookies whose latest login was by `authid` in `authrealm`; None: by any, in any."""
+    def matching(self, authid: str | None, authrealm: str | None) -> list[T]:
+        """The items of `authid` in `authrealm`, None for any."""
+        by_realm = list(self._items.values()) if authid is None else [self._items.get(authid, {})]
         return [
-            id
-            for id, live in self._live.items()
-            if live.login is not None
-            and authid in (None, live.login.authid)
-            and authrealm in (None, live.login.authrealm)
+            item
+            for realms in by_realm
+            for realm, items in realms.items()
+            if authrealm in (None, realm)
+            for item in items
         ]
 
-    def take(self, id: str) -> list[Connection]:
-        """The connections of a cookie, which from now on has none: whoever takes them ends them."""
-        live = self._live.pop(id, None)
-        return list(live.connections) if live else []
+    def _discard(self, item: T, authid: str, authrealm: str) -> None:
+        realms = self._items[authid]
+        realms[authrealm].discard(item)
+        if not realms[authrealm]:
+            del realms[authrealm]
+        if not realms:
+            del self._items[authid]
 
-    def __iter__(self) -> Iterator[str]:
-        """The ids of cookies with live connections, as they are now."""
-        return iter(list(self._live))
+
+class Connections:
+    """Open connections by the id of their cookie, and by who is on them."""
+
+    def __init__(self) -> None:
+        self._cookies: dict[str, ActiveCookie] = {}
+        self._connections: set[TrackedConnection] = set()
+        self._owners: IdentityIndex[ActiveCookie] = IdentityIndex()
+        self._sessions: IdentityIndex[TrackedConnection] = IdentityIndex()
+
+    def activate(self, record: Cookie, read: float) -> ActiveCookie:
+        """The cookie of a new connection, with what its handshake has read."""
+        cookie = self._cookies.get(record.id)
+        if cookie is None:
+            cookie = self._cookies[record.id] = ActiveCookie(record, read)
+            self._owners.move(cookie, None, record.auth)
+        else:
+            self.update(cookie, record)
+            cookie.read = max(cookie.read, read)
+        return cookie
+
+    def update(self, cookie: ActiveCookie, record: Cookie) -> None:
+        """What is known of the record now."""
+        self._owners.move(cookie, cookie.record.auth, record.auth)
+        cookie.record = record
+
+    def add(self, connection: TrackedConnection) -> None:
+        self._connections.add(connection)
+        if connection.cookie:
+            connection.cookie.connections.add(connection)
+
+    def drop(self, connection: TrackedConnection) -> None:
+        """It was lost, or is ended. Quiet where it is not known any more."""
+        self._connections.discard(connection)
+        self.leave(connection)
+        self.part(connection)
+
+    def part(self, connection: TrackedConnection) -> None:
+        """It goes on without its cookie."""
+        cookie, connection.cookie = connection.cookie, None
+        if cookie is None:
+            return
+        cookie.connections.discard(connection)
+        if not cookie.connections and self._cookies.get(cookie.id) is cookie:
+            del self._cookies[cookie.id]
+            self._owners.move(cookie, cookie.record.auth, None)
+
+    def join(self, connection: TrackedConnection, session: Auth) -> None:
+        """A session is accepted on it."""
+        self._sessions.move(connection, connection.session, session)
+        connection.session = session
+
+    def leave(self, connection: TrackedConnection) -> None:
+        """Its session, if there is one, has left."""
+        self._sessions.move(connection, connection.session, None)
+        connection.session = None
+
+    def active(self, id: str) -> ActiveCookie | None:
+        """The cookie, if a connection is open with it."""
+        return self._cookies.get(id)
+
+    def of(self, id: str) -> list[TrackedConnection]:
+        """The connections of a cookie."""
+        cookie = self._cookies.get(id)
+        return list(cookie.connections) if cookie else []
+
+    def ended_by(self, revoked: UserRevoked) -> list[TrackedConnection]:
+        """
+        Connections with a session of the user, or with a cookie that is logged in as the user.
+        """
+        user = revoked.authid, revoked.authrealm
+        found = dict.fromkeys(self._sessions.matching(*user))
+        for cookie in self._owners.matching(*user):
+            found.update(dict.fromkeys(cookie.connections))
+        if matches(None, *user):
+            found.update(dict.fromkeys(self._connections))
+        return [each for each in found if each.id not in revoked.keep]
+
+    def __iter__(self) -> Iterator[TrackedConnection]:
+        """All of them, as they are now."""
+        return iter(list(self._connections))
+
+    def cookies(self) -> list[ActiveCookie]:
+        """The cookies that connections are open with."""
+        return list(self._cookies.values())
 
     def __len__(self) -> int:
-        """How many cookies have a live connection."""
-        return len(self._live)
+        """How many cookies have an open connection."""
+        return len(self._cookies)

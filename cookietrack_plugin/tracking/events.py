@@ -1,4 +1,4 @@
-"""What happens to cookies, told to whoever wants to know: log, metrics, WAMP subscribers."""
+"""What happens to cookies, published to the log, metrics, and WAMP subscribers."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -45,17 +45,17 @@ class Events:
     def __init__(self) -> None:
         self._observers: list[Observer] = []
 
-    def observe(self, observer: Observer) -> None:
+    def subscribe(self, observer: Observer) -> None:
         """Call `observer` from now on. It must not raise."""
         self._observers.append(observer)
 
-    def forget(self, observer: Observer) -> None:
-        """Call it no longer. Quiet where it is not known."""
+    def unsubscribe(self, observer: Observer) -> None:
+        """Call it no longer. Quiet where it is not subscribed."""
         if observer in self._observers:
             self._observers.remove(observer)
 
-    def tell(self, event: Event) -> None:
-        """Pass an event on."""
+    def publish(self, event: Event) -> None:
+        """Log an event, and pass it on to every observer."""
         kind = event.kind.value
         known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
         # Formatted here: a log does it slowly, field by field, and each new client has a line.

@@ -1,60 +1,61 @@
-"""When cookies with live connections expire: a timer for the next one, and no walk over all."""
+"""When open connections expire: a timer for the next one, and no walk over all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
-from typing import Any
-
-from twisted.internet.interfaces import IReactorTime
+from typing import Any, Generic, TypeVar
 
 from cookietrack_plugin.tracking.clock import Clock
 
 # How many may be due in one turn of the reactor.
-AT_ONCE = 256
-# Milliseconds: moments are rounded up to a tick, and those that are farther off are called for
-# earlier. So there are never more than a few thousand ticks, whoever comes and goes.
-TICK = 100
-LOOK_AHEAD = 600_000
+MAX_PER_TURN = 256
+# Moments are rounded up to a tick, and those that are farther off are called for earlier. So there
+# are never more than a few thousand ticks, however many connections come and go.
+TICK_MS = 100
+LOOK_AHEAD_MS = 600_000
+
+T = TypeVar("T", bound=Hashable)
 
 
-class Expiry:
-    """
-    Calls `due(id)` when the moment has come that was set for a cookie, or before: then it is to be
-    set again.
-    """
+class Expiry(Generic[T]):
+    """Calls `due` with an item at the moment that was set for it, or before: then set it again."""
 
-    def __init__(self, due: Callable[[str], None], clock: Clock, reactor: IReactorTime) -> None:
-        self._due = due
+    def __init__(self, clock: Clock, reactor: Any) -> None:
+        self._due: Callable[[T], None] = lambda _: None
         self._clock = clock
         self._reactor = reactor
-        self._ticks: dict[str, int] = {}
-        self._ids: dict[int, set[str]] = {}
-        # The ticks in `_ids`; each stays until it has come, though its ids may be gone.
+        self._ticks: dict[T, int] = {}
+        self._items: dict[int, set[T]] = {}
+        # The ticks in `_items`; each stays until it has come, though its items may be gone.
         self._queue: list[int] = []
         self._timer: Any = None
 
-    def set(self, id: str, moment: int) -> None:
-        """Call for `id` at `moment`, milliseconds, and no longer at an earlier set one."""
-        self.forget(id)
-        tick = -(-min(moment, self._clock.now() + LOOK_AHEAD) // TICK)
-        self._ticks[id] = tick
-        if tick in self._ids:
-            self._ids[tick].add(id)
+    def start(self, due: Callable[[T], None]) -> None:
+        """What to call."""
+        self._due = due
+
+    def set(self, item: T, moment: int) -> None:
+        """Call for `item` at `moment`, milliseconds, and no longer at an earlier set one."""
+        self.forget(item)
+        tick = -(-min(moment, self._clock.now() + LOOK_AHEAD_MS) // TICK_MS)
+        self._ticks[item] = tick
+        if tick in self._items:
+            self._items[tick].add(item)
             return
-        self._ids[tick] = {id}
+        self._items[tick] = {item}
         heappush(self._queue, tick)
         if self._queue[0] == tick:
             self._schedule()
 
-    def forget(self, id: str) -> None:
-        """Do not call for `id`. Quiet where nothing is set."""
-        tick = self._ticks.pop(id, None)
+    def forget(self, item: T) -> None:
+        """Do not call for `item`. Quiet where nothing is set."""
+        tick = self._ticks.pop(item, None)
         if tick is not None:
-            self._ids[tick].discard(id)
+            self._items[tick].discard(item)
 
     def stop(self) -> None:
         """Call no more. Idempotent."""
         self._ticks.clear()
-        self._ids.clear()
+        self._items.clear()
         self._queue.clear()
         self._schedule()
 
@@ -62,24 +63,24 @@ class Expiry:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self._queue:
-            wait = max(0, self._queue[0] * TICK - self._clock.now())
+            wait = max(0, self._queue[0] * TICK_MS - self._clock.now())
             self._timer = self._reactor.callLater(wait / 1000, self._run)
 
     def _run(self) -> None:
         now = self._clock.now()
-        for _ in range(AT_ONCE):
-            id = self._next(now)
-            if id is None:
+        for _ in range(MAX_PER_TURN):
+            item = self._next(now)
+            if item is None:
                 break
-            self._due(id)
+            self._due(item)
         self._schedule()
 
-    def _next(self, now: int) -> str | None:
-        while self._queue and self._queue[0] * TICK <= now:
-            ids = self._ids[self._queue[0]]
-            if ids:
-                id = ids.pop()
-                del self._ticks[id]
-                return id
-            del self._ids[heappop(self._queue)]
+    def _next(self, now: int) -> T | None:
+        while self._queue and self._queue[0] * TICK_MS <= now:
+            items = self._items[self._queue[0]]
+            if items:
+                item = items.pop()
+                del self._ticks[item]
+                return item
+            del self._items[heappop(self._queue)]
         return None

@@ -1,149 +1,116 @@
-"""What other workers and nodes have ended, noticed within a second."""
+"""What other workers and nodes revoke takes effect here, within a second."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from attrs import frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.access.deferreds import first_error
-from cookietrack_plugin.access.thread import BatchingThread
-from cookietrack_plugin.interfaces import IRevocationFeed
-from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.access.deferreds import gathered
+from cookietrack_plugin.access.feed import FeedPage, FeedReader
+from cookietrack_plugin.errors import PositionLost
 from cookietrack_plugin.stores.kit.backoff import Backoff
-from cookietrack_plugin.tracking.tracker import Tracker
-from cookietrack_plugin.tracking.waiting import Waiting
+from cookietrack_plugin.tracking.freshness import Freshness
+from cookietrack_plugin.tracking.remote import RemoteRevocations
 
-# Seconds between two questions, and at most between two that are not answered.
-INTERVAL = 0.4
-LONGEST = 5.0
-# The same where the store says when to ask: what is revoked meanwhile is asked for in one go.
-BREATH = 0.02
-NEVER = float("-inf")
-
-
-@frozen
-class _Answer:
-    """`asked`: when. `told`: whether the store said when to ask, else why it did not, if it can."""
-
-    ids: list[str]
-    cursor: Any
-    asked: float
-    told: bool
-    cause: Exception | None
+# The pause between two pages; between two where the store signals, so that what is revoked in
+# between is one page; and the longest after a failure, which has to end within a second.
+INTERVAL_S = 0.4
+SIGNALLED_INTERVAL_S = 0.02
+MAX_RETRY_S = 1.0
 
 
 class Feed:
     """
-    Asks the store, on a thread of its own, what was revoked since it last asked, and closes the
-    connections of those cookies here. With the first answer, and when it could not ask for a while
-    or its cursor is too old, it looks up every cookie with a live connection: what was ended before
-    nobody has told, so what is known may be stale. The tracker is told of when it last knew all.
+    Reads the store's feed page by page. `Freshness` has the position up to which that was applied.
 
-    It asks when the store says so (`IRevocationSignal`), and else every now and then. While nobody
-    answers it asks more and more rarely, and nodes not all at the same moment.
+    If the store does not answer, the feed goes on from that position once it does. If the store has
+    lost the position, what is known here may be stale: everything is looked up, and the feed starts
+    with a new one.
     """
 
     log = make_logger()
 
-    def __init__(self, tracker: Tracker, store: IRevocationFeed) -> None:
-        self._tracker = tracker
-        self._store = store
-        self._waiting = Waiting(store, tracker.reactor.seconds)
-        self._cursor: Any = None
-        self._backoff = Backoff(INTERVAL, LONGEST)
+    def __init__(
+        self, remote: RemoteRevocations, reader: FeedReader, freshness: Freshness, reactor: Any
+    ) -> None:
+        self._remote = remote
+        self._reader = reader
+        self._freshness = freshness
+        self._reactor = reactor
+        self._backoff = Backoff(INTERVAL_S, MAX_RETRY_S)
         self._failing = False
-        self._unheard = False
+        self._signal_down = False
         self._stopped = False
+        self._lost = False
         self._timer: Any = None
-        self._lane: BatchingThread[Any] = BatchingThread(
-            "cookietrack-feed", self._ask, tracker.reactor
-        )
-        tracker.told = tracker.reactor.seconds()
+        freshness.on_demand = self._poll_soon
         self._poll()
 
     def stop(self) -> Deferred[None]:
-        """Ask no more. Fires when the thread has ended. Idempotent."""
+        """Read no more. Fires when the thread has ended. Idempotent."""
         self._stopped = True
-        if self._timer is not None and self._timer.active():
+        if self._timer is not None:
             self._timer.cancel()
-        self._waiting.stop()
-        return self._lane.close()
+        self._freshness.stop()
+        return self._reader.close()
+
+    def _poll_soon(self) -> None:
+        """
+        Somebody waits for the next page. Where one is being read, that one is followed at once.
+        """
+        if not self._stopped and self._timer is not None and self._timer.active():
+            self._timer.cancel()
+            self._poll()
 
     def _poll(self) -> None:
-        answer = self._lane.put(self._cursor).addCallback(self._answered)
-        answer.addErrback(self._not_told).addCallback(self._again)
+        self._timer = None
+        position = None if self._lost else self._freshness.position
+        page = self._reader.read(position).addCallback(self._apply)
+        page.addErrback(self._failed).addCallback(self._again)
 
-    def _ask(self, cursors: Iterable[Any]) -> list[_Answer]:
-        return [self._ask_once(cursor) for cursor in cursors]
-
-    def _ask_once(self, cursor: Any) -> _Answer:
-        # It listens before it asks: nothing comes in between.
-        told = self._waiting.wait()
-        asked = self._tracker.reactor.seconds()
-        ids, cursor = self._store.revoked_since(cursor)
-        return _Answer(list(ids), cursor, asked, told, self._waiting.cause)
-
-    def _answered(self, answer: _Answer) -> Deferred[float]:
-        self._note(answer)
-        return self._told(answer.ids, answer.cursor).addCallback(self._all_known, answer)
-
-    def _note(self, answer: _Answer) -> None:
-        if answer.cause and not self._unheard:
-            self.log.debug(
-                "revocations elsewhere are asked for every {interval} seconds, as the store does"
-                " not tell of them: {cause}",
-                interval=INTERVAL,
-                cause=answer.cause,
-            )
-        elif self._unheard and not answer.cause:
-            self.log.debug("the store tells of revocations elsewhere again")
-        self._unheard = answer.cause is not None
-
-    def _told(self, ids: list[str], cursor: Any) -> Deferred[Any]:
-        untold = self._cursor is None
-        self._cursor = cursor
-        # What a look-up under way has read may be older than this.
-        if untold:
-            ids = list(self._tracker.connections)
-            self._tracker.lookup.overtake_all()
+    def _apply(self, page: FeedPage) -> Deferred[float]:
+        self._note_signal(page)
+        if self._lost:
+            applied = self._remote.resynchronize()
         else:
-            for id in ids:
-                self._tracker.lookup.overtake(id)
-        return self._check(id for id in ids if self._tracker.connections.live(id))
+            applied = gathered([self._remote.apply(revoked) for revoked in page.revoked])
+        return applied.addCallback(self._synced, page)
 
-    def _check(self, ids: Iterable[str]) -> Deferred[Any]:
-        checks = [self._tracker.lookup.soon(id).addCallback(self._looked_up, id) for id in ids]
-        return gatherResults(checks, consumeErrors=True).addErrback(first_error)
-
-    def _looked_up(self, cookie: Cookie | None, id: str) -> None:
-        if cookie is None:
-            self._tracker.endings.elsewhere(id)
-        else:
-            self._tracker.refresh(cookie)
-
-    def _all_known(self, _: Any, answer: _Answer) -> float:
-        """The seconds until it asks again."""
-        self._tracker.told = answer.asked
+    def _synced(self, _: Any, page: FeedPage) -> float:
+        """The seconds until the next page."""
+        self._lost = False
+        self._freshness.synced(page.position, page.asked)
         self._backoff.reset()
         if self._failing:
-            self.log.info("revocations elsewhere are known again")
+            self.log.info("revocations of other workers are known again")
             self._failing = False
-        return BREATH if answer.told else INTERVAL
+        if self._freshness.is_awaited():
+            return 0.0
+        return SIGNALLED_INTERVAL_S if page.signalled else INTERVAL_S
 
-    def _not_told(self, failure: Failure) -> float:
+    def _failed(self, failure: Failure) -> float:
         if not self._failing and not self._stopped:
             self.log.warn(
                 "revocations of other workers are not known: {cause}", cause=failure.value
             )
         self._failing = True
-        # From now on, as everything that is live is looked up then.
-        self._cursor = None
-        self._tracker.told = NEVER
+        if failure.check(PositionLost):
+            self._lost = True
         return self._backoff.pause()
 
     def _again(self, seconds: float) -> None:
         if not self._stopped:
-            self._timer = self._tracker.reactor.callLater(seconds, self._poll)
+            self._timer = self._reactor.callLater(seconds, self._poll)
+
+    def _note_signal(self, page: FeedPage) -> None:
+        if page.cause and not self._signal_down:
+            self.log.debug(
+                "the store is asked for revocations every {interval} seconds, as it does not signal"
+                " them: {cause}",
+                interval=INTERVAL_S,
+                cause=page.cause,
+            )
+        elif self._signal_down and not page.cause:
+            self.log.debug("the store signals revocations again")
+        self._signal_down = page.cause is not None

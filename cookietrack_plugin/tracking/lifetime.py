@@ -1,72 +1,72 @@
-"""Signs of life of clients that are connected, and the end of cookies that expire meanwhile."""
-
-from collections.abc import Callable
-from typing import Any
+"""
+Last-seen updates of clients that are connected, and the end of cookies that expire under them.
+"""
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
-from cookietrack_plugin.access.committer import Committer
-from cookietrack_plugin.access.lookup import Lookup
+from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.config.policy import SECOND
 from cookietrack_plugin.record import Cookie, Touch
 from cookietrack_plugin.tracking.clock import Clock
-from cookietrack_plugin.tracking.connections import Connections, Live
+from cookietrack_plugin.tracking.connections import ActiveCookie, Connections, TrackedConnection
+from cookietrack_plugin.tracking.events import Event, Events, Kind
 from cookietrack_plugin.tracking.expiry import Expiry
+from cookietrack_plugin.tracking.termination import Termination
 from cookietrack_plugin.tracking.touches import Touches
 
-# Milliseconds: a touch that keeps a record from expiring sooner than this is not put off.
-URGENT = 20_000
+EXPIRED = "cookietrack.close.expired"
+
+# A touch is written at once if the record expires sooner than this.
+URGENT_MS = 20_000
 
 
 class Lifetimes:
-    """
-    Watches cookies with live connections. On the reactor's thread.
-
-    :param expired: called with the id of a cookie that has expired, and its record if it is still
-        there.
-    """
+    """Watches open connections. On the reactor's thread."""
 
     def __init__(
         self,
         connections: Connections,
-        committer: Committer,
-        lookup: Lookup,
+        store: AsyncStore,
         clock: Clock,
-        reactor: IReactorTime,
-        expired: Callable[[str, Cookie | None], Any],
+        termination: Termination,
+        events: Events,
+        touches: Touches,
+        expiry: Expiry[TrackedConnection],
     ) -> None:
         self._connections = connections
-        self._lookup = lookup
+        self._store = store
         self._clock = clock
-        self._expired = expired
-        self._touches = Touches(committer, reactor)
-        self._expiry = Expiry(self._is_due, clock, reactor)
+        self._termination = termination
+        self._events = events
+        self._touches = touches
+        self._expiry = expiry
+        expiry.start(self._is_due)
 
-    def watch(self, live: Live) -> None:
-        """Be there when the cookie expires."""
+    def watch(self, connection: TrackedConnection) -> None:
+        """Be there when its time is over."""
+        until = _good_until(connection)
         # An idle timeout is looked at early: the record must not expire under an active client.
-        expires = live.cookie.expires
-        early = expires - (live.policy.idle_timeout or 0) * SECOND // 4
-        self._expiry.set(live.cookie.id, early if early > self._clock.now() else expires)
+        early = until - (connection.policy.idle_timeout or 0) * SECOND // 4
+        self._expiry.set(connection, early if early > self._clock.now() else until)
 
-    def touch(self, touch: Touch, expires: int) -> None:
-        """Write a sign of life in its turn. `expires`: what the store has, milliseconds."""
+    def touch(self, cookie: Cookie, stored_expires: int) -> None:
+        """Write that its client was heard. `stored_expires`: what the store has, milliseconds."""
+        touch = Touch(cookie.id, cookie.seen, cookie.expires, cookie.peer, cookie.user_agent)
         self._touches.add(touch)
-        if touch.expires > expires and expires - self._clock.now() < URGENT:
+        if touch.expires > stored_expires and stored_expires - self._clock.now() < URGENT_MS:
             self._touches.write(touch.id)
 
-    def left(self, live: Live, last_heard: int) -> None:
-        """The last connection of a cookie was lost; when its client was last heard."""
-        self._expiry.forget(live.cookie.id)
-        if last_heard > live.cookie.seen:
-            found = self._latest(live).addCallback(self._left, live, last_heard)
-            found.addErrback(lambda _: None)
+    def left(self, connection: TrackedConnection, cookie: ActiveCookie | None) -> None:
+        """A connection was lost; its cookie, if it had one."""
+        self._expiry.forget(connection)
+        if cookie is None or cookie.connections or connection.last_heard <= cookie.record.seen:
+            return
+        latest = self._latest(cookie)
+        latest.addCallback(lambda _: self._left(cookie, connection)).addErrback(lambda _: None)
 
     def ended(self, id: str) -> None:
-        """There is no record left to touch, and no connection to end."""
-        self._expiry.forget(id)
+        """There is no record left to touch."""
         self._touches.drop(id)
 
     def stop(self) -> None:
@@ -74,50 +74,87 @@ class Lifetimes:
         self._expiry.stop()
         self._touches.flush()
 
-    def _is_due(self, id: str) -> None:
-        if live := self._connections.live(id):
-            self._latest(live).addCallback(self._looked_up, id)
-
-    def _latest(self, live: Live) -> Deferred[Cookie]:
-        """
-        The record, as other workers may have prolonged it: what they wrote must not be taken back.
-        Where it is gone, or the store does not answer, what is known here.
-        """
-        found = self._lookup.soon(live.cookie.id).addErrback(lambda _: None)
-        return found.addCallback(lambda cookie: _merged(live.cookie, cookie or live.cookie))
-
-    def _left(self, cookie: Cookie, live: Live, last_heard: int) -> None:
-        # Unless it is back meanwhile: then that is the latest sign of life.
-        if self._connections.live(cookie.id) is None:
-            live.cookie = cookie
-            self._prolong(live, last_heard)
-
-    def _looked_up(self, cookie: Cookie, id: str) -> None:
-        live = self._connections.live(id)
-        if live is None:
-            return
-        live.cookie = cookie
-        self._prolong(live, live.last_heard())
-        if live.cookie.expires > self._clock.now():
-            self.watch(live)
+    def _is_due(self, connection: TrackedConnection) -> None:
+        if connection.cookie is None:
+            self._judge(connection)
         else:
-            # A store that does not answer: the connection cannot be shown to be good.
-            self._expired(id, live.cookie)
+            self._latest(connection.cookie).addCallback(self._refreshed, connection)
 
-    def _prolong(self, live: Live, seen: int) -> None:
-        """Note a sign of life, which may let the cookie expire later."""
-        before = live.cookie
+    def _latest(self, cookie: ActiveCookie) -> Deferred[None]:
+        """
+        Merge the record as other workers may have prolonged it: what they wrote is not taken back.
+        Where it is gone, or the store does not answer, what is known here stays.
+        """
+
+        def merge(stored: Cookie | None) -> None:
+            if stored is not None:
+                self._connections.update(cookie, _merged(cookie.record, stored))
+
+        return self._store.load(cookie.id).addErrback(lambda _: None).addCallback(merge)
+
+    def _left(self, cookie: ActiveCookie, connection: TrackedConnection) -> None:
+        # Unless its client is back: then that connection has been heard later.
+        if self._connections.active(cookie.id) is None:
+            self._prolong(cookie, connection.last_heard, [connection])
+
+    def _refreshed(self, _: None, connection: TrackedConnection) -> None:
+        if (cookie := connection.cookie) is not None:
+            self._prolong(cookie, cookie.last_heard(), list(cookie.connections))
+        self._judge(connection)
+
+    def _prolong(
+        self, cookie: ActiveCookie, seen: int, connections: list[TrackedConnection]
+    ) -> None:
+        """Note when its client was heard, which may let the record expire later."""
+        before = cookie.record
         if seen <= before.seen:
             return
-        expires = before.expires
-        if live.policy.idle_timeout is not None:
-            expires = max(expires, live.policy.expires(live.limit, seen))
-        live.cookie = evolve(before, seen=seen, expires=expires)
-        touch = Touch(before.id, seen, expires, before.peer, before.user_agent)
-        self.touch(touch, before.expires)
+        ends = [
+            each.policy.expires(_limit(each, cookie), seen)
+            for each in connections
+            if each.policy.idle_timeout is not None
+        ]
+        after = evolve(before, seen=seen, expires=max(before.expires, *ends, 0))
+        self._connections.update(cookie, after)
+        self.touch(after, before.expires)
+
+    def _judge(self, connection: TrackedConnection) -> None:
+        """Its time may be over. A store that does not answer cannot show that it is not."""
+        if connection.ended:
+            return
+        if _good_until(connection) > self._clock.now():
+            self.watch(connection)
+        elif connection.cookie is None:
+            self._expire([connection])
+        else:
+            self._expire_cookie(connection.cookie)
+
+    def _expire_cookie(self, cookie: ActiveCookie) -> None:
+        """End those of its connections whose time is over, which their policies may put apart."""
+        now, auth = self._clock.now(), cookie.record.auth
+        self._expire([each for each in cookie.connections if _good_until(each) <= now])
+        identity = auth.identity if auth else (None, None)
+        self._events.publish(Event(Kind.EXPIRED, cookie.id, *identity))
+
+    def _expire(self, connections: list[TrackedConnection]) -> None:
+        self._termination.end(connections, EXPIRED)
+
+
+def _good_until(connection: TrackedConnection) -> int:
+    """The millisecond at which its time is over, as far as is known here."""
+    policy, cookie = connection.policy, connection.cookie
+    if cookie is None:
+        return policy.expires(connection.limit, connection.last_heard)
+    return min(_limit(connection, cookie), policy.good_until(cookie.record))
+
+
+def _limit(connection: TrackedConnection, cookie: ActiveCookie) -> int:
+    """Where `max_age` rolls, a handshake of another tab moves it for all of them."""
+    rolled = connection.policy.limit(cookie.record.created, cookie.handshake)
+    return max(connection.limit, rolled)
 
 
 def _merged(here: Cookie, stored: Cookie) -> Cookie:
-    """The record with the latest sign of life, and the later end."""
+    """The record as it was heard of last, with the later end."""
     latest = stored if stored.seen > here.seen else here
     return evolve(latest, auth=stored.auth, expires=max(here.expires, stored.expires))

@@ -1,129 +1,172 @@
-"""The end of cookies: refused at once, durable before anybody is told, connections closed."""
+"""Ends cookies and users: refused at once, durable before it is acknowledged, sessions ended."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTime
+from attrs import frozen
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 
-from cookietrack_plugin.access.deferreds import first_error
-from cookietrack_plugin.access.lookup import Lookup
-from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.tracking.connections import Connection, Connections
-from cookietrack_plugin.tracking.deletion import Deletions
+from cookietrack_plugin.access.deferreds import gathered
+from cookietrack_plugin.record import Auth, Cookie, UserRevoked
+from cookietrack_plugin.tracking.connections import ActiveCookie, Connections, TrackedConnection
 from cookietrack_plugin.tracking.events import Event, Events, Kind
+from cookietrack_plugin.tracking.freshness import Freshness
+from cookietrack_plugin.tracking.insistence import Insistence
 from cookietrack_plugin.tracking.lifetime import Lifetimes
+from cookietrack_plugin.tracking.recent import RecentRevocations
+from cookietrack_plugin.tracking.termination import Ending, Termination
 
 LOGOUT = "wamp.close.logout"
-EXPIRED = "cookietrack.close.expired"
 
 
-class Endings:
-    """The tracker's part for what ends a cookie. On the reactor's thread."""
+@frozen
+class Ended:
+    """How many records were ended, and how many connections were closed by this worker."""
+
+    cookies: int
+    connections: int
+
+    def __add__(self, other: "Ended") -> "Ended":
+        return Ended(self.cookies + other.cookies, self.connections + other.connections)
+
+
+class Revoker:
+    """The tracker's part for what ends cookies and users. On the reactor's thread."""
 
     def __init__(
         self,
-        deletions: Deletions,
         connections: Connections,
-        lookup: Lookup,
+        termination: Termination,
         lifetimes: Lifetimes,
+        recent: RecentRevocations,
+        deletions: Insistence[str],
+        revocations: Insistence[UserRevoked],
+        freshness: Freshness,
         events: Events,
-        reactor: IReactorTime,
     ) -> None:
-        self._deletions = deletions
         self._connections = connections
-        self._lookup = lookup
+        self._termination = termination
         self._lifetimes = lifetimes
+        self._recent = recent
+        self._deletions = deletions
+        self._revocations = revocations
+        self._freshness = freshness
         self._events = events
-        self._reactor = reactor
-        # Authids that are being ended, None for all: their logins must not slip through.
-        self._barred: Counter[str | None] = Counter()
 
-    def revoke(
-        self, id: str, spare: Callable[[Connection], bool] = lambda _: False
-    ) -> Deferred[tuple[int, int]]:
+    def revoke(self, ids: Iterable[str]) -> Deferred[Ended]:
         """
-        End a cookie: refused from this moment on; its connections are closed once the deletion is
-        durable. Fails when it could not be stored: it is still refused by this process, its
-        connections are closed, and it is tried again until it is stored.
-
-        :param spare: connections for which this is true stay open, without the cookie.
-        :returns: a Deferred with how many records and how many connections were ended, 0 or 1 of
-            the former.
+        End cookies: refused from this moment on, and acknowledged when that is durable and no
+        session of theirs is on the router. Fails when one could not be stored: it is still refused
+        by this process, its connections are closed, and it is tried again until it is stored.
         """
-        event = self._end_of(id)
-        ended = self._cut_off(id, spare)
-        deleted = self._deletions.start(id)
-        deleted.addBoth(self._close_connections, ended, LOGOUT)
-        return deleted.addCallback(self._revoked, event, len(ended))
+        endings = gathered([self._revoke(id) for id in set(ids)])
+        return endings.addCallback(lambda ended: sum(ended, Ended(0, 0)))
 
-    def revoke_all(self, ids: Iterable[str]) -> Deferred[tuple[int, int]]:
-        """End a set of cookies; the sums of what `revoke` gives. Fails with the first failure."""
-        ending = gatherResults([self.revoke(id) for id in set(ids)], consumeErrors=True)
-        return ending.addCallbacks(
-            lambda ends: (sum(end[0] for end in ends), sum(end[1] for end in ends)), first_error
-        )
-
-    def elsewhere(self, id: str) -> int:
+    def log_out(self, connection: TrackedConnection) -> Deferred[Any]:
         """
-        Another worker or node, or the command, has ended a cookie: close its connections here; how
-        many there were. Who was connected here is told of here, too.
+        End the cookie of a connection, which itself goes on without it. Fires as `revoke` does.
         """
-        event = self._end_of(id, "elsewhere")
-        if closed := self._close_all(id, LOGOUT):
-            self._events.tell(event)
-        return closed
+        if connection.id is None:
+            return succeed(None)
+        return self._revoke(connection.id, spared=connection)
 
-    def expired(self, id: str, cookie: Cookie | None) -> None:
-        """A cookie has expired under its connections: close them."""
-        if self._close_all(id, EXPIRED):
-            auth = cookie.auth if cookie else None
-            told = (auth.authid, auth.authrealm) if auth else (None, None)
-            self._events.tell(Event(Kind.EXPIRED, id, *told))
+    @inlineCallbacks
+    def revoke_user(self, revoked: UserRevoked) -> Any:
+        """
+        End all that is logged in as a user, with and without a record: `revoke`, and the logins of
+        the user that have begun and not joined. A Deferred with `Ended`.
+        """
+        ending = self._end_user(revoked)
+        try:
+            cookies = yield self._revocations.start(revoked)
+        finally:
+            # Those that came while it was stored as well: their logins are not fenced where the
+            # store has no feed.
+            later = self._end_user(revoked)
+            yield gathered([each.close(LOGOUT) for each in (ending, later)])
+        self._events.publish(_event_of(revoked, cookies))
+        # So that a login after this has begun after the revocation in the eyes of this worker too.
+        yield self._freshness.next_sync()
+        return Ended(cookies, len(ending.connections) + len(later.connections))
 
-    def bar(self, authid: str | None) -> None:
-        """From now on, end the cookie of every login of `authid` (None: of every login)."""
-        self._barred[authid] += 1
+    def revoked_remotely(self, id: str, record: Cookie | None) -> None:
+        """
+        Another worker or node, or the command, has ended a cookie, or logged in another identity.
+        Publishes an event if this worker had connections of it.
+        """
+        cookie = self._connections.active(id)
+        if cookie is None:
+            return
+        if record is None:
+            event = _event(cookie, "elsewhere")
+            self._lifetimes.ended(id)
+            self._termination.end(list(cookie.connections), LOGOUT)
+            self._events.publish(event)
+        else:
+            self.update(cookie, record)
 
-    def unbar(self, authid: str | None) -> None:
-        """Take one `bar` back."""
-        self._barred[authid] -= 1
-        if not self._barred[authid]:
-            del self._barred[authid]
+    def user_revoked_remotely(self, revoked: UserRevoked) -> None:
+        """Another worker or node, or the command, has ended a user."""
+        self._end_user(revoked, "elsewhere").close(LOGOUT)
 
-    def bars(self, authid: str) -> bool:
-        """Whether a login of `authid` ends its cookie."""
-        return bool(self._barred[authid] or self._barred[None])
+    def update(self, cookie: ActiveCookie, record: Cookie) -> None:
+        """
+        Note a record that changed. If it is another identity's now, the sessions of the old end.
+        """
+        old = cookie.owner
+        self._connections.update(cookie, record)
+        if old is not None and old != cookie.owner:
+            self._termination.end(
+                [each for each in cookie.connections if _is_of(each.session, old)], LOGOUT
+            )
 
-    def _close_all(self, id: str, reason: str) -> int:
-        """The record is gone: close its connections; how many there were."""
-        self._lookup.overtake(id)
-        ended = self._cut_off(id, lambda _: False)
-        self._close_connections(None, ended, reason)
-        return len(ended)
+    def _revoke(self, id: str, spared: TrackedConnection | None = None) -> Deferred[Ended]:
+        cookie = self._connections.active(id)
+        event = _event(cookie) if cookie else Event(Kind.REVOKED, id)
+        ending = self._end_cookie(id, spared)
 
-    def _cut_off(self, id: str, spare: Callable[[Connection], bool]) -> list[Connection]:
-        self._lifetimes.ended(id)
-        connections = self._connections.take(id)
-        for connection in connections:
-            connection.forget_login()
-        return [connection for connection in connections if not spare(connection)]
+        def acknowledge(result: Any) -> Any:
+            return ending.close(LOGOUT).addCallback(lambda _: result)
 
-    def _end_of(self, id: str, detail: str | None = None) -> Event:
-        """The event of its end, with whose it is so far as that is known here."""
-        live = self._connections.live(id)
-        auth = live.cookie.auth if live else None
-        realm = auth.authrealm if auth else None
-        return Event(Kind.REVOKED, id, live.owner if live else None, realm, detail)
+        deleted = self._deletions.start(id).addBoth(acknowledge)
+        return deleted.addCallback(self._revoked, event, len(ending.connections))
 
-    def _revoked(self, existed: bool, event: Event, closed: int) -> tuple[int, int]:
+    def _revoked(self, existed: bool, event: Event, connections: int) -> Ended:
         if existed:
-            self._events.tell(event)
-        return int(existed), closed
+            self._events.publish(event)
+        return Ended(int(existed), connections)
 
-    def _close_connections(self, result: Any, ended: list[Connection], reason: str) -> Any:
-        # Not in this turn: the connection that logs out has yet to send its own GOODBYE.
-        for connection in ended:
-            self._reactor.callLater(0, connection.end_session, reason)
-        return result
+    def _end_cookie(self, id: str, spared: TrackedConnection | None) -> Ending:
+        self._lifetimes.ended(id)
+        if spared is not None:
+            spared.link.forget_login()
+            self._connections.part(spared)
+        return self._termination.begin(self._connections.of(id))
+
+    def _end_user(self, revoked: UserRevoked, detail: str | None = None) -> Ending:
+        """End the user's connections here, and refuse the logins that began before."""
+        self._recent.add(revoked)
+        doomed = self._connections.ended_by(revoked)
+        cookies = dict.fromkeys(each.cookie for each in doomed if each.cookie)
+        events = [_event(cookie, detail) for cookie in cookies]
+        for cookie in cookies:
+            self._lifetimes.ended(cookie.id)
+        ending = self._termination.begin(doomed)
+        for event in events:
+            self._events.publish(event)
+        return ending
+
+
+def _is_of(session: Auth | None, identity: tuple[str, str]) -> bool:
+    return session is not None and session.identity == identity
+
+
+def _event(cookie: ActiveCookie, detail: str | None = None) -> Event:
+    """The event of its end, with whose it is as far as that is known here."""
+    authid, authrealm = cookie.owner or (None, None)
+    return Event(Kind.REVOKED, cookie.id, authid, authrealm, detail)
+
+
+def _event_of(revoked: UserRevoked, cookies: int) -> Event:
+    detail = f"{cookies} cookie{'' if cookies == 1 else 's'}"
+    return Event(Kind.REVOKED, None, revoked.authid, revoked.authrealm, detail)

@@ -1,20 +1,19 @@
-"""Removing expired records in the background, a small step at a time."""
+"""Removes expired records in the background, a small step at a time."""
+
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.access.committer import Committer
-from cookietrack_plugin.access.metrics import Metrics
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.tracking.clock import Clock
 
-# Seconds between two sweeps; between two steps of one; records in a step. Whenever the reactor
-# wants the interpreter while a store's thread runs Python, it waits up to 5 ms for its turn
+# Between two sweeps, and between two steps of one.
+INTERVAL_S = 30.0
+PAUSE_S = 0.02
+# Records in a step. While a store's thread runs Python, the reactor waits up to 5 ms for its turn
 # (sys.getswitchinterval): a step has to be over before it has waited twice.
-INTERVAL = 30.0
-PAUSE = 0.02
 STEP = 100
 
 
@@ -28,18 +27,14 @@ class Sweep:
 
     def __init__(
         self,
-        store: ICookieStore,
-        committer: Committer,
+        store: AsyncStore,
         clock: Clock,
-        reactor: IReactorTime,
-        measures: Metrics,
+        reactor: Any,
     ) -> None:
         self._store = store
-        self._measures = measures
-        self._committer = committer
         self._clock = clock
         self._reactor = reactor
-        self._call = reactor.callLater(INTERVAL, self._run)
+        self._call = reactor.callLater(INTERVAL_S, self._run)
         self._stopped = False
         self._failing = False
 
@@ -50,28 +45,28 @@ class Sweep:
             self._call.cancel()
 
     def _run(self) -> Deferred[None]:
-        if self._committer.refusal():
-            self._again(INTERVAL)
+        if self._store.refusal():
+            self._again(INTERVAL_S)
             return succeed(None)
         now = self._clock.now()
-        done = self._committer.ask(lambda: self._store.expire(now, STEP))
+        done = self._store.expire(now, STEP)
         # In this order: whatever a store answers, there is a next time.
         return done.addCallback(self._swept).addErrback(self._failed)
 
     def _swept(self, deleted: int) -> None:
-        self._measures.swept += deleted
+        self._store.metrics.swept += deleted
         if deleted:
             self.log.debug("swept {deleted} expired cookies", deleted=deleted)
         if self._failing:
             self._failing = False
             self.log.info("expired cookies are removed again")
-        self._again(PAUSE if deleted >= STEP else INTERVAL)
+        self._again(PAUSE_S if deleted >= STEP else INTERVAL_S)
 
     def _failed(self, failure: Failure) -> None:
         if not self._failing:
             self._failing = True
             self.log.warn("expired cookies cannot be removed now: {cause}", cause=failure.value)
-        self._again(INTERVAL)
+        self._again(INTERVAL_S)
 
     def _again(self, seconds: float) -> None:
         if not self._stopped:

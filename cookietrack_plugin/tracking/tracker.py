@@ -1,290 +1,206 @@
-"""Admission, login, logout: the only place with rules about what comes before what."""
+"""Who is in: the face of this room."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
-from attrs import evolve
-from twisted.internet.defer import Deferred, fail, gatherResults
-from twisted.python.failure import Failure
-from txaio.tx import make_logger
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 
-from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.deferreds import fan_out
-from cookietrack_plugin.access.lookup import Lookup
-from cookietrack_plugin.access.metrics import Metrics
+from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.record import Auth, Authenticate, Change, Cookie
-from cookietrack_plugin.tracking.admission import Admissions
-from cookietrack_plugin.tracking.clock import Clock
-from cookietrack_plugin.tracking.connections import Connection, Connections, Live
-from cookietrack_plugin.tracking.deletion import Deletions
-from cookietrack_plugin.tracking.events import Event, Events, Kind
+from cookietrack_plugin.record import Auth, Cookie, Delete, UserRevoked
+from cookietrack_plugin.tracking.admission import Admission, Admissions, Issue, Visitor
+from cookietrack_plugin.tracking.clock import Clock, ServerClock
+from cookietrack_plugin.tracking.clocksync import ClockSync
+from cookietrack_plugin.tracking.connections import Connections, Link, TrackedConnection
+from cookietrack_plugin.tracking.events import Event, Events
+from cookietrack_plugin.tracking.expiry import Expiry
+from cookietrack_plugin.tracking.feed import Feed
+from cookietrack_plugin.tracking.freshness import Freshness
+from cookietrack_plugin.tracking.insistence import Insistence
 from cookietrack_plugin.tracking.lifetime import Lifetimes
-from cookietrack_plugin.tracking.revocation import Endings
+from cookietrack_plugin.tracking.login import Logins
+from cookietrack_plugin.tracking.recent import RecentRevocations
+from cookietrack_plugin.tracking.records import Records
+from cookietrack_plugin.tracking.remote import RemoteRevocations
+from cookietrack_plugin.tracking.revocation import LOGOUT, Ended, Revoker
 from cookietrack_plugin.tracking.sweep import Sweep
-from cookietrack_plugin.tracking.visit import Admission, Visitor
+from cookietrack_plugin.tracking.termination import NORMAL_CLOSURE, Termination
+from cookietrack_plugin.tracking.touches import Touches
+from cookietrack_plugin.tracking.validity import Validity
 
-# Seconds for which a record is as good as when it was read, if nobody tells what others have ended.
-TRUST = 2.0
 
-
-class Tracker:
+class Tracker(Records):
     """
-    Who a cookie stands for, for one store, on the reactor's thread. Nothing here blocks.
+    Who is in, for one store: its cookies, the connections of this worker, and the sessions on them.
+    On the reactor's thread; nothing here waits.
 
-    Methods that the router's code calls in the middle of its own (`current`, `authenticate`,
-    `revoke`) never raise: what goes wrong is logged, and refused.
-
-    :param reactor: gives threads and timers; tests give one with a fake clock.
+    :param reactor: gives threads and timers: see `MonotonicReactor`.
+    :param clock: the time by which the store's records live.
+    :param position: in the store's feed, before the first connection; None where it has none.
+    :param label: what the log calls the store.
     """
 
-    log = make_logger()
-
-    def __init__(self, store: ICookieStore, reactor: Any, clock: Clock | None = None) -> None:
-        self.store = store
-        self.reactor = reactor
-        self.clock = clock or Clock()
-        self.connections = Connections()
-        self.events = Events()
-        self.measures = Metrics()
-        self.events.observe(self._count)
-        self.committer = Committer(store, reactor, self.measures)
-        self.lookup = Lookup(store, self.committer, reactor, self.measures)
-        self._deletions = Deletions(self.committer, reactor, self.lookup.overtake)
-        self._sweep = Sweep(store, self.committer, self.clock, reactor, self.measures)
+    def __init__(
+        self,
+        store: AsyncStore,
+        reactor: Any,
+        clock: Clock,
+        position: Any = None,
+        label: str = "the cookie store",
+    ) -> None:
+        self.clock = clock
+        self.events = events = Events()
+        events.subscribe(self._count)
+        connections, recent = Connections(), RecentRevocations()
+        freshness = Freshness(reactor.seconds, position)
+        self._deletions: Insistence[str] = Insistence(
+            lambda id: store.submit(Delete(id)), lambda id: f"cookie {id}", reactor
+        )
+        self._revocations: Insistence[UserRevoked] = Insistence(
+            store.revoke_user, _name_of, reactor
+        )
+        validity = Validity(clock, self._deletions, self._revocations)
+        super().__init__(store, validity, connections)
+        self._termination = termination = Termination(connections, reactor)
         self._lifetimes = Lifetimes(
-            self.connections, self.committer, self.lookup, self.clock, reactor, self._expired
+            connections,
+            store,
+            clock,
+            termination,
+            events,
+            Touches(store, reactor),
+            Expiry(clock, reactor),
         )
-        self.endings = Endings(
-            self._deletions, self.connections, self.lookup, self._lifetimes, self.events, reactor
-        )
-        self.admissions = Admissions(
-            self.committer,
-            self.lookup,
+        self._revoker = Revoker(
+            connections,
+            termination,
             self._lifetimes,
-            self.clock,
-            self.events,
-            self.measures,
-            self._submit,
-            self._good,
+            recent,
+            self._deletions,
+            self._revocations,
+            freshness,
+            events,
         )
-        # When all that others had ended was last known; None where nobody else can end anything.
-        self.told: float | None = None
-        self._companions: list[Callable[[], Deferred[Any]]] = []
+        self._logins = Logins(
+            store,
+            validity,
+            connections,
+            self._revoker,
+            recent,
+            self._revocations,
+            freshness,
+            clock,
+            events,
+            reactor,
+        )
+        self._admissions = Admissions(
+            store, validity, self._lifetimes, clock, events, reactor, label
+        )
+        # What works in the background, and is stopped before the store is closed.
+        self._background: list[Sweep | Feed | ClockSync] = [Sweep(store, clock, reactor)]
+        if (reader := store.feed()) is not None:
+            remote = RemoteRevocations(store, connections, termination, self._revoker)
+            self._background.append(Feed(remote, reader, freshness, reactor))
+        if isinstance(clock, ServerClock):
+            self._background.append(ClockSync(store, clock, reactor))
         self._closed: Deferred[Any] | None = None
 
-    # -- handshakes --------------------------------------------------------------------------
-
-    def admit(
-        self, visitor: Visitor, issue: Callable[[], str], policy: Policy
-    ) -> Deferred[Admission]:
-        """
-        The record of a visitor's cookie if it is one that we issued and that is still good, and a
-        new one, durable by the time this fires, for everybody else.
-
-        :param issue: gives the id of a fresh secret value.
-        :returns: a Deferred with an `Admission`. It fails with `StoreUnavailable`, or what else the
-            store raised, when the truth cannot be known or the new record cannot be stored.
-        """
+    def admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
+        """A handshake: see `Admissions.admit`."""
         if self._closed:
             return fail(StoreUnavailable("the store is closed"))
-        return self.admissions.admit(visitor, issue, policy)
+        return self._admissions.admit(visitor, issue, policy)
 
-    def enter(self, admission: Admission, policy: Policy, connection: Connection) -> None:
-        """Note the connection that goes on with an admission."""
-        cookie = admission.cookie
-        read = self.reactor.seconds()
-        live = Live(cookie, policy, admission.limit, admission.created, cookie.auth, read)
-        self.connections.add(live, connection)
-        self._lifetimes.watch(live)
+    def enter(self, admission: Admission | None, policy: Policy, link: Link) -> TrackedConnection:
+        """The connection that goes on with an admission, or without a cookie, until `drop`."""
+        now = self.clock.now()
+        if admission is None:
+            limit = policy.limit(now, now)
+            connection = TrackedConnection(link, None, policy, limit, False, now)
+        else:
+            cookie = self._connections.activate(admission.cookie, admission.read)
+            cookie.handshake = now
+            limit, fresh = admission.limit, admission.created
+            connection = TrackedConnection(link, cookie, policy, limit, fresh, now)
+        self._connections.add(connection)
+        self._lifetimes.watch(connection)
+        return connection
 
-    # -- what the router asks ----------------------------------------------------------------
+    def hello(self, connection: TrackedConnection) -> Deferred[Cookie | None]:
+        """A login begins: see `Logins.begin`."""
+        if self._closed:
+            return succeed(None)
+        return self._logins.begin(connection)
 
-    def current(self, id: str) -> Cookie | None:
+    def known(self, id: str, policy: Policy) -> Cookie | None:
+        """The record that `hello` gave, as it is now: see `Logins.known`."""
+        return self._logins.known(id, policy)
+
+    def accept(self, connection: TrackedConnection, session: Auth, stores: bool) -> Deferred[None]:
+        """A session is about to join: see `Logins.accept`."""
+        if self._closed:
+            return fail(StoreUnavailable("the store is closed"))
+        return self._logins.accept(connection, session, stores)
+
+    def leave(self, connection: TrackedConnection) -> None:
+        """Its session has left, or could not join after all."""
+        self._connections.leave(connection)
+
+    def log_out(self, connection: TrackedConnection) -> Deferred[Any]:
+        """Its client logs out: see `Revoker.log_out`."""
+        return self._revoker.log_out(connection)
+
+    def kill(
+        self, connection: TrackedConnection, reason: str, code: int = NORMAL_CLOSURE
+    ) -> Deferred[Any]:
         """
-        The record of a live connection's cookie as it is now: None when it was ended, has expired,
-        or when the truth cannot be known.
+        End a connection; with the logout reason, its cookie too. Fires when it is closed.
+
+        :param reason: a WAMP URI. `code`: of the WebSocket Close.
         """
-        try:
-            return None if self._is_stale(id) else self._record(id)
-        except Exception:  # noqa: BLE001 - it must not leave into the router's code
-            if not self._closed:
-                self.log.failure("cookie {id} cannot be looked up", id=id)
-            return None
+        if reason == LOGOUT and connection.id is not None:
+            return self._revoker.revoke([connection.id])
+        return self._termination.end([connection], reason, code)
 
-    def authenticate(self, id: str, auth: Auth | None, policy: Policy) -> bool:
-        """
-        Store who a cookie stands for, None for nobody. `settled` tells when it is durable.
+    def drop(self, connection: TrackedConnection) -> None:
+        """It was lost. Idempotent."""
+        connection.ended = True
+        cookie = connection.cookie
+        self._connections.drop(connection)
+        self._lifetimes.left(connection, cookie)
 
-        :returns: whether there is something to store: not for a record that is gone, not where it
-            says so already, and not where the cookie may have been planted (`Policy.rotates`).
-        """
-        try:
-            cookie = self._before_login(id)
-        except Exception:  # noqa: BLE001 - it must not leave into the router's code
-            self._not_stored(Failure(), id)
-            return False
-        if cookie is None or cookie.auth == auth:
-            return False
-        if auth is not None and not self._may_log_in(id, auth, policy):
-            return False
-        self._store_login(Authenticate(id, auth, self.clock.now()))
-        return True
+    def revoke(self, ids: Iterable[str]) -> Deferred[Ended]:
+        """End cookies: see `Revoker.revoke`."""
+        return self._revoker.revoke(ids)
 
-    def _store_login(self, change: Authenticate) -> None:
-        if live := self.connections.live(change.id):
-            # It takes the place of one that could not be stored.
-            live.unstored = None
-            live.login = change.auth or live.login
-        self._submit(change).addCallbacks(
-            self._authenticated,
-            self._not_stored,
-            callbackArgs=(change,),
-            errbackArgs=(change.id,),
-        )
-
-    def _may_log_in(self, id: str, auth: Auth, policy: Policy) -> bool:
-        if self.endings.bars(auth.authid):
-            self.revoke(id).addErrback(_logged)
-            return False
-        live = self.connections.live(id)
-        if live is None or not policy.rotates:
-            return True
-        if live.owner not in (None, auth.authid):
-            self.revoke(id, spare=lambda each: each.is_logging_in()).addErrback(_logged)
-            return False
-        return live.fresh or live.owner is not None
-
-    def _authenticated(self, applied: bool, change: Authenticate) -> None:
-        live = self.connections.live(change.id)
-        if applied and live:
-            live.cookie = evolve(live.cookie, auth=change.auth, seen=change.at)
-            # An earlier one can have failed while this one was queued behind it.
-            live.unstored = None
-        if applied and change.auth:
-            auth = change.auth
-            self.events.tell(
-                Event(Kind.AUTHENTICATED, change.id, auth.authid, auth.authrealm, auth.authmethod)
-            )
-
-    def settled(self, id: str) -> Deferred[Any]:
-        """
-        Fires when all that was written about the cookie is durable. Fails when some is not, and
-        goes on failing until that, or something in its place, is.
-        """
-        live = self.connections.live(id)
-        failure = (live and live.unstored) or self._deletions.failure(id)
-        return fail(failure) if failure else self.committer.settled(id)
-
-    def revoke(
-        self, id: str, spare: Callable[[Connection], bool] = lambda _: False
-    ) -> Deferred[tuple[int, int]]:
-        """End a cookie: see `Endings.revoke`."""
-        return self.endings.revoke(id, spare)
-
-    # -- life --------------------------------------------------------------------------------
-
-    def is_away(self) -> bool:
-        """Whether the store is known not to answer, so that nobody should wait for it now."""
-        return bool(self.committer.refusal() or self.lookup.refusal())
-
-    def drop(self, id: str, connection: Connection) -> int:
-        """Forget a connection that was lost; how many the cookie has left."""
-        live = self.connections.live(id)
-        left = self.connections.drop(id, connection)
-        if live is not None and not left:
-            self._lifetimes.left(live, connection.last_heard)
-        return left
-
-    def refresh(self, cookie: Cookie) -> None:
-        """Another worker or node has changed the record of a live cookie."""
-        self._remember(cookie)
-        if cookie.auth is None:
-            for connection in self.connections.of(cookie.id):
-                connection.forget_login()
+    def revoke_user(
+        self,
+        authid: str | None,
+        authrealm: str | None = None,
+        keep: frozenset[str] = frozenset(),
+    ) -> Deferred[Ended]:
+        """End all that is logged in as a user, None for any: see `Revoker.revoke_user`."""
+        ended: Deferred[Ended] = self._revoker.revoke_user(UserRevoked(authid, authrealm, keep))
+        return ended
 
     def close(self) -> Deferred[Any]:
         """Store what is queued and close the store. Idempotent; afterwards nobody is known."""
         if self._closed is None:
-            self._sweep.stop()
-            self.committer.insist()
+            self._store.insist()
+            stopping = [maybeDeferred(each.stop) for each in self._background]
             self._lifetimes.stop()
             self._deletions.stop()
-            ending = [stop() for stop in (self.lookup.close, *self._companions)]
-            # What is queued is stored first, however long the readers take to end.
-            ended = gatherResults([self.committer.run(_nothing), *ending], consumeErrors=True)
-            self._closed = ended.addBoth(lambda _: self.committer.close())
+            self._revocations.stop()
+            stopped = DeferredList(stopping, consumeErrors=True)
+            self._closed = stopped.addBoth(lambda _: self._store.close())
         return fan_out(self._closed)
 
-    def close_with(self, stop: Callable[[], Deferred[Any]]) -> None:
-        """Something that uses the store and has to end before it is closed."""
-        self._companions.append(stop)
-
-    def _expired(self, id: str, cookie: Cookie | None) -> None:
-        self.endings.expired(id, cookie)
-
-    # -- helpers -----------------------------------------------------------------------------
-
-    def _record(self, id: str) -> Cookie | None:
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        return self._good(self._known(id) if self.lookup.blocks else self.lookup.now(id))
-
-    def _before_login(self, id: str) -> Cookie | None:
-        live = self.connections.live(id)
-        if live is None or not live.fresh or live.login is not None or self._closed:
-            return self._record(id)
-        # Nobody here has logged in with it: there is nothing to be read. If it was ended elsewhere,
-        # the store does not apply the login.
-        return self._good(self._known(id))
-
-    def _known(self, id: str) -> Cookie | None:
-        live = self.connections.live(id)
-        return self.committer.overlay(id, live.cookie if live else None)
-
-    def _is_stale(self, id: str) -> bool:
-        """Whether others may have ended what is known of a live cookie, and nobody could tell."""
-        live = self.connections.live(id) if self.lookup.blocks else None
-        if live is None or self.told is None:
-            return False
-        return bool(self.reactor.seconds() - max(self.told, live.read) > TRUST)
-
-    def _good(self, cookie: Cookie | None) -> Cookie | None:
-        if cookie is None or cookie.id in self._deletions or cookie.expires <= self.clock.now():
-            return None
-        return cookie
-
-    def _remember(self, cookie: Cookie) -> None:
-        if live := self.connections.live(cookie.id):
-            live.cookie = cookie
-            live.read = self.reactor.seconds()
-            live.login = cookie.auth or live.login
-
-    def _submit(self, change: Change) -> Deferred[bool]:
-        if self._closed:
-            return fail(StoreUnavailable("the store is closed"))
-        return self.committer.submit(change).addBoth(self._overtaken, change.id)
-
-    def _overtaken(self, result: Any, id: str) -> Any:
-        self.lookup.overtake(id)
-        return result
-
-    def _not_stored(self, failure: Failure, id: str) -> None:
-        self.log.error("cookie {id} cannot be stored: {cause}", id=id, cause=failure.value)
-        if live := self.connections.live(id):
-            live.unstored = failure
-            # What a handshake has seen of it meanwhile does not count.
-            live.cookie = evolve(live.cookie, auth=None)
-
     def _count(self, event: Event) -> None:
-        self.measures.events[event.kind.value] += 1
+        self.metrics.events[event.kind.value] += 1
 
 
-def _nothing() -> None:
-    """Queued behind all that is queued."""
-
-
-def _logged(_: Any) -> None:
-    """The failure was logged where it happened."""
+def _name_of(revoked: UserRevoked) -> str:
+    whom = "everybody" if revoked.authid is None else f"user {revoked.authid!r}"
+    return whom if revoked.authrealm is None else f"{whom} in realm {revoked.authrealm!r}"

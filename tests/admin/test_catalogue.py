@@ -17,6 +17,9 @@ def test_every_installed_type_is_listed_with_its_distribution_and_version(run, o
         "from": [{"distribution": "observed-store", "version": "2.5"}],
         "available": True,
         "summary": "watched by a test",
+        "volatile": False,
+        "exclusive": False,
+        "place": "url",
     }
     assert types["memory"]["from"][0]["distribution"] == "cookietrack-plugin"
 

@@ -51,8 +51,8 @@ def test_an_unknown_command_is_refused(run):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["ls", "lmdp:x"], 2, "unknown store type 'lmdp': installed are"),
-        (["ls", "lmdb:"], 2, "found ''"),
+        (["ls", "lmdp:x"], 2, "unknown store type 'lmdp': expected one of"),
+        (["ls", "lmdb:"], 2, 'expected a string that is not empty, found ""'),
         (["ls", "nowhere"], 2, "'nowhere' is neither a node directory nor a store"),
         (["ls"], 2, "no config.yaml or config.json in"),
         (["stat", "lmdb:nowhere"], 3, "there is no store at lmdb:"),

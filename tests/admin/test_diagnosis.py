@@ -7,10 +7,13 @@ from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 
 import pytest
+from zope.interface import alsoProvides
 
-from cookietrack_plugin.admin import filesystem, software
+from cookietrack_plugin.admin import filesystem, servertime, software
 from cookietrack_plugin.admin.filesystem import mount_type
-from cookietrack_plugin.stores.file.store import FileProvider
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import IServerTime
+from cookietrack_plugin.stores.file.provider import FileProvider
 from cookietrack_plugin.testing.process import StoreProcess
 from tests.admin.conftest import JOE, make_cookie, node_config, node_process, snapshot
 
@@ -96,7 +99,7 @@ def test_a_wrong_cookie_item_is_an_error_and_the_others_are_checked(diagnose, ma
     found = diagnose(str(make_node(config)), code=1)
     assert found["worker001/transport001"][0][0] == "ok"
     assert "Did you mean 'lmdb'?" in found["worker001/transport002"][0][1]
-    assert '"maxsize" in cookie store' in found["worker001/transport003"][0][1]
+    assert '"maxsize" in the store item' in found["worker001/transport003"][0][1]
     assert [about for about in found if about.startswith("lmdb:")]
 
 
@@ -216,12 +219,13 @@ def two_workers(store):
 def test_a_file_that_two_workers_name_is_an_error(diagnose, make_node):
     node = make_node(two_workers(FILE))
     found = diagnose(str(node), code=1)[f"file:{node}/cookies.dat"]
-    told = "workers worker001, worker002 all name it, but one alone can use a file: use `lmdb`"
-    assert ("error", told) in found
+    [message] = [message for level, message in found if level == "error"]
+    assert message.startswith("expected one worker to name it")
+    assert message.endswith("found worker001, worker002: use a type that workers share")
 
 
 def test_a_memory_store_in_two_workers_is_a_warning(diagnose, make_node):
-    found = diagnose(str(make_node(two_workers({"type": "memory"}))))["memory:"]
+    found = diagnose(str(make_node(two_workers({"type": "memory"}))))["memory"]
     assert [level for level, message in found if "a memory of its own" in message] == ["warning"]
 
 
@@ -242,3 +246,80 @@ def test_a_name_that_stands_for_nothing_is_an_error(diagnose, words, message):
     [(level, found)] = diagnose(*words, code=1)["configuration"]
     assert level == "error"
     assert message in found
+
+
+def administration(**component):
+    classname = "cookietrack_plugin.router.component.CookieAdministration"
+    return {"type": "class", "classname": classname, "realm": "realm1", **component}
+
+
+def test_a_component_that_administers_a_store_of_the_node_is_fine(diagnose, make_node):
+    config = node_config(LMDB)
+    config["workers"][0]["components"] = [administration(extra={"store": LMDB})]
+    found = diagnose(str(make_node(config)))
+    told = "administers a store that a transport names"
+    assert found["worker001/component001"] == [("ok", told)]
+
+
+def test_a_component_with_a_store_that_no_transport_names_is_an_error(diagnose, make_node):
+    config = node_config(LMDB)
+    config["workers"][0]["components"] = [administration(extra={"store": FILE}, id="mine")]
+    [(level, message)] = diagnose(str(make_node(config)), code=1)["worker001/mine"]
+    assert level == "error"
+    assert message == (
+        '"store" in the "extra" of CookieAdministration: expected {"type": "lmdb", "path":'
+        ' ".cookies"} (worker001/transport001), found {"type": "file", "filename": "cookies.dat"},'
+        " which no transport names"
+    )
+
+
+def test_a_component_is_checked_where_one_transport_is_looked_at(diagnose, make_node):
+    """Its store may be that of another transport."""
+    config = node_config(LMDB, FILE)
+    config["workers"][0]["components"] = [administration(extra={"store": FILE})]
+    found = diagnose(str(make_node(config)), "--transport", "worker001/transport001")
+    assert [level for level, _ in found["worker001/component001"]] == ["ok"]
+
+
+@pytest.fixture
+def server(observed, run):
+    """A store on a server, which tells its time."""
+    run("ls", "observed:x")
+    alsoProvides(observed["x"], IServerTime)
+    return observed["x"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "level", "message"),
+    [
+        (0, "ok", "this machine's clock is within 0.0 seconds of its server's"),
+        (1_900, "ok", "this machine's clock is within 1.9 seconds of its server's"),
+        (2_100, "warning", "this machine's clock is 2.1 seconds behind its server's,"),
+        (-300_000, "warning", "this machine's clock is 300.0 seconds ahead of its server's,"),
+    ],
+)
+def test_a_clock_that_differs_from_the_servers_is_a_warning(
+    diagnose, server, monkeypatch, ahead, level, message
+):
+    monkeypatch.setattr(servertime, "now_ms", lambda: 1_700_000_000_000)
+    monkeypatch.setattr(servertime, "monotonic", lambda: 0.0)
+    server.server_time = lambda: 1_700_000_000_000 + ahead
+    found = diagnose("observed:x")["observed:x"]
+    assert [each for each, text in found if text.startswith(message)] == [level]
+
+
+def test_half_of_the_round_trip_is_taken_off(diagnose, server, monkeypatch):
+    monotonic = iter([10.0, 18.0])
+    monkeypatch.setattr(servertime, "monotonic", lambda: next(monotonic))
+    monkeypatch.setattr(servertime, "now_ms", lambda: 1_700_000_008_000)
+    server.server_time = lambda: 1_700_000_004_000
+    found = diagnose("observed:x")["observed:x"]
+    assert ("ok", "this machine's clock is within 0.0 seconds of its server's") in found
+
+
+def test_a_server_that_does_not_tell_the_time_is_an_error(diagnose, server):
+    def server_time():
+        raise StoreUnavailable("no answer")
+
+    server.server_time = server_time
+    assert ("error", "no answer") in diagnose("observed:x", code=1)["observed:x"]

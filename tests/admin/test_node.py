@@ -19,7 +19,7 @@ def worker(*transports, **more):
 
 def names(make_node, *workers):
     node = make_node({"version": 2, "workers": list(workers)})
-    return [each.name for each in read_node(str(node)).tracking()]
+    return [each.name for each in read_node(str(node)).transports()]
 
 
 def test_workers_and_transports_without_an_id_are_named_as_crossbar_names_them(make_node):
@@ -79,7 +79,7 @@ def test_every_path_on_which_websockets_are_served_has_its_name(make_node):
     ],
 )
 def test_what_is_wrong_in_a_configuration_is_passed_over(make_node, content):
-    assert read_node(str(make_node(content))).tracking() == []
+    assert read_node(str(make_node(content))).transports() == []
 
 
 def test_yaml_comes_before_json_as_crossbar_takes_them(make_node):
@@ -91,7 +91,7 @@ def test_yaml_comes_before_json_as_crossbar_takes_them(make_node):
 def test_a_configuration_file_can_be_named_itself(make_node):
     node = make_node({"workers": [worker(websocket())]}, file="other.json")
     found = read_node(str(node / "other.json"))
-    assert (len(found.tracking()), found.directory) == (1, str(node))
+    assert (len(found.transports()), found.directory) == (1, str(node))
 
 
 def test_a_project_with_its_node_in_dot_crossbar_can_be_named(here, make_node):
@@ -120,6 +120,24 @@ def test_a_file_that_cannot_be_parsed_is_named_with_the_place(here, file, text, 
     with pytest.raises(ConfigError, match=message) as raised:
         read_node(str(here))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config.yaml", "url: redis://:secret@host: x"),
+        ("config.yaml", "url: 'redis://:secret@host"),
+        ("config.yaml", 'url: "redis://:secret@host\\z"'),
+        ("config.yaml", "url: *secret"),
+        ("config.yaml", "url: \x01secret"),
+        ("config.json", '{"url": "redis://:secret@host'),
+    ],
+)
+def test_nothing_of_a_file_that_cannot_be_parsed_is_shown(here, file, text):
+    (here / file).write_text(text)
+    with pytest.raises(ConfigError, match="is no valid configuration") as raised:
+        read_node(str(here))
+    assert "secret" not in str(raised.value)
 
 
 def test_a_directory_without_a_configuration_is_named(here):

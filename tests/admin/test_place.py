@@ -27,13 +27,14 @@ def test_a_location_stands_for_the_option_that_its_type_needs(here, name, expect
     assert options(name) == [expected]
 
 
-def test_the_location_of_a_third_partys_type_is_given_to_the_option_that_it_knows(here, observed):
+def test_the_location_of_a_third_partys_type_is_given_to_the_option_that_it_names(here, observed):
     assert options("observed:over there") == [{"type": "observed", "url": "over there"}]
 
 
-def test_a_type_that_no_location_describes_is_described_by_its_item(here, observed):
-    with pytest.raises(ConfigError, match=r"faulty.* no location.*JSON|unknown store type"):
-        places("faulty:x")
+def test_a_type_without_a_location_is_named_by_itself_or_with_its_item(here):
+    with pytest.raises(ConfigError, match=r"a memory store has no location: name it memory: or"):
+        places("memory:x")
+    assert options('memory:{"max_cookies": 5}') == [{"type": "memory", "max_cookies": 5}]
 
 
 def test_a_directory_with_a_colon_is_written_with_a_slash(here, make_node):
@@ -73,7 +74,7 @@ def test_a_transport_chooses_its_store_and_a_worker_those_of_all_its_transports(
 
 def test_a_transport_that_does_not_exist_is_answered_with_those_that_do(make_node):
     node = str(make_node(node_config(LMDB)))
-    with pytest.raises(ConfigError, match=r"'worker001/transport0'.*on worker001/transport001$"):
+    with pytest.raises(ConfigError, match=r"worker001/transport001, found 'worker001/transport0'$"):
         places(node, transport="worker001/transport0")
 
 
@@ -90,7 +91,7 @@ def test_a_node_that_tracks_nobody_is_named(make_node):
 def test_a_wrong_cookie_item_is_refused_as_check_refuses_it(make_node):
     config = node_config(LMDB)
     config["workers"][0]["transports"][0]["cookie"]["nmae"] = "x"
-    with pytest.raises(ConfigError, match="unknown attribute 'nmae'"):
+    with pytest.raises(ConfigError, match='"nmae" in the cookie item'):
         places(str(make_node(config)))
 
 
@@ -101,5 +102,17 @@ def test_a_store_item_that_is_no_json_is_refused(here, item):
 
 
 def test_no_password_is_shown(here, observed):
-    place = places("observed:redis://joe:pa:ss@host:6379/0")[0]
-    assert place.label == "observed:redis://joe:***@host:6379/0"
+    place = places("observed:redis://joe:pa:s/s@host:6379/0?password=secret")[0]
+    assert place.label == "observed:redis://***@host:6379/0"
+
+
+@pytest.mark.parametrize("name", ["redis:{'url': 'redis://:secret@host'}", "redis//:secret@host"])
+def test_no_password_is_shown_of_a_name_that_is_none(here, name):
+    with pytest.raises(ConfigError) as caught:
+        places(name)
+    assert "secret" not in str(caught.value)
+
+
+def test_what_tells_stores_of_one_place_apart_is_shown(here):
+    item = '{"url": "postgresql://joe:secret@db/x", "table": "ours", "pool_size": 9}'
+    assert places(f"sql:{item}")[0].label == "sql:postgresql://***@db/x ours"

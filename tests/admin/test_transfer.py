@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from attrs import evolve
+from zope.interface import alsoProvides
 
 from cookietrack_plugin.admin.transfer import (
     BATCH,
@@ -11,12 +12,13 @@ from cookietrack_plugin.admin.transfer import (
     compare,
     copy,
     fingerprint,
-    strangers,
+    only_in_target,
 )
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.record import Auth, Create
+from cookietrack_plugin.interfaces import IBatchLimit, IRevocationFeed
+from cookietrack_plugin.record import Auth, Authenticate, Create
 from cookietrack_plugin.stores.memory import MemoryStore
-from tests.admin.conftest import JOE, NOW, expired, make_cookie
+from tests.admin.conftest import DAY, JOE, NOW, expired, make_cookie
 
 MARY = Auth("mary", "user", "ticket", "realm1")
 
@@ -54,7 +56,7 @@ def test_copying_again_writes_nothing(observed):
     run(source, target)
     target.calls.clear()
     assert run(source, target).counts == Counter(same=2_500, expired=0)
-    assert target.calls == ["load", "commit 0"] * 3
+    assert target.calls == ["load"] * 3
 
 
 def test_a_copy_goes_by_batches(observed):
@@ -65,10 +67,40 @@ def test_a_copy_goes_by_batches(observed):
     assert target.calls == ["load", f"commit {BATCH}", "load", "commit 1"]
 
 
-def test_progress_is_told_with_every_batch():
-    told = []
-    copy(store_of(*(make_cookie(str(n)) for n in range(BATCH + 1))), store_of(), NOW, told.append)
-    assert told == [BATCH, 1]
+def test_no_commit_is_larger_than_the_target_takes(observed):
+    from observed_store import ObservedStore
+
+    target = ObservedStore()
+    target.max_changes = 3
+    alsoProvides(target, IBatchLimit)
+    older = [make_cookie(str(n), seen=NOW - 7_000_000) for n in range(3)]
+    target.commit([Create(cookie) for cookie in older])
+    target.calls.clear()
+    cookies = [make_cookie(str(n), JOE) for n in range(3)] + [make_cookie("new")]
+    assert run(store_of(*cookies), target).counts == Counter(updated=3, created=1, expired=0)
+    # A login and a touch of one record are committed together.
+    assert target.calls == ["load", "commit 2", "commit 2", "commit 3"]
+    assert check(store_of(*cookies), target).is_equal
+
+
+def test_a_target_that_takes_one_change_at_a_time_gets_them_one_by_one(observed):
+    from observed_store import ObservedStore
+
+    target = ObservedStore()
+    target.max_changes = 1
+    alsoProvides(target, IBatchLimit)
+    target.commit([Create(make_cookie("a", seen=NOW - 7_000_000))])
+    target.calls.clear()
+    run(store_of(make_cookie("a", JOE)), target)
+    assert target.calls == ["load", "commit 1", "commit 1"]
+    assert held(target) == held(store_of(make_cookie("a", JOE)))
+
+
+def test_progress_is_reported_with_every_batch():
+    counts = []
+    cookies = (make_cookie(str(n)) for n in range(BATCH + 1))
+    copy(store_of(*cookies), store_of(), NOW, counts.append)
+    assert counts == [BATCH, 1]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +124,38 @@ def test_where_both_know_a_cookie_the_later_state_wins(there, kept):
     assert check(store_of(source), target).is_equal
 
 
+@pytest.mark.parametrize(
+    "there",
+    [
+        make_cookie("a", MARY, seen=NOW - 7_000_000),
+        make_cookie("a", seen=NOW - 7_000_000, expires=NOW + 2 * DAY),
+        make_cookie("a", seen=NOW - 7_000_000, created=NOW - 9_000_000),
+    ],
+    ids=["a login that has gone", "an earlier end", "another creation"],
+)
+def test_what_no_update_takes_back_is_replaced(there):
+    source, target = store_of(make_cookie("a")), store_of(there)
+    assert run(source, target).counts == Counter(updated=1, expired=0)
+    assert held(target) == held(source)
+    assert check(source, target).is_equal
+
+
+def test_a_login_is_copied_with_the_position_at_which_the_copy_began(observed):
+    """A target that several nodes share keeps out the login of a user who is revoked meanwhile."""
+    from observed_store import ObservedStore
+
+    target = ObservedStore()
+    target.revoked_since = lambda cursor: ([], f"after {cursor}")
+    alsoProvides(target, IRevocationFeed)
+    target.commit([Create(make_cookie("a", seen=NOW - 7_000_000))])
+    committed = []
+    target.commit = lambda changes: committed.extend(changes) or [True] * len(changes)
+    run(store_of(make_cookie("a", JOE)), target)
+    assert committed[0] == Authenticate(make_cookie("a").id, JOE, NOW - 3_600_000, "after None")
+
+
 def test_an_update_does_not_touch_a_login_that_is_the_same(observed):
-    """Taking a login away, if only for a moment, closes the connections of a running node."""
+    """Another login, if only for a moment, closes the connections of a running node."""
     from observed_store import ObservedStore
 
     target = ObservedStore()
@@ -107,11 +169,11 @@ def test_what_only_the_target_knows_stays():
     source = store_of(make_cookie("ours", JOE), expired("old"))
     run(source, target)
     assert len(held(target)) == 2
-    assert list(strangers(source, target, NOW)) == [make_cookie("theirs").id]
+    assert list(only_in_target(source, target, NOW)) == [make_cookie("theirs").id]
 
 
-def test_an_expired_stranger_is_none():
-    assert list(strangers(store_of(), store_of(expired("a")), NOW)) == []
+def test_what_has_expired_in_the_target_is_not_counted():
+    assert list(only_in_target(store_of(), store_of(expired("a")), NOW)) == []
 
 
 def test_a_record_that_the_target_cannot_hold_does_not_take_others_along(observed):

@@ -104,7 +104,7 @@ def test_a_type_that_cannot_tell_is_read_all_the_same(run, stores, observed):
     answer = run("verify", "observed:x")
     assert answer.code == 0
     assert answer.out == "3 cookies in observed:x can be read\n"
-    assert answer.err == "stores of type 'observed' do not tell what is damaged\n"
+    assert answer.err == "stores of type 'observed' cannot say what is damaged\n"
     assert not run("verify", "observed:x", "--json").json["verifiable"]
 
 

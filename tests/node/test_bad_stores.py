@@ -37,11 +37,11 @@ def shows_no_secret(text: str) -> bool:
     [
         (
             {"type": "sql", "url": f"oracle://joe:{SECRET}@host/db"},
-            'found the scheme "oracle", allowed is postgresql://',
+            'found the scheme "oracle"',
         ),
         (
             {"type": "redis", "url": f"mongodb://joe:{SECRET}@host"},
-            'found the scheme "mongodb", allowed is one of redis',
+            'found the scheme "mongodb"',
         ),
         (
             {"type": "sql", "url": f"mysql://joe:${{{NOBODY}}}@host/db"},
@@ -49,11 +49,11 @@ def shows_no_secret(text: str) -> bool:
         ),
         (
             {"type": "sql", "url": f"postgresql://joe:{SECRET}@host"},
-            "found no database, allowed is such as",
+            "found no database",
         ),
         (
             {"type": "redis", "url": f"redis://joe:{SECRET}@host/db"},
-            "found a database that is no number, allowed is such as redis://host:6379/0",
+            "expected one as in redis://host:6379/0, found a database that is no number",
         ),
     ],
 )
@@ -63,7 +63,7 @@ def test_check_finds_what_can_be_known_without_connecting(
     config = configs.router(configs.websocket(8080, {"store": store}))
     with pytest.raises(InvalidConfigException) as refused:
         Personality.check_config(Personality, config)
-    [line] = [line for line in str(refused.value).splitlines() if "cookie store" in line]
+    [line] = [line for line in str(refused.value).splitlines() if "the store item" in line]
     assert message in line
     assert shows_no_secret(str(refused.value))
 
@@ -104,7 +104,7 @@ def test_a_server_that_is_not_there_ends_the_start_with_one_line(
     with pytest.raises(AssertionError):
         node.start(listener.port)
     [line] = reasons(node.output())
-    assert f"joe:***@127.0.0.1:{port}/db does not answer" in line
+    assert f"//***@127.0.0.1:{port}/db does not answer" in line
     assert "can this host reach it?" in line
 
 

@@ -129,9 +129,10 @@ def test_bad_input_is_told_at_start_as_at_check(make_node: Make, listener: Liste
     node = make_node(configs.router(configs.websocket(listener.port, cookie)))
     started = node.run("start")
     assert started.returncode != 0
-    assert "invalid attribute 'length' in the cookie item: found 5" in (
-        started.stdout + started.stderr
-    )
+    assert (
+        'worker001/transport001: "length" in the cookie item: expected an integer from 6 to 64,'
+        " found 5"
+    ) in started.stdout + started.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 from cookietrack_plugin.stores.file.encoding import to_key
 from cookietrack_plugin.stores.file.lines import write_line
-from cookietrack_plugin.stores.file.store import FileProvider
+from cookietrack_plugin.stores.file.provider import FileProvider
 from cookietrack_plugin.testing import DurableStoreSuite
 
 

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
+from cookietrack_plugin.record import Auth, Authenticate, Create, Delete, Touch
+from cookietrack_plugin.stores.file.compactor import Compactor
 from cookietrack_plugin.stores.file.disk import AppendFile
 from cookietrack_plugin.stores.file.store import FileStore
 from cookietrack_plugin.stores.file.table import FileTable
@@ -27,6 +28,7 @@ from tests.support.cookiefile import (
     NOW,
     EagerFileProvider,
     closed_stores,  # noqa: F401
+    compact_always,
     contents,
     cookie_at,
     create,
@@ -35,6 +37,8 @@ from tests.support.cookiefile import (
     reopened,
     wait_for,
 )
+
+MARY = Auth("mary", "user", "ticket", "realm1")
 
 
 class TestFileStoreThatCompactsAllTheTime(
@@ -93,7 +97,7 @@ def compactions(store: FileStore) -> int:
 def compact(store: FileStore) -> None:
     before = compactions(store)
     outlive(store)
-    store.compacts_from = 0
+    compact_always(store)
     store.commit([Touch(id_at(0), NOW + 3, NOW + DAY, None, None)])
     wait_for(lambda: compactions(store) > before)
 
@@ -106,23 +110,23 @@ def test_a_file_of_which_less_than_half_is_alive_shrinks_to_what_is(store, path)
 
 
 def test_a_file_that_is_more_than_half_alive_is_left_alone(store, path):
-    store.compacts_from = 0
+    compact_always(store)
     inode = path.stat().st_ino
     store.commit([Touch(id_at(1), NOW, NOW, None, None)])
-    assert store._compaction is None
+    assert store._compactor._latest is None
     assert path.stat().st_ino == inode
 
 
 def test_a_small_file_is_left_alone(store):
     outlive(store)
-    assert store._compaction is None
+    assert store._compactor._latest is None
 
 
 def test_a_file_that_was_left_as_it_was_is_compacted_when_it_is_opened(
     tmp_path, store, monkeypatch
 ):
     outlive(store)
-    monkeypatch.setattr(FileStore, "compacts_from", 0)
+    monkeypatch.setattr(Compactor, "compacts_from", 0)
     again = reopened(store, tmp_path)
     wait_for(lambda: compactions(again) == 1)
 
@@ -137,25 +141,25 @@ def test_compaction_alters_no_record(tmp_path, store):
 
 
 def test_what_is_committed_during_a_compaction_is_in_the_new_file(tmp_path, store, held):
-    store.compacts_from = 0
+    compact_always(store)
     outlive(store)
     assert held.begun.wait(60)
     store.commit(create(range(300, 600)))
     store.commit([Delete(id_at(number)) for number in range(100)])
-    store.commit([Authenticate(id_at(number), None, NOW + 9) for number in range(100, 400)])
+    store.commit([Authenticate(id_at(number), MARY, NOW + 9) for number in range(100, 400)])
     assert store.expire(NOW, 10) == 0
     held.release()
     wait_for(lambda: compactions(store) == 1)
     store.commit(create(range(600, 610)))
     expected = contents(store)
     assert set(expected) == {id_at(number) for number in range(100, 610)}
-    assert expected[id_at(399)].auth is None
+    assert expected[id_at(399)].auth == MARY
     assert contents(reopened(store, tmp_path)) == expected
 
 
 def test_a_store_that_is_killed_during_a_compaction_has_lost_nothing(tmp_path, store, held, path):
     """The files as they lie there at that moment are opened elsewhere."""
-    store.compacts_from = 0
+    compact_always(store)
     outlive(store)
     assert held.begun.wait(60)
     store.commit(create(range(300, 310)))
@@ -187,28 +191,28 @@ def test_nobody_waits_for_the_old_file_to_be_closed(store, monkeypatch):
 
 
 def test_close_ends_a_compaction_and_removes_what_it_has_written(tmp_path, store, held):
-    store.compacts_from = 0
+    compact_always(store)
     outlive(store)
     assert held.begun.wait(60)
     expected = contents(store)
     closing = threading.Thread(target=store.close)
     closing.start()
-    wait_for(lambda: store._compaction._stopping.is_set())
+    wait_for(lambda: store._compactor._latest._stopping.is_set())
     held.release()
     closing.join(60)
-    assert not store._compaction.is_alive()
+    assert not store._compactor._latest.is_alive()
     assert {each.name for each in tmp_path.iterdir()} == {NAME, f"{NAME}.lock"}
     assert contents(open_file(tmp_path)) == expected
 
 
 def test_records_expire_after_a_compaction_as_they_would_have_before(store, held):
-    store.compacts_from = 0
+    compact_always(store)
     store.commit(create(range(300, 310), expires=NOW + 1))
     outlive(store)
     assert held.begun.wait(60)
     later = Touch(id_at(300), NOW, NOW + 99, None, None)
-    sooner = Touch(id_at(1), NOW, NOW + 1, None, None)
-    store.commit([later, sooner, *create([400], expires=NOW + 1), Delete(id_at(301))])
+    sooner = [Delete(id_at(1)), *create([1], expires=NOW + 1)]
+    store.commit([later, *sooner, *create([400], expires=NOW + 1), Delete(id_at(301))])
     held.release()
     wait_for(lambda: compactions(store) == 1)
     assert store.expire(NOW, 100) == 0
@@ -255,9 +259,9 @@ def test_a_compaction_that_fails_harms_nothing_and_is_tried_again(
     tmp_path, store, path, monkeypatch, caplog, call
 ):
     monkeypatch.setattr(os, call, fail_once(errno.EIO, getattr(os, call)))
-    store.compacts_from = 0
+    compact_always(store)
     outlive(store)
-    wait_for(lambda: "cannot be compacted now, next try in 1 s: OSError(5" in caplog.text)
+    wait_for(lambda: "cannot be compacted now, next try in 0.0 s: OSError(5" in caplog.text)
     assert {each.name for each in tmp_path.iterdir()} == {NAME, f"{NAME}.lock"}
     assert store.stat()["bytes"] == path.stat().st_size
     store.commit(create([400]))
@@ -277,7 +281,7 @@ def test_a_compaction_that_fails_harms_nothing_and_is_tried_again(
 def test_a_compaction_leaves_half_of_the_disks_room_to_commits(store, monkeypatch, caplog):
     little = SimpleNamespace(f_bavail=1, f_frsize=4096)
     monkeypatch.setattr(os, "statvfs", lambda path: little)
-    store.compacts_from = 0
+    compact_always(store)
     outlive(store)
     wait_for(lambda: "No space left on device" in caplog.text)
     assert compactions(store) == 0
@@ -295,7 +299,7 @@ def test_where_the_new_file_may_not_survive_a_power_cut_it_is_written_once_more(
     """Its directory could not be flushed: the old file may come back, without later commits."""
     monkeypatch.setattr(os, "fsync", fail_once(errno.EIO, os.fsync))
     compact(store)
-    with pytest.raises(StoreUnavailable, match="written anew after a fault"):
+    with pytest.raises(StoreUnavailable, match="rewritten after a fault"):
         store.commit(create([400]))
     wait_for(lambda: compactions(store) == 2)
     assert store.commit(create([400])) == [True]

@@ -42,7 +42,7 @@ def test_a_batch_that_was_torn_at_any_byte_counts_whole_or_not_at_all(tmp_path, 
     store = open_file(tmp_path)
     size = size_after(store, create(range(3), JOE), path)
     before = contents(store)
-    store.commit([*create([3]), Delete(id_at(0)), Authenticate(id_at(1), None, NOW + 1)])
+    store.commit([*create([3]), Delete(id_at(0)), Authenticate(id_at(1), ADMIN, NOW + 1)])
     after = contents(store)
     store.close()
     whole = path.read_bytes()
@@ -217,14 +217,20 @@ def test_what_was_kept_of_one_damage_is_not_overwritten_by_the_next(tmp_path, pa
 
 
 @pytest.mark.parametrize(
-    "change",
-    [Delete(id_at(1)), Authenticate(id_at(1), None, NOW), Authenticate(id_at(1), ADMIN, NOW)],
-    ids=["deleted", "logged out", "other login"],
+    "end",
+    [
+        lambda store: store.commit([Delete(id_at(1))]),
+        lambda store: store.commit([Authenticate(id_at(1), ADMIN, NOW)]),
+        lambda store: store.revoke_user("joe", "realm1", [id_at(2)]),
+        lambda store: store.revoke_user(None, None, [id_at(2)]),
+    ],
+    ids=["deleted", "other login", "user revoked", "all revoked"],
 )
-def test_one_damaged_line_does_not_bring_back_a_login(tmp_path, path, change):
+def test_one_damaged_line_does_not_bring_back_a_login(tmp_path, path, end):
     store = open_file(tmp_path)
     start = size_after(store, create([1, 2], JOE), path)
-    end = size_after(store, [change], path)
+    end(store)
+    end = path.stat().st_size
     store.commit(create([3]))
     expected = contents(store)
     store.close()

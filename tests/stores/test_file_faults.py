@@ -9,13 +9,13 @@ import pytest
 
 from cookietrack_plugin.errors import StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Delete
-from cookietrack_plugin.stores.file import store as file_store
-from cookietrack_plugin.stores.file.store import FileProvider
+from cookietrack_plugin.stores.file.provider import FileProvider
 from tests.support.cookiefile import (
     JOE,
     NAME,
     NOW,
     closed_stores,  # noqa: F401
+    compact_always,
     contents,
     create,
     id_at,
@@ -122,18 +122,18 @@ def test_a_commit_that_could_not_be_flushed_did_not_happen(tmp_path, store, monk
     assert contents(store) == before
 
 
-def test_after_a_failed_flush_nothing_is_committed_until_the_file_is_written_anew(
+def test_after_a_failed_flush_nothing_is_committed_until_the_file_is_rewritten(
     tmp_path, store, path, monkeypatch
 ):
     """The kernel may have dropped the data and call the next flush a success."""
     before, inode = contents(store), path.stat().st_ino
-    monkeypatch.setattr(file_store, "_RETRY", 0.01)
+    compact_always(store)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fdatasync", fails(errno.EIO))
         with pytest.raises(StoreUnavailable):
             store.commit([Delete(id_at(0))])
         for _ in range(3):
-            with pytest.raises(StoreUnavailable, match="written anew after a fault"):
+            with pytest.raises(StoreUnavailable, match="rewritten after a fault"):
                 store.commit([Delete(id_at(0))])
         assert path.stat().st_ino == inode
 
@@ -146,7 +146,7 @@ def test_after_a_failed_flush_nothing_is_committed_until_the_file_is_written_ane
 def test_a_partial_write_that_cannot_be_taken_back_is_not_trusted_either(
     tmp_path, store, monkeypatch
 ):
-    monkeypatch.setattr(file_store, "_RETRY", 0.01)
+    compact_always(store)
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", fails(errno.ENOSPC))
         patched.setattr(os, "ftruncate", fails(errno.EIO))

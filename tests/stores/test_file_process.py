@@ -14,10 +14,11 @@ from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores.child.channel import Channel
 from cookietrack_plugin.stores.file import writer
 from cookietrack_plugin.stores.file.disk import AppendFile
-from cookietrack_plugin.stores.file.store import FileProvider
+from cookietrack_plugin.stores.file.provider import FileProvider
 from cookietrack_plugin.stores.file.table import FileTable
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
+from tests.support.cookiefile import compact_always
 from tests.support.node import wait_for
 
 OPTIONS = {"type": "file", "filename": "cookies.dat"}
@@ -143,7 +144,7 @@ def test_after_its_death_at_work_the_file_is_written_anew_and_nothing_is_lost(
     child.kill()
     with pytest.raises(StoreUnavailable, match="the process that writes it has ended"):
         finish(store)
-    with pytest.raises(StoreUnavailable, match="is written anew after a fault"):
+    with pytest.raises(StoreUnavailable, match="is rewritten after a fault"):
         store.commit(create(3))
     may_be_written.set()
     wait_for(lambda: store.stat()["compactions"] == 1, "a new file")
@@ -159,7 +160,7 @@ def test_a_new_file_has_a_process_of_its_own(store, open_file):
     begin(store, create(1))
     finish(store)
     [child] = writers()
-    store.compacts_from = 0
+    compact_always(store)
     store.commit([Delete(make_id(1))])
     wait_for(lambda: store.stat()["compactions"] == 1, "a new file")
     assert not child.is_running()
@@ -286,5 +287,5 @@ def test_what_it_could_not_append_is_an_error_of_the_store(
         patch.setattr(Channel, "receive_now", lambda _: answer)
         with pytest.raises(error, match="cannot be written"):
             store.finish()
-    assert store._file.is_trusted is trusted
+    assert store._journal.is_trusted is trusted
     assert set(store.load([make_id(1), make_id(2)])) == {make_id(1)}

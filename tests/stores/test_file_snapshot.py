@@ -8,7 +8,8 @@ from cookietrack_plugin.interfaces import ICookieStore, IReadOnlyProvider, IVeri
 from cookietrack_plugin.record import Create, Delete
 from cookietrack_plugin.stores.file.encoding import to_key
 from cookietrack_plugin.stores.file.lines import write_line
-from cookietrack_plugin.stores.file.store import FileProvider, FileStore
+from cookietrack_plugin.stores.file.provider import FileProvider
+from cookietrack_plugin.stores.file.store import FileStore
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 
 OPTIONS = {"type": "file", "filename": "cookies.dat"}

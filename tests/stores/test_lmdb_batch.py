@@ -25,7 +25,6 @@ def test_new_records_are_encoded_once_and_the_rest_stays_as_it_is():
 
 AUTH = make_auth("joe")
 LOGINS = [
-    None,
     AUTH,
     evolve(AUTH, authextra={}),
     evolve(AUTH, authextra={"token": b"\0", 7: [1, None]}),
@@ -35,9 +34,15 @@ LOGINS = [
 
 @pytest.mark.parametrize("auth", LOGINS)
 def test_a_login_is_the_same_at_the_other_end(auth):
-    change = Authenticate(make_id(1), auth, 5)
-    _, _, others = pickle.loads(pickle.dumps(prepare([change])))
-    assert list(map(unpack, others)) == [change]
+    changes = [Authenticate(make_id(1), auth, 5), Authenticate(make_id(1), auth, 5, since=7)]
+    _, _, others = pickle.loads(pickle.dumps(prepare(changes)))
+    assert list(map(unpack, others)) == changes
+
+
+@pytest.mark.parametrize("since", ["7", True, 7.0, (7,)])
+def test_a_position_of_another_kind_is_none_that_the_store_has_given(since):
+    _, _, others = prepare([Authenticate(make_id(1), AUTH, 5, since)])
+    assert unpack(others[0]).since == -1
 
 
 class Role(str):

@@ -63,8 +63,8 @@ def test_all_changes_and_their_errors_cross_over(store):
     assert store.load([cookie.id]) == {cookie.id: cookie}
     touch = Touch(cookie.id, cookie.seen + 5, cookie.expires + 5, None, "another")
     login = Authenticate(cookie.id, make_auth("jane"), cookie.seen + 6)
-    logout = Authenticate(make_id(2), None, cookie.seen)
-    assert store.commit([touch, login, logout]) == [True, True, False]
+    nobodys = Authenticate(make_id(2), make_auth("jane"), cookie.seen)
+    assert store.commit([touch, login, nobodys]) == [True, True, False]
     [found] = store.load([cookie.id]).values()
     assert (found.seen, found.expires) == (cookie.seen + 6, cookie.expires + 5)
     assert found.auth == make_auth("jane")
@@ -186,7 +186,7 @@ def test_where_no_process_can_be_started_the_store_is_unavailable(store, monkeyp
 
 
 def test_one_directory_is_not_written_in_both_ways(store, open_lmdb):
-    with pytest.raises(ConfigError, match='"writer_process" in cookie store: found false'):
+    with pytest.raises(ConfigError, match=r'"writer_process" in .*, found false'):
         open_lmdb(writer_process=False)
 
 

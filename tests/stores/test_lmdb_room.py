@@ -8,10 +8,14 @@ from functools import partial
 import pytest
 
 from cookietrack_plugin.errors import StoreFull
-from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.record import Create, Delete, UserRevoked
+from cookietrack_plugin.stores.lmdb import environment as lmdb_environment
+from cookietrack_plugin.stores.lmdb import store as lmdb_store
+from cookietrack_plugin.stores.lmdb import users
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 MEGABYTE = 2**20
+JOE, MARY = (make_auth(name, authextra={"text": "x" * 1_000}) for name in ("joe", "mary"))
 
 
 @pytest.fixture
@@ -57,12 +61,36 @@ def test_a_full_store_can_be_deleted_from_and_takes_new_records_then(open_store)
     assert fill(store, 100, small) > taken / 2
 
 
-def test_a_full_store_can_be_logged_out_of(open_store):
+@pytest.mark.parametrize("user", [("joe", "realm1"), ("joe", None), (None, "realm1"), (None, None)])
+def test_the_users_of_a_full_store_can_be_revoked(open_store, user):
     store = open_store(maxsize=2 * MEGABYTE)
     taken = fill(store, 100, small)
-    logouts = [Authenticate(make_id(n), None, NOW) for n in range(taken)]
-    assert store.commit(logouts) == [True] * taken
-    assert store.stat()["authenticated"] == 0
+    assert store.revoke_user(*user, [make_id(1)]) == taken - 1
+    assert [cookie.id for cookie in store.scan()] == [make_id(1)]
+
+
+def test_a_user_is_revoked_in_steps_where_one_transaction_has_no_room_for_it(
+    open_store, monkeypatch
+):
+    """One record on each page: all pages would be copied."""
+    monkeypatch.setattr(lmdb_environment, "_DELETION_RESERVE", MEGABYTE)
+    monkeypatch.setattr(lmdb_store, "_STEP", 32)
+    monkeypatch.setattr(users, "_PAGE", 32)
+    steps = []
+    delete = users.delete_some
+    monkeypatch.setattr(lmdb_store, "delete_some", lambda *a: steps.append(delete(*a)) or steps[-1])
+    store = open_store(maxsize=8 * MEGABYTE)
+    taken = fill(
+        store, 100, lambda number: Create(make_cookie(number, JOE if number % 4 else MARY))
+    )
+    _, cursor = store.revoked_since(None)
+    assert store.revoke_user("mary", "realm1", [make_id(0)]) == taken / 4 - 1
+    assert sum(steps) == taken / 4 - 1
+    assert [cookie.id for cookie in store.scan(authid="mary")] == [make_id(0)]
+    assert len(list(store.scan())) == taken * 3 / 4 + 1
+    told = UserRevoked("mary", "realm1", frozenset({make_id(0)}))
+    assert store.revoked_since(cursor) == ([told], cursor + 1)
+    assert store.stat()["bytes"] <= 9 * MEGABYTE
 
 
 def test_a_full_store_can_be_swept(open_store):

@@ -102,8 +102,8 @@ def test_one_store_cannot_be_synchronous_and_not(open_lmdb):
     with pytest.raises(ConfigError) as caught:
         open_lmdb(sync=False)
     assert str(caught.value) == (
-        '"sync" in cookie store: found false, allowed is true,'
-        " as in another store item of this path"
+        '"sync" in the store item: expected true, as in another store item of this path,'
+        " found false"
     )
     assert open_lmdb(sync=True).stat()["cookies"] == 0
 

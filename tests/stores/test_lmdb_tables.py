@@ -8,7 +8,7 @@ from attrs import evolve
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores.lmdb import revocations as lmdb_log
-from cookietrack_plugin.stores.lmdb import tables
+from cookietrack_plugin.stores.lmdb import tables, users
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
@@ -52,16 +52,17 @@ def test_a_login_as_the_same_user_or_a_first_one_revokes_nothing(store):
     assert revoked(store, again, first, make_touch(2)) == []
 
 
-def test_a_logout_of_somebody_who_was_not_logged_in_revokes_nothing(store):
-    assert revoked(store, Authenticate(make_id(4), None, NOW), Delete(make_id(9))) == []
+def test_the_same_authid_of_another_realm_is_somebody_else(store):
+    elsewhere = Authenticate(make_id(1), make_auth("joe", "realm2"), NOW)
+    assert revoked(store, elsewhere, Delete(make_id(9))) == [make_id(1)]
 
 
 def test_a_cookie_that_comes_back_in_the_same_batch_is_revoked_all_the_same(store):
     back = Create(make_cookie(1, make_auth("joe")))
     assert revoked(store, Delete(make_id(1)), back) == [make_id(1)]
-    logout, login = (Authenticate(make_id(2), auth, NOW) for auth in (None, make_auth("joe")))
+    there, back = (Authenticate(make_id(2), make_auth(name), NOW) for name in ("mary", "joe"))
     _, cursor = store.revoked_since(None)
-    store.commit([logout, login])
+    store.commit([there, back])
     assert list(store.revoked_since(cursor)[0]) == [make_id(2)]
 
 
@@ -130,11 +131,11 @@ def test_cursors_from_before_the_store_was_emptied_are_refused(open_lmdb):
 
 def test_the_indexes_have_an_entry_for_each_record_and_no_other(store):
     choice = random.Random()
-    auths = [None, make_auth("joe"), make_auth("mary")]
+    auths = [make_auth("joe"), make_auth("mary"), make_auth("joe", "realm2")]
     for _ in range(200):
         number, expires = choice.randrange(20), NOW + choice.randrange(5)
         changes = [
-            Create(make_cookie(number, choice.choice(auths), expires)),
+            Create(make_cookie(number, choice.choice([None, *auths]), expires)),
             Authenticate(make_id(number), choice.choice(auths), NOW),
             make_touch(number, expires),
             Delete(make_id(number)),
@@ -142,10 +143,16 @@ def test_the_indexes_have_an_entry_for_each_record_and_no_other(store):
         store.commit(choice.choices(changes, k=choice.randrange(1, 5)))
         if not choice.randrange(10):
             store.expire(NOW + 2, choice.randrange(1, 10))
+        if not choice.randrange(10):
+            user = choice.choice(
+                [("joe", "realm1"), ("mary", None), (None, "realm2"), (None, None)]
+            )
+            store.revoke_user(*user, [make_id(number)])
         cookies = list(store.scan())
         by_authid = {(packed_authid(each.auth.authid), each.id) for each in cookies if each.auth}
         by_expiry = {(packed_time(each.expires), each.id) for each in cookies}
         assert index_entries(store) == (by_authid, by_expiry)
+        assert list(store.damaged()) == []
 
 
 def index_entries(store):
@@ -184,11 +191,14 @@ def test_a_sweep_with_a_limit_is_not_held_up_by_entries_that_lead_nowhere(store)
 
 
 def test_users_whose_names_meet_in_the_index_are_not_mixed_up(store, monkeypatch):
-    monkeypatch.setattr(tables, "packed_authid", lambda authid: b"same")
+    for module in (tables, users):
+        monkeypatch.setattr(module, "packed_authid", lambda authid: b"same")
     store.commit([Create(make_cookie(n, make_auth(f"user{n % 3}"))) for n in range(900)])
     for user in range(3):
         found = {cookie.id for cookie in store.scan(authid=f"user{user}")}
         assert found == {make_id(n) for n in range(user, 900, 3)}
+    assert store.revoke_user("user1", None) == 300
+    assert ids(store) == {make_id(n) for n in range(900) if n % 3 != 1}
 
 
 def test_a_record_larger_than_a_page_of_a_scan_is_scanned(store):

@@ -1,24 +1,41 @@
-"""A connection that notes what the tracker does to it."""
+"""The router's side of a connection, which notes what the tracker does to it."""
+
+from twisted.internet.defer import Deferred, succeed
+
+from cookietrack_plugin.tracking.connections import TrackedConnection
 
 
-class FakeConnection:
-    """`ended`: the reasons with which it was told to end its session."""
+class FakeLink:
+    """
+    `done`: what was asked of it, in order: "discard", "detach", "forget" and `(reason, code)`.
+    `detaching`: what `detach` gives; set another one to keep the session on the router.
+    """
 
-    def __init__(self, last_heard: int = 0, logging_in: bool = False) -> None:
-        self.last_heard = last_heard
-        self.logging_in = logging_in
-        self.usable = True
-        self.forgot = 0
-        self.ended: list[str] = []
+    def __init__(self) -> None:
+        self.done: list[object] = []
+        self.detaching: Deferred[None] = succeed(None)
+        # What the tracker knows of it.
+        self.connection: TrackedConnection | None = None
 
-    def is_usable(self) -> bool:
-        return self.usable
+    def discard_input(self) -> None:
+        self.done.append("discard")
 
-    def is_logging_in(self) -> bool:
-        return self.logging_in
+    def detach(self) -> Deferred[None]:
+        self.done.append("detach")
+        return self.detaching
+
+    def close(self, reason: str, code: int) -> None:
+        self.done.append((reason, code))
 
     def forget_login(self) -> None:
-        self.forgot += 1
+        self.done.append("forget")
 
-    def end_session(self, reason: str) -> None:
-        self.ended.append(reason)
+    @property
+    def reasons(self) -> list[str]:
+        """With which it was closed."""
+        return [each[0] for each in self.done if isinstance(each, tuple)]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing that its client sends counts any more."""
+        return "discard" in self.done

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.record import Auth, Cookie, Create
-from cookietrack_plugin.stores.file.store import FileProvider, FileStore
+from cookietrack_plugin.stores.file.provider import FileProvider
+from cookietrack_plugin.stores.file.store import FileStore
+from cookietrack_plugin.stores.kit.backoff import Backoff
 
 NAME = "cookies.dat"
 NOW = 1_800_000_000_000
@@ -29,8 +31,14 @@ class EagerFileProvider(FileProvider):
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> FileStore:
         store = super().open(options, node_dir)
-        store.compacts_from = 0
+        compact_always(store)
         return store
+
+
+def compact_always(store: FileStore) -> None:
+    """Have it compact its file from now on, however small it is, and retry without a pause."""
+    store._compactor.compacts_from = 0
+    store._compactor._schedule._backoff = Backoff(0.01, 0.01)
 
 
 _opened: list[FileStore] = []

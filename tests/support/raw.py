@@ -39,6 +39,13 @@ class RawHandshake(OnSocket):
             self.response += received
         return self
 
+    def is_closed(self) -> bool:
+        """Whether the server ends the connection, now or soon."""
+        try:
+            return self._socket.recv(1) == b""
+        except ConnectionError:
+            return True
+
     @property
     def status(self) -> int:
         return int(self.response.split(b" ", 2)[1])

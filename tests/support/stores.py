@@ -1,4 +1,4 @@
-"""A store that records what is asked of it, waits when it is told to, and fails on demand."""
+"""A store that records what is asked of it, waits at its gates, and fails on demand."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit
-from cookietrack_plugin.record import Change, Cookie, after, applies
+from cookietrack_plugin.record import Change, Cookie, after, applies, matches
 
 PATIENCE = 30.0
 
@@ -89,7 +89,7 @@ class ScriptedStore:
     # -- the store -----------------------------------------------------------------------------
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
-        self.threads["load"] = threading.current_thread()
+        self._note_thread("load")
         self.loaded.append(list(ids))
         found = {id: self.cookies[id] for id in ids if id in self.cookies}
         # What it read lies in its hands while it waits: it may be stale when it gets through.
@@ -99,12 +99,15 @@ class ScriptedStore:
         return found
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
-        self.threads["commit"] = threading.current_thread()
+        self._note_thread("commit")
         self.commits.pass_through()
         if error := self._commit_error(changes):
             raise error
         self.committed.append(list(changes))
         return [self._apply(change) for change in changes]
+
+    def _note_thread(self, method: str) -> None:
+        self.threads[method] = threading.current_thread()
 
     def _apply(self, change: Change) -> bool:
         cookie = self.cookies.get(change.id)
@@ -118,7 +121,7 @@ class ScriptedStore:
         return True
 
     def expire(self, now: int, limit: int) -> int:
-        self.threads["expire"] = threading.current_thread()
+        self._note_thread("expire")
         self.expired.append((now, limit))
         if self.expire_error:
             raise self.expire_error
@@ -128,19 +131,16 @@ class ScriptedStore:
         return len(due)
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+        self._note_thread("scan")
         for cookie in list(self.cookies.values()):
-            auth = cookie.auth
-            if authid in (None, auth and auth.authid) and authrealm in (
-                None,
-                auth and auth.authrealm,
-            ):
+            if matches(cookie.auth, authid, authrealm):
                 yield cookie
 
     def stat(self) -> Mapping[str, Any]:
         return {"cookies": len(self.cookies), "bytes": 0}
 
     def close(self) -> None:
-        self.threads["close"] = threading.current_thread()
+        self._note_thread("close")
         self.closing.pass_through()
         self.closed += 1
         if self.close_error:

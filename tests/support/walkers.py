@@ -12,7 +12,7 @@ from typing import Any
 from attrs import Factory, define
 
 from benchmarks.load import wire
-from cookietrack_plugin.admin.ending import end
+from cookietrack_plugin.admin.removal import delete
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.interfaces import ICookieStore
 from tests.support.wamp import GOODBYE, LOGOUT, WampClient
@@ -136,7 +136,7 @@ class Walker:
         ended = self.choice.sample(known, min(len(known), self.choice.randint(1, 3)))
         ids = [id_in(cookie) for cookie in ended]
         if self.choice.random() < 0.5:
-            assert end(self.store, ids) == len(ids)
+            assert delete(self.store, ids) == len(ids)
         else:
             assert self._operate("cookietrack.revoke", ids)["cookies"] == len(ids)
         self._end(ended)

@@ -6,6 +6,7 @@ They are in here, and not beside the tests, because the writer process imports t
 
 import fcntl
 import os
+import pickle
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -16,6 +17,7 @@ from typing import ClassVar
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import (
+    PositionLost,
     StoreCorrupt,
     StoreLocked,
     StoreUnavailable,
@@ -25,8 +27,11 @@ from cookietrack_plugin.interfaces import (
     ICookieStoreProvider,
     INonBlockingCommit,
     IRevocationFeed,
+    IUserRevocation,
 )
+from cookietrack_plugin.record import UserRevoked, matches
 from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.stores.kit.fences import any_refuses, names_of, raised
 from cookietrack_plugin.stores.kit.fold import DAMAGED, fold
 from cookietrack_plugin.stores.kit.options import check_options
 from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
@@ -34,8 +39,9 @@ from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
 SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS cookies
-    (id TEXT PRIMARY KEY, expires INTEGER, authid TEXT, authrealm TEXT, data BLOB);
-CREATE TABLE IF NOT EXISTS revoked (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT);
+    (id TEXT PRIMARY KEY, expires INTEGER, authid BLOB, authrealm BLOB, data BLOB);
+CREATE TABLE IF NOT EXISTS revoked (number INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB);
+CREATE TABLE IF NOT EXISTS fences (name TEXT PRIMARY KEY, fence BLOB);
 """
 
 
@@ -75,6 +81,10 @@ class UnsharedCase(DurableCase):
 @implementer(ICookieStoreProvider)
 class DurableProvider:
     summary = "for tests of the kit"
+    volatile = False
+    exclusive = False
+    place = "path"
+    opens = ICookieStore
 
     def check(self, options):
         check_options(options, required={"path": str})
@@ -89,12 +99,13 @@ class DurableProvider:
             raise StoreCorrupt(str(path)) from error
 
 
-@implementer(ICookieStore, IRevocationFeed)
+@implementer(ICookieStore, IRevocationFeed, IUserRevocation)
 class SqliteStore:
     """Every call has a connection of its own, which makes it slow, short and hard to get wrong."""
 
     reads_block = True
     commits_block = True
+    closed = False
 
     def __init__(self, path):
         self.path = path
@@ -109,14 +120,26 @@ class SqliteStore:
     def commit(self, changes):
         with self.connection() as database:
             database.execute("BEGIN IMMEDIATE")
-            outcome = fold(changes, self.read(database, {each.id for each in changes}))
+            before = self.read(database, {each.id for each in changes})
+            outcome = fold(changes, before, lambda login: self.refuses(database, login))
             for id in outcome.before:
                 database.execute("DELETE FROM cookies WHERE id = ?", [id])
             for id, cookie in outcome.after.items():
                 self.write(database, id, cookie)
-            database.executemany("INSERT INTO revoked (id) VALUES (?)", zip(outcome.revoked))
+            self.note(database, outcome.revoked)
             database.execute("COMMIT")
         return outcome.applied
+
+    def revoke_user(self, authid, authrealm, keep=frozenset()):
+        revoked = UserRevoked(authid, authrealm, frozenset(keep))
+        with self.connection() as database:
+            database.execute("BEGIN IMMEDIATE")
+            ended = self.find(database, authid, authrealm) - revoked.keep
+            database.executemany("DELETE FROM cookies WHERE id = ?", zip(ended))
+            self.note(database, [revoked])
+            self.fence(database, revoked)
+            database.execute("COMMIT")
+        return len(ended)
 
     def expire(self, now, limit):
         due = "SELECT id FROM cookies WHERE expires <= ? LIMIT ?"
@@ -125,12 +148,12 @@ class SqliteStore:
             return database.execute(delete, [now, limit]).rowcount
 
     def scan(self, authid=None, authrealm=None):
-        query = "SELECT id, data FROM cookies WHERE authid IS ifnull(?, authid)"
-        query += " AND authrealm IS ifnull(?, authrealm)"
         with self.connection() as database:
-            for id, data in database.execute(query, [authid, authrealm]):
+            for id, data in database.execute(*self.query("id, data", authid, authrealm)):
                 with suppress(ValueError):
-                    yield decode(id, data)
+                    cookie = decode(id, data)
+                    if matches(cookie.auth, authid, authrealm):
+                        yield cookie
 
     def stat(self):
         with self.connection() as database:
@@ -139,16 +162,22 @@ class SqliteStore:
 
     def revoked_since(self, cursor):
         with self.connection() as database:
-            ((last,),) = database.execute("SELECT ifnull(max(number), 0) FROM revoked")
+            last = self.last(database)
+            if cursor is not None and not self.knows(database, cursor):
+                raise PositionLost(f"position {cursor!r}")
             cursor = last if cursor is None else cursor
-            query = "SELECT id FROM revoked WHERE number > ? AND number <= ?"
-            return [id for (id,) in database.execute(query, [cursor, last])], last
+            query = "SELECT entry FROM revoked WHERE number > ? AND number <= ?"
+            entries = database.execute(query, [cursor, last])
+            return [pickle.loads(entry) for (entry,) in entries], last
 
     def close(self):
+        self.closed = True
         self.idle.close()
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
+        if self.closed:
+            raise StoreUnavailable("closed")
         with closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as database:
             database.execute("PRAGMA synchronous = FULL")
             yield database
@@ -157,6 +186,43 @@ class SqliteStore:
         query = "SELECT id, data FROM cookies WHERE id IN (SELECT value FROM json_each(?))"
         listed = "[" + ",".join(f'"{id}"' for id in ids) + "]"
         return {id: self.decode(id, data) for id, data in database.execute(query, [listed])}
+
+    def query(self, columns, authid, authrealm):
+        query = f"SELECT {columns} FROM cookies WHERE authid IS ifnull(?, authid)"
+        query += " AND authrealm IS ifnull(?, authrealm)"
+        return query, [_blob(authid), _blob(authrealm)]
+
+    def find(self, database, authid, authrealm):
+        return {id for (id,) in database.execute(*self.query("id", authid, authrealm))}
+
+    def note(self, database, entries):
+        for entry in entries:
+            database.execute("INSERT INTO revoked (entry) VALUES (?)", [pickle.dumps(entry)])
+
+    def last(self, database):
+        ((last,),) = database.execute("SELECT ifnull(max(number), 0) FROM revoked")
+        return last
+
+    def knows(self, database, cursor):
+        return isinstance(cursor, int) and 0 <= cursor <= self.last(database)
+
+    def fence(self, database, revoked):
+        name = (revoked.authid, revoked.authrealm)
+        fence = raised(self.fence_of(database, name), self.last(database), revoked)
+        values = [repr(name), pickle.dumps(fence)]
+        database.execute("INSERT OR REPLACE INTO fences VALUES (?, ?)", values)
+
+    def fence_of(self, database, name):
+        rows = database.execute("SELECT fence FROM fences WHERE name = ?", [repr(name)])
+        return next((pickle.loads(fence) for (fence,) in rows), None)
+
+    def refuses(self, database, login):
+        if login.since is None:
+            return False
+        if not self.knows(database, login.since):
+            return True
+        fences = [self.fence_of(database, name) for name in names_of(*login.auth.identity)]
+        return any_refuses(fences, login.id, login.since)
 
     def decode(self, id, data):
         try:
@@ -169,9 +235,14 @@ class SqliteStore:
             row = [id, 0, None, None, b"\xff"]
         else:
             auth = cookie.auth
-            who = [auth.authid, auth.authrealm] if auth else [None, None]
+            who = map(_blob, auth.identity if auth else [None, None])
             row = [id, cookie.expires, *who, encode(cookie)]
         database.execute("INSERT INTO cookies VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _blob(text):
+    """SQLite has no text with half of a surrogate pair."""
+    return None if text is None else text.encode(errors="surrogatepass")
 
 
 class LockedStore(SqliteStore):
@@ -207,6 +278,8 @@ class UnblockedMixin:
         self.near.setblocking(False)
 
     def begin(self, changes):
+        if self.near.fileno() < 0:
+            return False
         if len(changes) > 1_000:
             return False
         self.begun = changes
@@ -243,4 +316,5 @@ class SqliteProvider(DurableProvider):
 
 
 class LockedProvider(DurableProvider):
+    exclusive = True
     store_class = LockedStore

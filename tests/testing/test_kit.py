@@ -1,8 +1,11 @@
 """The kit itself: an honest store passes, and for every check there is a store that it fails."""
 
+from inspect import getdoc
+
 import pytest
 from hypothesis import Phase, settings
 
+from cookietrack_plugin import errors, interfaces, record
 from cookietrack_plugin.testing import DurableStoreSuite
 from tests.testing.broken.reopening import TearsBatches
 from tests.testing.honest import (
@@ -18,6 +21,8 @@ from tests.testing.registry import BROKEN
 
 pytest_plugins = "pytester"
 
+CONTRACT = (interfaces, record, errors)
+
 # That a check fails is enough: the shortest history that it fails with takes minutes to find.
 settings.register_profile("first failure", phases=[Phase.generate])
 
@@ -27,6 +32,7 @@ from tests.testing.honest import {kind}Provider
 from {module} import {name}
 
 class Provider({kind}Provider):
+    exclusive = {exclusive}
     store_class = {name}
 """
 SUITE = """
@@ -74,11 +80,25 @@ def test_every_check_is_failed_by_some_store() -> None:
     assert checks == set(BROKEN)
 
 
-def test_every_check_says_in_one_line_what_it_demands() -> None:
-    for name in BROKEN:
-        demand = getattr(DurableStoreSuite, name).__doc__
-        assert demand is not None, name
-        assert len(demand.splitlines()) == 1, name
+@pytest.mark.parametrize("check", sorted(BROKEN))
+def test_every_check_says_in_one_line_what_it_demands_and_quotes_the_contract(check: str) -> None:
+    demand, empty, *quotation = getdoc(getattr(DurableStoreSuite, check)).splitlines()
+    assert demand
+    assert not empty
+    name, _, sentence = " ".join(quotation).partition(": ")
+    assert sentence[0] == sentence[-1] == '"'
+    assert sentence[1:-1] in " ".join(contract(name).split())
+
+
+def contract(name: str) -> str:
+    """What the contract says of `interfaces`, or of a name in it, in `record` or in `errors`."""
+    if name == "interfaces":
+        return interfaces.__doc__
+    first, *rest = name.split(".")
+    (found,) = [vars(each)[first] for each in CONTRACT if first in vars(each)]
+    for each in rest:
+        found = found[each]
+    return found.__doc__
 
 
 def test_what_a_store_is_said_to_lack_has_to_exist() -> None:
@@ -95,6 +115,7 @@ def run(broken: type, check: str, pytester: pytest.Pytester) -> int:
         "name": broken.__name__,
         "kind": kind,
         "case": getattr(broken, "case", f"{kind}Case"),
+        "exclusive": getattr(broken, "case", None) == "UnsharedCase",
         "suite": "DurableStoreSuite" if durable else "StoreSuite",
     }
     provider = BROKEN_PROVIDER if issubclass(broken, VolatileProvider) else BROKEN_STORE

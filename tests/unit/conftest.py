@@ -7,6 +7,7 @@ from functools import partial
 from itertools import product
 
 import pytest
+import txaio
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from txaio.tx import set_global_log_level
 
@@ -14,6 +15,8 @@ from tests.support.reactor import FakeReactor
 from tests.support.stores import ScriptedStore
 from tests.support.trackers import Tracked
 
+# Before the first test module imports a part of Autobahn that remembers which framework there is.
+txaio.use_twisted()
 set_global_log_level("debug")
 
 
@@ -29,6 +32,10 @@ class Log:
     @property
     def lines(self) -> list[tuple[str, str]]:
         return [(event["log_level"].name, formatEvent(event)) for event in self.events]
+
+    def text(self) -> str:
+        """All messages of all levels."""
+        return "\n".join(text for _, text in self.lines)
 
     def at(self, *levels: str) -> list[str]:
         """The messages of these levels."""

@@ -5,13 +5,14 @@ from functools import partial
 from threading import current_thread
 
 import pytest
-from attrs import evolve
 from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
-from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
-from cookietrack_plugin.access.committer import Committer
+from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
+from cookietrack_plugin.access.committer import MAX_CHANGES, Committer
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.interfaces import IBatchLimit
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.reactor import FakeReactor, WatchingReactor
@@ -19,6 +20,15 @@ from tests.support.stores import ScriptedStore, UnblockedStore
 
 ID = make_id(1)
 COOKIE = make_cookie(1)
+
+
+@implementer(IBatchLimit)
+class LimitedStore(ScriptedStore):
+    """One whose engine takes so many changes in a transaction."""
+
+    def __init__(self, max_changes: int) -> None:
+        super().__init__(commits_block=True)
+        self.max_changes = max_changes
 
 
 def create(number: int = 1) -> Create:
@@ -63,7 +73,7 @@ def store(make_store) -> ScriptedStore:
 
 @pytest.fixture
 def slow(store, make_committer, reactor) -> Committer:
-    """A committer whose store is in the middle of a commit, and stays there until it is let go."""
+    """A committer whose store is in the middle of a commit, until the test opens its gate."""
     committer = make_committer(store)
     store.commits.shut()
     committer.submit(create(999)).addErrback(lambda _: None)
@@ -76,7 +86,7 @@ class TestAChange:
         assert reactor.result_of(committer.submit(create())) is True
         assert any_store.cookies == {ID: COOKIE}
 
-    def test_tells_whether_it_applied(self, committer, reactor):
+    def test_fires_with_whether_it_applied(self, committer, reactor):
         assert reactor.result_of(committer.submit(login())) is False
         assert reactor.result_of(committer.submit(create())) is True
         assert reactor.result_of(committer.submit(create())) is False
@@ -96,10 +106,10 @@ class TestAChange:
         on_writer = any_store.threads["commit"].name == "cookietrack-writer"
         assert on_writer == any_store.commits_block
 
-    def test_of_a_store_that_answers_for_too_few_fails(self, store, make_committer, reactor):
-        store.commit = lambda changes: []
-        with pytest.raises(RuntimeError, match="0 results for 1 items"):
-            reactor.result_of(make_committer(store).submit(create()))
+    def test_of_a_store_that_answers_for_too_few_fails(self, any_store, committer, reactor):
+        any_store.commit = lambda changes: []
+        with pytest.raises(RuntimeError, match="results: expected 1, found 0"):
+            reactor.result_of(committer.submit(create()))
 
 
 class TestABatch:
@@ -117,7 +127,7 @@ class TestABatch:
         for each in done:
             with pytest.raises(StoreUnavailable):
                 reactor.result_of(each)
-        # One commit for the change that was under way, one for the batch: no vain repetition.
+        # One commit for the change that was in flight, one for the batch: none is repeated.
         assert store.commits.arrived == 2
 
     @pytest.mark.parametrize("error", [StoreFull, ValueError, OverflowError])
@@ -147,15 +157,27 @@ class TestTheOverlay:
     def test_shows_a_change_before_it_is_stored(self, store, slow):
         slow.submit(create())
         assert slow.overlay(ID, None) == COOKIE
-        slow.submit(login())
-        assert slow.overlay(ID, None).auth == make_auth()
+        slow.submit(make_touch(1, seen=NOW + 7))
+        assert slow.overlay(ID, None).seen == NOW + 7
         slow.submit(Delete(ID))
         assert slow.overlay(ID, None) is None
         assert store.changes == []
 
     def test_shows_them_on_top_of_what_the_store_has(self, slow):
-        slow.submit(login())
-        assert slow.overlay(ID, COOKIE) == evolve(COOKIE, auth=make_auth(), seen=NOW + 5)
+        slow.submit(make_touch(1, seen=NOW + 7))
+        assert slow.overlay(ID, make_cookie(1, make_auth())).auth == make_auth()
+        assert slow.overlay(ID, make_cookie(1, make_auth())).seen == NOW + 7
+
+    def test_shows_no_login_before_it_is_stored(self, store, slow, reactor):
+        """Nobody is in by what may not be stored in the end."""
+        slow.submit(create())
+        assert not slow.stores_login(ID)
+        done = slow.submit(login())
+        assert slow.stores_login(ID)
+        assert slow.overlay(ID, None) == COOKIE
+        store.commits.open()
+        reactor.result_of(done)
+        assert not slow.stores_login(ID)
 
     def test_shows_each_id_its_own(self, slow):
         slow.submit(Delete(ID))
@@ -189,55 +211,8 @@ class TestTheOverlay:
         assert seen == [None]
 
 
-class TestSettled:
-    def test_fires_at_once_for_an_id_without_changes(self, committer, reactor):
-        assert committer.settled(ID).called
-
-    def test_waits_for_every_change_of_the_id_and_for_no_other(self, store, slow, reactor):
-        slow.submit(create(1))
-        slow.submit(login(1))
-        settled = slow.settled(ID)
-        reactor.turn()
-        assert not settled.called
-        store.commits.open()
-        reactor.result_of(settled)
-        assert store.cookies[ID].auth == make_auth()
-        store.commits.shut()
-        slow.submit(create(2))
-        assert slow.settled(ID).called
-
-    def test_waits_too_for_what_comes_while_it_waits(self, store, slow, reactor):
-        """A session that is killed while its WELCOME waits: its GOODBYE waits for the Delete."""
-        deleted: list[Deferred[bool]] = []
-
-        def delete(_: object) -> None:
-            store.commits.shut()
-            deleted.append(slow.submit(Delete(ID)))
-
-        created = slow.submit(create()).addCallback(delete)
-        settled: list[object] = []
-        slow.settled(ID).addCallback(settled.append)
-        store.commits.open()
-        reactor.result_of(created)
-        reactor.turn()
-        assert settled == []
-        store.commits.open()
-        reactor.result_of(deleted[0])
-        assert settled == [None]
-
-    def test_fails_with_the_error_of_the_change_that_was_not_stored(self, store, slow, reactor):
-        slow.submit(create()).addErrback(lambda _: None)
-        slow.submit(login()).addErrback(lambda _: None)
-        first, second = slow.settled(ID), slow.settled(ID)
-        store.fail_commits(StoreFull)
-        store.commits.open()
-        for settled in (first, second):
-            with pytest.raises(StoreFull):
-                reactor.result_of(settled)
-
-
 class TestPending:
-    def test_counts_what_is_queued_or_under_way(self, store, slow, reactor):
+    def test_counts_what_is_queued_or_in_flight(self, store, slow, reactor):
         assert slow.pending == 1
         done = [slow.submit(create(number)) for number in (1, 2)]
         assert slow.pending == 3
@@ -268,19 +243,19 @@ def test_it_is_measured_how_long_commits_take_and_how_large_they_are(make_store,
 
 class TestAJob:
     def test_runs_where_commits_run_and_gives_its_result(self, any_store, committer, reactor):
-        job = committer.run(lambda: any_store.expire(NOW, 5))
+        job = committer.ask(lambda: any_store.expire(NOW, 5))
         assert reactor.result_of(job) == 0
         on_writer = any_store.threads["expire"].name == "cookietrack-writer"
         assert on_writer == any_store.commits_block
 
     def test_that_fails_harms_nobody(self, committer, reactor):
         with pytest.raises(ZeroDivisionError):
-            reactor.result_of(committer.run(lambda: 1 / 0))
+            reactor.result_of(committer.ask(lambda: 1 / 0))
         assert reactor.result_of(committer.submit(create())) is True
 
     def test_comes_between_the_changes_before_and_behind_it(self, store, slow, reactor):
         slow.submit(create(1))
-        job = slow.run(lambda: set(store.cookies))
+        job = slow.ask(lambda: set(store.cookies))
         last = slow.submit(create(2))
         store.commits.open()
         assert reactor.result_of(job) == {make_id(999), make_id(1)}
@@ -289,12 +264,39 @@ class TestAJob:
 
     def test_counts_for_itself_in_a_batch_that_fails(self, store, slow, reactor):
         first = slow.submit(create(1))
-        job = slow.run(lambda: "done")
+        job = slow.ask(lambda: "done")
         store.fail_commits(of=touches(make_id(1)))
         store.commits.open()
         with pytest.raises(StoreUnavailable):
             reactor.result_of(first)
         assert reactor.result_of(job) == "done"
+
+
+class TestABarrier:
+    def test_fires_when_all_that_was_queued_before_is_stored(self, store, slow, reactor):
+        slow.submit(create(1))
+        barrier = slow.barrier()
+        slow.submit(create(2))
+        reactor.turn()
+        assert not barrier.called
+        store.commits.open()
+        assert reactor.result_of(barrier) is None
+        assert store.changes[:2] == [create(999), create(1)]
+
+    def test_fires_too_when_it_was_not_stored_and_whatever_the_breaker_says(
+        self, store, slow, reactor
+    ):
+        for number in range(MAX_FAILURES):
+            slow.submit(create(number)).addErrback(lambda _: None)
+        store.fail_commits()
+        barrier = slow.barrier()
+        store.commits.open()
+        assert reactor.result_of(barrier) is None
+
+    def test_fails_once_the_store_is_closed(self, committer, reactor):
+        reactor.result_of(committer.close())
+        with pytest.raises(StoreUnavailable, match="the store is closed"):
+            reactor.result_of(committer.barrier())
 
 
 class TestClosing:
@@ -323,20 +325,68 @@ class TestClosing:
         reactor.result_of(committer.close())
         with pytest.raises(StoreUnavailable, match="the store is closed"):
             reactor.result_of(committer.submit(create()))
+        with pytest.raises(StoreUnavailable, match="the store is closed"):
+            reactor.result_of(committer.ask(lambda: None))
         assert any_store.cookies == {}
 
 
-def test_a_store_that_is_away_is_not_asked_by_everybody(store, make_committer, reactor):
-    committer = make_committer(store)
-    store.fail_commits()
-    for _ in range(FAILURES + 3):
+class TestAStoreThatIsAway:
+    @pytest.fixture
+    def away(self, store, make_committer, reactor) -> Committer:
+        committer = make_committer(store)
+        store.fail_commits()
+        for _ in range(MAX_FAILURES + 3):
+            with pytest.raises(StoreUnavailable, match="the disk is away"):
+                reactor.result_of(committer.submit(create()))
+        return committer
+
+    def test_is_not_asked_by_everybody(self, store, away, reactor):
+        assert store.commits.arrived == MAX_FAILURES
+        assert away.overlay(ID, None) is None
         with pytest.raises(StoreUnavailable, match="the disk is away"):
-            reactor.result_of(committer.submit(create()))
-    assert store.commits.arrived == FAILURES
-    assert committer.overlay(ID, None) is None
-    store.recover()
-    reactor.advance(FIRST_PAUSE)
-    assert reactor.result_of(committer.submit(create())) is True
+            reactor.result_of(away.ask(lambda: pytest.fail("asked")))
+        store.recover()
+        reactor.advance(FIRST_PAUSE_S)
+        assert reactor.result_of(away.submit(create())) is True
+
+    def test_is_asked_by_what_insists(self, store, away, reactor):
+        assert away.refusal() is not None
+        away.insist()
+        assert away.refusal() is None
+        store.recover()
+        assert reactor.result_of(away.submit(create())) is True
+
+    def test_is_away_as_well_when_a_job_finds_it_so(self, store, make_committer, reactor):
+        committer = make_committer(store)
+
+        def job() -> None:
+            raise StoreUnavailable("the network is away")
+
+        for _ in range(MAX_FAILURES):
+            with pytest.raises(StoreUnavailable):
+                reactor.result_of(committer.ask(job))
+        assert str(committer.refusal()) == "the network is away"
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(2, [1, 2, 2, 1]), (5000, [1, 5])])
+def test_a_batch_is_no_larger_than_the_store_takes(reactor, make_committer, limit, sizes):
+    store = LimitedStore(limit)
+    committer = make_committer(store)
+    store.commits.shut()
+    done = [committer.submit(create(999))]
+    reactor.turn_until(store.commits.reached())
+    done += [committer.submit(create(number)) for number in range(5)]
+    store.commits.open()
+    for each in done:
+        reactor.result_of(each)
+    assert [len(batch) for batch in store.committed] == sizes
+
+
+def test_a_batch_is_never_larger_than_any_store_takes(store, slow, reactor):
+    done = [slow.submit(create(number)) for number in range(MAX_CHANGES + 1)]
+    store.commits.open()
+    reactor.result_of(done[-1])
+    assert [len(batch) for batch in store.committed] == [1, MAX_CHANGES, 1]
 
 
 def test_without_a_reactor_that_watches_file_descriptors_the_writer_thread_does_it_all(
@@ -404,7 +454,7 @@ class TestAStoreThatTakesBatchesWithoutWaiting:
 
     def test_has_jobs_between_its_batches_on_the_writer_thread(self, store, committer, reactor):
         committer.submit(create(1))
-        job = committer.run(lambda: (current_thread().name, set(store.cookies)))
+        job = committer.ask(lambda: (current_thread().name, set(store.cookies)))
         last = committer.submit(create(2))
         assert reactor.result_of(job) == ("cookietrack-writer", {make_id(1)})
         assert reactor.result_of(last) is True
@@ -413,24 +463,24 @@ class TestAStoreThatTakesBatchesWithoutWaiting:
     def test_gets_nothing_while_it_is_away_but_one_trial_of_the_writer_thread(
         self, store, committer, reactor
     ):
-        self.fail(committer, store, reactor, FAILURES)
-        assert len(store.begun) == FAILURES
+        self.fail(committer, store, reactor, MAX_FAILURES)
+        assert len(store.begun) == MAX_FAILURES
         with pytest.raises(StoreUnavailable, match="the disk is away"):
             reactor.result_of(committer.submit(create()))
-        reactor.advance(FIRST_PAUSE)
+        reactor.advance(FIRST_PAUSE_S)
         store.recover()
         assert reactor.result_of(committer.submit(create(1))) is True
-        assert len(store.begun) == FAILURES
+        assert len(store.begun) == MAX_FAILURES
         assert store.threads["commit"].name == "cookietrack-writer"
         assert reactor.result_of(committer.submit(create(2))) is True
-        assert store.begun[FAILURES:] == [[create(2)]]
+        assert store.begun[MAX_FAILURES:] == [[create(2)]]
 
     def test_has_answered_when_a_batch_is_finished(self, store, committer, reactor):
         """Failures with a success in between are none in a row."""
-        self.fail(committer, store, reactor, FAILURES - 1)
+        self.fail(committer, store, reactor, MAX_FAILURES - 1)
         store.recover()
         assert reactor.result_of(committer.submit(create())) is True
-        self.fail(committer, store, reactor, FAILURES - 1)
+        self.fail(committer, store, reactor, MAX_FAILURES - 1)
         assert committer.refusal() is None
 
     def test_is_closed_by_the_writer_thread_behind_all_that_was_begun(

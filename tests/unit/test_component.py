@@ -1,75 +1,422 @@
-"""The WAMP procedures, without WAMP."""
+"""The WAMP procedures, without WAMP and without a tracker."""
 
-from threading import get_ident
+from types import SimpleNamespace
 
 import pytest
+from attrs import evolve
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.types import ComponentConfig
+from autobahn.wamp.types import CloseDetails, ComponentConfig, SessionDetails
+from twisted.internet.defer import Deferred, fail, succeed
 
-from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.router import component as component_module
+from cookietrack_plugin.router.administered import AdministeredStore
 from cookietrack_plugin.router.component import CookieAdministration
+from cookietrack_plugin.tracking.events import Kind
+from tests.support.administered import FakeStores, FakeTracker
+
+LMDB = {"type": "lmdb", "path": ".cookies"}
+PHONE, LAPTOP, OTHER = "p" * 24, "l" * 24, "o" * 24
+JOE = Auth("joe", "user", "ticket", "realm1", {"token": "secret"})
+COOKIES = [
+    Cookie(PHONE, 1, 9, 2, "tcp4:192.0.2.7:1", "Firefox", JOE),
+    Cookie(LAPTOP, 1, 9, 2, auth=JOE),
+    # Another user, and another user of the same name.
+    Cookie(OTHER, 1, 9, 2, auth=Auth("mary", "user", "ticket", "realm1")),
+    Cookie("r" * 24, 1, 9, 2, auth=evolve(JOE, authrealm="realm2")),
+    Cookie("a" * 24, 1, 9, 2),
+]
+PROCEDURES = {
+    "cookietrack.list",
+    "cookietrack.get",
+    "cookietrack.count",
+    "cookietrack.stat",
+    "cookietrack.revoke",
+    "cookietrack.revoke_by_authid",
+    "cookietrack.my.list",
+    "cookietrack.my.revoke",
+    "cookietrack.my.revoke_others",
+}
+NOT_AUTHORIZED = ApplicationError(ApplicationError.NOT_AUTHORIZED, "not authorized")
 
 
-class Stores:
-    """A worker's stores, of which one is open."""
+class Administration(CookieAdministration):
+    """
+    The component on a router of the test's. `refused`: what the router answers by URI. `left`: with
+    what it has left.
+    """
 
-    def __init__(self, tracker):
-        self._tracker = tracker
+    def __init__(self, extra):
+        super().__init__(ComponentConfig("realm1", {"cbdir": "/node", **extra}))
+        self.refused = {}
+        self.registered = {}
+        self.published = []
+        self.left = None
+        self.session = {"transport": {"http_cbtid": PHONE}}
 
-    def trackers(self):
-        return {"only": self._tracker}
+    def is_attached(self):
+        return self.left is None
+
+    def register(self, procedure, name, options):
+        if name in self.refused:
+            return fail(self.refused[name])
+        self.registered[name] = procedure
+        return succeed(None)
+
+    def call(self, name, *args):
+        if name in self.refused:
+            return fail(self.refused[name])
+        assert name == "wamp.session.get"
+        return succeed(self.session)
+
+    def publish(self, topic, payload, options):
+        assert options.acknowledge
+        if "publish" in self.refused:
+            return fail(self.refused["publish"])
+        self.published.append((topic, payload))
+        return succeed(None)
+
+    def leave(self, reason, message):
+        self.left = reason, message
+        self.onLeave(CloseDetails(reason, message))
+
+
+class Worker:
+    """A worker with stores, in which components join."""
+
+    def __init__(self, monkeypatch, reactor):
+        self.tracker = FakeTracker(COOKIES)
+        self.stores = FakeStores(LMDB, self.tracker)
+        self._reactor = reactor
+        monkeypatch.setattr(component_module, "open_stores", lambda node_dir: self.stores)
+        monkeypatch.setattr(component_module, "reactor", reactor)
+
+    def make(self, **extra):
+        return Administration(extra)
+
+    def join(self, component):
+        """What the component's `onJoin` gives; None as long as it has not ended."""
+        details = SessionDetails("realm1", 1, authid="component", authrole="cookies")
+        ended = []
+        component.onJoin(details).addCallback(lambda _: ended.append("ready"))
+        self._reactor.turn()
+        return ended[0] if ended else None
+
+    def joined(self, **extra):
+        component = self.make(**extra)
+        assert self.join(component) == "ready"
+        return component
 
 
 @pytest.fixture
-def component(tracked):
-    component = CookieAdministration(ComponentConfig("realm1", {}))
-    component._stores = Stores(tracked.tracker)
-    return component
+def worker(monkeypatch, reactor):
+    return Worker(monkeypatch, reactor)
 
 
-def test_what_has_expired_and_is_not_swept_yet_is_not_there(tracked, component):
-    ask = tracked.reactor.result_of
-    id, client = tracked.visit()
-    tracked.log_in(id)
-    tracked.settle(id)
-    tracked.tracker.drop(id, client)
-    assert [each["id"] for each in ask(component.list_cookies())] == [id]
-    assert ask(component.count(authid="joe")) == 1
-    assert ask(component.get_cookie(id))["authid"] == "joe"
-    tracked.store.expire_error = StoreUnavailable("nobody sweeps")
-    tracked.reactor.advance(86_400)
-    assert id in tracked.store.cookies
-    assert ask(component.list_cookies()) == []
-    assert ask(component.count(authid="joe")) == 0
-    assert ask(component.get_cookie(id)) is None
+@pytest.fixture
+def call(worker):
+    """Calls a procedure of a component, as `caller`."""
+    component = worker.joined(store=LMDB)
+
+    def call(name, *args, caller="joe", **kwargs):
+        details = SimpleNamespace(caller=7, caller_authid=caller)
+        answers = []
+        answer = component.registered[f"cookietrack.{name}"](*args, details=details, **kwargs)
+        answer.addBoth(answers.append)
+        [found] = answers
+        if hasattr(found, "raiseException"):
+            found.raiseException()
+        return found
+
+    call.component = component
+    return call
 
 
-def test_a_store_is_never_asked_for_a_scan_on_the_reactors_thread(tracked, component, monkeypatch):
-    asked = []
-
-    def scan(authid=None, authrealm=None):
-        asked.append(get_ident())
-        return iter(())
-
-    monkeypatch.setattr(tracked.store, "scan", scan)
-    assert tracked.reactor.result_of(component.list_cookies()) == []
-    assert tracked.reactor.result_of(component.count(authid="joe")) == 0
-    assert len(asked) == 2
-    assert get_ident() not in asked
+def refusal(call, *args, **kwargs):
+    with pytest.raises(ApplicationError) as refused:
+        call(*args, **kwargs)
+    return refused.value.error, refused.value.args[0]
 
 
-def test_callers_do_not_read_what_ails_the_store(tracked, component, monkeypatch):
-    def stat():
-        raise StoreUnavailable("/srv/cookies: no answer from db.internal")
-
-    monkeypatch.setattr(tracked.store, "stat", stat)
-    with pytest.raises(ApplicationError) as caught:
-        tracked.reactor.result_of(component.procedures()["stat"]())
-    assert caught.value.error == "cookietrack.error.store_unavailable"
-    assert caught.value.args == ("the cookie store cannot answer now",)
+# -- joining ---------------------------------------------------------------------------------------
 
 
-def test_what_is_wrong_with_the_call_is_told(tracked, component):
-    with pytest.raises(ApplicationError) as caught:
-        tracked.reactor.result_of(component.procedures()["get"]("short"))
-    assert caught.value.error == "wamp.error.invalid_argument"
+def test_every_procedure_is_registered(worker):
+    assert set(worker.joined(store=LMDB).registered) == PROCEDURES
+
+
+@pytest.mark.parametrize("name", sorted(PROCEDURES))
+def test_a_procedure_that_cannot_be_registered_ends_the_component(worker, log, name):
+    component = worker.make(store=LMDB)
+    component.refused[name] = NOT_AUTHORIZED
+    assert worker.join(component) is None
+    told = (
+        f'the component cannot register {name}: its role "cookies" in realm "realm1" lacks'
+        ' "allow": {"register": true} for "cookietrack."'
+    )
+    assert component.left == ("cookietrack.error.component_not_started", told)
+    assert log.at("error", "warn", "critical") == [f"cookies cannot be administered: {told}"]
+    assert worker.stores.opened == []
+
+
+def test_another_cause_is_told_as_it_is(worker, log):
+    component = worker.make(store=LMDB)
+    component.refused["cookietrack.get"] = ApplicationError(
+        "wamp.error.procedure_already_exists", "already registered"
+    )
+    assert worker.join(component) is None
+    assert log.at("error") == [
+        "cookies cannot be administered: the component cannot register cookietrack.get:"
+        " wamp.error.procedure_already_exists: already registered"
+    ]
+
+
+def test_the_permission_that_users_need_is_missed_when_it_joins(worker, log):
+    component = worker.make(store=LMDB)
+    component.refused["wamp.session.get"] = NOT_AUTHORIZED
+    assert worker.join(component) == "ready"
+    assert log.at("warn") == [
+        "users cannot see their devices: the component cannot call wamp.session.get: its role"
+        ' "cookies" in realm "realm1" lacks "allow": {"call": true} for "wamp.session.get"'
+    ]
+
+
+@pytest.mark.parametrize("extra", [{"stroe": LMDB}, {"store": {"type": "lmbd"}}, {"store": 7}])
+def test_a_wrong_extra_is_refused_when_it_is_started_at_run_time(extra):
+    with pytest.raises(ConfigError):
+        CookieAdministration.check_config(None, {"cbdir": "/node", **extra})
+    CookieAdministration.check_config(None, {"cbdir": "/node", "store": LMDB})
+
+
+def test_a_store_that_is_wrong_ends_the_component(worker, log):
+    worker.stores.opening = fail(StoreCorrupt("no cookie store"))
+    component = worker.joined(store=LMDB)
+    assert component.left == ("cookietrack.error.component_not_started", "no cookie store")
+    assert log.at("error") == ["cookies cannot be administered: no cookie store"]
+
+
+def test_a_store_that_is_unavailable_is_opened_by_a_later_call(worker, log):
+    worker.stores.opening = fail(StoreUnavailable("no answer"))
+    component = worker.joined(store=LMDB)
+    assert component.left is None
+    assert log.at("error") == []
+    worker.stores.opening = succeed(None)
+    answers = []
+    component.registered["cookietrack.stat"](details=None).addCallback(answers.append)
+    assert answers == [{"cookies": 3, "connected": 2}]
+
+
+def test_a_call_waits_for_the_store(worker):
+    worker.stores.opening = Deferred()
+    component = worker.joined(store=LMDB)
+    answers = []
+    component.registered["cookietrack.count"](details=None).addCallback(answers.append)
+    assert answers == []
+    worker.stores.opening.callback(None)
+    assert answers == [41]
+
+
+# -- which store -----------------------------------------------------------------------------------
+
+
+def tracker_of(stores, options):
+    found = []
+    AdministeredStore(stores, options).tracker().addBoth(found.append)
+    return found[0]
+
+
+def test_without_a_store_it_is_the_only_one_that_is_open():
+    only = FakeTracker()
+    assert tracker_of(FakeStores(None, only), None) is only
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_without_a_store_it_has_to_be_clear_which_is_meant(count):
+    failure = tracker_of(FakeStores(None, *[FakeTracker() for _ in range(count)]), None)
+    assert failure.value.error == "cookietrack.error.no_store"
+    assert failure.value.args == (f'name the store in "extra": this worker has {count} open',)
+
+
+# -- operators -------------------------------------------------------------------------------------
+
+
+def test_cookies_are_listed_with_their_connections_and_without_their_authextra(worker, call):
+    [phone, laptop] = call("list", "joe", "realm1", 10)
+    assert worker.tracker.calls == [("scan", "joe", "realm1", 10)]
+    assert phone == {
+        "id": PHONE,
+        "created": 1,
+        "expires": 9,
+        "seen": 2,
+        "peer": "tcp4:192.0.2.7:1",
+        "user_agent": "Firefox",
+        "authid": "joe",
+        "authrole": "user",
+        "authmethod": "ticket",
+        "authrealm": "realm1",
+        "connections": 24,
+    }
+    assert laptop["user_agent"] is None
+    assert len(call("list")) == len(COOKIES)
+    assert worker.tracker.calls[-1] == ("scan", None, None, 100)
+
+
+def test_one_cookie_is_got_by_its_id(call):
+    assert call("get", OTHER)["authid"] == "mary"
+    assert call("get", "x" * 24) is None
+
+
+def test_cookies_are_counted(worker, call):
+    assert call("count", authrealm="realm1") == 41
+    assert worker.tracker.calls == [("count", None, "realm1")]
+
+
+def test_the_numbers_are_those_of_the_tracker(call):
+    assert call("stat") == {"cookies": 3, "connected": 2}
+
+
+@pytest.mark.parametrize(
+    ("args", "asked", "answer"),
+    [
+        (("revoke", PHONE), ("revoke", [PHONE]), {"cookies": 1, "connections": 2}),
+        (("revoke", [PHONE, OTHER]), ("revoke", [PHONE, OTHER]), {"cookies": 2, "connections": 2}),
+        (
+            ("revoke_by_authid", "joe"),
+            ("revoke_user", "joe", None, frozenset()),
+            {"cookies": 5, "connections": 6},
+        ),
+        (
+            ("revoke_by_authid", "joe", "realm1"),
+            ("revoke_user", "joe", "realm1", frozenset()),
+            {"cookies": 5, "connections": 6},
+        ),
+    ],
+)
+def test_what_is_revoked_is_counted(worker, call, args, asked, answer):
+    assert call(*args) == answer
+    assert worker.tracker.calls == [asked]
+
+
+# -- own devices -----------------------------------------------------------------------------------
+
+
+def test_users_see_their_own_devices(worker, call):
+    devices = call("my.list")
+    assert worker.tracker.calls == [("scan", "joe", "realm1", 1000)]
+    assert {each["id"]: each["current"] for each in devices} == {PHONE: True, LAPTOP: False}
+
+
+@pytest.mark.parametrize("session", [{"transport": None}, {"transport": {}}, {}])
+def test_a_caller_without_a_cookie_has_no_current_device(worker, call, session):
+    call.component.session = session
+    assert [each["current"] for each in call("my.list")] == [False, False]
+    call("my.revoke_others")
+    assert worker.tracker.calls[-1] == ("revoke_user", "joe", "realm1", frozenset())
+
+
+def test_users_end_their_own_devices(worker, call):
+    assert call("my.revoke", LAPTOP) == {"cookies": 1, "connections": 2}
+    assert worker.tracker.calls == [("find", LAPTOP), ("revoke", [LAPTOP])]
+
+
+@pytest.mark.parametrize("id", [OTHER, "r" * 24, "a" * 24, "x" * 24])
+def test_nobody_ends_what_is_no_own_device(worker, call, id):
+    """Another user's, that of a user of the same name in another realm, nobody's, and none."""
+    assert refusal(call, "my.revoke", id) == (
+        "wamp.error.invalid_argument",
+        f"id: expected one of your devices, found {id}",
+    )
+    assert worker.tracker.calls == [("find", id)]
+
+
+def test_users_end_all_but_the_device_that_they_call_with(worker, call):
+    assert call("my.revoke_others") == {"cookies": 5, "connections": 6}
+    assert worker.tracker.calls == [("revoke_user", "joe", "realm1", frozenset([PHONE]))]
+
+
+@pytest.mark.parametrize("name", ["my.list", "my.revoke", "my.revoke_others"])
+@pytest.mark.parametrize("caller", [None, ""])
+def test_a_caller_who_is_not_disclosed_has_no_devices(worker, call, name, caller):
+    args = [PHONE] if name == "my.revoke" else []
+    error, message = refusal(call, name, *args, caller=caller)
+    assert error == "cookietrack.error.caller_not_disclosed"
+    assert '"disclose": {"caller": true}' in message
+    assert worker.tracker.calls == []
+
+
+# -- what goes wrong -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("list", []),
+        ("get", [PHONE]),
+        ("count", []),
+        ("stat", []),
+        ("revoke", [PHONE]),
+        ("revoke_by_authid", ["joe"]),
+        ("my.list", []),
+        ("my.revoke", [PHONE]),
+        ("my.revoke_others", []),
+    ],
+)
+def test_callers_do_not_read_where_the_store_is(worker, call, log, name, args):
+    worker.tracker.fault = StoreUnavailable("/srv/cookies: no answer from db.internal")
+    error, message = refusal(call, name, *args)
+    assert error == "cookietrack.error.store_unavailable"
+    assert message == "the cookie store cannot answer now"
+    assert log.at("error") == ["a procedure failed: /srv/cookies: no answer from db.internal"]
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [("get", ["short"]), ("get", []), ("list", [1]), ("list", [None, None, 0]), ("revoke", [[7]])],
+)
+def test_wrong_arguments_reach_no_store(worker, call, name, args):
+    assert refusal(call, name, *args)[0] == "wamp.error.invalid_argument"
+    assert worker.tracker.calls == []
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["created", "authenticated", "revoked", "expired"])
+def test_events_are_published(worker, kind):
+    component = worker.joined(store=LMDB)
+    worker.tracker.events.publish(Kind(kind), PHONE, "joe", "realm1")
+    payload = {"id": PHONE, "authid": "joe", "authrealm": "realm1"}
+    assert component.published == [(f"cookietrack.on_{kind}", payload)]
+
+
+def test_others_are_not(worker):
+    component = worker.joined(store=LMDB)
+    for kind in (Kind.ROTATED, Kind.REFUSED):
+        worker.tracker.events.publish(kind, PHONE, "joe", "realm1")
+    assert component.published == []
+
+
+def test_a_component_that_has_left_publishes_nothing(worker):
+    component = worker.joined(store=LMDB)
+    component.leave("wamp.close.normal", None)
+    assert worker.tracker.events.observers == []
+
+
+def test_a_component_that_left_while_its_store_was_opened_publishes_nothing(worker):
+    worker.stores.opening = Deferred()
+    component = worker.joined(store=LMDB)
+    component.leave("wamp.close.normal", None)
+    worker.stores.opening.callback(None)
+    assert worker.tracker.events.observers == []
+
+
+def test_events_that_cannot_be_published_are_logged_once(worker, log):
+    component = worker.joined(store=LMDB)
+    component.refused["publish"] = NOT_AUTHORIZED
+    for _ in range(2):
+        worker.tracker.events.publish(Kind.CREATED, PHONE, "joe", "realm1")
+    assert log.at("error") == [
+        "events are not published: the component cannot publish cookietrack.on_created: its role"
+        ' "cookies" in realm "realm1" lacks "allow": {"publish": true} for "cookietrack."'
+    ]

@@ -1,98 +1,130 @@
-"""Live connections by cookie: none is forgotten, none is kept."""
+"""Connections, cookies and sessions of one worker, as the tracker finds them."""
+
+import pytest
+from attrs import evolve
 
 from cookietrack_plugin.config.policy import Policy
-from cookietrack_plugin.testing.samples import NOW, make_cookie
-from cookietrack_plugin.tracking.connections import Connections, Live
-from tests.support.connections import FakeConnection
-
-POLICY = Policy(max_age=60)
-
-
-def live(number: int = 1, limit: int = NOW, fresh: bool = False, expires: int = NOW) -> Live:
-    return Live(make_cookie(number, expires=expires), POLICY, limit, fresh, None)
+from cookietrack_plugin.record import UserRevoked
+from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
+from tests.support.connections import FakeLink
 
 
-ID = live().cookie.id
+class Room(Connections):
+    """With connections that are made here."""
+
+    def connect(self, number=None, auth=None, session=None):
+        cookie = None if number is None else self.activate(make_cookie(number, auth), 0.0)
+        connection = TrackedConnection(FakeLink(), cookie, Policy(60), 0, False, 0)
+        self.add(connection)
+        if session:
+            self.join(connection, session)
+        return connection
 
 
-def test_connections_are_counted_for_each_cookie():
-    connections = Connections()
-    assert connections.add(live(1), FakeConnection()) == 1
-    assert connections.add(live(1), FakeConnection()) == 2
-    assert connections.add(live(2), FakeConnection()) == 1
-    assert len(connections) == 2
-    assert list(connections) == [live(1).cookie.id, live(2).cookie.id]
+@pytest.fixture
+def room():
+    return Room()
 
 
-def test_one_that_is_added_twice_is_there_once():
-    connections, connection = Connections(), FakeConnection()
-    connections.add(live(), connection)
-    assert connections.add(live(), connection) == 1
-    assert connections.of(ID) == [connection]
+JOE, ANN = make_auth("joe"), make_auth("ann")
+JOE_ELSEWHERE = make_auth("joe", authrealm="realm2")
 
 
-def test_the_latest_handshake_knows_the_record_best():
-    connections = Connections()
-    connections.add(live(expires=NOW), FakeConnection())
-    connections.add(live(expires=NOW + 5), FakeConnection())
-    assert connections.live(ID).cookie.expires == NOW + 5
+def test_a_cookie_is_active_while_a_connection_is_open_with_it(room):
+    first, second = room.connect(1), room.connect(1)
+    assert first.cookie is second.cookie
+    assert len(room) == 1
+    room.drop(first)
+    assert room.of(make_id(1)) == [second]
+    room.drop(second)
+    room.drop(second)
+    assert room.active(make_id(1)) is None
+    assert len(room) == 0
+    assert list(room) == []
 
 
-def test_the_farthest_limit_counts():
-    connections = Connections()
-    connections.add(live(limit=5), FakeConnection())
-    connections.add(live(limit=7), FakeConnection())
-    connections.add(live(limit=6), FakeConnection())
-    assert connections.live(ID).limit == 7
+def test_a_connection_that_parts_from_its_cookie_stays(room):
+    connection = room.connect(1, JOE, session=JOE)
+    room.part(connection)
+    assert connection.id is None
+    assert list(room) == [connection]
+    assert room.ended_by(UserRevoked("joe", None)) == [connection]
 
 
-def test_a_dropped_connection_is_gone_and_with_the_last_one_the_cookie():
-    connections, first, second = Connections(), FakeConnection(), FakeConnection()
-    connections.add(live(), first)
-    connections.add(live(), second)
-    assert connections.drop(ID, first) == 1
-    assert connections.of(ID) == [second]
-    assert connections.drop(ID, second) == 0
-    assert len(connections) == 0
-    assert connections.live(ID) is None
+def test_a_cookie_that_is_activated_again_is_another(room):
+    first = room.connect(1)
+    cookie = first.cookie
+    room.part(first)
+    second = room.connect(1)
+    assert second.cookie is not cookie
+    room.part(first)
+    assert room.active(make_id(1)) is second.cookie
 
 
-def test_dropping_one_that_is_not_known_is_quiet():
-    connections, connection = Connections(), FakeConnection()
-    assert connections.drop(ID, connection) == 0
-    connections.add(live(), connection)
-    assert connections.drop(ID, FakeConnection()) == 1
-    connections.drop(ID, connection)
-    assert connections.drop(ID, connection) == 0
+@pytest.mark.parametrize(
+    ("revoked", "ended"),
+    [
+        (UserRevoked("joe", None), {"session", "elsewhere", "cookie", "bare"}),
+        (UserRevoked("joe", "realm1"), {"session", "cookie", "bare"}),
+        (UserRevoked("joe", "realm2"), {"elsewhere"}),
+        (UserRevoked(None, "realm1"), {"session", "cookie", "bare", "ann"}),
+        (UserRevoked("joe", "realm1", frozenset([make_id(1)])), {"cookie", "bare"}),
+        (UserRevoked("jo", None), set()),
+        (UserRevoked(None, None), {"session", "elsewhere", "cookie", "bare", "ann", "nobody"}),
+        (
+            UserRevoked(None, None, frozenset([make_id(1)])),
+            {"elsewhere", "cookie", "bare", "ann", "nobody"},
+        ),
+    ],
+)
+def test_a_revocation_finds_sessions_and_cookies_of_the_user(room, revoked, ended):
+    named = {
+        "session": room.connect(1, JOE, session=JOE),
+        "elsewhere": room.connect(2, JOE_ELSEWHERE, session=JOE_ELSEWHERE),
+        "cookie": room.connect(3, JOE),
+        "bare": room.connect(session=JOE),
+        "ann": room.connect(4, ANN, session=ANN),
+        "nobody": room.connect(5),
+    }
+    found = room.ended_by(revoked)
+    assert len(found) == len(set(found))
+    assert {name for name, each in named.items() if each in found} == ended
 
 
-def test_who_takes_the_connections_has_them_and_nobody_else():
-    connections, connection = Connections(), FakeConnection()
-    connections.add(live(), connection)
-    assert connections.take(ID) == [connection]
-    assert connections.take(ID) == connections.of(ID) == []
-    assert len(connections) == 0
+def test_a_session_that_left_is_not_found(room):
+    connection = room.connect(session=JOE)
+    room.leave(connection)
+    room.leave(connection)
+    assert room.ended_by(UserRevoked("joe", None)) == []
 
 
-def test_what_is_asked_of_an_unknown_cookie_is_empty():
-    connections = Connections()
-    assert connections.of(ID) == []
-    assert connections.take(ID) == []
-    assert connections.live(ID) is None
+def test_another_session_takes_the_place_of_the_last(room):
+    connection = room.connect(session=JOE)
+    room.join(connection, ANN)
+    assert room.ended_by(UserRevoked("joe", None)) == []
+    assert room.ended_by(UserRevoked("ann", None)) == [connection]
 
 
-def test_the_ids_can_be_walked_while_connections_go():
-    connections = Connections()
-    for number in range(3):
-        connections.add(live(number), FakeConnection())
-    for id in connections:
-        connections.take(id)
-    assert len(connections) == 0
+def test_a_cookie_is_found_by_whoever_owns_it_now(room):
+    connection = room.connect(1, JOE)
+    room.update(connection.cookie, evolve(connection.cookie.record, auth=ANN))
+    assert room.ended_by(UserRevoked("joe", None)) == []
+    assert room.ended_by(UserRevoked("ann", None)) == [connection]
 
 
-def test_a_cookie_was_heard_of_when_the_latest_of_its_connections_was():
-    connections = Connections()
-    for heard in (3, 9, 6):
-        connections.add(live(), FakeConnection(last_heard=heard))
-    assert connections.live(ID).last_heard() == 9
-    assert live().last_heard() == 0
+def test_nothing_is_left_of_those_who_are_gone(room):
+    for _ in range(3):
+        room.drop(room.connect(1, JOE, session=JOE))
+        room.drop(room.connect(session=ANN))
+    assert room._sessions._items == {}
+    assert room._owners._items == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "logged_in"), [("ticket", True), ("anonymous", False), ("anonymous-proxy", False)]
+)
+def test_an_anonymous_session_is_no_login(room, method, logged_in):
+    connection = room.connect(session=evolve(JOE, authmethod=method))
+    assert connection.is_logged_in() == logged_in
+    assert not room.connect().is_logged_in()

@@ -1,9 +1,9 @@
-"""One result for several who wait for it."""
+"""One result for several who wait for it, and several for one."""
 
 import pytest
-from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
-from cookietrack_plugin.access.deferreds import fan_out, first_error
+from cookietrack_plugin.access.deferreds import fan_out, gathered
 
 
 def outcomes(deferred: Deferred) -> list:
@@ -20,7 +20,7 @@ def test_everyone_gets_the_result_when_it_comes():
     assert first == second == ["open"]
 
 
-def test_who_comes_later_gets_it_too():
+def test_those_who_come_later_get_it_too():
     source = succeed("open")
     assert outcomes(fan_out(source)) == ["open"]
     assert outcomes(fan_out(source)) == ["open"]
@@ -55,8 +55,19 @@ def test_a_failure_that_was_passed_on_is_not_reported_as_unhandled(when):
         del source
 
 
-def test_of_several_failures_the_first_is_told_and_not_that_there_was_one():
-    error = RuntimeError("no disk")
-    several = [succeed(1), fail(error), fail(ValueError("the second"))]
-    gathered = gatherResults(several, consumeErrors=True)
-    assert outcomes(gathered.addErrback(first_error)) == [error]
+class TestSeveralResults:
+    def test_come_together_in_order(self):
+        last = Deferred()
+        several = outcomes(gathered([succeed(1), last, succeed(3)]))
+        assert several == []
+        last.callback(2)
+        assert several == [[1, 2, 3]]
+
+    def test_of_nothing_are_none(self):
+        assert outcomes(gathered([])) == [[]]
+
+    def test_with_failures_fail_as_the_first_of_them_does(self):
+        """And not with a `FirstError` that says that there was one."""
+        error = RuntimeError("no disk")
+        several = [succeed(1), fail(error), fail(ValueError("the second"))]
+        assert outcomes(gathered(several)) == [error]

@@ -16,7 +16,9 @@ from cookietrack_plugin.errors import StoreLocked
 from cookietrack_plugin.router import factory as factory_module
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.factory import CookieWebSocketFactory, create_factory
+from cookietrack_plugin.router.names import CookieNames
 from cookietrack_plugin.router.protocol import TrackedProtocol
+from cookietrack_plugin.router.redacted import RedactedFactory
 
 TRANSPORT = SimpleNamespace(
     worker=SimpleNamespace(_router_session_factory=lambda: None), cbdir="/node", templates=None
@@ -47,7 +49,27 @@ def opened(monkeypatch, store):
     return opened
 
 
-def test_without_a_cookie_item_it_is_crossbars_own(opened, reactor):
+@pytest.fixture(autouse=True)
+def names(monkeypatch):
+    """The cookies that the worker knows of: none so far."""
+    names = CookieNames()
+    monkeypatch.setattr(factory_module, "cookie_names", names)
+    return names
+
+
+def test_without_a_cookie_item_it_hides_those_of_other_listeners(opened, names, reactor):
+    names.add(["sid"])
+    made = reactor.result_of(create_factory(TRANSPORT, {"type": "websocket"}))
+    assert type(made) is RedactedFactory
+    assert not made.noisy
+
+
+def test_it_makes_its_cookie_known_to_the_others(opened, names, reactor):
+    reactor.result_of(create_factory(TRANSPORT, {"cookie": {"name": "sid"}}))
+    assert names.known() == {"sid"}
+
+
+def test_without_a_cookie_in_the_whole_node_it_is_crossbars_own(opened, reactor):
     made = reactor.result_of(create_factory(TRANSPORT, {"type": "websocket"}))
     assert type(made) is WampWebSocketServerFactory
     assert not made.noisy

@@ -6,10 +6,6 @@ from attrs import evolve
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Touch
 from cookietrack_plugin.testing.samples import NOW
-from cookietrack_plugin.tracking.clock import Clock
-from cookietrack_plugin.tracking.tracker import Tracker
-from cookietrack_plugin.tracking.visit import Visitor
-from tests.support.connections import FakeConnection
 
 EXPIRED = "cookietrack.close.expired"
 IDLE = Policy(max_age=3600, idle_timeout=60)
@@ -23,12 +19,12 @@ def pass_time(tracked):
         for _ in range(int(seconds)):
             tracked.reactor.advance(1)
             if talks:
-                talks.last_heard = tracked.tracker.clock.now()
+                talks.connection.last_heard = tracked.tracker.clock.now()
             # The threads live in real time, which is slower.
             tracked.reactor.turn_until(lambda: not calm or is_calm())
 
     def is_calm():
-        return not (tracked.tracker.committer.pending or tracked.tracker.lookup._reading)
+        return not (tracked.tracker.pending or tracked.access._lookup._in_flight)
 
     return pass_time
 
@@ -37,17 +33,16 @@ class TestAnIdleClient:
     def test_is_closed_when_its_time_is_up(self, tracked, pass_time):
         _, client = tracked.visit(policy=IDLE)
         pass_time(59)
-        assert client.ended == []
+        assert client.reasons == []
         pass_time(2)
-        tracked.reactor.turn_until(lambda: client.ended)
-        assert client.ended == [EXPIRED]
-        assert client.forgot == 1
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]
 
     def test_is_not_known_any_more(self, tracked, pass_time):
         id, _ = tracked.visit(policy=IDLE)
         pass_time(60)
-        assert tracked.tracker.current(id) is None
-        assert tracked.reactor.result_of(tracked.admit(id, IDLE)).created
+        assert tracked.reactor.result_of(tracked.tracker.find(id)) is None
+        assert tracked.reactor.result_of(tracked.admit(id, policy=IDLE)).created
 
 
 class TestAnActiveClient:
@@ -55,9 +50,9 @@ class TestAnActiveClient:
         id, client = tracked.visit(policy=IDLE)
         for _ in range(10):
             pass_time(30, talks=client)
-            assert tracked.tracker.current(id) is not None
+            assert tracked.reactor.result_of(tracked.tracker.find(id)) is not None
             assert tracked.store.cookies[id].expires > tracked.tracker.clock.now()
-        assert client.ended == []
+        assert client.reasons == []
 
     def test_is_written_down_rarely(self, tracked, pass_time):
         _, client = tracked.visit(policy=IDLE)
@@ -67,25 +62,25 @@ class TestAnActiveClient:
     def test_ends_with_the_absolute_lifetime_all_the_same(self, tracked, pass_time):
         _, client = tracked.visit(policy=Policy(max_age=100, idle_timeout=60))
         pass_time(99, talks=client)
-        assert client.ended == []
+        assert client.reasons == []
         pass_time(2, talks=client)
-        tracked.reactor.turn_until(lambda: client.ended)
-        assert client.ended == [EXPIRED]
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]
 
     def test_that_leaves_was_seen_when_it_last_said_something(self, tracked, pass_time):
         id, client = tracked.visit(policy=IDLE)
         pass_time(10, talks=client)
         pass_time(5)
-        tracked.tracker.drop(id, client)
+        tracked.tracker.drop(client.connection)
         pass_time(6)
         tracked.reactor.turn_until(lambda: tracked.store.cookies[id].seen == NOW + 10_000)
         assert tracked.store.cookies[id].expires == NOW + 70_000
 
     def test_counts_for_the_other_connections_of_its_cookie(self, tracked, pass_time):
         id, active = tracked.visit(policy=IDLE)
-        _, idle = tracked.visit(id, IDLE)
+        _, idle = tracked.visit(id, policy=IDLE)
         pass_time(150, talks=active)
-        assert idle.ended == []
+        assert idle.reasons == []
 
 
 class TestACookieThatAnotherWorkerHasProlonged:
@@ -108,16 +103,16 @@ class TestACookieThatAnotherWorkerHasProlonged:
         prolong(id, NOW + 90_000)
         pass_time(50)
         assert tracked.store.cookies[id].expires == NOW + 90_000
-        assert client.ended == []
+        assert client.reasons == []
         pass_time(11)
-        tracked.reactor.turn_until(lambda: client.ended)
+        tracked.reactor.turn_until(lambda: client.reasons)
 
     def test_is_not_shortened_when_its_client_leaves_here(self, tracked, pass_time, prolong):
         id, client = tracked.visit(policy=Policy(max_age=100, rolling=True))
         pass_time(50)
         prolong(id, NOW + 150_000)
         pass_time(5, talks=client)
-        tracked.tracker.drop(id, client)
+        tracked.tracker.drop(client.connection)
         pass_time(10)
         tracked.reactor.turn_until(lambda: tracked.store.cookies[id].seen == NOW + 55_000)
         assert tracked.store.cookies[id].expires == NOW + 150_000
@@ -128,25 +123,25 @@ class TestWithoutAnIdleTimeout:
     def test_a_silent_client_stays_until_its_cookie_expires(self, tracked, pass_time):
         _, client = tracked.visit(policy=Policy(max_age=100))
         pass_time(99)
-        assert client.ended == []
+        assert client.reasons == []
         pass_time(2)
-        tracked.reactor.turn_until(lambda: client.ended)
+        tracked.reactor.turn_until(lambda: client.reasons)
 
     def test_messages_do_not_lengthen_it(self, tracked, pass_time):
         _, client = tracked.visit(policy=Policy(max_age=100))
         pass_time(101, talks=client)
-        tracked.reactor.turn_until(lambda: client.ended)
+        tracked.reactor.turn_until(lambda: client.reasons)
 
     def test_a_handshake_lengthens_it_where_it_rolls(self, tracked, pass_time):
         policy = Policy(max_age=100, rolling=True)
         id, client = tracked.visit(policy=policy)
         pass_time(90)
-        tracked.visit(id, policy)
+        tracked.visit(id, policy=policy)
         pass_time(90)
-        assert client.ended == []
+        assert client.reasons == []
         assert tracked.store.cookies[id].expires == NOW + 190_000
         pass_time(11)
-        tracked.reactor.turn_until(lambda: client.ended)
+        tracked.reactor.turn_until(lambda: client.reasons)
 
 
 class TestWhenItsTimeSeemsUp:
@@ -155,48 +150,63 @@ class TestWhenItsTimeSeemsUp:
         return make_tracked(make_store(reads_block=True, commits_block=True))
 
     def test_a_client_stays_whose_cookie_another_node_has_prolonged(self, tracked, pass_time):
-        id, client = tracked.visit(policy=Policy(max_age=100))
+        id, client = tracked.visit(policy=IDLE)
         cookie = tracked.store.cookies[id]
-        tracked.store.cookies[id] = evolve(cookie, expires=cookie.expires + 50_000)
-        pass_time(110)
-        assert tracked.store.reads.arrived == 1
-        assert tracked.tracker.current(id) is not None
-        assert client.ended == []
-        pass_time(50)
-        tracked.reactor.turn_until(lambda: client.ended)
+        tracked.store.cookies[id] = evolve(
+            cookie, seen=cookie.seen + 50_000, expires=cookie.expires + 50_000
+        )
+        pass_time(100)
+        assert client.reasons == []
+        pass_time(15)
+        tracked.reactor.turn_until(lambda: client.reasons)
 
     def test_a_client_is_closed_when_nobody_can_tell(self, tracked, pass_time):
         _, client = tracked.visit(policy=Policy(max_age=100))
         tracked.store.fail_loads()
         pass_time(101)
-        tracked.reactor.turn_until(lambda: client.ended)
-        assert client.ended == [EXPIRED]
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]
 
     def test_a_client_that_leaves_meanwhile_is_left_alone(self, tracked, pass_time):
-        id, client = tracked.visit(policy=Policy(max_age=100))
+        _, client = tracked.visit(policy=Policy(max_age=100))
         tracked.store.reads.shut()
         pass_time(101, calm=False)
         tracked.reactor.turn_until(tracked.store.reads.reached())
-        tracked.tracker.drop(id, client)
+        tracked.tracker.drop(client.connection)
         tracked.store.reads.open()
-        tracked.reactor.turn_until(lambda: not tracked.tracker.lookup._reading)
+        tracked.reactor.turn_until(lambda: not tracked.access._lookup._in_flight)
         tracked.reactor.turn()
-        assert client.ended == []
+        assert client.reasons == []
 
 
-def test_a_clock_that_jumps_back_lengthens_nothing(make_store, reactor):
-    offset = [0.0]
-    clock = Clock(lambda: NOW / 1000 + reactor.seconds() + offset[0])
-    tracker = Tracker(make_store(), reactor, clock)
-    policy = Policy(max_age=100)
-    admission = reactor.result_of(tracker.admit(Visitor(None), lambda: "id", policy))
-    tracker.enter(admission, policy, FakeConnection())
-    reactor.advance(90)
-    assert tracker.current("id") is not None
-    offset[0] = -1000.0
-    reactor.advance(9)
-    assert tracker.current("id") is not None
-    assert clock.now() == NOW + 90_000
-    reactor.advance(1001)
-    assert tracker.current("id") is None
-    reactor.result_of(tracker.close())
+class TestTwoTransportsOfOneStore:
+    def test_the_strict_ones_connection_ends_and_the_others_stays(self, tracked, pass_time):
+        id, lax = tracked.visit(policy=Policy(max_age=3600))
+        _, strict = tracked.visit(id, policy=Policy(max_age=30))
+        pass_time(31, talks=strict)
+        tracked.reactor.turn_until(lambda: strict.reasons)
+        assert strict.reasons == [EXPIRED]
+        assert lax.reasons == []
+        assert tracked.reactor.result_of(tracked.tracker.find(id)) is not None
+
+    def test_an_absolute_lifetime_ends_a_cookie_that_was_made_elsewhere(self, tracked, pass_time):
+        id, _ = tracked.visit(policy=Policy(max_age=3600))
+        pass_time(10)
+        bounded = Policy(max_age=3600, rolling=True, absolute_max_age=30)
+        _, client = tracked.visit(id, policy=bounded)
+        pass_time(19, talks=client)
+        assert client.reasons == []
+        pass_time(2, talks=client)
+        tracked.reactor.turn_until(lambda: client.reasons)
+
+
+class TestAConnectionWithoutItsCookie:
+    def test_ends_by_its_policy(self, tracked, pass_time):
+        _, client = tracked.enter(policy=IDLE)
+        tracked.reactor.result_of(tracked.tracker.log_out(client.connection))
+        pass_time(50, talks=client)
+        pass_time(50)
+        assert client.reasons == []
+        pass_time(15)
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]

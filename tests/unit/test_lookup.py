@@ -7,13 +7,13 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
+from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.lookup import Lookup
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Delete
-from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.reactor import FakeReactor
 from tests.support.stores import ScriptedStore
 
@@ -66,54 +66,107 @@ def outcomes(deferred: Deferred) -> list:
 
 def test_a_record_is_found_and_an_absent_one_is_none(any_store, make, reactor):
     lookup, _ = make(any_store)
-    assert reactor.result_of(lookup.soon(ID)) == COOKIE
-    assert reactor.result_of(lookup.soon(make_id(2))) is None
+    assert reactor.result_of(lookup.load(ID)) == COOKIE
+    assert reactor.result_of(lookup.load(make_id(2))) is None
 
 
 def test_only_what_can_wait_is_read_on_a_reader_thread(any_store, make, reactor):
     lookup, _ = make(any_store)
-    reactor.result_of(lookup.soon(ID))
-    assert lookup.blocks == any_store.reads_block
+    reactor.result_of(lookup.load(ID))
     assert (any_store.threads["load"].name == "cookietrack-reader") == any_store.reads_block
 
 
 def test_a_store_that_does_not_block_answers_in_place(make_store, make):
     lookup, _ = make(make_store(reads_block=False, commits_block=True))
-    assert lookup.now(ID) == COOKIE
-    assert lookup.now(make_id(2)) is None
+    assert outcomes(lookup.load(ID)) == [COOKIE]
+    assert outcomes(lookup.load(make_id(2))) == [None]
 
 
-def test_in_place_own_writes_that_are_still_queued_are_seen(make_store, make, reactor):
-    store = make_store(reads_block=False, commits_block=True)
-    lookup, committer = make(store)
-    store.commits.shut()
-    committer.submit(LOGIN)
-    assert lookup.now(ID).auth == make_auth()
-    assert reactor.result_of(lookup.soon(ID)).auth == make_auth()
-    committer.submit(Delete(ID))
-    assert lookup.now(ID) is None
-    assert reactor.result_of(lookup.soon(ID)) is None
-    assert store.cookies == {ID: COOKIE}
+def test_own_writes_that_are_still_queued_are_seen(make_store, make, reactor):
+    for reads_block in (False, True):
+        store = make_store(reads_block, commits_block=True)
+        lookup, committer = make(store)
+        store.commits.shut()
+        committer.submit(make_touch(1, seen=NOW + 7))
+        assert reactor.result_of(lookup.load(ID)).seen == NOW + 7
+        committer.submit(Delete(ID))
+        assert reactor.result_of(lookup.load(ID)) is None
+        assert store.cookies == {ID: COOKIE}
 
 
-def test_through_the_reader_own_writes_that_are_still_queued_are_seen(store, slow, reactor):
+def test_own_writes_are_seen_by_a_look_up_that_began_before(store, slow, reactor):
     lookup, committer = slow
     store.commits.shut()
-    found = lookup.soon(ID)
+    found = lookup.load(ID)
     reactor.turn_until(store.reads.reached())
-    committer.submit(LOGIN)
-    store.reads.open()
-    assert reactor.result_of(found) == evolve(COOKIE, auth=make_auth(), seen=NOW + 5)
     committer.submit(Delete(ID))
-    assert reactor.result_of(lookup.soon(ID)) is None
-    assert store.cookies == {ID: COOKIE}
+    store.reads.open()
+    assert reactor.result_of(found) is None
+
+
+class TestALoginThatIsBeingStored:
+    """Nobody is in by it before it is durable, and nobody is turned away who will be."""
+
+    @pytest.fixture(params=[False, True], ids=["in place", "on the reader thread"])
+    def storing(self, request, make_store, make, reactor):
+        """The store, the look-up, and the committer that stores a login."""
+        store = make_store(request.param, commits_block=True)
+        lookup, committer = make(store)
+        store.commits.shut()
+        committer.submit(LOGIN).addErrback(lambda _: None)
+        reactor.turn_until(store.commits.reached())
+        return store, lookup, committer
+
+    def test_is_waited_for(self, storing, reactor):
+        store, lookup, _ = storing
+        found, other = outcomes(lookup.load(ID)), lookup.load(make_id(2))
+        assert reactor.result_of(other) is None
+        assert found == []
+        store.commits.open()
+        reactor.turn_until(partial(bool, found))
+        assert found == [evolve(COOKIE, auth=make_auth(), seen=NOW + 5)]
+
+    def test_lets_nobody_in_if_it_is_not_stored(self, storing, reactor):
+        store, lookup, _ = storing
+        found = lookup.load(ID)
+        store.fail_commits()
+        store.commits.open()
+        assert reactor.result_of(found) == COOKIE
+
+    def test_is_not_waited_for_where_the_record_is_absent_or_deleted_behind_it(
+        self, storing, reactor
+    ):
+        store, lookup, committer = storing
+        committer.submit(Delete(ID))
+        assert reactor.result_of(lookup.load(ID)) is None
+        del store.cookies[ID]
+        assert reactor.result_of(lookup.load(ID)) is None
+
+    def test_is_waited_for_by_those_who_come_later_as_well(self, storing, reactor):
+        store, lookup, committer = storing
+        first = lookup.load(ID)
+        reactor.turn()
+        again = committer.submit(Authenticate(ID, make_auth("ann"), NOW + 6))
+        second = lookup.load(ID)
+        store.commits.open()
+        assert reactor.result_of(again) is True
+        assert reactor.result_of(first).auth == reactor.result_of(second).auth == make_auth("ann")
+
+    def test_fails_the_look_up_when_the_store_is_closed(self, storing, reactor):
+        store, lookup, committer = storing
+        closed = committer.close()
+        found = outcomes(lookup.load(ID))
+        reactor.turn_until(partial(bool, found))
+        assert found[0].check(StoreUnavailable)
+        store.commits.open()
+        reactor.result_of(closed)
 
 
 def test_ids_that_wait_are_loaded_in_one_round_trip(store, slow, reactor):
     lookup, _ = slow
-    found = [lookup.soon(ID)]
+    found = [lookup.load(ID)]
     reactor.turn_until(store.reads.reached())
-    found += [lookup.soon(make_id(number)) for number in (2, 3, 4)]
+    found += [lookup.load(make_id(number)) for number in (2, 3, 4)]
     store.reads.open()
     assert [reactor.result_of(each) for each in found] == [COOKIE, None, None, None]
     assert store.loaded == [[ID], [make_id(number) for number in (2, 3, 4)]]
@@ -121,22 +174,22 @@ def test_ids_that_wait_are_loaded_in_one_round_trip(store, slow, reactor):
 
 def test_those_who_want_the_same_id_share_its_look_up(store, slow, reactor):
     lookup, _ = slow
-    first, second = lookup.soon(ID), lookup.soon(ID)
+    first, second = lookup.load(ID), lookup.load(ID)
     store.reads.open()
     assert reactor.result_of(first) == reactor.result_of(second) == COOKIE
     assert store.loaded == [[ID]]
-    assert reactor.result_of(lookup.soon(ID)) == COOKIE
+    assert reactor.result_of(lookup.load(ID)) == COOKIE
     assert store.loaded == [[ID], [ID]]
 
 
 def test_a_failure_reaches_everyone_who_waits_and_nobody_who_comes_later(any_store, make, reactor):
     lookup, _ = make(any_store)
     any_store.fail_loads()
-    for found in (lookup.soon(ID), lookup.soon(ID)):
+    for found in (lookup.load(ID), lookup.load(ID)):
         with pytest.raises(StoreUnavailable):
             reactor.result_of(found)
     any_store.recover()
-    assert reactor.result_of(lookup.soon(ID)) == COOKIE
+    assert reactor.result_of(lookup.load(ID)) == COOKIE
 
 
 def test_a_failure_stays_one_where_changes_are_queued(store, slow, reactor):
@@ -144,7 +197,7 @@ def test_a_failure_stays_one_where_changes_are_queued(store, slow, reactor):
     store.commits.shut()
     committer.submit(LOGIN)
     store.fail_loads()
-    found = outcomes(lookup.soon(ID))
+    found = outcomes(lookup.load(ID))
     store.reads.open()
     reactor.turn_until(partial(bool, found))
     assert found[0].check(StoreUnavailable)
@@ -155,21 +208,21 @@ def test_it_is_measured_how_long_a_look_up_takes(any_store, reactor):
     committer = Committer(any_store, reactor, measures)
     lookup = Lookup(any_store, committer, reactor, measures)
     for number in range(3):
-        reactor.result_of(lookup.soon(make_id(number)))
+        reactor.result_of(lookup.load(make_id(number)))
     assert sum(measures.load_seconds.counts) == 3
     assert 0 < measures.load_seconds.total < 60
     reactor.result_of(lookup.close())
     reactor.result_of(committer.close())
 
 
-class TestALookUpThatAWriteOvertakes:
+class TestALookUpThatIsInvalidated:
     def test_is_made_again(self, store, slow, reactor):
         lookup, committer = slow
-        found = outcomes(lookup.soon(ID))
+        found = outcomes(lookup.load(ID))
         reactor.turn_until(store.reads.reached())
         # The reader has the record in its hands; now it is deleted, durably.
         assert reactor.result_of(committer.submit(Delete(ID))) is True
-        lookup.overtake(ID)
+        lookup.invalidate(ID)
         store.reads.open()
         reactor.turn_until(partial(bool, found))
         assert found == [None]
@@ -177,9 +230,9 @@ class TestALookUpThatAWriteOvertakes:
 
     def test_is_made_again_even_if_it_failed(self, store, slow, reactor):
         lookup, _ = slow
-        found = outcomes(lookup.soon(ID))
+        found = outcomes(lookup.load(ID))
         reactor.turn_until(store.reads.reached())
-        lookup.overtake(ID)
+        lookup.invalidate(ID)
         store.fail_loads()
         store.reads.shut()
         store.reads.open()
@@ -187,28 +240,28 @@ class TestALookUpThatAWriteOvertakes:
         reactor.turn_until(partial(bool, found))
         assert found[0].check(StoreUnavailable)
 
-    def test_that_is_overtaken_again_is_made_a_third_time(self, store, slow, reactor):
+    def test_twice_is_made_a_third_time(self, store, slow, reactor):
         lookup, committer = slow
-        found = outcomes(lookup.soon(ID))
+        found = outcomes(lookup.load(ID))
         reactor.turn_until(store.reads.reached())
-        lookup.overtake(ID)
+        lookup.invalidate(ID)
         store.reads.open()
         store.reads.shut()
         reactor.turn_until(lambda: store.reads.arrived == 2)
         reactor.result_of(committer.submit(Delete(ID)))
-        lookup.overtake(ID)
+        lookup.invalidate(ID)
         store.reads.open()
         reactor.turn_until(partial(bool, found))
         assert found == [None]
         assert len(store.loaded) == 3
 
-    def test_is_answered_for_all_who_came_meanwhile(self, store, slow, reactor):
+    def test_is_answered_for_all_who_wait_for_it(self, store, slow, reactor):
         lookup, _ = slow
-        early = outcomes(lookup.soon(ID))
+        early = outcomes(lookup.load(ID))
         reactor.turn_until(store.reads.reached())
         store.cookies[ID] = changed = evolve(COOKIE, seen=NOW + 77)
-        lookup.overtake(ID)
-        late = outcomes(lookup.soon(ID))
+        lookup.invalidate(ID)
+        late = outcomes(lookup.load(ID))
         store.reads.open()
         reactor.turn_until(partial(bool, late))
         assert early == late == [changed]
@@ -217,25 +270,37 @@ class TestALookUpThatAWriteOvertakes:
         self, store, slow, reactor
     ):
         lookup, _ = slow
-        found = outcomes(lookup.soon(ID))
+        found = outcomes(lookup.load(ID))
         reactor.turn_until(store.reads.reached())
-        lookup.overtake(ID)
+        lookup.invalidate(ID)
         closed = lookup.close()
         store.reads.open()
         reactor.result_of(closed)
         assert found[0].check(StoreUnavailable)
 
+    def test_with_all_others_is_made_again(self, store, slow, reactor):
+        lookup, _ = slow
+        store.reads.open()
+        store.reads.shut()
+        found = [lookup.load(ID), lookup.load(make_id(2))]
+        reactor.turn_until(store.reads.reached())
+        store.cookies[ID] = changed = evolve(COOKIE, seen=NOW + 77)
+        lookup.invalidate_all()
+        store.reads.open()
+        assert [reactor.result_of(each) for each in found] == [changed, None]
+        assert store.loaded == [[ID, make_id(2)]] * 2
+
     def test_of_an_id_that_nobody_looks_up_is_nothing(self, store, slow, reactor):
         lookup, _ = slow
-        lookup.overtake(ID)
+        lookup.invalidate(ID)
         store.reads.open()
-        assert reactor.result_of(lookup.soon(ID)) == COOKIE
+        assert reactor.result_of(lookup.load(ID)) == COOKIE
         assert store.loaded == [[ID]]
 
 
-def test_closing_waits_for_the_look_ups_under_way(store, slow, reactor):
+def test_closing_waits_for_the_look_ups_in_flight(store, slow, reactor):
     lookup, _ = slow
-    found = outcomes(lookup.soon(ID))
+    found = outcomes(lookup.load(ID))
     closed = lookup.close()
     reactor.turn()
     assert found == []
@@ -246,16 +311,16 @@ def test_closing_waits_for_the_look_ups_under_way(store, slow, reactor):
 
 def test_closing_without_a_reader_is_done_at_once(make_store, make):
     lookup, _ = make(make_store())
-    assert lookup.close().called
+    assert outcomes(lookup.close()) == [None]
 
 
 def test_a_store_that_is_away_is_not_asked_by_everybody(store, make, reactor):
     lookup, _ = make(store)
     store.fail_loads()
-    for _ in range(FAILURES + 3):
+    for _ in range(MAX_FAILURES + 3):
         with pytest.raises(StoreUnavailable, match="the disk is away"):
-            reactor.result_of(lookup.soon(ID))
-    assert len(store.loaded) == FAILURES
+            reactor.result_of(lookup.load(ID))
+    assert len(store.loaded) == MAX_FAILURES
     store.recover()
-    reactor.advance(FIRST_PAUSE)
-    assert reactor.result_of(lookup.soon(ID)) == COOKIE
+    reactor.advance(FIRST_PAUSE_S)
+    assert reactor.result_of(lookup.load(ID)) == COOKIE

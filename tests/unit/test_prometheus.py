@@ -5,7 +5,7 @@ import json
 import pytest
 from twisted.internet.defer import succeed
 
-from cookietrack_plugin.access.breaker import FAILURES
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.router import prometheus as metrics
 from cookietrack_plugin.router.prometheus import store_labels
@@ -44,7 +44,7 @@ def test_a_store_that_is_known_to_be_away_is_not_asked(what, make_store, make_tr
     tracked = make_tracked(make_store(reads_block=True, commits_block=True))
     assert tracked.reactor.result_of(metrics._stat(tracked.tracker)) == tracked.store.stat()
     getattr(tracked.store, f"fail_{what}")()
-    for _ in range(FAILURES):
+    for _ in range(MAX_FAILURES):
         with pytest.raises(StoreUnavailable):
             tracked.visit(make_id(1) if what == "loads" else None)
     assert tracked.reactor.result_of(metrics._stat(tracked.tracker)) == {}

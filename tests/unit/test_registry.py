@@ -15,11 +15,15 @@ from cookietrack_plugin.stores.memory import MemoryProvider
 
 PROVIDER = """
     from zope.interface import implementer
-    from cookietrack_plugin.interfaces import ICookieStoreProvider
+    from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 
     @implementer(ICookieStoreProvider)
     class Provider:
         summary = "somebody else's"
+        volatile = False
+        exclusive = False
+        place = None
+        opens = ICookieStore
 
         def check(self, options):
             pass
@@ -28,17 +32,33 @@ PROVIDER = """
             raise NotImplementedError
 """
 
+AS_A_MODULE = """
+    from zope.interface import moduleProvides
+    from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+
+    moduleProvides(ICookieStoreProvider)
+    summary, volatile, exclusive, place, opens = "a module", False, False, None, ICookieStore
+
+    def check(options):
+        pass
+
+    def open(options, node_dir):
+        raise NotImplementedError
+"""
+
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """A function that puts a distribution on the path: its entry points, and a module of it."""
 
-    def install(distribution, types, module="", name=None):
+    def install(distribution, types, module="", name=None, extras=()):
         name = name or distribution.replace("-", "_")
         folder = tmp_path / distribution
         info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0")
+        fields = ["Metadata-Version: 2.1", f"Name: {distribution}", "Version: 1.0"]
+        fields += [f"Provides-Extra: {extra}" for extra in extras]
+        (info / "METADATA").write_text("\n".join(fields))
         lines = [f"{store_type} = {target}" for store_type, target in types.items()]
         (info / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines]))
         (folder / f"{name}.py").write_text(textwrap.dedent(module))
@@ -82,7 +102,7 @@ class TestAnUnknownType:
     def test_is_answered_with_the_installed_ones(self):
         installed = ", ".join(installed_types())
         assert message("zzz", UnknownStoreType) == (
-            f"unknown store type 'zzz': installed are {installed}"
+            f"unknown store type 'zzz': expected one of {installed}"
         )
 
     @pytest.mark.parametrize(
@@ -90,12 +110,6 @@ class TestAnUnknownType:
     )
     def test_is_answered_with_the_nearest_one(self, misspelt, meant):
         assert message(misspelt, UnknownStoreType).endswith(f". Did you mean {meant!r}?")
-
-    def test_of_ours_is_answered_with_what_to_install(self, monkeypatch):
-        monkeypatch.setattr(registry, "EXTRAS", {"later"})
-        assert message("later", UnknownStoreType).endswith(
-            '. To have it: pip install "cookietrack-plugin[later]"'
-        )
 
     def test_is_not_made_up_from_a_type_of_another_package(self, install):
         install("somebodys-store", {"somebodys": "somebodys_store:Provider"}, PROVIDER)
@@ -162,10 +176,6 @@ class TestAPackageThatIsBroken:
         assert "broken" in installed_types()
         assert find_provider("memory").summary
 
-    def test_is_not_told_to_install_a_driver_of_ours(self, install):
-        install("broken", {"broken": "broken:Provider"}, "import no_such_driver")
-        assert "pip install" not in message("broken")
-
 
 class TestAProvider:
     @pytest.mark.parametrize(
@@ -184,42 +194,56 @@ class TestAProvider:
         assert found.startswith("store type 'lax' of lax 1.0 does not give an ICookieStoreProvider")
         assert told in found
 
-    def test_can_be_made_by_a_function(self, install):
-        install("made", {"made": "made:make"}, PROVIDER + "\n    def make(): return Provider()")
-        assert ICookieStoreProvider.providedBy(find_provider("made"))
+    @pytest.mark.parametrize(
+        ("target", "more"),
+        [
+            ("given:Provider", ""),
+            ("given:make", "def make(): return Provider()"),
+            ("given:PROVIDER", "PROVIDER = Provider()"),
+        ],
+    )
+    def test_is_what_the_entry_point_names_or_what_that_gives_when_called(
+        self, install, target, more
+    ):
+        install("given", {"given": target}, "\n".join([textwrap.dedent(PROVIDER), more]))
+        assert ICookieStoreProvider.providedBy(find_provider("given"))
+
+    def test_can_be_a_module(self, install):
+        install("given", {"given": "given"}, AS_A_MODULE)
+        assert ICookieStoreProvider.providedBy(find_provider("given"))
 
 
 class TestADriverThatIsMissing:
-    @pytest.fixture
-    def ours(self, install, monkeypatch):
-        """A type of ours whose driver is an extra of the same name, in a package like ours."""
-        monkeypatch.setattr(registry, "EXTRAS", {"ours"})
-
-        def ours(module):
-            install("ours", {"ours": "cookietrack_plugin_ours:Provider"}, module)
-            install("the-module", {}, module, name="cookietrack_plugin_ours")
-
-        yield ours
-        sys.modules.pop("cookietrack_plugin_ours", None)
-
-    def test_is_answered_with_the_command_to_run(self, ours):
-        ours("import no_such_driver")
-        assert message("ours") == (
-            "store type 'ours' needs a driver that is not installed (No module named"
-            " 'no_such_driver'): pip install \"cookietrack-plugin[ours]\""
+    def test_is_answered_with_the_extra_of_the_types_name(self, install):
+        install("theirs", {"its": "theirs:Provider"}, "import no_such_driver", extras=["x", "its"])
+        assert message("its") == (
+            "store type 'its' needs a driver that is not installed (No module named"
+            " 'no_such_driver'): pip install \"theirs[its]\""
         )
 
-    def test_is_not_blamed_for_a_defect_of_our_own(self, ours):
-        ours("from cookietrack_plugin.record import NoSuchThing")
-        assert "pip install" not in message("ours")
-        ours_again = message("ours")
-        assert "cannot be loaded: ImportError" in ours_again
+    def test_is_told_as_it_is_where_there_is_no_such_extra(self, install):
+        install("theirs", {"its": "theirs:Provider"}, "import no_such_driver", extras=["other"])
+        assert message("its") == (
+            "store type 'its' of theirs 1.0 cannot be loaded: ModuleNotFoundError:"
+            " No module named 'no_such_driver'"
+        )
 
-    def test_has_the_import_error_as_its_cause(self, ours):
-        ours("import no_such_driver")
+    @pytest.mark.parametrize("module", ["import theirs.missing", "import json\njson.missing"])
+    def test_is_not_blamed_for_a_defect_of_the_package_itself(self, install, module):
+        install("theirs", {"its": "theirs:Provider"}, module, extras=["its"])
+        assert "cannot be loaded: " in message("its")
+
+    def test_has_the_import_error_as_its_cause(self, install):
+        install("theirs", {"its": "theirs:Provider"}, "import no_such_driver", extras=["its"])
         with pytest.raises(ConfigError) as caught:
-            find_provider("ours")
+            find_provider("its")
         assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+    def test_of_ours_has_an_extra_of_its_name(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "lmdb", None)
+        for name in [name for name in sys.modules if "stores.lmdb" in name]:
+            monkeypatch.delitem(sys.modules, name)
+        assert 'pip install "cookietrack-plugin[lmdb]"' in message("lmdb")
 
 
 def test_only_the_configured_type_is_imported():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cookietrack_plugin.access.breaker import FAILURES, FIRST_PAUSE
+from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreUnavailable
@@ -123,12 +123,12 @@ def test_it_leaves_a_store_alone_that_is_known_to_be_away(make_sweep, make_store
     store = make_store(commits_block=True)
     sweep = make_sweep(store)
     store.fail_commits()
-    reactor.advance(INTERVAL - FIRST_PAUSE / 4)
-    for number in range(FAILURES):
+    reactor.advance(INTERVAL - FIRST_PAUSE_S / 4)
+    for number in range(MAX_FAILURES):
         refused = sweep._committer.submit(Create(make_cookie(number)))
         with pytest.raises(StoreUnavailable):
             reactor.result_of(refused)
-    reactor.advance(FIRST_PAUSE / 4)
+    reactor.advance(FIRST_PAUSE_S / 4)
     reactor.turn()
     assert store.expired == []
     assert log.at("warn") == []
@@ -143,7 +143,7 @@ def test_a_store_that_fails_it_for_want_of_an_answer_is_away_for_clients_too(
     store = make_store(commits_block=True)
     sweep = make_sweep(store)
     store.expire_error = StoreUnavailable("away")
-    for number in range(1, FAILURES + 1):
+    for number in range(1, MAX_FAILURES + 1):
         reactor.turn_until(reactor.getDelayedCalls)
         reactor.advance(INTERVAL)
         reactor.turn_until(lambda number=number: len(store.expired) == number)

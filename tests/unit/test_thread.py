@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.access.thread import LONG_TURN, BatchingThread
+from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
 from tests.support.node import wait_for
 from tests.support.stores import Gate
@@ -34,21 +34,21 @@ def worker() -> Worker:
 
 
 @pytest.fixture
-def make_lane(reactor, worker) -> Iterator[Any]:
-    lanes: list[BatchingThread[Any]] = []
+def make_thread(reactor, worker) -> Iterator[Any]:
+    made: list[BatchingThread[Any]] = []
 
     def make(work: Any = worker, **options: Any) -> BatchingThread[Any]:
-        lanes.append(BatchingThread("test-lane", work, reactor, **options))
-        return lanes[-1]
+        made.append(BatchingThread("test-thread", work, reactor, **options))
+        return made[-1]
 
     yield make
     worker.gate.open()
-    for lane in lanes:
-        reactor.result_of(lane.close())
+    for thread in made:
+        reactor.result_of(thread.close())
 
 
-def test_a_result_comes_back_to_the_reactors_thread(make_lane, worker, reactor):
-    done = make_lane().put(21)
+def test_a_result_comes_back_to_the_reactors_thread(make_thread, worker, reactor):
+    done = make_thread().put(21)
     threads = []
     done.addCallback(lambda result: threads.append(threading.current_thread()) or result)
     assert reactor.result_of(done) == 42
@@ -56,52 +56,52 @@ def test_a_result_comes_back_to_the_reactors_thread(make_lane, worker, reactor):
     assert threading.current_thread() not in worker.threads
 
 
-def test_an_idle_lane_starts_at_once_and_a_busy_one_takes_all_that_came_as_one_batch(
-    make_lane, worker, reactor
+def test_an_idle_thread_starts_at_once_and_a_busy_one_takes_all_that_came_as_one_batch(
+    make_thread, worker, reactor
 ):
-    lane = make_lane()
+    thread = make_thread()
     worker.gate.shut()
-    done = [lane.put(1)]
+    done = [thread.put(1)]
     reactor.turn_until(worker.gate.reached())
-    done += [lane.put(number) for number in (2, 3, 4)]
+    done += [thread.put(number) for number in (2, 3, 4)]
     worker.gate.open()
     assert [reactor.result_of(each) for each in done] == [2, 4, 6, 8]
     assert worker.batches == [[1], [2, 3, 4]]
 
 
-def test_results_come_in_the_order_of_the_items(make_lane, reactor):
-    lane = make_lane(max_batch=3)
+def test_results_come_in_the_order_of_the_items(make_thread, reactor):
+    thread = make_thread(max_batch=3)
     order: list[int] = []
-    done = [lane.put(number).addCallback(order.append) for number in range(50)]
+    done = [thread.put(number).addCallback(order.append) for number in range(50)]
     reactor.result_of(done[-1])
     assert order == [2 * number for number in range(50)]
 
 
-def test_a_batch_has_its_limit(make_lane, worker, reactor):
-    lane = make_lane(max_batch=2)
+def test_a_batch_has_its_limit(make_thread, worker, reactor):
+    thread = make_thread(max_batch=2)
     worker.gate.shut()
-    first = lane.put(0)
+    first = thread.put(0)
     reactor.turn_until(worker.gate.reached())
-    done = [lane.put(number) for number in range(1, 6)]
+    done = [thread.put(number) for number in range(1, 6)]
     worker.gate.open()
     assert [reactor.result_of(each) for each in (first, *done)] == [0, 2, 4, 6, 8, 10]
     assert worker.batches == [[0], [1, 2], [3, 4], [5]]
 
 
-def test_one_item_can_fail_alone(make_lane, reactor):
+def test_one_item_can_fail_alone(make_thread, reactor):
     def work(batch):
         return [Failure(ValueError("odd")) if number % 2 else number for number in batch]
 
-    lane = make_lane(work)
-    good, bad = lane.put(2), lane.put(3)
+    thread = make_thread(work)
+    good, bad = thread.put(2), thread.put(3)
     assert reactor.result_of(good) == 2
     with pytest.raises(ValueError, match="odd"):
         reactor.result_of(bad)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit, KeyboardInterrupt])
-def test_whatever_the_work_raises_everyone_in_the_batch_hears_of_it_and_the_lane_goes_on(
-    make_lane, reactor, error
+def test_whatever_the_work_raises_everyone_in_the_batch_gets_it_and_the_thread_goes_on(
+    make_thread, reactor, error
 ):
     broken = True
 
@@ -110,111 +110,111 @@ def test_whatever_the_work_raises_everyone_in_the_batch_hears_of_it_and_the_lane
             raise error("broken")
         return list(batch)
 
-    lane = make_lane(work)
-    for done in (lane.put(1), lane.put(2)):
+    thread = make_thread(work)
+    for done in (thread.put(1), thread.put(2)):
         with pytest.raises(error, match="broken"):
             reactor.result_of(done)
     broken = False
-    assert reactor.result_of(lane.put(3)) == 3
+    assert reactor.result_of(thread.put(3)) == 3
 
 
 def test_work_with_too_few_results_fails_everyone_instead_of_leaving_some_waiting(
-    make_lane, reactor
+    make_thread, reactor
 ):
-    with pytest.raises(RuntimeError, match="0 results for 1 items"):
-        reactor.result_of(make_lane(lambda batch: []).put(1))
+    with pytest.raises(RuntimeError, match="results: expected 1, found 0"):
+        reactor.result_of(make_thread(lambda batch: []).put(1))
 
 
 class TestClosing:
     def test_works_off_what_is_queued_and_ends_the_thread_then_fires(
-        self, make_lane, worker, reactor
+        self, make_thread, worker, reactor
     ):
-        lane = make_lane()
+        thread = make_thread()
         worker.gate.shut()
-        done = [lane.put(1)]
+        done = [thread.put(1)]
         reactor.turn_until(worker.gate.reached())
-        done.append(lane.put(2))
-        closed = lane.close()
+        done.append(thread.put(2))
+        closed = thread.close()
         reactor.turn()
         assert not closed.called
         worker.gate.open()
         reactor.result_of(closed)
         assert [reactor.result_of(each) for each in done] == [2, 4]
-        (thread,) = worker.threads
-        thread.join(30)
-        assert not thread.is_alive()
+        (worked_on,) = worker.threads
+        worked_on.join(30)
+        assert not worked_on.is_alive()
 
-    def test_is_idempotent(self, make_lane, reactor):
-        lane = make_lane()
-        first, second = lane.close(), lane.close()
+    def test_is_idempotent(self, make_thread, reactor):
+        thread = make_thread()
+        first, second = thread.close(), thread.close()
         reactor.result_of(first)
         reactor.result_of(second)
-        reactor.result_of(lane.close())
+        reactor.result_of(thread.close())
 
     def test_what_comes_afterwards_fails_at_once_and_does_not_wait_for_ever(
-        self, make_lane, worker, reactor
+        self, make_thread, worker, reactor
     ):
-        lane = make_lane()
+        thread = make_thread()
         worker.gate.shut()
-        busy = lane.put(1)
+        busy = thread.put(1)
         reactor.turn_until(worker.gate.reached())
-        closed = lane.close()
+        closed = thread.close()
         with pytest.raises(StoreUnavailable, match="the store is closed"):
-            reactor.result_of(lane.put(2))
+            reactor.result_of(thread.put(2))
         worker.gate.open()
         reactor.result_of(closed)
         assert reactor.result_of(busy) == 2
         with pytest.raises(StoreUnavailable):
-            reactor.result_of(lane.put(3))
+            reactor.result_of(thread.put(3))
         assert worker.batches == [[1]]
 
 
-def test_the_thread_has_the_given_name_and_keeps_no_process_alive(make_lane, worker, reactor):
-    reactor.result_of(make_lane().put(1))
-    (thread,) = worker.threads
-    assert thread.name == "test-lane"
-    assert thread.daemon
+def test_the_thread_has_the_given_name_and_keeps_no_process_alive(make_thread, worker, reactor):
+    reactor.result_of(make_thread().put(1))
+    (worked_on,) = worker.threads
+    assert worked_on.name == "test-thread"
+    assert worked_on.daemon
 
 
 def test_a_thread_that_is_done_gets_what_is_gathered_before_results_are_given_out(
-    make_lane, worker, reactor
+    make_thread, worker, reactor
 ):
-    lane = make_lane()
-    first = lane.put(1)
+    thread = make_thread()
+    first = thread.put(1)
     reactor.advance(0)
     wait_for(lambda: worker.batches, "the first is at work")
     seen_by_first = first.addCallback(
         lambda _: wait_for(lambda: worker.batches == [[1], [2]], "the second did not wait for us")
     )
-    lane.put(2)
+    thread.put(2)
     reactor.take_one(patience=5)
     assert reactor.result_of(seen_by_first)
 
 
-def test_an_idle_lane_does_not_wait_for_the_end_of_a_long_turn(make_lane, worker, reactor):
+def test_an_idle_thread_does_not_wait_for_the_end_of_a_long_turn(make_thread, worker, reactor):
     """And what comes while it is at work is one batch all the same."""
-    lane = make_lane()
+    thread = make_thread()
     worker.gate.shut()
-    lane.put(1)
-    reactor.rightNow += 2 * LONG_TURN
-    lane.put(2)
+    thread.put(1)
+    reactor.rightNow += 2 * LONG_TURN_S
+    thread.put(2)
     wait_for(worker.gate.reached(), "the batch is at work before the turn is over")
-    lane.put(3)
-    reactor.rightNow += 2 * LONG_TURN
-    last = lane.put(4)
+    thread.put(3)
+    reactor.rightNow += 2 * LONG_TURN_S
+    last = thread.put(4)
     worker.gate.open()
     reactor.result_of(last)
     assert worker.batches == [[1, 2], [3, 4]]
 
 
-def test_a_lane_is_idle_when_its_thread_is_though_nobody_has_its_results_yet(
-    make_lane, worker, reactor
+def test_a_thread_is_idle_when_its_work_is_done_though_nobody_has_its_results_yet(
+    make_thread, worker, reactor
 ):
-    lane = make_lane()
-    lane.put(1)
+    thread = make_thread()
+    thread.put(1)
     reactor.advance(0)
-    wait_for(lambda: lane._idle and worker.batches, "the batch is done, in the middle of a turn")
-    lane.put(2)
-    reactor.rightNow += 2 * LONG_TURN
-    lane.put(3)
+    wait_for(lambda: thread._idle and worker.batches, "the batch is done, in the middle of a turn")
+    thread.put(2)
+    reactor.rightNow += 2 * LONG_TURN_S
+    thread.put(3)
     assert wait_for(lambda: worker.batches == [[1], [2, 3]], "the next one did not wait")

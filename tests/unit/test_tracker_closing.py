@@ -2,11 +2,12 @@
 
 import pytest
 
-from cookietrack_plugin.access.breaker import FAILURES
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Delete
 from cookietrack_plugin.testing.samples import make_id
-from tests.support.connections import FakeConnection
+from tests.support.connections import FakeLink
+from tests.support.trackers import POLICY
 
 
 def close(tracked):
@@ -25,9 +26,10 @@ class TestClosing:
 
     def test_stores_first_what_is_queued(self, make_store, make_tracked, reactor):
         tracked = make_tracked(make_store(commits_block=True))
-        id, _ = tracked.visit()
+        id, link = tracked.visit()
+        tracked.hello(link)
         tracked.store.commits.shut()
-        tracked.log_in(id)
+        accepted = tracked.accept(link)
         admitted = tracked.admit()
         closed = tracked.tracker.close()
         reactor.turn()
@@ -35,10 +37,11 @@ class TestClosing:
         tracked.store.commits.open()
         reactor.result_of(closed)
         assert tracked.stored_authid(id) == "joe"
+        reactor.result_of(accepted)
         assert reactor.result_of(admitted).cookie.id in tracked.store.cookies
         assert tracked.store.closed == 1
 
-    def test_stores_the_signs_of_life_that_wait_for_their_turn(self, tracked):
+    def test_stores_the_last_seen_updates_that_are_pending(self, tracked):
         id, _ = tracked.visit()
         tracked.reactor.advance(7)
         tracked.visit(id)
@@ -47,43 +50,32 @@ class TestClosing:
 
     def test_stores_what_is_queued_though_a_reader_hangs(self, make_store, make_tracked, reactor):
         tracked = make_tracked(make_store(reads_block=True, commits_block=True))
-        id, _ = tracked.visit()
+        id, link = tracked.visit()
+        tracked.hello(link)
         tracked.store.reads.shut()
         hanging = tracked.admit(make_id(77))
         reactor.turn_until(tracked.store.reads.reached())
-        tracked.log_in(id)
+        accepted = tracked.accept(link)
         closed = tracked.tracker.close()
         reactor.turn_until(lambda: tracked.stored_authid(id) == "joe")
+        reactor.result_of(accepted)
         assert not closed.called
         tracked.store.reads.open()
         reactor.result_of(closed)
-        with pytest.raises(StoreUnavailable):
-            reactor.result_of(hanging)
+        assert reactor.result_of(hanging).cookie.id in tracked.store.cookies
 
-    def test_answers_a_look_up_under_way_that_is_overtaken(self, make_store, make_tracked, reactor):
+    def test_answers_a_look_up_in_flight_that_is_stale(self, make_store, make_tracked, reactor):
         tracked = make_tracked(make_store(reads_block=True))
         id, _ = tracked.visit()
         tracked.store.reads.shut()
         waiting = tracked.admit(id)
         reactor.turn_until(tracked.store.reads.reached())
-        tracked.tracker.lookup.overtake(id)
+        tracked.access.invalidate(id)
         closed = tracked.tracker.close()
         tracked.store.reads.open()
         reactor.result_of(closed)
         with pytest.raises(StoreUnavailable):
             reactor.result_of(waiting)
-
-    def test_ends_what_uses_the_store_first(self, tracked):
-        order = []
-
-        def stop():
-            order.append(("stopped", tracked.store.closed))
-            return tracked.tracker.committer.run(lambda: order.append("ended"))
-
-        tracked.tracker.close_with(stop)
-        close(tracked)
-        assert order == [("stopped", 0), "ended"]
-        assert tracked.store.closed == 1
 
     def test_fails_with_the_stores_error_for_everyone_who_closes(self, tracked):
         tracked.store.close_error = StoreUnavailable("cannot flush")
@@ -102,7 +94,7 @@ class TestClosing:
         id, _ = tracked.visit()
         tracked.store.fail_commits()
         with pytest.raises(StoreUnavailable):
-            tracked.reactor.result_of(tracked.tracker.revoke(id))
+            tracked.reactor.result_of(tracked.tracker.revoke([id]))
         tracked.store.recover()
         close(tracked)
         assert id not in tracked.store.cookies
@@ -114,9 +106,9 @@ class TestClosing:
         """There is no later time for it."""
         id, _ = tracked.visit()
         tracked.store.fail_commits()
-        for _ in range(FAILURES + 1):
+        for _ in range(MAX_FAILURES + 1):
             with pytest.raises(StoreUnavailable):
-                tracked.reactor.result_of(tracked.tracker.revoke(id))
+                tracked.reactor.result_of(tracked.tracker.revoke([id]))
         tracked.store.recover()
         close(tracked)
         assert id not in tracked.store.cookies
@@ -125,7 +117,7 @@ class TestClosing:
         id, _ = tracked.visit()
         tracked.store.fail_commits()
         with pytest.raises(StoreUnavailable):
-            tracked.reactor.result_of(tracked.tracker.revoke(id))
+            tracked.reactor.result_of(tracked.tracker.revoke([id]))
         close(tracked)
         assert log.at("critical")[1:] == [
             f"the end of cookie {id} cannot be stored, it is refused here and not tried again:"
@@ -140,51 +132,49 @@ class TestAfterwards:
     @pytest.fixture
     def closed(self, tracked, log):
         """A closed tracker, and a cookie with a login that still has a connection."""
-        id, client = tracked.visit()
-        tracked.log_in(id)
-        tracked.settle(id)
+        id, link = tracked.enter()
         close(tracked)
         log.events.clear()
-        return tracked, id, client
+        return tracked, id, link
 
     def test_handshakes_are_refused(self, closed):
         tracked, id, _ = closed
-        for presented in (None, id):
+        for presented in ((), (id,)):
             with pytest.raises(StoreUnavailable, match="the store is closed"):
-                tracked.reactor.result_of(tracked.admit(presented))
+                tracked.reactor.result_of(tracked.admit(*presented))
 
-    def test_nobody_is_known_and_nothing_is_said_or_asked(self, closed, log):
-        tracked, id, _ = closed
+    def test_nobody_is_known_and_nothing_is_logged_or_asked(self, closed, log):
+        tracked, _, link = closed
         loads = len(tracked.store.loaded)
-        assert tracked.tracker.current(id) is None
+        assert tracked.hello(link) is None
         assert len(tracked.store.loaded) == loads
         assert log.at("warn", "error", "critical") == []
 
     def test_connections_can_be_dropped(self, closed, log):
-        tracked, id, client = closed
-        assert tracked.tracker.drop(id, client) == 0
-        assert tracked.tracker.drop(id, client) == 0
-        assert tracked.tracker.drop(make_id(77), FakeConnection()) == 0
+        tracked, _, link = closed
+        tracked.tracker.drop(link.connection)
+        tracked.tracker.drop(link.connection)
         assert log.at("warn", "error", "critical") == []
 
-    def test_who_wrote_nothing_can_go_in_peace(self, closed):
-        """At shutdown the router says GOODBYE to everybody."""
-        tracked, id, _ = closed
-        assert tracked.settle(id) is None
+    def test_a_session_can_be_killed(self, closed, log):
+        """At shutdown the router says GOODBYE to all."""
+        tracked, _, link = closed
+        killed = tracked.tracker.kill(link.connection, "wamp.close.system_shutdown")
+        tracked.reactor.result_of(killed)
+        assert link.reasons == ["wamp.close.system_shutdown"]
 
-    def test_a_login_is_not_stored_and_its_welcome_does_not_leave(self, closed):
-        tracked, id, _ = closed
-        assert not tracked.log_in(id, "ann")
+    def test_a_login_is_not_stored_and_does_not_join(self, closed):
+        tracked, _, _ = closed
+        link = FakeLink()
+        link.connection = tracked.tracker.enter(None, POLICY, link)
         with pytest.raises(StoreUnavailable):
-            tracked.settle(id)
+            tracked.reactor.result_of(tracked.accept(link, "ann"))
 
-    def test_a_logout_is_not_stored_and_its_goodbye_does_not_leave(self, closed, log):
-        tracked, id, client = closed
+    def test_a_logout_is_not_stored_and_says_so(self, closed, log):
+        tracked, id, link = closed
         with pytest.raises(StoreUnavailable):
-            tracked.reactor.result_of(tracked.tracker.revoke(id))
-        with pytest.raises(StoreUnavailable):
-            tracked.settle(id)
-        assert client.forgot == 1
+            tracked.reactor.result_of(tracked.tracker.log_out(link.connection))
+        assert link.done == ["forget"]
         assert log.at("critical") == [
             f"the end of cookie {id} cannot be stored, it is refused here and not tried again:"
             " the store is closed"

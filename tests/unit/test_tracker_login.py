@@ -1,11 +1,13 @@
-"""Logins: seen at once, durable before anybody is told, and never survived by what is gone."""
+"""Logins: durable before the session joins, and never of somebody who should be out."""
 
 import pytest
 
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.record import Authenticate
-from cookietrack_plugin.testing.samples import NOW, make_id
+from cookietrack_plugin.record import Authenticate, Delete
+from cookietrack_plugin.testing.samples import NOW, make_auth
+from cookietrack_plugin.tracking.login import LoginRefused
+from cookietrack_plugin.tracking.revocation import LOGOUT
 from tests.support.trackers import DAY
 
 ROTATES = Policy(DAY, rotates=True)
@@ -22,364 +24,215 @@ def logins(store):
 
 
 class TestALogin:
-    def test_is_seen_at_once_and_durable_once_it_has_settled(self, tracked):
-        id, _ = tracked.visit()
-        assert tracked.log_in(id, "joe")
-        assert tracked.authid(id) == "joe"
-        tracked.settle(id)
-        assert tracked.stored_authid(id) == "joe"
-        assert tracked.authid(id) == "joe"
-
-    def test_is_waited_for(self, slow, reactor):
-        id, _ = slow.visit()
+    def test_is_durable_when_the_session_may_join(self, slow, reactor):
+        id, link = slow.visit()
+        slow.hello(link)
         slow.store.commits.shut()
-        slow.log_in(id)
-        settled = slow.tracker.settled(id)
-        reactor.turn()
-        assert not settled.called
+        accepted = slow.accept(link)
+        reactor.turn_until(slow.store.commits.reached(2))
+        assert not accepted.called
+        assert slow.sessions() == set()
         slow.store.commits.open()
-        reactor.result_of(settled)
+        reactor.result_of(accepted)
         assert slow.stored_authid(id) == "joe"
+        assert slow.sessions() == {"joe"}
 
     def test_has_the_time_in_its_record(self, tracked):
-        id, _ = tracked.visit()
+        id, link = tracked.visit()
         tracked.reactor.advance(5)
-        tracked.log_in(id)
-        tracked.settle(id)
+        tracked.log_in(link)
         assert tracked.store.cookies[id].seen == NOW + 5000
-        assert tracked.tracker.current(id).seen == NOW + 5000
 
-    def test_that_says_nothing_new_is_not_written_again(self, tracked):
-        """Crossbar calls setAuth again for every reconnect by cookie."""
-        id, _ = tracked.visit()
-        tracked.log_in(id)
-        tracked.settle(id)
-        assert not tracked.log_in(id)
+    def test_by_the_cookie_itself_writes_nothing(self, tracked):
+        id, _ = tracked.enter()
+        _, link = tracked.visit(id)
+        assert tracked.hello(link).auth == make_auth("joe")
+        tracked.reactor.result_of(tracked.accept(link, stores=False))
         assert len(logins(tracked.store)) == 1
+        assert tracked.sessions() == {"joe"}
 
-    def test_takes_the_place_of_another(self, tracked):
-        id, _ = tracked.visit()
-        tracked.log_in(id, "joe")
-        assert tracked.log_in(id, "ann")
-        tracked.settle(id)
-        assert tracked.stored_authid(id) == tracked.authid(id) == "ann"
-
-    def test_can_be_forgotten_and_the_cookie_stays(self, tracked):
-        id, _ = tracked.visit()
-        tracked.log_in(id)
-        assert tracked.log_in(id, None)
-        tracked.settle(id)
-        assert tracked.store.cookies[id].auth is None
-        assert tracked.authid(id) is None
-
-    def test_on_a_cookie_that_was_ended_is_not_stored_and_does_not_revive_it(self, tracked):
-        id, _ = tracked.visit()
-        ended = tracked.tracker.revoke(id)
-        assert not tracked.log_in(id)
-        tracked.reactor.result_of(ended)
-        assert not tracked.log_in(id)
-        assert id not in tracked.store.cookies
-        assert tracked.authid(id) is None
-
-    def test_on_a_cookie_that_has_expired_is_not_stored(self, tracked):
-        id, _ = tracked.visit()
-        tracked.reactor.advance(DAY)
-        assert not tracked.log_in(id)
-        assert logins(tracked.store) == []
-
-    def test_on_an_id_that_nobody_has_is_not_stored(self, tracked):
-        assert not tracked.log_in(make_id(99))
-        assert tracked.settle(make_id(99)) is None
-
-    def test_is_told_with_who_and_how_once_it_is_durable(self, slow, log):
-        id, _ = slow.visit()
-        slow.store.commits.shut()
-        slow.log_in(id)
-        slow.reactor.turn()
-        assert not [text for text in log.at("info") if "authenticated" in text]
-        slow.store.commits.open()
-        slow.settle(id)
-        [line] = [text for text in log.at("info") if "authenticated" in text]
-        for part in (id, "authid=joe", "authrealm=realm1", "detail=ticket"):
-            assert part in line
-        assert slow.tracker.measures.events["authenticated"] == 1
-
-    def test_two_in_one_batch_leave_the_later_one(self, slow):
-        id, _ = slow.visit()
-        slow.store.commits.shut()
-        slow.admit()
-        slow.reactor.turn_until(slow.store.commits.reached(2))
-        slow.log_in(id, "joe")
-        slow.log_in(id, "ann")
-        slow.store.commits.open()
-        slow.settle(id)
-        assert slow.stored_authid(id) == "ann"
-        assert [change.auth.authid for change in slow.store.committed[-1]] == ["joe", "ann"]
-
-
-class TestALoginThatCannotBeStored:
-    @pytest.mark.parametrize("error", [StoreUnavailable, StoreFull, ValueError])
-    def test_does_not_settle(self, tracked, error, log):
-        id, _ = tracked.visit()
-        tracked.store.fail_commits(error)
-        tracked.log_in(id)
-        with pytest.raises(error):
-            tracked.settle(id)
-        assert log.at("error") == [f"cookie {id} cannot be stored: the disk is away"]
-
-    def test_does_not_settle_however_long_ago_that_was(self, tracked, log):
-        """Through a proxy, WELCOME comes much later than the login is stored."""
-        id, _ = tracked.visit()
-        tracked.store.fail_commits()
-        tracked.log_in(id)
-        tracked.reactor.turn_until(lambda: log.at("error"))
-        tracked.reactor.advance(20)
-        tracked.reactor.turn()
-        with pytest.raises(StoreUnavailable):
-            tracked.settle(id)
-
-    def test_does_not_settle_for_anybody_who_asks(self, tracked, log):
-        """Or a sibling that asks first would let the login's own WELCOME go."""
-        id, _ = tracked.visit()
-        tracked.visit(id)
-        tracked.store.fail_commits()
-        tracked.log_in(id)
-        tracked.reactor.turn_until(lambda: log.at("error"))
-        for _ in range(2):
-            with pytest.raises(StoreUnavailable):
-                tracked.settle(id)
-
-    def test_is_not_seen_afterwards(self, tracked, log):
-        id, _ = tracked.visit()
-        tracked.store.fail_commits()
-        tracked.log_in(id)
-        tracked.reactor.turn_until(lambda: log.at("error"))
-        assert tracked.authid(id) is None
-
-    def test_is_not_seen_afterwards_where_two_came_at_once(self, slow, log):
-        id, _ = slow.visit()
-        slow.visit(id)
-        slow.store.fail_commits()
-        slow.log_in(id, "joe")
-        slow.log_in(id, "ann")
-        slow.reactor.turn_until(lambda: len(log.at("error")) == 2)
-        assert slow.authid(id) is None
-        slow.store.recover()
-        # It is not taken for one that is stored already.
-        assert slow.log_in(id, "joe")
-        slow.settle(id)
-        assert slow.stored_authid(id) == "joe"
-
-    def test_is_not_seen_afterwards_where_a_handshake_had_seen_it(self, slow, log):
-        id, _ = slow.visit()
-        slow.store.commits.shut()
-        slow.log_in(id)
-        slow.visit(id)
-        assert slow.authid(id) == "joe"
-        slow.store.fail_commits()
-        slow.store.commits.open()
-        slow.reactor.turn_until(lambda: log.at("error"))
-        assert slow.authid(id) is None
-
-    def test_is_forgotten_when_a_later_one_is_stored(self, tracked, log):
-        id, _ = tracked.visit()
-        tracked.store.fail_commits()
-        tracked.log_in(id, "joe")
-        tracked.reactor.turn_until(lambda: log.at("error"))
-        tracked.store.recover()
-        tracked.log_in(id, "joe")
-        tracked.settle(id)
-        assert tracked.stored_authid(id) == "joe"
-
-    def test_is_forgotten_when_one_that_was_under_way_already_is_stored(self, slow, log):
-        id, _ = slow.visit()
-        slow.visit(id)
-        slow.store.fail_commits(ValueError, of=lambda change: change.auth == slow.auth("joe"))
-        slow.log_in(id, "joe")
-        slow.log_in(id, "ann")
-        slow.reactor.turn_until(lambda: slow.stored_authid(id) == "ann" and log.at("error"))
-        slow.reactor.turn_until(lambda: slow.tracker.committer.pending == 0)
-        slow.settle(id)
-
-    @pytest.mark.parametrize("when", ["before the failure", "after the failure"])
-    def test_does_not_harm_those_who_come_when_its_connection_is_gone(self, tracked, log, when):
-        id, client = tracked.visit()
-        tracked.store.fail_commits()
-        if tracked.store.commits_block:
-            tracked.store.commits.shut()
-        tracked.log_in(id)
-        if when == "before the failure":
-            tracked.tracker.drop(id, client)
-        tracked.store.commits.open()
-        tracked.reactor.turn_until(lambda: log.at("error"))
-        tracked.tracker.drop(id, client)
-        tracked.store.recover()
-        tracked.visit(id)
-        tracked.settle(id)
-
-    def test_fails_alone_in_its_batch(self, slow):
-        first, _ = slow.visit()
-        second, _ = slow.visit()
-        slow.store.commits.shut()
-        slow.admit()
-        slow.reactor.turn_until(slow.store.commits.reached(3))
-        slow.log_in(first)
-        slow.log_in(second)
-        slow.store.fail_commits(ValueError, of=lambda change: change.id == first)
-        slow.store.commits.open()
-        with pytest.raises(ValueError, match="the disk is away"):
-            slow.settle(first)
-        slow.settle(second)
-        assert slow.stored_authid(second) == "joe"
-
-
-class TestWhenTheTruthCannotBeKnown:
-    @pytest.fixture
-    def tracked(self, make_store, make_tracked):
-        """A tracker that reads in place."""
-        return make_tracked(make_store(commits_block=True))
-
-    def test_nobody_is_known_and_the_cause_is_logged(self, tracked, log):
-        id, _ = tracked.visit()
-        tracked.store.fail_loads(OSError)
-        assert tracked.tracker.current(id) is None
-        [line] = log.at("critical")
-        assert id in line
-
-    def test_a_login_is_not_stored_and_does_not_settle(self, tracked):
-        id, client = tracked.visit()
-        tracked.tracker.drop(id, client)
-        tracked.visit(id)
-        tracked.store.fail_loads()
-        assert not tracked.log_in(id)
-        with pytest.raises(StoreUnavailable):
-            tracked.settle(id)
-
-
-class TestAFreshCookie:
-    @pytest.fixture
-    def tracked(self, make_store, make_tracked):
-        """A tracker that reads in place."""
-        return make_tracked(make_store(commits_block=True))
-
-    def test_needs_no_look_up_before_its_first_login(self, tracked):
-        id, _ = tracked.visit()
-        tracked.store.fail_loads()
-        assert tracked.log_in(id)
-        tracked.settle(id)
-        assert tracked.stored_authid(id) == "joe"
-
-    def test_that_another_worker_has_ended_is_not_revived_by_it(self, tracked, log):
-        id, _ = tracked.visit()
-        del tracked.store.cookies[id]
-        tracked.log_in(id)
-        tracked.settle(id)
-        assert id not in tracked.store.cookies
-        assert not [line for line in log.at("info") if "authenticated" in line]
-
-
-class TestWhereALoginIsOffered:
-    """A planted cookie is worth nothing (session fixation)."""
-
-    def test_a_login_on_a_cookie_of_this_handshake_is_stored(self, tracked):
-        id, _ = tracked.visit(policy=ROTATES)
-        assert tracked.log_in(id, policy=ROTATES)
-        tracked.settle(id)
-        assert tracked.stored_authid(id) == "joe"
-
-    def test_a_login_on_a_cookie_from_elsewhere_is_not(self, tracked):
-        id, _ = tracked.visit()
-        tracked.tracker.drop(id, next(iter(tracked.tracker.connections.of(id))))
-        tracked.visit(id)
-        assert not tracked.log_in(id, policy=ROTATES)
+    def test_where_the_cookie_only_tracks_is_not_stored(self, tracked):
+        id, link = tracked.visit()
+        tracked.log_in(link, stores=False)
         assert tracked.stored_authid(id) is None
+        assert tracked.sessions() == {"joe"}
 
-    def test_a_login_of_the_same_user_is_stored_again(self, tracked):
-        id, client = tracked.visit(policy=ROTATES)
-        tracked.log_in(id, policy=ROTATES)
-        tracked.settle(id)
-        tracked.tracker.drop(id, client)
-        tracked.visit(id, ROTATES)
-        tracked.log_in(id, None, ROTATES)
-        assert tracked.log_in(id, "joe", ROTATES)
-        tracked.settle(id)
-        assert tracked.stored_authid(id) == "joe"
+    def test_on_the_same_identitys_cookie_is_stored_there(self, tracked):
+        id, _ = tracked.enter(policy=ROTATES)
+        again, link = tracked.visit(id, policy=ROTATES)
+        assert again == id
+        tracked.log_in(link, make_auth("joe", authextra={"a": 1}))
+        assert tracked.store.cookies[id].auth.authextra == {"a": 1}
 
-    def test_a_login_of_another_user_ends_the_cookie_but_not_the_one_who_logs_in(self, tracked):
-        id, planter = tracked.visit(policy=ROTATES)
-        tracked.log_in(id, "mallory", ROTATES)
-        tracked.settle(id)
-        _, victim = tracked.visit(id, ROTATES, logging_in=True)
-        assert not tracked.log_in(id, "ann", ROTATES)
-        tracked.settle(id)
-        tracked.reactor.turn_until(lambda: planter.ended)
-        assert planter.ended == ["wamp.close.logout"]
-        assert victim.ended == []
-        assert id not in tracked.store.cookies
-        assert tracked.reactor.result_of(tracked.admit(id)).created
+    def test_carries_the_position_that_was_known_at_its_hello(self, make_store, reactor):
+        """Of a store with a feed: see `IUserRevocation`."""
+        from tests.support.trackers import Tracked
 
-    def test_a_login_of_another_user_while_the_first_is_not_stored_yet_ends_it_too(self, slow):
-        id, _ = slow.visit(policy=ROTATES)
+        tracked = Tracked(make_store(), reactor, position=7)
+        _, link = tracked.visit()
+        tracked.log_in(link)
+        assert logins(tracked.store)[-1].since == 7
+        reactor.result_of(tracked.tracker.close())
+
+    def test_is_published_once(self, tracked, log):
+        id, _ = tracked.enter()
+        [line] = [text for text in log.at("info") if "authenticated" in text]
+        assert id in line
+        assert "authid=joe" in line
+
+
+class TestALoginThatIsNotStored:
+    @pytest.mark.parametrize("error", [StoreUnavailable, StoreFull, ValueError])
+    def test_because_of_a_fault_does_not_join(self, tracked, error):
+        _, link = tracked.visit()
+        tracked.hello(link)
+        tracked.store.fail_commits(error)
+        with pytest.raises(error):
+            tracked.reactor.result_of(tracked.accept(link))
+        assert tracked.sessions() == set()
+        tracked.store.recover()
+
+    def test_because_its_record_is_gone_does_not_join(self, tracked):
+        id, link = tracked.visit()
+        tracked.hello(link)
+        del tracked.store.cookies[id]
+        with pytest.raises(LoginRefused):
+            tracked.reactor.result_of(tracked.accept(link))
+        assert tracked.sessions() == set()
+
+    def test_does_not_join_on_a_connection_that_was_ended_during_it(self, slow, reactor):
+        id, link = slow.visit()
+        slow.hello(link)
         slow.store.commits.shut()
-        slow.log_in(id, "mallory", ROTATES)
-        slow.log_in(id, "ann", ROTATES)
+        accepted = slow.accept(link)
+        ended = slow.tracker.revoke([id])
         slow.store.commits.open()
-        slow.settle(id)
+        with pytest.raises(LoginRefused):
+            reactor.result_of(accepted)
+        reactor.result_of(ended)
+        assert slow.sessions() == set()
         assert id not in slow.store.cookies
 
 
-class TestABar:
-    @pytest.mark.parametrize("barred", ["joe", None])
-    def test_ends_the_cookie_of_a_login_on_arrival(self, tracked, barred):
-        id, client = tracked.visit()
-        tracked.tracker.endings.bar(barred)
-        assert not tracked.log_in(id, "joe")
-        tracked.settle(id)
-        tracked.reactor.turn_until(lambda: client.ended)
+class TestAHello:
+    def test_changes_nothing(self, tracked):
+        id, link = tracked.enter()
+        _, other = tracked.visit(id)
+        changes = len(logins(tracked.store))
+        tracked.hello(other)
+        assert tracked.stored_authid(id) == "joe"
+        assert len(logins(tracked.store)) == changes
+        assert not link.ended
+
+    def test_finds_nothing_of_a_cookie_that_was_ended_elsewhere(self, make_store, make_tracked):
+        tracked = make_tracked(make_store())
+        id, _ = tracked.enter()
+        _, link = tracked.visit(id)
+        del tracked.store.cookies[id]
+        assert tracked.hello(link) is None
+
+    def test_finds_nothing_where_the_truth_cannot_be_known(self, make_store, make_tracked, log):
+        tracked = make_tracked(make_store())
+        _, link = tracked.enter()
+        tracked.store.fail_loads()
+        assert tracked.hello(link) is None
+        assert "the disk is away" in log.at("error")[-1]
+
+    def test_finds_nothing_of_a_cookie_that_expired_by_this_transports_policy(self, tracked):
+        id, _ = tracked.enter()
+        strict = Policy(max_age=10)
+        _, link = tracked.visit(id, policy=strict)
+        assert tracked.tracker.known(id, strict) is not None
+        tracked.reactor.advance(9.9)
+        link.connection.ended = True
+        tracked.reactor.advance(0.1)
+        assert tracked.hello(link) is None
+
+    def test_does_not_ask_a_store_whose_feed_is_heard(self, make_store, make_tracked):
+        tracked = make_tracked(make_store(reads_block=True, commits_block=True))
+        id, _ = tracked.enter()
+        _, link = tracked.visit(id)
+        loads = len(tracked.store.loaded)
+        assert tracked.hello(link).auth == make_auth("joe")
+        assert len(tracked.store.loaded) == loads
+
+
+class TestAnothersCookie:
+    """Session fixation: OWASP ASVS v5, 7.2.4."""
+
+    @pytest.fixture(
+        params=[make_auth("ann"), make_auth("joe", authrealm="corp")],
+        ids=["another user", "the same name in another realm"],
+    )
+    def victim(self, request):
+        return request.param
+
+    def test_is_ended_and_does_not_become_the_victims(self, tracked, victim):
+        id, planter = tracked.enter("joe", policy=ROTATES)
+        _, link = tracked.visit(id, policy=ROTATES)
+        tracked.log_in(link, victim)
+        assert id not in tracked.store.cookies
+        assert planter.reasons == [LOGOUT]
+        assert not link.ended
+        assert link.done == ["forget"]
+        assert tracked.sessions() == {victim.authid}
+
+    def test_that_cannot_be_ended_lets_nobody_join(self, tracked, victim):
+        id, _ = tracked.enter("joe", policy=ROTATES)
+        _, link = tracked.visit(id, policy=ROTATES)
+        tracked.hello(link)
+        tracked.store.fail_commits(of=lambda change: isinstance(change, Delete))
+        with pytest.raises(StoreUnavailable):
+            tracked.reactor.result_of(tracked.accept(link, victim))
+        assert tracked.sessions() == set()
+        tracked.store.recover()
+
+    def test_becomes_the_others_where_it_does_not_rotate_and_the_owners_sessions_end(
+        self, tracked, victim
+    ):
+        id, first = tracked.enter("joe")
+        _, link = tracked.visit(id)
+        tracked.log_in(link, victim)
+        assert tracked.store.cookies[id].auth.identity == victim.identity
+        tracked.reactor.turn()
+        assert first.reasons == [LOGOUT]
+        assert not link.ended
+
+    def test_without_a_login_is_stored_where_it_was_handed_out(self, tracked):
+        id, link = tracked.visit(policy=ROTATES)
+        tracked.log_in(link)
+        assert tracked.stored_authid(id) == "joe"
+
+
+class TestALoginAfterALogoutOnTheSameConnection:
+    def test_joins_and_revives_nothing(self, tracked):
+        id, link = tracked.enter()
+        tracked.reactor.result_of(tracked.tracker.log_out(link.connection))
+        tracked.tracker.leave(link.connection)
+        tracked.log_in(link)
+        assert tracked.sessions() == {"joe"}
         assert id not in tracked.store.cookies
 
-    def test_of_one_user_is_none_for_another(self, tracked):
-        id, _ = tracked.visit()
-        tracked.tracker.endings.bar("joe")
-        assert tracked.log_in(id, "ann")
-
-    def test_ends_when_everyone_who_set_it_has_taken_it_back(self, tracked):
-        id, _ = tracked.visit()
-        tracked.tracker.endings.bar("joe")
-        tracked.tracker.endings.bar("joe")
-        tracked.tracker.endings.unbar("joe")
-        assert not tracked.log_in(id, "joe")
-        tracked.tracker.endings.unbar("joe")
-        second, _ = tracked.visit()
-        assert tracked.log_in(second, "joe")
-
-    def test_leaves_nothing_behind(self, tracked):
-        tracked.tracker.endings.bar("joe")
-        tracked.tracker.endings.unbar("joe")
-        assert not tracked.tracker.endings._barred
+    def test_is_ended_with_its_user(self, tracked):
+        _, link = tracked.enter()
+        tracked.reactor.result_of(tracked.tracker.log_out(link.connection))
+        tracked.tracker.leave(link.connection)
+        tracked.log_in(link)
+        ended = tracked.reactor.result_of(tracked.tracker.revoke_user("joe"))
+        assert (ended.cookies, ended.connections) == (0, 1)
+        assert link.reasons == [LOGOUT]
 
 
-class TestWhatAnotherNodeDid:
-    def test_to_a_record_is_known_here(self, make_store, make_tracked):
-        tracked = make_tracked(make_store(reads_block=True, commits_block=True))
-        id, client = tracked.visit()
-        tracked.log_in(id)
-        tracked.settle(id)
-        cookie = tracked.store.cookies[id]
-        tracked.log_in(id, None)
-        tracked.settle(id)
-        assert tracked.authid(id) is None
-        tracked.tracker.refresh(cookie)
-        assert tracked.authid(id) == "joe"
-        assert client.forgot == 0
+class TestWithoutACookie:
+    """`on_failure: anonymous`: the store was away at the handshake."""
 
-    def test_to_a_login_makes_its_connections_forget_it(self, tracked):
-        id, client = tracked.visit()
-        tracked.tracker.refresh(tracked.store.cookies[id])
-        assert client.forgot == 1
+    def test_a_session_joins_and_is_ended_with_its_user(self, tracked):
+        from tests.support.connections import FakeLink
+        from tests.support.trackers import POLICY
 
-    def test_to_a_cookie_that_nobody_here_has_is_nothing(self, tracked):
-        id, client = tracked.visit()
-        tracked.tracker.drop(id, client)
-        tracked.tracker.refresh(tracked.store.cookies[id])
-        assert len(tracked.tracker.connections) == 0
+        link = FakeLink()
+        link.connection = tracked.tracker.enter(None, POLICY, link)
+        tracked.log_in(link)
+        assert tracked.sessions() == {"joe"}
+        tracked.reactor.result_of(tracked.tracker.revoke_user("joe", "realm1"))
+        assert link.reasons == [LOGOUT]

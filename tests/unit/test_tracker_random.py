@@ -5,32 +5,32 @@ import random
 import pytest
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.record import Delete
-from tests.support.connections import FakeConnection
+from cookietrack_plugin.record import Authenticate
+from cookietrack_plugin.testing.samples import make_auth
+from tests.support.connections import FakeLink
 from tests.support.trackers import DAY, POLICY
 
 STEPS = 300
+USERS = ("joe", "ann")
 
 
 class Crowd:
-    """Clients who come, log in, log out and leave, and what each of them was told."""
+    """Clients who come, log in, log out and leave, and what each of them was answered."""
 
     def __init__(self, tracked, seed):
         self.tracked = tracked
         self.tracker, self.store, self.reactor = tracked.tracker, tracked.store, tracked.reactor
         self.random = random.Random(seed)
-        self.clients = []
+        # Open connections, and the ids that were handed out.
+        self.links = []
         self.issued = []
-        # Ids whose end was told; by id the user whose login was told last.
+        # Ids and users whose end was acknowledged, and how many logins were accepted before.
         self.gone = set()
-        self.known = {}
-        # By id what was asked for last: only that can say who it is.
-        self.latest = {}
-        self.coming = self.welcomes = 0
+        self.coming = self.joins = 0
 
     def step(self):
         steps = [self.come] * 4 + [self.log_in] * 4 + [self.leave] * 2 + [self.log_out]
-        steps += [self.fail, self.recover, self.recover, self.wait]
+        steps += [self.revoke, self.revoke_user, self.fail, self.recover, self.recover, self.wait]
         self.random.choice(steps)()
         self.reactor.turn()
         if self.random.random() < 0.5:
@@ -39,9 +39,9 @@ class Crowd:
         self.check()
 
     def come(self):
-        presented = self.random.choice([None, *self.issued]) if self.issued else None
+        presented = self.random.choice([(), *((id,) for id in self.issued)])
         self.coming += 1
-        admitted = self.tracked.admit(presented)
+        admitted = self.tracked.admit(*presented)
         admitted.addBoth(self.answered).addCallbacks(self.entered, lambda _: None)
 
     def answered(self, result):
@@ -49,51 +49,62 @@ class Crowd:
         return result
 
     def entered(self, admission):
-        id, client = admission.cookie.id, FakeConnection()
-        assert id not in self.gone, "a cookie that was ended let somebody in"
-        if id in self.known:
-            assert admission.cookie.auth == self.tracked.auth(self.known[id])
-        self.tracker.enter(admission, POLICY, client)
-        self.issued.append(id)
-        self.clients.append((id, client))
-
-    def pick(self):
-        return self.random.choice(self.clients) if self.clients else (None, None)
+        assert admission.cookie.id not in self.gone, "a cookie that was ended let somebody in"
+        link = FakeLink()
+        link.connection = self.tracker.enter(admission, POLICY, link)
+        self.issued.append(admission.cookie.id)
+        self.links.append(link)
 
     def log_in(self):
-        id, _ = self.pick()
-        if id and self.tracker.connections.live(id):
-            authid = self.random.choice(["joe", "ann", None])
-            self.known.pop(id, None)
-            self.tracked.log_in(id, authid)
-            self.latest[id] = latest = object()
-            self.tracker.settled(id).addCallbacks(
-                lambda _: self.welcomed(id, authid, latest), lambda _: None
-            )
+        link = self.pick()
+        if link and link.connection.session is None:
+            auth = make_auth(self.random.choice(USERS))
+            self.tracker.hello(link.connection).addCallback(
+                lambda _: self.tracker.accept(link.connection, auth, True)
+            ).addCallbacks(lambda _: self.joined(link, auth), lambda _: None)
 
-    def welcomed(self, id, authid, latest):
-        if self.latest[id] is latest and self.tracker.connections.live(id):
-            assert self.tracked.stored_authid(id) == authid, "told before it was durable"
-            self.known[id] = authid
-            self.welcomes += 1
+    def joined(self, link, auth):
+        self.joins += 1
+        id = link.connection.id
+        assert not link.ended, "a session joined on a connection that was ended"
+        stored = [(each.id, each.auth) for each in self.store.changes if _is_login(each)]
+        assert id is None or (id, auth) in stored, "joined before it was durable"
 
     def log_out(self):
-        id, _ = self.pick()
-        if id:
-            self.known.pop(id, None)
-            self.latest[id] = None
-            self.tracker.revoke(id).addErrback(lambda _: None)
-            self.tracker.settled(id).addCallbacks(lambda _: self.farewell(id), lambda _: None)
-            assert self.tracker.current(id) is None
+        link = self.pick()
+        if link and (id := link.connection.id):
+            self.tracker.leave(link.connection)
+            self.tracker.log_out(link.connection).addCallbacks(
+                lambda _: self.ended(id), lambda _: None
+            )
 
-    def farewell(self, id):
-        assert id not in self.store.cookies, "told before it was gone"
+    def revoke(self):
+        if self.issued:
+            id = self.random.choice(self.issued)
+            self.tracker.revoke([id]).addCallbacks(lambda _: self.ended(id), lambda _: None)
+
+    def ended(self, id):
+        assert id not in self.store.cookies, "acknowledged before it was gone"
         self.gone.add(id)
 
+    def revoke_user(self):
+        user = self.random.choice(USERS)
+        inside = [each for each in self.links if _is_of(each, user)]
+        self.tracker.revoke_user(user).addCallbacks(
+            lambda _: self.user_ended(inside), lambda _: None
+        )
+
+    def user_ended(self, inside):
+        assert all(link.ended or link not in self.links for link in inside)
+
+    def pick(self):
+        open_ = [link for link in self.links if not link.ended]
+        return self.random.choice(open_) if open_ else None
+
     def leave(self):
-        if self.clients:
-            id, client = self.clients.pop(self.random.randrange(len(self.clients)))
-            self.tracker.drop(id, client)
+        if self.links:
+            link = self.links.pop(self.random.randrange(len(self.links)))
+            self.tracker.drop(link.connection)
 
     def fail(self):
         self.store.fail_commits(self.random.choice([StoreUnavailable, StoreFull, ValueError]))
@@ -109,39 +120,48 @@ class Crowd:
     def check(self):
         for id in self.gone:
             assert id not in self.store.cookies, "it came back"
-            assert self.tracker.current(id) is None
+            assert self.tracker.known(id, POLICY) is None
+        for link in self.links:
+            assert link.connection.ended == link.ended
+            assert not (link.ended and link.connection.session), "a session outlived its end"
 
     def go_home(self):
-        """Everybody leaves, and the store answers again."""
+        """All of them leave, and the store answers again."""
         self.store.recover()
         self.reactor.turn_until(lambda: self.is_quiet() or self.reactor.advance(1))
-        while self.clients:
+        while self.links:
             self.leave()
 
     def is_quiet(self):
         tracker = self.tracker
-        return not (self.coming or tracker.committer.pending or tracker._deletions._refused)
+        unstored = [*tracker._deletions, *tracker._revocations]
+        return not (self.coming or tracker.pending or unstored)
+
+
+def _is_login(change):
+    return isinstance(change, Authenticate)
+
+
+def _is_of(link, user):
+    session = link.connection.session
+    return session is not None and session.authid == user
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_happens_nobody_is_told_what_is_not_true_and_nothing_is_left(tracked, seed):
+def test_whatever_happens_nobody_is_in_who_should_be_out_and_nothing_is_left(tracked, seed):
     crowd = Crowd(tracked, seed)
     for _ in range(STEPS):
         crowd.step()
     crowd.go_home()
     crowd.check()
-    tracker = tracked.tracker
-    deleted = {change.id for change in tracked.store.changes if isinstance(change, Delete)}
-    assert not deleted & set(tracked.store.cookies)
-    assert crowd.welcomes
+    assert crowd.joins
     assert crowd.gone
-    for id, authid in crowd.known.items():
-        if id in tracked.store.cookies:
-            assert tracked.stored_authid(id) == authid
-    assert len(tracker.connections) == 0
-    assert tracker.committer._waiting == {}
-    assert tracker.lookup._reading == {}
+    tracker = tracked.tracker
+    assert tracker.connected == 0
+    assert list(tracker._connections) == []
+    assert tracked.access._committer._pending == {}
     assert tracker._lifetimes._expiry._ticks == {}
+    tracked.reactor.turn_until(lambda: not tracked.access._lookup._in_flight)
     tracked.reactor.advance(10)
     tracked.reactor.turn_until(lambda: not tracker._lifetimes._touches._touches)
     assert all(

@@ -11,9 +11,25 @@ from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.interfaces import IRouterCookieStore
 
 
+class _WithoutDebug:
+    """A logger without its `debug` lines."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+
+    def __getattr__(self, level: str) -> Any:
+        return getattr(self._log, level)
+
+    def debug(self, text: str = "", **fields: Any) -> None:
+        pass
+
+
 @implementer(IRouterCookieStore)
 class CrossbarDatabase(CookieStoreDatabaseBacked):
     """Opened once for each path; every transport gets a view with its own name, length and age."""
+
+    # They show the values of other listeners' cookies, which clients present here as well.
+    log = _WithoutDebug(CookieStoreDatabaseBacked.log)
 
     def for_transport(
         self, cookie: Mapping[str, Any], methods: Collection[str]

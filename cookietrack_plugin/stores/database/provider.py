@@ -25,6 +25,12 @@ class DatabaseProvider:
     summary = (
         "Crossbar's own zLMDB database: keeps cookie values, waits on the reactor, never expires"
     )
+    volatile = False
+    exclusive = False
+    place = "path"
+    opens = IRouterCookieStore
+
+    volatile, exclusive, place, opens = False, False, "path", IRouterCookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(
@@ -34,7 +40,9 @@ class DatabaseProvider:
         )
         maxsize = options.get("maxsize", LARGEST)
         if not SMALLEST <= maxsize <= LARGEST:
-            raise wrong_option("maxsize", maxsize, f"from {SMALLEST} to {LARGEST} bytes")
+            raise wrong_option(
+                "maxsize", maxsize, f"a number of bytes from {SMALLEST} to {LARGEST}"
+            )
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> IRouterCookieStore:
         # The one store that needs Crossbar, and only when it is named.

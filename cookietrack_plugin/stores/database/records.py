@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from zope.interface import implementer
@@ -10,7 +10,7 @@ from zope.interface import implementer
 from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.record import Auth, Change, Cookie
+from cookietrack_plugin.record import Auth, Change, Cookie, matches
 
 # Crossbar logs in anonymous clients too, with the cookie's value for their authid.
 _ANONYMOUS = ("anonymous", "anonymous-proxy")
@@ -42,6 +42,7 @@ class DatabaseRecords:
         from zlmdb import Database
 
         self._path = path
+        self._closed = False
         with _named(path):
             self._db = Database(path, readonly=True, create=False)
             try:
@@ -56,7 +57,7 @@ class DatabaseRecords:
         if self._keys is None:
             self._keys = {cookie.id: key for key, cookie in self._all()}
         wanted = [self._keys[id] for id in ids if id in self._keys]
-        with self._db.begin() as txn:
+        with self._begin() as txn:
             found = [self._read(txn, key) for key in wanted]
         return {cookie.id: cookie for cookie in found if cookie is not None}
 
@@ -68,27 +69,35 @@ class DatabaseRecords:
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
         for _, cookie in self._all():
-            found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
-            if authid in (None, found[0]) and authrealm in (None, found[1]):
+            if matches(cookie.auth, authid, authrealm):
                 yield cookie
 
     def stat(self) -> Mapping[str, Any]:
-        with self._db.begin() as txn:
+        with self._begin() as txn:
             count = self._cookies.count(txn)
         return {"cookies": count, "bytes": os.path.getsize(self._file)}
 
     def close(self) -> None:
-        self._db.__exit__(None, None, None)
+        if not self._closed:
+            self._closed = True
+            self._db.__exit__(None, None, None)
+
+    def _begin(self) -> AbstractContextManager[Any]:
+        """A transaction, in which Crossbar's writes go on."""
+        if self._closed:
+            raise StoreUnavailable(f"the database {self._path} is closed")
+        transaction: AbstractContextManager[Any] = self._db.begin()
+        return transaction
 
     def _all(self) -> Iterator[tuple[Any, Cookie]]:
-        with self._db.begin() as txn:
+        with self._begin() as txn:
             for key in self._cookies.select(txn, return_values=False):
                 if (cookie := self._read(txn, key)) is not None:
                     yield key, cookie
 
     def _read(self, txn: Any, key: Any) -> Cookie | None:
         """The record, read while its transaction lasts; None where it cannot be decoded."""
-        # Whatever the bytes of a damaged record make the flat buffers' and CBOR's readers raise.
+        # Damaged bytes make the readers of flat buffers and CBOR raise anything.
         try:
             return _cookie(self._cookies[txn, key])
         except Exception:  # noqa: BLE001

@@ -13,8 +13,8 @@ from cookietrack_plugin.stores.file.lock import FileLock
 
 class Appender:
     """
-    Appends to a file without waiting, by a child process. That begins when `begin` was in vain, and
-    `keep_up` is called; not before there is a use for it. By one thread at a time.
+    Appends to a file without waiting, by a child process. `start` starts it, once `begin` has asked
+    for it. By one thread at a time.
     """
 
     def __init__(self, lock: FileLock) -> None:
@@ -59,8 +59,12 @@ class Appender:
         file.appended(self._begun)
         return True
 
-    def keep_up(self, file: AppendFile) -> None:
-        """Begin a process for `file` if one is wanted and there is none. May wait."""
+    def start(self, file: AppendFile) -> None:
+        """
+        Start a process for `file` if `begin` has asked for one and there is none. May wait.
+
+        :raises OSError: none can be started.
+        """
         if self._is_wanted and not (self._child and self._child.lives()):
             self.end()
             self._child = Child.start(writer.__name__, file.fileno(), self._lock.fileno())

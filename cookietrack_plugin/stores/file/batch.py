@@ -37,8 +37,13 @@ def prepare(changes: Sequence[Change], before: Mapping[str, Stored]) -> Batch:
 
 
 def removal(keys: Sequence[bytes]) -> Batch:
-    """Records that are removed for good."""
+    """Removes records that nobody can use any more."""
     return Batch([(key, GONE) for key in keys])
+
+
+def ending(keys: Sequence[bytes]) -> Batch:
+    """Removes records whose users are out from now on: written twice."""
+    return Batch([(key, GONE) for key in keys], frozenset(keys))
 
 
 def _states(outcome: Outcome) -> list[State]:

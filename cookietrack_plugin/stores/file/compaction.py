@@ -1,14 +1,18 @@
-"""Writing the `file` store's file anew, without what is no longer true, while commits go on."""
+"""Rewriting the `file` store's file, without what is no longer true, while commits go on."""
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from logging import getLogger
 from threading import Event, Lock, Thread
 
 from cookietrack_plugin.stores.file.draft import Draft
+from cookietrack_plugin.stores.file.journal import Journal
 from cookietrack_plugin.stores.file.lines import State
+from cookietrack_plugin.stores.file.schedule import CompactionSchedule
 from cookietrack_plugin.stores.file.table import FileTable
 
+_log = getLogger(__name__)
 # Records that may be left to copy while commits wait.
 _FEW = 64
 _ROUNDS = 20
@@ -20,33 +24,33 @@ class Stopped(Exception):
 
 class Compaction(Thread):
     """
-    One rewriting of the file, in a thread of its own.
+    One rewriting of the file, in a thread of its own. It ends with the journal on the new file, or
+    with everything as it was and a warning in the log; the schedule knows which.
 
-    The table is copied as it is at any moment; what was committed meanwhile is copied again, in
-    rounds, until so little is left that commits can wait for it.
+    The table is copied as it is at any moment. What was committed since is copied again, in rounds,
+    until so little is left that commits can wait for it.
 
     `is_over`: the thread does nothing more.
 
-    :param commits: is held during a commit.
-    :param done: is called with the new file and order of expiry, or with the error; `commits` held.
-        What it returns, if anything, is called when they are not held any more.
-    :param is_urgent: commits are not possible before it is done, so it leaves no room to them.
+    :param commits: is held during a commit, and here while the new file takes the old one's place.
     """
 
     def __init__(
         self,
         path: str,
         table: FileTable,
+        journal: Journal,
+        schedule: CompactionSchedule,
         commits: Lock,
-        done: Callable[[Draft | Exception], Callable[[], None] | None],
-        is_urgent: bool,
     ) -> None:
         super().__init__(name="cookietrack-compaction", daemon=True)
         self._path = path
         self._table = table
+        self._journal = journal
+        self._schedule = schedule
         self._commits = commits
-        self._done = done
-        self._is_urgent = is_urgent
+        # Commits are not possible before it is done, so it leaves no room to them.
+        self._is_urgent = not journal.is_trusted
         self._stopping = Event()
         self._altered: set[bytes] = set()
         self.is_over = False
@@ -68,10 +72,9 @@ class Compaction(Thread):
             with Draft(self._path, self._table) as draft:
                 self._copy(draft)
                 self._publish(draft)
-        except Exception as error:  # noqa: BLE001 - `done` is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old file is still there
             with self._commits:
-                self.is_over = True
-                self._done(error)
+                self._fail(error)
 
     def _check_room(self) -> None:
         """Half of the room on the disk stays for the commits."""
@@ -102,6 +105,16 @@ class Compaction(Thread):
                 self._add(draft, states)
             draft.publish()
             self.is_over = True
-            afterwards = self._done(draft)
-        if afterwards:
-            afterwards()
+            old = self._journal.replace(draft.file)
+            self._table.use_queue(draft.queue)
+            self._schedule.succeeded()
+            _log.info("%s: compacted to %d bytes", self._path, draft.file.size)
+        # Not with `commits` held: the kernel takes a while to free a large file.
+        old.close()
+
+    def _fail(self, error: Exception) -> None:
+        self.is_over = True
+        if not isinstance(error, Stopped):
+            pause = self._schedule.failed()
+            message = "%s cannot be compacted now, next try in %.1f s: %r"
+            _log.warning(message, self._path, pause, error)

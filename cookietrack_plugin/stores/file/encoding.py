@@ -35,9 +35,7 @@ def encode(cookie: Cookie) -> bytes:
     """
     extra = cookie.auth.authextra if cookie.auth else None
     try:
-        return to_text(_fields(cookie, extra))
-    except TypeError:
-        return to_text(_fields(cookie, _opaque(extra)))
+        return to_text(_fields(cookie, extra if _is_json(extra) else _opaque(extra)))
     except RecursionError as error:
         raise ValueError("an authextra that is nested too deeply") from error
 
@@ -74,8 +72,17 @@ def _fields(cookie: Cookie, extra: Mapping[str, Any] | str | None) -> list[Any]:
     return [*times, cookie.peer, cookie.user_agent, login]
 
 
+def _is_json(value: Any) -> bool:
+    """Whether `value` comes back from JSON as it was; a tuple comes back as a list."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(each) for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, str | int | float)
+
+
 def _opaque(extra: Mapping[str, Any] | None) -> str:
-    """An authextra with bytes in it, as a string: in JSON it would be an object or null."""
+    """An authextra that is no JSON, as a string: in JSON it would be an object or null."""
     try:
         data = cbor2.dumps(extra)
         # Deeply nested data can be written but not read: refused now, not lost at the next login.

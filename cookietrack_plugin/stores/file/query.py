@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.record import Cookie, matches
 from cookietrack_plugin.stores.file.encoding import decode, to_key, to_text
 from cookietrack_plugin.stores.file.lines import GONE, State
 from cookietrack_plugin.stores.file.table import FileTable
@@ -17,13 +17,17 @@ def load(table: FileTable, ids: Sequence[str]) -> Mapping[str, Cookie]:
 
 def scan(table: FileTable, authid: str | None, authrealm: str | None) -> Iterator[Cookie]:
     """As `ICookieStore.scan`."""
-    # A text in which a name does not occur need not be decoded.
-    wanted = [to_text(name) for name in (authid, authrealm) if name is not None]
-    for key, text in _states(table):
-        if all(name in text for name in wanted):
-            cookie = decode(key, text)
-            if cookie is not None and _is_of(cookie, authid, authrealm):
-                yield cookie
+    for key, text in _candidates(table, authid, authrealm):
+        cookie = decode(key, text)
+        if cookie is not None and matches(cookie.auth, authid, authrealm):
+            yield cookie
+
+
+def keys(table: FileTable, authid: str | None, authrealm: str | None) -> Iterator[bytes]:
+    """The keys of the records that `scan` gives; None for both: all, undecodable ones too."""
+    if authid is authrealm is None:
+        return (key for key, _ in _states(table))
+    return (to_key(cookie.id) for cookie in scan(table, authid, authrealm))
 
 
 def undecodable(table: FileTable) -> Iterator[bytes]:
@@ -35,6 +39,7 @@ def _states(table: FileTable) -> Iterator[State]:
     return (state for states in table.walk() for state in states if state[1] != GONE)
 
 
-def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
-    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
-    return authid in (None, found[0]) and authrealm in (None, found[1])
+def _candidates(table: FileTable, authid: str | None, authrealm: str | None) -> Iterator[State]:
+    """Records in whose text both names occur: the others need not be decoded."""
+    wanted = [to_text(name) for name in (authid, authrealm) if name is not None]
+    return (state for state in _states(table) if all(name in state[1] for name in wanted))

@@ -34,6 +34,7 @@ class FileSnapshot:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._is_closed = False
         self._table = FileTable(pause=0)
         lines = _Lines()
         reader = read_file(path, self._table, lines)
@@ -42,6 +43,7 @@ class FileSnapshot:
         self._incomplete = reader.incomplete
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
+        self._check_open()
         return query.load(self._table, ids)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
@@ -51,9 +53,11 @@ class FileSnapshot:
         raise StoreUnavailable(f"{self._path} is open for reading alone")
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+        self._check_open()
         return query.scan(self._table, authid, authrealm)
 
     def stat(self) -> Mapping[str, Any]:
+        self._check_open()
         return {
             "cookies": self._table.count,
             "bytes": os.path.getsize(self._path),
@@ -61,6 +65,7 @@ class FileSnapshot:
         }
 
     def damaged(self) -> Iterator[str]:
+        self._check_open()
         for number in self._unreadable:
             if self._torn_at and number >= self._torn_at:
                 yield f"line {number} is of a batch that was cut off before it was stored"
@@ -75,4 +80,8 @@ class FileSnapshot:
         raise StoreUnavailable(f"{self._path} is open for reading alone")
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        self._is_closed = True
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable(f"{self._path} is closed")

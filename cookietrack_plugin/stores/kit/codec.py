@@ -4,7 +4,8 @@ A `Cookie` as bytes, for stores that keep opaque values: compact, quick to read,
 The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, and `authextra`
 as CBOR behind an 0xFF, which no UTF-8 contains. `GENERAL` is one CBOR array, for the few cookies
 that PLAIN cannot hold: with a NUL or an empty text, or with times that make no sense. A CRC-32 ends
-both.
+both. Texts are UTF-8 in which halves of surrogate pairs may stand, as JSON carries them; in GENERAL
+a text with one is a byte string.
 """
 
 from collections.abc import Mapping
@@ -35,8 +36,8 @@ def encode(cookie: Cookie) -> bytes:
     """
     Everything of `cookie` but its id, which is the key that a store files it under.
 
-    :raises ValueError: `authextra` is no data that CBOR carries there and back, or a text is not
-        Unicode. What WAMP transports is fine, bytes included; a tuple comes back as a list.
+    :raises ValueError: `authextra` is no data that CBOR carries there and back. What WAMP
+        transports is fine, bytes included; a tuple comes back as a list.
     """
     body = _plain(cookie) or _general(cookie)
     return body + crc32(body).to_bytes(_CRC_SIZE, "little")
@@ -72,7 +73,7 @@ def _plain(cookie: Cookie) -> bytes | None:
         head = _head(cookie)
     except StructError:
         return None
-    return head + joined.encode() + (_TEXT_END + extra if extra else b"")
+    return head + joined.encode("utf-8", "surrogatepass") + (_TEXT_END + extra if extra else b"")
 
 
 def _head(cookie: Cookie) -> bytes:
@@ -93,7 +94,7 @@ def _read_plain(id: str, data: bytes) -> Cookie:
     _, high, low, expires_high, expires_low, seen_high, seen_low = _unpack_head(data)
     created = high << 32 | low
     joined, _, extra = data[_BEHIND_HEAD].partition(_TEXT_END)
-    texts = joined.decode().split("\0")
+    texts = joined.decode("utf-8", "surrogatepass").split("\0")
     auth = None
     if len(texts) > 2:
         # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
@@ -114,8 +115,10 @@ def _general(cookie: Cookie) -> bytes:
     login = None
     if (auth := cookie.auth) is not None:
         extra = _encode_extra(auth.authextra)
-        login = [auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra]
-    fields = [cookie.created, cookie.expires, cookie.seen, cookie.peer, cookie.user_agent, login]
+        names = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
+        login = [*map(_to_text, names), extra]
+    texts = map(_to_text, (cookie.peer, cookie.user_agent))
+    fields = [cookie.created, cookie.expires, cookie.seen, *texts, login]
     return bytes([_GENERAL]) + _to_cbor(fields)
 
 
@@ -125,9 +128,23 @@ def _read_general(id: str, data: bytes) -> Cookie:
     created, expires, seen, peer, user_agent, login = cbor2.loads(data[1:-_CRC_SIZE])
     auth = None
     if login is not None:
-        authid, authrole, authmethod, authrealm, extra = login
-        auth = Auth(authid, authrole, authmethod, authrealm, _decode_extra(extra))
-    return Cookie(id, created, expires, seen, peer, user_agent, auth)
+        authid, authrole, authmethod, authrealm = map(_read_text, login[:4])
+        auth = Auth(authid, authrole, authmethod, authrealm, _decode_extra(login[4]))
+    return Cookie(id, created, expires, seen, _read_text(peer), _read_text(user_agent), auth)
+
+
+def _to_text(text: Any) -> Any:
+    """Bytes for a text with half of a surrogate pair: those of CBOR are Unicode."""
+    if isinstance(text, str):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _read_text(value: Any) -> Any:
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
 
 
 def _encode_extra(extra: Mapping[str, Any] | None) -> bytes:

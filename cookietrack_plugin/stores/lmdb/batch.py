@@ -19,6 +19,9 @@ Packed = tuple[Any, ...]
 # nothing has to be read for it. These, in order; and the rest.
 Batch = tuple[Sequence[bool], Sequence[New], Sequence[Packed]]
 
+# In the place of a `since` that is none of this store's.
+_NO_POSITION = -1
+
 
 def prepare(changes: Sequence[Change]) -> Batch:
     """:raises ValueError: something in it cannot be stored."""
@@ -28,7 +31,7 @@ def prepare(changes: Sequence[Change]) -> Batch:
     alone, new, others = [], [], []
     for id, change in zip(ids, changes, strict=True):
         if isinstance(change, Create) and counts[id] == 1:
-            new.append(_new(change))
+            new.append(new_record(change))
             alone.append(True)
         else:
             others.append(_PACK[type(change)](change))
@@ -47,7 +50,8 @@ def applied(alone: Iterable[bool], created: Iterable[bool], others: Iterable[boo
     return [next(first if each else rest) for each in alone]
 
 
-def _new(change: Create) -> New:
+def new_record(change: Create) -> New:
+    """:raises ValueError: it cannot be stored."""
     cookie = change.cookie
     auth = cookie.auth
     return cookie.id, encode(cookie), auth.authid if auth else None, cookie.expires
@@ -63,12 +67,15 @@ def _create(id: str, data: bytes) -> Create:
 
 def _pack_authenticate(change: Authenticate) -> Packed:
     # Encoded, and not as it is: a subclass of str would travel as the name of a class.
-    auth = encode(Cookie("", 0, 0, 0, auth=change.auth)) if change.auth else None
-    return 1, change.id, change.at, auth
+    auth = encode(Cookie("", 0, 0, 0, auth=change.auth))
+    known = change.since is None or type(change.since) is int
+    return 1, change.id, change.at, auth, change.since if known else _NO_POSITION
 
 
-def _authenticate(id: str, at: int, data: bytes | None) -> Authenticate:
-    return Authenticate(id, decode(id, data).auth if data else None, at)
+def _authenticate(id: str, at: int, data: bytes, since: int | None) -> Authenticate:
+    auth = decode(id, data).auth
+    assert auth is not None
+    return Authenticate(id, auth, at, since)
 
 
 def _pack_touch(change: Touch) -> Packed:

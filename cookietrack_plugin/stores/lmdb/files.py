@@ -12,7 +12,8 @@ from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
 DATA_FILE = "data.mdb"
-FORMAT = 1
+# 2: with fences, which a version that does not know them would let logins pass.
+FORMAT = 2
 _FORMAT_KEY = b"cookietrack"
 # One slot for each thread that reads, of all processes together; each takes 64 bytes on disk.
 _MAX_READERS = 510
@@ -63,7 +64,9 @@ def _open_tables(env: Any, path: str) -> Tables:
     # One transaction: a process that comes at the same moment finds all of it or nothing.
     with env.begin(write=True) as txn:
         _check_format(txn, path)
-        txn.put(_FORMAT_KEY, str(FORMAT).encode(), overwrite=False)
+        mark = str(FORMAT).encode()
+        if txn.get(_FORMAT_KEY) != mark:
+            txn.put(_FORMAT_KEY, mark)
         return Tables(env, txn)
 
 

@@ -4,46 +4,79 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from cookietrack_plugin.errors import StoreUnavailable
+import cbor2
+
+from cookietrack_plugin.errors import PositionLost
+from cookietrack_plugin.record import UserRevoked
+from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, name_of, packed_name
 
 # Some megabytes. Who reads once a second misses none below a hundred thousand revocations a second.
 KEPT = 131_072
+# The entry of a user begins with this, and is longer than that of a record, which is its key.
+_USER = bytes(KEY_SIZE + 1)
+
+
+def user_entry(revoked: UserRevoked) -> bytes:
+    name = packed_name(revoked.authid, revoked.authrealm)
+    return _USER + cbor2.dumps([name, sorted(revoked.keep)])
+
+
+def read_entry(entry: bytes) -> str | UserRevoked:
+    """The id of a record, or the user."""
+    if not entry.startswith(_USER):
+        return id_of(entry)
+    name, keep = cbor2.loads(entry[len(_USER) :])
+    return UserRevoked(*name_of(name), frozenset(keep))
 
 
 class RevocationLog:
-    """Keys of records by consecutive numbers; of the oldest, only the latest `KEPT` are there."""
+    """Entries by consecutive numbers, which are positions; only the latest `KEPT` are there."""
 
     def __init__(self, env: Any, txn: Any) -> None:
         self.db = env.open_db(b"revoked", txn=txn)
 
-    def append(self, txn: Any, keys: Sequence[bytes]) -> None:
-        if not keys:
-            return
+    def append(self, txn: Any, entries: Sequence[bytes]) -> list[tuple[int, UserRevoked]]:
+        """Add `entries`; returns the users, with their positions, that it forgets for them."""
+        if not entries:
+            return []
         first, last = self._bounds(txn)
-        for number, key in enumerate(keys, start=last + 1):
-            txn.put(_packed(number), key, db=self.db)
-        for number in range(first, last + len(keys) + 1 - KEPT):
-            txn.delete(_packed(number), db=self.db)
+        for number, entry in enumerate(entries, start=last + 1):
+            txn.put(_packed(number), entry, db=self.db)
+        old = range(first, last + len(entries) + 1 - KEPT)
+        forgotten = [(number, txn.pop(_packed(number), self.db)) for number in old]
+        return [
+            (number, revoked)
+            for number, entry in forgotten
+            if isinstance(revoked := read_entry(entry), UserRevoked)
+        ]
 
-    def since(self, txn: Any, cursor: int | None, limit: int) -> tuple[list[bytes], int]:
+    def since(self, txn: Any, cursor: Any, limit: int) -> tuple[list[str | UserRevoked], int]:
         """
-        At most `limit` keys behind the number `cursor`, and the number of the last of them.
+        At most `limit` entries behind the position `cursor`, and the position of the last of them.
 
-        :raises StoreUnavailable: they are no longer there, or never were.
+        :raises PositionLost: they are no longer there, or never were.
         """
-        first, last = self._bounds(txn)
         if cursor is None:
-            return [], last
-        if not first - 1 <= cursor <= last:
-            raise StoreUnavailable(f"revocations since number {cursor} are no longer known")
-        with txn.cursor(self.db) as entries:
-            entries.set_range(_packed(cursor + 1))
-            keys = list(islice(entries.iternext(keys=False), min(limit, last - cursor)))
-        return keys, cursor + len(keys)
+            return [], self.last(txn)
+        if not self.knows(txn, cursor):
+            raise PositionLost(f"revocations since position {cursor!r} are no longer known")
+        with txn.cursor(self.db) as found:
+            found.set_range(_packed(cursor + 1))
+            entries = list(islice(found.iternext(keys=False), min(limit, self.last(txn) - cursor)))
+        return list(map(read_entry, entries)), cursor + len(entries)
+
+    def knows(self, txn: Any, position: Any) -> bool:
+        """Whether everything that was revoked since `position` is there."""
+        first, last = self._bounds(txn)
+        return isinstance(position, int) and first - 1 <= position <= last
+
+    def last(self, txn: Any) -> int:
+        """The latest position; 0 before there is any."""
+        return self._bounds(txn)[1]
 
     def clear(self, txn: Any) -> None:
         """Forget all. A number is left out, so that every cursor from before is found too old."""
-        _, last = self._bounds(txn)
+        last = self.last(txn)
         txn.drop(self.db, delete=False)
         txn.put(_packed(last + 2), b"", db=self.db)
 

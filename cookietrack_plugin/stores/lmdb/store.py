@@ -1,29 +1,31 @@
 """Cookies in an LMDB environment: durable, indexed, and shared by the workers of one machine."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from zope.interface import implementer
 
-from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
     INonBlockingCommit,
     IReadOnlyProvider,
     IRevocationFeed,
+    IUserRevocation,
     IVerifiable,
 )
-from cookietrack_plugin.record import Authenticate, Change, Cookie, Delete
+from cookietrack_plugin.record import Change, Cookie, Delete, UserRevoked, matches
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 from cookietrack_plugin.stores.kit.paging import read_on
 from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.child import ChildWriterEnvironment
-from cookietrack_plugin.stores.lmdb.environment import Environment
+from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 from cookietrack_plugin.stores.lmdb.files import DATA_FILE
 from cookietrack_plugin.stores.lmdb.sharing import acquire, release
 from cookietrack_plugin.stores.lmdb.tables import Tables
+from cookietrack_plugin.stores.lmdb.users import delete_some, revoke_user
 from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
 
 _MAXSIZE = 128 * 2**30
@@ -31,6 +33,9 @@ _SMALLEST_MAXSIZE = 2**20
 # The address space of a process on a 64-bit machine is twice this.
 _LARGEST_MAXSIZE = 2**46
 _FEED_PAGE = 1_000
+# Records that a full store deletes in a transaction. Each takes three pages at most, which are free
+# again two transactions later: the environment holds so many in reserve.
+_STEP = 500
 
 
 @implementer(ICookieStoreProvider, IReadOnlyProvider)
@@ -48,6 +53,10 @@ class LmdbProvider:
     """
 
     summary = "an embedded database: durable, and shared by all workers of one machine"
+    volatile = False
+    exclusive = False
+    place = "path"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         optional = {"maxsize": int, "sync": bool, "purge_on_startup": bool, "writer_process": bool}
@@ -77,7 +86,7 @@ class LmdbProvider:
         return self.open({**options, "purge_on_startup": False}, node_dir)
 
 
-@implementer(ICookieStore, INonBlockingCommit, IRevocationFeed, IVerifiable)
+@implementer(ICookieStore, INonBlockingCommit, IRevocationFeed, IUserRevocation, IVerifiable)
 class LmdbStore:
     """Reads come from mapped memory and wait for nobody; a commit waits for the disk."""
 
@@ -110,7 +119,7 @@ class LmdbStore:
 
     def expire(self, now: int, limit: int) -> int:
         self._environment.clear_dead_readers()
-        count: int = self._environment.write(self._maxsize, True, Tables.expire, now, limit)
+        count: int = self._free(Tables.expire, now, limit)
         return count
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
@@ -118,13 +127,23 @@ class LmdbStore:
         start: bytes | None = b""
         while start is not None:
             page, start = self._environment.read(Tables.page, authid, start)
-            yield from (cookie for cookie in page if _is_of(cookie, authid, authrealm))
+            yield from (cookie for cookie in page if matches(cookie.auth, authid, authrealm))
 
     def stat(self) -> Mapping[str, Any]:
         counts: dict[str, int] = self._environment.read(Tables.stat)
         return {**counts, **self._environment.size(), "maxsize": self._maxsize}
 
-    def revoked_since(self, cursor: Any) -> tuple[list[str], Any]:
+    def revoke_user(
+        self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
+    ) -> int:
+        user = _plain(authid), _plain(authrealm), list(map(str, keep))
+        try:
+            return self._free(revoke_user, *user)
+        except StoreFull:
+            deleted = self._make_room(*user)
+            return deleted + self._free(revoke_user, *user)
+
+    def revoked_since(self, cursor: Any) -> tuple[list[str | UserRevoked], Any]:
         return read_on(
             lambda seen: self._environment.read(Tables.revoked_since, seen, _FEED_PAGE),
             cursor,
@@ -143,7 +162,7 @@ class LmdbStore:
         for examine in EXAMINATIONS:
             start: bytes | None = b""
             while start is not None:
-                found, start = self._environment.write(self._maxsize, True, examine, start, True)
+                found, start = self._free(examine, start, True)
                 count += len(found)
         return count
 
@@ -153,7 +172,19 @@ class LmdbStore:
         return self._environment
 
     def _applying(self, changes: Sequence[Change]) -> tuple[Any, ...]:
-        return self._maxsize, all(map(_frees, changes)), Tables.apply, prepare(changes)
+        frees = all(isinstance(change, Delete) for change in changes)
+        return self._maxsize, frees, Tables.apply, prepare(changes)
+
+    def _free(self, work: Work, *args: Any) -> Any:
+        """The result of `work`, which only deletes."""
+        return self._environment.write(self._maxsize, True, work, *args)
+
+    def _make_room(self, *user: Any) -> int:
+        """Delete records of the user until few are left; how many were deleted."""
+        count = 0
+        while deleted := self._free(delete_some, *user, _STEP):
+            count += deleted
+        return count
 
     def close(self) -> None:
         environment, self._environment = self._environment, _Closed()
@@ -170,13 +201,6 @@ class _Closed:
     write = size = clear_dead_readers = read
 
 
-def _frees(change: Change) -> bool:
-    match change:
-        case Delete() | Authenticate(auth=None):
-            return True
-    return False
-
-
-def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
-    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
-    return authid in (None, found[0]) and authrealm in (None, found[1])
+def _plain(name: str | None) -> str | None:
+    """No subclass of str: it would travel to the process that writes as the name of a class."""
+    return None if name is None else str(name)

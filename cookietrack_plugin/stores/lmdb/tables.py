@@ -1,13 +1,14 @@
-"""What lies in an LMDB store: records by key, two indexes, and the log of revocations."""
+"""What lies in an LMDB store: records by key, two indexes, the log of revocations, and fences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from cookietrack_plugin.record import Change, Cookie, Create
+from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, UserRevoked
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Outcome, Stored, fold
 from cookietrack_plugin.stores.lmdb.batch import Batch, New, applied, unpack
+from cookietrack_plugin.stores.lmdb.fences import FenceTable
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb.revocations import RevocationLog
@@ -33,6 +34,7 @@ class Tables:
         self.by_authid = Index(env, txn, b"by_authid", _authid_prefix)
         self.by_expiry = Index(env, txn, b"by_expiry", _expiry_prefix)
         self.log = RevocationLog(env, txn)
+        self.fences = FenceTable(env, txn)
 
     def load(self, txn: Any, ids: Iterable[str]) -> dict[str, Cookie]:
         found = {}
@@ -49,20 +51,35 @@ class Tables:
     def apply(self, txn: Any, batch: Batch) -> Sequence[bool]:
         """:raises ValueError: something cannot be stored; the transaction has to be aborted."""
         alone, new, others = batch
-        created = self._create(txn, new)
+        created = self.create(txn, new)
         return applied(alone, created, self._change(txn, list(map(unpack, others))))
 
     def expire(self, txn: Any, now: int, limit: int) -> int:
         count, first, end = 0, packed_time(0), packed_time(now + 1)
         while entries := self.by_expiry.range(txn, first, end, limit - count):
             due = self._due(txn, entries, now)
-            for key in due:
-                txn.delete(key, db=self.records)
-            cookies = _readable(due, due)
-            self.by_authid.remove(txn, self.by_authid.entries(cookies))
-            self.by_expiry.remove(txn, self.by_expiry.entries(cookies).union(entries))
+            self.delete(txn, due)
+            self.by_expiry.remove(txn, entries)
             count += len(due)
         return count
+
+    def find(self, txn: Any, keys: Iterable[bytes]) -> dict[bytes, Stored]:
+        """The records that are there, by key."""
+        found = ((key, self._get(txn, id_of(key), key)) for key in keys)
+        return {key: record for key, record in found if record is not None}
+
+    def delete(self, txn: Any, records: Mapping[bytes, Stored]) -> None:
+        """Delete the records, given by their keys, and the entries that lead to them."""
+        for key in sorted(records):
+            txn.delete(key, db=self.records)
+        cookies = _readable(records, records)
+        for index in (self.by_authid, self.by_expiry):
+            index.remove(txn, index.entries(cookies))
+
+    def note(self, txn: Any, entries: Sequence[bytes]) -> None:
+        """Add to the log; what it forgets has no fence any more."""
+        for position, revoked in self.log.append(txn, entries):
+            self.fences.forget(txn, position, revoked)
 
     def page(self, txn: Any, authid: str | None, start: bytes) -> tuple[list[Cookie], bytes | None]:
         """
@@ -81,24 +98,35 @@ class Tables:
                 break
         return page, next_start
 
-    def revoked_since(self, txn: Any, cursor: int | None, limit: int) -> tuple[list[str], int]:
-        keys, cursor = self.log.since(txn, cursor, limit)
-        return [id_of(key) for key in keys], cursor
+    def revoked_since(
+        self, txn: Any, cursor: Any, limit: int
+    ) -> tuple[list[str | UserRevoked], int]:
+        return self.log.since(txn, cursor, limit)
+
+    def count(self, txn: Any) -> int:
+        entries: int = txn.stat(self.records)["entries"]
+        return entries
 
     def stat(self, txn: Any) -> dict[str, int]:
         return {
-            "cookies": txn.stat(self.records)["entries"],
+            "cookies": self.count(txn),
             "authenticated": self.by_authid.count(txn),
             "revocations": self.log.count(txn),
+            "fences": self.fences.count(txn),
         }
 
     def clear(self, txn: Any) -> None:
+        self.empty(txn)
+        self.log.clear(txn)
+        self.fences.clear(txn)
+
+    def empty(self, txn: Any) -> None:
+        """Remove all records."""
         txn.drop(self.records, delete=False)
         self.by_authid.clear(txn)
         self.by_expiry.clear(txn)
-        self.log.clear(txn)
 
-    def _create(self, txn: Any, new: Sequence[New]) -> Sequence[bool]:
+    def create(self, txn: Any, new: Sequence[New]) -> Sequence[bool]:
         """For each whether there was no record of its id before."""
         by_authid, by_expiry, created = [], [], set()
         # In the order of keys: those of one page are put one after the other.
@@ -115,10 +143,16 @@ class Tables:
     def _change(self, txn: Any, changes: Sequence[Change]) -> Sequence[bool]:
         keys = {change.id: key for change in changes if (key := _key(change))}
         found = {id: self._get(txn, id, key) for id, key in keys.items()}
-        outcome = fold(changes, {id: record for id, record in found.items() if record is not None})
+        before = {id: record for id, record in found.items() if record is not None}
+        outcome = fold(changes, before, lambda login: self._refuses(txn, login))
         self._write(txn, keys, outcome)
-        self.log.append(txn, [keys[id] for id in _revoked(outcome)])
+        self.note(txn, [keys[id] for id in outcome.revoked])
         return outcome.applied
+
+    def _refuses(self, txn: Any, login: Authenticate) -> bool:
+        if login.since is None:
+            return False
+        return not self.log.knows(txn, login.since) or self.fences.refuses(txn, login)
 
     def _get(self, txn: Any, id: str, key: bytes) -> Stored | None:
         data = txn.get(key, None, self.records)
@@ -140,12 +174,11 @@ class Tables:
 
     def _due(self, txn: Any, entries: Iterable[bytes], now: int) -> dict[bytes, Stored]:
         """The records to which entries lead, but for those that say that they are not due."""
-        due = {}
-        for key in map(record_key, entries):
-            record = self._get(txn, id_of(key), key)
-            if record is DAMAGED or (isinstance(record, Cookie) and record.expires <= now):
-                due[key] = record
-        return due
+        return {
+            key: record
+            for key, record in self.find(txn, map(record_key, entries)).items()
+            if record is DAMAGED or record.expires <= now
+        }
 
     def _all(self, txn: Any, start: bytes) -> Iterator[_Step]:
         with txn.cursor(self.records) as cursor:
@@ -189,17 +222,3 @@ def _expiry_prefix(cookie: Cookie) -> bytes:
 
 def _authid_prefix(cookie: Cookie) -> bytes | None:
     return packed_authid(cookie.auth.authid) if cookie.auth else None
-
-
-def _revoked(outcome: Outcome) -> list[str]:
-    """The ids whose login is worth nothing any more, or is somebody else's now."""
-    changed_hands = {
-        id
-        for id, old in outcome.before.items()
-        if _authid(old) not in (None, _authid(outcome.after.get(id)))
-    }
-    return sorted(changed_hands.union(outcome.revoked))
-
-
-def _authid(record: Stored | None) -> str | None:
-    return record.auth.authid if isinstance(record, Cookie) and record.auth else None

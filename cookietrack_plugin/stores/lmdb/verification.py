@@ -35,7 +35,7 @@ def examine_records(tables: Tables, txn: Any, start: bytes, mend: bool) -> Page:
             found.append(f"record {id_of(key)} cannot be decoded")
             if mend:
                 txn.delete(key, db=tables.records)
-                tables.log.append(txn, [key])
+                tables.note(txn, [key])
         else:
             found += _examine_entries(tables, txn, key, cookie, mend)
     return found, page[-1][0] + b"\0" if page else None

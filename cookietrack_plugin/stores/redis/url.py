@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import frozen
 
-from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.stores.kit.options import wrong_url
+from cookietrack_plugin.stores.kit.redaction import redact_url
 from cookietrack_plugin.stores.kit.variables import expand
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
@@ -26,7 +27,9 @@ _SCHEMES = {
     "redis+cluster": ("cluster", False),
     "rediss+cluster": ("cluster", True),
 }
-_ALLOWED = "redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster"
+_SHOWN_SCHEMES = (
+    "redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster"
+)
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _TLS = (*_FILES, "ssl_check_hostname")
 _QUERIES = {
@@ -80,16 +83,18 @@ def parse_url(text: str) -> RedisUrl:
 
     :raises ConfigError: it is none of these. No password is in the message.
     """
-    split = urlsplit(expand(text))
+    expanded = expand(text)
+    split = urlsplit(expanded)
     if split.scheme not in _SCHEMES:
-        raise _wrong(f'the scheme "{split.scheme}"', f"one of {_ALLOWED}")
+        # Without :// it may be the beginning of a login.
+        found = f'the scheme "{split.scheme}"' if "://" in expanded else "no scheme"
+        raise wrong_url(found, f"one of {_SHOWN_SCHEMES}")
     kind, tls = _SCHEMES[split.scheme]
     login, _, netloc = split.netloc.rpartition("@")
     username, _, password = login.partition(":")
     options = _options(split.query, kind, tls)
     parts = [part for part in split.path.split("/") if part] if kind != "socket" else []
     service = parts.pop(0) if kind == "sentinel" and parts else ""
-    hidden = f"{username}:***@" if password else f"{username}@" if username else ""
     url = RedisUrl(
         kind=kind,
         tls=tls,
@@ -100,7 +105,7 @@ def parse_url(text: str) -> RedisUrl:
         path=unquote(split.path) if kind == "socket" else "",
         service=unquote(service),
         options=options,
-        shown=f"{split.scheme}://{hidden}{netloc}{split.path}",
+        shown=redact_url(expanded),
     )
     _check(url, parts)
     return url
@@ -108,17 +113,17 @@ def parse_url(text: str) -> RedisUrl:
 
 def _check(url: RedisUrl, rest: list[str]) -> None:
     if rest:
-        raise _wrong("a path with too many parts", "the number of a database")
+        raise wrong_url("a path with too many parts", "the number of a database")
     if url.kind == "socket" and not url.path.strip("/"):
-        raise _wrong("no path", "such as unix:///run/redis/redis.sock")
+        raise wrong_url("no path", "one as in unix:///run/redis/redis.sock")
     if url.kind != "socket" and not url.hosts:
-        raise _wrong("no host", "such as redis://:${NAME}@host:6379/0")
+        raise wrong_url("no host", "one as in redis://:${NAME}@host:6379/0")
     if url.kind == "server" and len(url.hosts) > 1:
-        raise _wrong("several hosts", "one; for several redis+sentinel or redis+cluster")
+        raise wrong_url("several hosts", "one host, or redis+sentinel or redis+cluster")
     if url.kind == "sentinel" and not url.service:
-        raise _wrong("no service", "such as redis+sentinel://host:26379,host:26379/service")
+        raise wrong_url("no service", "one as in redis+sentinel://host:26379,host:26379/service")
     if url.kind == "cluster" and url.database:
-        raise _wrong(f"database {url.database}", "0, the only one that a cluster has")
+        raise wrong_url(f"database {url.database}", "database 0, the only one of a cluster")
 
 
 def _hosts(netloc: str, port: int) -> tuple[tuple[str, int], ...]:
@@ -126,12 +131,12 @@ def _hosts(netloc: str, port: int) -> tuple[tuple[str, int], ...]:
         parts = [urlsplit(f"//{each}") for each in netloc.split(",") if each]
         return tuple((each.hostname or "localhost", each.port or port) for each in parts)
     except ValueError:
-        raise _wrong("a host or a port that is none", "such as host:6379") from None
+        raise wrong_url("a host or a port that is none", "hosts such as host:6379") from None
 
 
 def _database(text: str) -> int:
     if not text.isdecimal():
-        raise _wrong("a database that is no number", "such as redis://host:6379/0")
+        raise wrong_url("a database that is no number", "one as in redis://host:6379/0")
     return int(text)
 
 
@@ -140,11 +145,10 @@ def _options(query: str, kind: str, tls: bool) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     for name in options:
         if name not in allowed:
-            raise _wrong(f'the parameter "{name}"', " or ".join(allowed) or "none with this scheme")
+            known = " or ".join(allowed) or "no parameters with this scheme"
+            # Where an @ follows, the ? is one of a password.
+            found = "an unknown parameter" if "@" in query else f'the parameter "{name}"'
+            raise wrong_url(found, known)
     if options.get("ssl_check_hostname", "true") not in ("true", "false"):
-        raise _wrong("another ssl_check_hostname", "true or false")
+        raise wrong_url("another ssl_check_hostname", "true or false")
     return options
-
-
-def _wrong(found: str, allowed: str) -> ConfigError:
-    return ConfigError(f'"url" in cookie store: found {found}, allowed is {allowed}')

@@ -8,9 +8,11 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.stores.kit.options import wrong_url
+from cookietrack_plugin.stores.kit.redaction import redact_url
 from cookietrack_plugin.stores.kit.variables import expand
 
-ALLOWED = "postgresql://, mysql://, mariadb:// or sqlite://"
+SCHEMES = "postgresql://, mysql://, mariadb:// or sqlite://"
 
 
 @frozen
@@ -45,12 +47,12 @@ def parse_url(text: str) -> URL:
     try:
         url = make_url(expand(text))
     except (ArgumentError, ValueError):
-        raise _wrong(
-            "text that is no URL", "such as postgresql://user:${NAME}@host/database"
+        raise wrong_url(
+            "text that is no URL", "a URL such as postgresql://user:${NAME}@host/database"
         ) from None
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
-        raise _wrong(f'the scheme "{url.drivername}"', ALLOWED)
+        raise wrong_url(f'the scheme "{url.drivername}"', SCHEMES)
     _check_driver(driver)
     _check_database(url)
     return url
@@ -62,11 +64,8 @@ def driven(url: URL) -> URL:
 
 
 def shown(url: URL) -> str:
-    """
-    The URL for people, as they wrote it: without its password, and without its query, where others
-    may stand.
-    """
-    return url.set(query={}).render_as_string(hide_password=True)
+    """The URL for people, as they wrote it: without user, password and query."""
+    return redact_url(url.render_as_string(hide_password=False))
 
 
 def under(url: URL, node_dir: str) -> URL:
@@ -86,17 +85,13 @@ def _check_driver(driver: _Driver) -> None:
         import_module(driver.module)
     except ImportError as error:
         raise ConfigError(
-            f'"url" in cookie store: {driver.module} is not installed ({error}):'
+            f'"url" in the store item: {driver.module} is not installed ({error}):'
             f' pip install "cookietrack-plugin[{driver.extra}]"'
         ) from error
 
 
 def _check_database(url: URL) -> None:
     if not url.database:
-        raise _wrong("no database", "such as postgresql://host/database or sqlite:///file")
+        raise wrong_url("no database", "one as in postgresql://host/database or sqlite:///file")
     if is_file(url) and url.database.startswith((":", "file:")):
-        raise _wrong(f'the database "{url.database}"', "the path of a file: it has to be durable")
-
-
-def _wrong(found: str, allowed: str) -> ConfigError:
-    return ConfigError(f'"url" in cookie store: found {found}, allowed is {allowed}')
+        raise wrong_url("a database in memory", "the path of a file, as the store is durable")

@@ -5,6 +5,7 @@ from attrs import evolve
 
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.testing.bulk import commit_all
 from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.samples import (
     NOW,
@@ -16,67 +17,109 @@ from cookietrack_plugin.testing.samples import (
 )
 
 UPDATES = [
-    Authenticate(make_id(1), make_auth(), NOW + 1),
-    Authenticate(make_id(1), None, NOW + 1),
+    Authenticate(make_id(1), make_auth(), NOW + 2),
     make_touch(1),
+]
+LATE = [
+    Authenticate(make_id(1), make_auth(), NOW - 1),
+    make_touch(1, seen=NOW - 1),
+    make_touch(1, expires=NOW),
 ]
 
 
 class ChangeChecks(StoreCase):
     def test_a_created_record_is_loaded_as_it_was(self, store: ICookieStore) -> None:
-        """load() gives back what Create stored, every field of it."""
+        """load() gives back what Create stored, every field of it.
+
+        ICookieStore.load: "The records of those `ids` that are there, by id"
+        """
         cookie = make_cookie(1, make_auth(authextra={"a": 1}))
         assert _bools(store, Create(cookie)) == [True]
         assert dict(store.load([cookie.id])) == {cookie.id: cookie}
 
     def test_a_collision_overwrites_nothing(self, store: ICookieStore) -> None:
-        """Create of an id that exists does not apply, and alters nothing."""
+        """Create of an id that exists does not apply, and alters nothing.
+
+        Create: "Does not apply where the id exists: a collision is never overwritten."
+        """
         cookie = make_cookie(1, make_auth())
         store.commit([Create(cookie)])
         assert _bools(store, Create(evolve(cookie, auth=None, expires=NOW))) == [False]
         assert dict(store.load([cookie.id])) == {cookie.id: cookie}
 
-    @pytest.mark.parametrize("change", UPDATES, ids=["login", "logout", "touch"])
+    @pytest.mark.parametrize("change", UPDATES, ids=["login", "touch"])
     def test_an_update_does_what_the_contract_says(
         self, store: ICookieStore, change: Change
     ) -> None:
-        """Authenticate and Touch set the fields that they name, and no other."""
+        """Authenticate and Touch set the fields that they name, and no other.
+
+        Authenticate: "Set who the cookie stands for, and `seen` to `at` if that is later."
+        """
         cookie = make_cookie(1, make_auth("mary", authextra={"a": 1}))
         store.commit([Create(cookie)])
         assert _bools(store, change) == [True]
         assert dict(store.load([cookie.id])) == replay({cookie.id: cookie}, [change])
 
-    @pytest.mark.parametrize("change", UPDATES, ids=["login", "logout", "touch"])
+    @pytest.mark.parametrize("change", LATE, ids=["login", "seen", "expires"])
+    def test_an_update_takes_no_time_back(self, store: ICookieStore, change: Change) -> None:
+        """`seen` only grows by Authenticate and Touch, `expires` only grows by Touch.
+
+        Touch: "`seen` and `expires` only grow by it: a worker whose record is older takes nothing
+        back."
+        """
+        cookie = make_cookie(1)
+        store.commit([Create(cookie)])
+        assert _bools(store, change) == [True]
+        found = store.load([cookie.id])[cookie.id]
+        assert (found.seen, found.expires) == (NOW + 1, cookie.expires)
+        assert {cookie.id: found} == replay({cookie.id: cookie}, [change])
+
+    @pytest.mark.parametrize("change", UPDATES, ids=["login", "touch"])
     def test_an_update_brings_no_record_into_being(
         self, store: ICookieStore, change: Change
     ) -> None:
-        """Authenticate and Touch of an id that never was do not apply, and store nothing."""
+        """Authenticate and Touch of an id that never was do not apply, and store nothing.
+
+        Touch: "Does not apply where the id is absent: an update never revives."
+        """
         assert _bools(store, change) == [False]
         assert _all(store) == set()
 
-    @pytest.mark.parametrize("change", UPDATES, ids=["login", "logout", "touch"])
+    @pytest.mark.parametrize("change", UPDATES, ids=["login", "touch"])
     def test_an_update_revives_no_record(self, store: ICookieStore, change: Change) -> None:
-        """Authenticate and Touch of an id that was deleted do not apply: gone is gone."""
+        """Authenticate and Touch of an id that was deleted do not apply: gone is gone.
+
+        ICookieStore.commit: "updates never bring a record back"
+        """
         store.commit([Create(make_cookie(1, make_auth()))])
         store.commit([Delete(make_id(1))])
         assert _bools(store, change) == [False]
         assert _all(store) == set()
 
     def test_a_deleted_record_is_gone(self, store: ICookieStore) -> None:
-        """Delete removes the record, and leaves the others where they are."""
+        """Delete removes the record, and leaves the others where they are.
+
+        Delete: "Remove the record."
+        """
         store.commit([Create(make_cookie(n, make_auth())) for n in range(3)])
         assert _bools(store, Delete(make_id(1))) == [True]
         assert _all(store) == {make_id(0), make_id(2)}
 
     def test_delete_is_idempotent(self, store: ICookieStore) -> None:
-        """Delete of an id that is absent does not apply, and is no error."""
+        """Delete of an id that is absent does not apply, and is no error.
+
+        Delete: "Idempotent: where the id is absent it does not apply and does no harm."
+        """
         assert _bools(store, Delete(make_id(1))) == [False]
         store.commit([Create(make_cookie(1))])
         assert _bools(store, Delete(make_id(1))) == [True]
         assert _bools(store, Delete(make_id(1))) == [False]
 
     def test_a_deleted_id_can_be_created_anew(self, store: ICookieStore) -> None:
-        """Create after Delete applies, and nothing of the old record is left in the new one."""
+        """Create after Delete applies, and nothing of the old record is left in the new one.
+
+        Delete: "Remove the record."
+        """
         store.commit([Create(make_cookie(1, make_auth()))])
         store.commit([Delete(make_id(1))])
         assert _bools(store, Create(make_cookie(1))) == [True]
@@ -84,25 +127,37 @@ class ChangeChecks(StoreCase):
         assert list(store.scan(authid="joe")) == []
 
     def test_loading_nothing_finds_nothing(self, store: ICookieStore) -> None:
-        """load() of no ids, and of absent ones, is an empty mapping."""
+        """load() of no ids, and of absent ones, is an empty mapping.
+
+        ICookieStore.load: "Absent and undecodable ones are left out."
+        """
         assert dict(store.load([])) == {}
         assert dict(store.load([make_id(1), make_id(2)])) == {}
 
     def test_absent_ids_are_left_out(self, store: ICookieStore) -> None:
-        """load() of some that are there and some that are not has those that are, once each."""
+        """load() of some that are there and some that are not has those that are, once each.
+
+        ICookieStore.load: "Absent and undecodable ones are left out."
+        """
         store.commit([Create(make_cookie(1))])
         assert dict(store.load([make_id(0), make_id(1), make_id(1)])) == {
             make_id(1): make_cookie(1)
         }
 
     def test_many_ids_are_loaded_at_once(self, store: ICookieStore) -> None:
-        """load() takes thousands of ids in one call."""
+        """load() takes thousands of ids in one call.
+
+        ICookieStore.load: "in one round trip"
+        """
         cookies = {make_id(n): make_cookie(n) for n in range(3_000)}
-        store.commit([Create(cookie) for cookie in cookies.values()])
+        commit_all(store, [Create(cookie) for cookie in cookies.values()])
         assert dict(store.load([make_id(n) for n in range(6_000)])) == cookies
 
     def test_ids_that_differ_in_case_are_two(self, store: ICookieStore) -> None:
-        """`a` and `A` are different ids, whatever the engine's collation thinks."""
+        """`a` and `A` are different ids, whatever the engine's collation thinks.
+
+        interfaces: "An id is 24 characters of base64url."
+        """
         lower, upper = (evolve(make_cookie(), id=letter * 24) for letter in "aA")
         assert _bools(store, Create(lower), Create(upper)) == [True, True]
         store.commit([Delete(lower.id)])

@@ -18,42 +18,64 @@ Options = Mapping[str, Any]
 
 class ConfigurationChecks(StoreCase):
     def test_valid_options_are_accepted(self, store_options: Options) -> None:
-        """check() accepts the options that the suite opens the store with, and alters none."""
+        """check() accepts the options that the suite opens the store with, and alters none.
+
+        ICookieStoreProvider.check: "Check the `store` item of a node configuration, `type`
+        included."
+        """
         before = deepcopy(store_options)
         self.new_provider().check(store_options)
         assert store_options == before
 
     def test_an_unknown_option_is_refused(self, store_options: Options) -> None:
-        """check() raises ConfigError, naming the attribute, for one that nobody reads."""
+        """check() raises ConfigError, naming the attribute, for one that nobody reads.
+
+        ICookieStoreProvider.check: "An attribute that the store does not know is an error."
+        """
         self._refused("cookie_jar", {**store_options, "cookie_jar": 1})
 
     def test_a_value_of_a_wrong_type_is_refused(self, store_options: Options) -> None:
-        """check() raises ConfigError, naming the attribute, for a list or mapping out of place."""
+        """check() raises ConfigError, naming the attribute, for a list or mapping out of place.
+
+        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        """
         for attribute, value in _given(store_options):
             for wrong in ([7], {"a": 7}):
                 if not isinstance(value, type(wrong)):
                     self._refused(attribute, {**store_options, attribute: wrong})
 
     def test_null_is_a_value_like_any_other(self, store_options: Options) -> None:
-        """check() of an attribute that is null accepts it or raises ConfigError, naming it."""
+        """check() of an attribute that is null accepts it or raises ConfigError, naming it.
+
+        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        """
         for attribute, _ in _given(store_options):
             self._accepted_or_refused(attribute, {**store_options, attribute: None})
 
     def test_a_missing_option_is_refused(self, store_options: Options) -> None:
-        """check() without an attribute accepts that or raises ConfigError, naming it."""
+        """check() without an attribute accepts that or raises ConfigError, naming it.
+
+        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        """
         for attribute, _ in _given(store_options):
             rest = {key: value for key, value in store_options.items() if key != attribute}
             self._accepted_or_refused(attribute, rest)
 
     def test_what_the_author_calls_wrong_is_refused(self) -> None:
-        """check() raises ConfigError, naming the attribute, for each of `wrong_options`."""
+        """check() raises ConfigError, naming the attribute, for each of `wrong_options`.
+
+        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        """
         for attribute, options in self.wrong_options:
             self._refused(attribute, options)
 
     def test_check_opens_nothing(
         self, store_options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """check() leaves no file behind."""
+        """check() leaves no file behind.
+
+        ICookieStoreProvider.check: "Opens nothing, waits for nothing"
+        """
         monkeypatch.chdir(tmp_path)
         self.new_provider().check(store_options)
         assert list(tmp_path.iterdir()) == []
@@ -61,7 +83,10 @@ class ConfigurationChecks(StoreCase):
     def test_paths_are_relative_to_the_node_directory(
         self, open_store: OpenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Nothing of the store lies in the working directory."""
+        """Nothing of the store lies in the working directory.
+
+        ICookieStoreProvider.open: "Paths are relative to `node_dir`."
+        """
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         monkeypatch.chdir(elsewhere)
@@ -73,7 +98,10 @@ class ConfigurationChecks(StoreCase):
     def test_a_place_that_cannot_be_used_is_unavailable(
         self, store_options: Options, tmp_path: Path
     ) -> None:
-        """open() raises StoreUnavailable, not its driver's error, if it needs a directory there."""
+        """open() raises StoreUnavailable, not its driver's error, if it needs a directory there.
+
+        ICookieStoreProvider.open: "the engine does not answer, or the place cannot be used."
+        """
         (tmp_path / "file").touch()
         with suppress(StoreUnavailable):
             self.new_provider().open(store_options, str(tmp_path / "file")).close()
@@ -81,7 +109,11 @@ class ConfigurationChecks(StoreCase):
     def test_foreign_data_is_not_taken_for_a_store(
         self, store_options: Options, node_dir: Path
     ) -> None:
-        """open() raises StoreCorrupt where something lies that is no store of this type."""
+        """open() raises StoreCorrupt where something lies that is no store of this type.
+
+        ICookieStoreProvider.open: "what is there is not a store of this type, or one of a newer
+        format."
+        """
         self.need("foreign")
         self.plant(store_options, node_dir)
         with pytest.raises(StoreCorrupt):

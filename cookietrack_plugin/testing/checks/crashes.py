@@ -2,9 +2,10 @@
 
 import random
 from itertools import chain
+from typing import Any
 
-from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.record import Cookie, Create, Delete
+from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IUserRevocation
+from cookietrack_plugin.record import Authenticate, Cookie, Create, Delete
 from cookietrack_plugin.testing.case import OpenStore, StartProcess, StoreCase
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, replay
@@ -18,7 +19,11 @@ class CrashChecks(StoreCase):
     def test_what_was_acknowledged_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore
     ) -> None:
-        """After kill -9 each returned commit is there, and the next one whole or not at all."""
+        """After kill -9 each returned commit is there, and the next one whole or not at all.
+
+        ICookieStore.commit: "Apply `changes` in order, all or none; when it returns they survive
+        kill -9 and a power cut"
+        """
         survived: dict[str, Cookie] = {}
         for round in range(self.rounds):
             acknowledged = _kill_while_writing(start_process(), round)
@@ -32,7 +37,10 @@ class CrashChecks(StoreCase):
     def test_a_returned_delete_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore
     ) -> None:
-        """What commit() has deleted when the process dies is gone, and nothing else is."""
+        """What commit() has deleted when the process dies is gone, and nothing else is.
+
+        ICookieStore.commit: "when it returns they survive kill -9 and a power cut"
+        """
         process = start_process()
         process.open()
         process.call("commit", [Create(make_cookie(n, make_auth())) for n in (1, 2)])
@@ -45,13 +53,40 @@ class CrashChecks(StoreCase):
     def test_a_returned_sweep_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore
     ) -> None:
-        """What expire() has deleted when the process dies is gone."""
+        """What expire() has deleted when the process dies is gone.
+
+        ICookieStore.expire: "Delete at most `limit` records with `expires <= now` (milliseconds),
+        durably."
+        """
         process = start_process()
         process.open()
         process.call("commit", [Create(make_cookie(n, expires=NOW + n)) for n in (1, 2)])
         assert process.call("expire", NOW + 1, 10) == 1
         process.kill()
         assert [cookie.id for cookie in open_store().scan()] == [make_id(2)]
+
+    def test_a_returned_revocation_survives_kill_9(
+        self, store: Any, start_process: StartProcess, open_store: OpenStore
+    ) -> None:
+        """What revoke_user() has deleted when the process dies is gone, and its fence stands.
+
+        IUserRevocation.revoke_user: "Delete every record that is logged in as `authid` in
+        `authrealm`, durably."
+        """
+        self.need_interface("user_revocation", store, IUserRevocation)
+        store.close()
+        process = start_process()
+        process.open()
+        process.call("commit", [Create(make_cookie(n, make_auth())) for n in (1, 2)])
+        process.call("commit", [Create(make_cookie(3))])
+        fences = IRevocationFeed.providedBy(store)
+        since = process.call("revoked_since", None)[1] if fences else None
+        assert process.call("revoke_user", "joe", "realm1", {make_id(2)}) == 1
+        process.kill()
+        reopened = open_store()
+        assert {cookie.id for cookie in reopened.scan()} == {make_id(2), make_id(3)}
+        login = Authenticate(make_id(3), make_auth(), NOW, since)
+        assert list(reopened.commit([login])) == [not fences]
 
 
 def _kill_while_writing(process: StoreProcess, round: int) -> int:

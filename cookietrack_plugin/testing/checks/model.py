@@ -1,5 +1,7 @@
 """Random histories of a store, compared step by step with the meaning of the changes."""
 
+from typing import Any
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -11,6 +13,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from cookietrack_plugin.interfaces import IUserRevocation
 from cookietrack_plugin.record import (
     Auth,
     Authenticate,
@@ -19,8 +22,10 @@ from cookietrack_plugin.record import (
     Create,
     Delete,
     Touch,
+    UserRevoked,
     after,
     applies,
+    matches,
 )
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import NOW, make_id
@@ -30,7 +35,9 @@ NAMES = ["joe", "mary", ""]
 
 ids = st.sampled_from(IDS)
 times = st.integers(NOW, NOW + 20)
-texts = st.none() | st.text(max_size=20)
+# Any string, with halves of surrogate pairs.
+strings = st.text(st.characters(), max_size=5)
+texts = st.none() | st.text(st.characters(), max_size=20)
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -44,11 +51,11 @@ values = st.recursive(
 )
 extras = st.none() | st.dictionaries(st.text(max_size=5), values, max_size=4)
 names = st.sampled_from(NAMES)
-auths = st.builds(Auth, names, st.text(max_size=5), st.text(max_size=5), names, extras)
+auths = st.builds(Auth, names, strings, strings, names, extras)
 cookies = st.builds(Cookie, ids, times, times, times, texts, texts, st.none() | auths)
 changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(Create, cookies),
-    st.builds(Authenticate, ids, st.none() | auths, times),
+    st.builds(Authenticate, ids, auths, times),
     st.builds(Touch, ids, times, times, texts, texts),
     st.builds(Delete, ids),
 )
@@ -65,7 +72,7 @@ class StoreHistory(RuleBasedStateMachine):
 
     @initialize()
     def begin_empty(self) -> None:
-        self.store = self._open_store()
+        self.store: Any = self._open_store()
         self.store.commit([Delete(id) for id in IDS])
 
     @rule(batch=st.lists(changes, min_size=1, max_size=6))
@@ -91,17 +98,23 @@ class StoreHistory(RuleBasedStateMachine):
 
     @rule(authid=st.none() | names, authrealm=st.none() | names)
     def scan(self, authid: str | None, authrealm: str | None) -> None:
-        def wanted(cookie: Cookie) -> bool:
-            if authid is authrealm is None:
-                return True
-            return cookie.auth is not None and (
-                authid in (None, cookie.auth.authid) and authrealm in (None, cookie.auth.authrealm)
-            )
-
-        expected = {id: cookie for id, cookie in self.held.items() if wanted(cookie)}
+        expected = {
+            id: cookie
+            for id, cookie in self.held.items()
+            if matches(cookie.auth, authid, authrealm)
+        }
         found = list(self.store.scan(authid, authrealm))
         assert len(found) == len(expected)
         assert {cookie.id: cookie for cookie in found} == expected
+
+    @precondition(lambda self: IUserRevocation.providedBy(self.store))
+    @rule(authid=st.none() | names, authrealm=st.none() | names, keep=st.sets(ids, max_size=2))
+    def revoke_user(self, authid: str | None, authrealm: str | None, keep: set[str]) -> None:
+        revoked = UserRevoked(authid, authrealm, frozenset(keep))
+        gone = {id for id, cookie in self.held.items() if revoked.ends(id, cookie.auth)}
+        assert self.store.revoke_user(authid, authrealm, keep) == len(gone)
+        for id in gone:
+            del self.held[id]
 
     @precondition(lambda self: self._durable)
     @rule()
@@ -121,7 +134,11 @@ class StoreHistory(RuleBasedStateMachine):
 
 class ModelChecks(StoreCase):
     def test_any_history_leads_to_what_the_contract_says(self, open_store: OpenStore) -> None:
-        """After any sequence of calls the store holds what `record.after` says it holds."""
+        """After any sequence of calls the store holds what `record.after` says it holds.
+
+        after: "The record under `change.id` once `change` was applied: the meaning of the four
+        changes."
+        """
         run_state_machine_as_test(  # a function that makes one will do, whatever its type says
             lambda: StoreHistory(open_store, self.durable),  # type: ignore[arg-type]
             settings=settings(

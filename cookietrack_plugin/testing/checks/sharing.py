@@ -34,7 +34,10 @@ class SharingChecks(SharedCase):
     def test_a_commit_is_seen_by_other_processes(
         self, store: ICookieStore, other: StoreProcess
     ) -> None:
-        """A change whose commit has returned is loaded and scanned by every process."""
+        """A change whose commit has returned is loaded and scanned by every process.
+
+        ICookieStore.load: "Changes whose `commit` has returned are seen."
+        """
         cookie = make_cookie(1, make_auth())
         for writes, reads in [(store.commit, other.call), (_commit(other), _call(store))]:
             assert list(writes([Create(cookie)])) == [True]
@@ -46,7 +49,10 @@ class SharingChecks(SharedCase):
     def test_no_process_revives_what_another_deleted(
         self, store: ICookieStore, other: StoreProcess
     ) -> None:
-        """An update does not apply where another process has deleted the record."""
+        """An update does not apply where another process has deleted the record.
+
+        ICookieStore.commit: "updates never bring a record back"
+        """
         store.commit([Create(make_cookie(1, make_auth()))])
         assert set(other.call("load", [make_id(1)])) == {make_id(1)}
         store.commit([Delete(make_id(1))])
@@ -57,14 +63,20 @@ class SharingChecks(SharedCase):
     def test_a_collision_between_processes_is_found(
         self, store: ICookieStore, other: StoreProcess
     ) -> None:
-        """Create does not apply where another process has created the record."""
+        """Create does not apply where another process has created the record.
+
+        ICookieStore.commit: "It does not for a `Create` of an id that exists"
+        """
         other.call("commit", [Create(make_cookie(1, make_auth()))])
         assert list(store.commit([Create(make_cookie(1))])) == [False]
 
     def test_two_processes_that_write_at_once_both_succeed(
         self, store: ICookieStore, other: StoreProcess
     ) -> None:
-        """Commits of two processes at the same moment wait for each other, and none is lost."""
+        """Commits of two processes at the same moment wait for each other, and none is lost.
+
+        ICookieStore.commit: "Apply `changes` in order, all or none"
+        """
         for number in range(0, 100, 2):
             other.send("commit", [Create(make_cookie(number)), Create(make_cookie(999))])
             mine = store.commit([Create(make_cookie(number + 1)), Create(make_cookie(999))])
@@ -76,7 +88,10 @@ class SharingChecks(SharedCase):
     def test_expired_records_are_counted_once(
         self, store: ICookieStore, other: StoreProcess
     ) -> None:
-        """Two processes that sweep do not both count a record as deleted."""
+        """Two processes that sweep do not both count a record as deleted.
+
+        ICookieStore.expire: "how many were deleted."
+        """
         store.commit([Create(make_cookie(n, expires=NOW)) for n in range(100)])
         other.send("expire", NOW, 60)
         mine = store.expire(NOW, 60)
@@ -85,7 +100,10 @@ class SharingChecks(SharedCase):
         assert mine + theirs + rest == 100
 
     def test_a_shared_store_is_one_store(self, store: ICookieStore, other: StoreProcess) -> None:
-        """Random changes from two processes in turn lead to what the contract says."""
+        """Random changes from two processes in turn lead to what the contract says.
+
+        ICookieStore.commit: "Apply `changes` in order, all or none"
+        """
         choice, expected = random.Random(), dict[str, Any]()
         for _ in range(100):
             changes = [_random_change(choice) for _ in range(choice.randrange(1, 5))]
@@ -111,7 +129,7 @@ def _random_change(choice: random.Random) -> Change:
         Create(make_cookie(number)),
         Create(make_cookie(number, auth)),
         Authenticate(make_id(number), auth, NOW + choice.randrange(100)),
-        Authenticate(make_id(number), None, NOW),
+        Authenticate(make_id(number), make_auth("joe", "realm2"), NOW),
         make_touch(number, seen=NOW + choice.randrange(100)),
         Delete(make_id(number)),
     ]

@@ -23,7 +23,10 @@ READS = 50
 
 class ThreadChecks(StoreCase):
     def test_every_call_may_come_from_another_thread(self, open_store: OpenStore) -> None:
-        """A store that one thread opened is written, read and closed by others."""
+        """A store that one thread opened is written, read and closed by others.
+
+        ICookieStore: "`commit`, `expire` and `close` are called by one thread at a time."
+        """
         with ExitStack() as threads:
 
             def elsewhere(function: Callable[..., Any], *args: Any) -> Any:
@@ -39,7 +42,10 @@ class ThreadChecks(StoreCase):
             elsewhere(store.close)
 
     def test_what_was_committed_is_seen_by_every_thread(self, store: ICookieStore) -> None:
-        """A thread that has read before sees a commit as soon as it has returned."""
+        """A thread that has read before sees a commit as soon as it has returned.
+
+        ICookieStore.load: "Changes whose `commit` has returned are seen."
+        """
         ids = [make_id(n) for n in range(20)]
         with ThreadPoolExecutor(1) as reader:
             for number, id in enumerate(ids):
@@ -52,7 +58,10 @@ class ThreadChecks(StoreCase):
     def test_no_reader_sees_half_of_an_update(
         self, store: ICookieStore, frequent_switches: None
     ) -> None:
-        """Two records that are always updated together are always loaded alike."""
+        """Two records that are always updated together are always loaded alike.
+
+        ICookieStore: "these neither wait for a commit nor see half of one"
+        """
         ids = [make_id(0), make_id(1)]
         store.commit([Create(evolve(make_cookie(), id=id)) for id in ids])
 
@@ -68,7 +77,10 @@ class ThreadChecks(StoreCase):
     def test_no_reader_sees_half_of_a_coming_or_going(
         self, store: ICookieStore, frequent_switches: None
     ) -> None:
-        """Two records that come and go together are loaded both or not at all."""
+        """Two records that come and go together are loaded both or not at all.
+
+        ICookieStore: "these neither wait for a commit nor see half of one"
+        """
         ids = [make_id(0), make_id(1)]
 
         def change(step: int) -> list[Change]:
@@ -80,7 +92,10 @@ class ThreadChecks(StoreCase):
     def test_scans_and_stats_go_on_during_commits(
         self, store: ICookieStore, frequent_switches: None
     ) -> None:
-        """scan() and stat() on other threads raise nothing and miss nothing while one commits."""
+        """scan() and stat() on other threads raise nothing and miss nothing while one commits.
+
+        ICookieStore: "Other threads call `load`, `scan` and `stat` at the same time"
+        """
         kept = {make_id(n) for n in range(300)}
         store.commit([Create(make_cookie(n, make_auth())) for n in range(300)])
 

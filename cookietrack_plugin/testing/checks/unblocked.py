@@ -10,6 +10,7 @@ import pytest
 
 from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.testing.bulk import MAX_CHANGES, max_changes_of
 from cookietrack_plugin.testing.case import OpenStore, StartProcess, StoreCase
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import (
@@ -27,11 +28,15 @@ PAUSE = 0.005
 
 
 class UnblockedCase(StoreCase):
+    def need_non_blocking(self, store: ICookieStore) -> None:
+        """Skip the check that calls it where the store commits by waiting alone."""
+        if not INonBlockingCommit.providedBy(store):
+            pytest.skip("the store does not provide INonBlockingCommit, and need not")
+
     @pytest.fixture
     def fresh(self, store: ICookieStore) -> Any:
         """One that may not be connected yet."""
-        if not INonBlockingCommit.providedBy(store):
-            pytest.skip("the store does not provide INonBlockingCommit, and need not")
+        self.need_non_blocking(store)
         return store
 
     @pytest.fixture
@@ -43,12 +48,19 @@ class UnblockedCase(StoreCase):
 
 class UnblockedChecks(UnblockedCase):
     def test_a_small_batch_can_be_begun(self, unblocked: Any) -> None:
-        """begin() of a few changes gives True after commit() has returned, if not at once."""
+        """begin() of a few changes gives True after commit() has returned, if not at once.
+
+        INonBlockingCommit.begin: "Begin what `ICookieStore.commit` does with `changes`; waits for
+        nothing."
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         assert list(_finish(unblocked)) == [True]
 
     def test_what_is_finished_is_as_committed(self, unblocked: Any) -> None:
-        """finish() gives what commit() does, and the changes are loaded and scanned then."""
+        """finish() gives what commit() does, and the changes are loaded and scanned then.
+
+        INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"
+        """
         changes: list[Change] = [
             Create(make_cookie(1)),
             Create(make_cookie(0)),
@@ -57,23 +69,31 @@ class UnblockedChecks(UnblockedCase):
             Delete(make_id(0)),
             make_touch(0),
         ]
-        assert list(_apply(unblocked, changes)) == [True, False, True, False, True, False]
+        assert list(apply(unblocked, changes)) == [True, False, True, False, True, False]
         expected = replay({make_id(0): make_cookie(0)}, changes)
         assert dict(unblocked.load([make_id(0), make_id(1)])) == expected
         assert list(unblocked.scan(authid="mary")) == list(expected.values())
 
     def test_batches_follow_each_other(self, unblocked: Any) -> None:
-        """begin(), commit() and expire() work when finish() has given its result, in any order."""
+        """begin(), commit() and expire() work when finish() has given its result, in any order.
+
+        INonBlockingCommit: "The three methods are about one batch, and are called in turn"
+        """
         for number in range(1, 20, 2):
-            assert list(_apply(unblocked, [Create(make_cookie(number, expires=NOW))])) == [True]
+            assert list(apply(unblocked, [Create(make_cookie(number, expires=NOW))])) == [True]
             assert list(unblocked.commit([Create(make_cookie(number + 1))])) == [True]
             assert unblocked.expire(NOW, 10) == 1
         found = unblocked.load([make_id(number) for number in range(21)])
         assert set(found) == {make_id(number) for number in range(0, 21, 2)}
 
-    @pytest.mark.parametrize("size", [1, 5_000])
+    @pytest.mark.parametrize("size", [1, MAX_CHANGES])
     def test_what_is_not_begun_leaves_no_trace(self, fresh: Any, size: int) -> None:
-        """After begin() gave False nothing of the batch is applied, and commit() does it."""
+        """After begin() gave False nothing of the batch is applied, and commit() does it.
+
+        INonBlockingCommit.begin: "Nothing was begun then: the caller calls `commit` on the writer
+        thread"
+        """
+        size = min(size, max_changes_of(fresh))
         changes = [Create(make_cookie(number)) for number in range(size)]
         # Compared as a number: lists of that size take minutes to be told apart in words.
         if fresh.begin(changes):
@@ -83,19 +103,29 @@ class UnblockedChecks(UnblockedCase):
         assert len(fresh.load([change.id for change in changes])) == size
 
     def test_without_an_answer_there_is_no_result(self, unblocked: Any) -> None:
-        """finish() gives None until there is an answer, however often it is called."""
+        """finish() gives None until there is an answer, however often it is called.
+
+        INonBlockingCommit.finish: "None as long as it is not known. Waits for nothing."
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         while (results := unblocked.finish()) is None:
             pass
         assert list(results) == [True]
 
     def test_an_answer_can_be_waited_for(self, unblocked: Any) -> None:
-        """fileno() can be read when there is something to finish()."""
+        """fileno() can be read when there is something to finish().
+
+        INonBlockingCommit.fileno: "A file descriptor that can be read once there is something to
+        `finish`"
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         assert list(_finish(unblocked)) == [True]
 
     def test_the_descriptor_stays_the_same(self, unblocked: Any) -> None:
-        """fileno() is the same from begin() on until finish() gives its result."""
+        """fileno() is the same from begin() on until finish() gives its result.
+
+        INonBlockingCommit.fileno: "until then stays the same"
+        """
         _begin(unblocked, [Create(make_cookie(1))])
         number = unblocked.fileno()
         assert unblocked.fileno() == number
@@ -103,23 +133,29 @@ class UnblockedChecks(UnblockedCase):
             assert unblocked.fileno() == number
 
     def test_a_batch_that_cannot_be_stored_is_told_once(self, unblocked: Any) -> None:
-        """What begin() or finish() raises is about that batch: nothing of it is applied."""
+        """What begin() or finish() raises is about that batch: nothing of it is applied.
+
+        INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"
+        """
         spoilt = make_cookie(2, make_auth(authextra={"text": "\ud800"}))
         changes: list[Change] = [Create(make_cookie(1)), Delete(make_id(0)), Create(spoilt)]
         try:
-            results = _apply(unblocked, changes)
+            results = apply(unblocked, changes)
         except Exception:  # noqa: BLE001 - which error is not fixed, only that nothing was applied
             assert set(unblocked.load([make_id(n) for n in range(3)])) == {make_id(0)}
         else:
             assert list(results) == [True, True, True]
-        assert list(_apply(unblocked, [Create(make_cookie(3))])) == [True]
+        assert list(apply(unblocked, [Create(make_cookie(3))])) == [True]
 
 
 class DurableUnblockedChecks(UnblockedCase):
     def test_what_was_finished_survives_kill_9(
         self, fresh: Any, open_store: OpenStore, start_process: StartProcess
     ) -> None:
-        """A change is durable when finish() has given its result."""
+        """A change is durable when finish() has given its result.
+
+        INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"
+        """
         fresh.close()
         process = start_process()
         process.open()
@@ -149,7 +185,8 @@ def _begin(store: Any, changes: Sequence[Change]) -> None:
         sleep(PAUSE)
 
 
-def _apply(store: Any, changes: Sequence[Change]) -> Sequence[bool]:
+def apply(store: Any, changes: Sequence[Change]) -> Sequence[bool]:
+    """What `commit` gives, by `begin` and `finish`."""
     _begin(store, changes)
     return _finish(store)
 

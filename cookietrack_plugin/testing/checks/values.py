@@ -22,7 +22,10 @@ TEXTS = [
     "a\nb\r\n\t",
     "'\"\\`%;--",
     "\x00\x7f",
+    "x" * 100_000,
 ]
+# JSON carries them into a router, and UTF-8 does not carry them on.
+SURROGATES = ["\ud800", "a\udfffb", "\udc00\ud800", "\ud800\0"]
 DEEP: dict[str, Any] = {}
 for _ in range(50):
     DEEP = {"deeper": [DEEP]}
@@ -34,6 +37,7 @@ EXTRAS: dict[str, Mapping[str, Any] | None] = {
     "floats": {"a": [0.1, 1e300, 5e-324]},
     "texts": {text: text for text in TEXTS},
     "binary": {"a": b"\x00\xff", "b": [b""]},
+    "keys": {"a": {1: "one", -2: "two", b"\x00": 3}, "b": {7: {8: 9}}},
     "nested": {"a": {"b": [{"c": {"d": [[1], [[2]]]}}]}},
     "deep": DEEP,
     "big": {"text": "ü" * 200_000, "list": list(range(20_000))},
@@ -45,7 +49,11 @@ class ValueChecks(StoreCase):
     def test_authextra_comes_back_unchanged(
         self, store: ICookieStore, authextra: Mapping[str, Any] | None
     ) -> None:
-        """Whatever WAMP carries is kept, however big or nested; None and {} are not the same."""
+        """Whatever WAMP carries is kept, however big or nested; None and {} are not the same.
+
+        interfaces: "An `authextra` is None or a mapping of what CBOR carries: text, bytes, numbers,
+        truth values, None, lists and mappings; `{}` and None are two values."
+        """
         cookie = make_cookie(1, make_auth(authextra=authextra))
         login = Authenticate(make_id(2), make_auth(authextra=authextra), NOW)
         store.commit([Create(cookie), Create(make_cookie(2)), login])
@@ -54,9 +62,13 @@ class ValueChecks(StoreCase):
         assert [each.auth for each in loaded.values()] == [cookie.auth] * 2
         assert next(iter(store.scan(authid="joe"))).auth == cookie.auth
 
-    @pytest.mark.parametrize("text", TEXTS, ids=ascii)
+    @pytest.mark.parametrize("text", [*TEXTS, *SURROGATES], ids=lambda text: ascii(text[:20]))
     def test_any_text_is_kept(self, store: ICookieStore, text: str) -> None:
-        """Every text field holds any Unicode text, the empty one too, and scan() finds it."""
+        """Every text field holds any string, the empty one too, and scan() finds it.
+
+        interfaces: "Every other text is any Python string: empty, of any length, with NUL, with
+        half of a surrogate pair; it comes back as it was."
+        """
         cookie = evolve(make_cookie(1), peer=text, user_agent=text)
         cookie = evolve(cookie, auth=evolve(make_auth(text, text), authrole=text, authmethod=text))
         store.commit([Create(cookie)])
@@ -64,13 +76,19 @@ class ValueChecks(StoreCase):
         assert list(store.scan(authid=text, authrealm=text)) == [cookie]
 
     def test_what_is_unknown_stays_unknown(self, store: ICookieStore) -> None:
-        """None in peer, user_agent and auth comes back as None."""
+        """None in peer, user_agent and auth comes back as None.
+
+        interfaces: "it comes back as it was"
+        """
         cookie = Cookie(make_id(1), NOW, NOW + 1, NOW)
         store.commit([Create(cookie)])
         assert dict(store.load([cookie.id])) == {cookie.id: cookie}
 
     def test_long_texts_are_kept_apart(self, store: ICookieStore) -> None:
-        """Users whose long names differ in the last character alone are two users."""
+        """Users whose long names differ in the last character alone are two users.
+
+        ICookieStore.scan: "which are compared character by character"
+        """
         names = ["ü" * 1_000 + end for end in "ab"]
         cookies = [make_cookie(n, make_auth(name, name)) for n, name in enumerate(names)]
         cookies = [evolve(cookie, user_agent="x" * 8_000) for cookie in cookies]
@@ -79,7 +97,10 @@ class ValueChecks(StoreCase):
             assert list(store.scan(authid=name)) == list(store.scan(authrealm=name)) == [cookie]
 
     def test_times_are_exact(self, store: ICookieStore) -> None:
-        """Times are kept to the millisecond, and come back as integers."""
+        """Times are kept to the millisecond, and come back as integers.
+
+        interfaces: "Times are integers."
+        """
         cookie = Cookie(make_id(1), created=1, expires=2**53 - 1, seen=NOW + 1)
         store.commit([Create(cookie)])
         loaded = store.load([cookie.id])[cookie.id]
@@ -87,7 +108,10 @@ class ValueChecks(StoreCase):
         assert all(type(each) is int for each in (loaded.created, loaded.expires, loaded.seen))
 
     def test_any_id_is_kept(self, store: ICookieStore) -> None:
-        """All characters of base64url can stand in an id, at its beginning too."""
+        """All characters of base64url can stand in an id, at its beginning too.
+
+        interfaces: "An id is 24 characters of base64url."
+        """
         letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         ids = [letter + make_id(0)[1:23] + letter for letter in letters]
         store.commit([Create(evolve(make_cookie(), id=id)) for id in ids])
@@ -96,7 +120,10 @@ class ValueChecks(StoreCase):
 
 class IsolationChecks(StoreCase):
     def test_what_was_passed_in_can_be_altered(self, store: ICookieStore) -> None:
-        """Altering an authextra after commit() does not alter what is stored."""
+        """Altering an authextra after commit() does not alter what is stored.
+
+        interfaces: "A store keeps no reference to an `authextra` that it was given"
+        """
         first, second = {"a": {"b": [1]}}, {"a": {"b": [1]}}
         login = Authenticate(make_id(2), make_auth(authextra=second), NOW)
         created = [Create(make_cookie(1, make_auth(authextra=first))), Create(make_cookie(2))]
@@ -107,7 +134,10 @@ class IsolationChecks(StoreCase):
         assert [_extra(cookie) for cookie in loaded.values()] == [{"a": {"b": [1]}}] * 2
 
     def test_what_was_got_back_can_be_altered(self, store: ICookieStore) -> None:
-        """Altering an authextra that load() or scan() gave does not alter what is stored."""
+        """Altering an authextra that load() or scan() gave does not alter what is stored.
+
+        interfaces: "gives each caller one of its own: whoever has it may alter it"
+        """
         store.commit([Create(make_cookie(1, make_auth(authextra={"a": {"b": [1]}})))])
         _alter(_extra(store.load([make_id(1)])[make_id(1)]))
         _alter(_extra(next(store.scan())))

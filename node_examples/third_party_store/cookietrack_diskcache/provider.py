@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from cookietrack_diskcache.database import open_database
 from cookietrack_diskcache.store import DiskcacheStore
-from cookietrack_plugin.interfaces import ICookieStoreProvider
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.stores.kit.options import check_options
 
 
@@ -17,6 +17,10 @@ class DiskcacheProvider:
     """`path`: the folder of the database, made if need be; relative to the node directory."""
 
     summary = "in diskcache, an SQLite database: durable, shared by the workers of a machine"
+    volatile = False
+    exclusive = False
+    place = "path"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(options, required={"path": str})

@@ -8,8 +8,9 @@ from zope.interface import implementer
 
 from cookietrack_diskcache import index
 from cookietrack_diskcache.database import translated_errors
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore
-from cookietrack_plugin.record import Change, Cookie
+from cookietrack_plugin.record import Change, Cookie, matches
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored, fold
 
@@ -27,6 +28,7 @@ class DiskcacheStore:
 
     def __init__(self, database: Cache) -> None:
         self._database = database
+        self._is_closed = False
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         with self._errors():
@@ -63,7 +65,7 @@ class DiskcacheStore:
             ids = every if authid is None else index.ids_of(self._database, authid)
             for id in ids:
                 for cookie in self._read([id]).values():
-                    if cookie is not DAMAGED and _is_of(cookie, authid, authrealm):
+                    if cookie is not DAMAGED and matches(cookie.auth, authid, authrealm):
                         yield cookie
 
     def stat(self) -> Mapping[str, Any]:
@@ -72,10 +74,14 @@ class DiskcacheStore:
             return {"cookies": cookies, "bytes": self._database.volume()}
 
     def close(self) -> None:
+        self._is_closed = True
         # That of this thread: those of other threads close when the thread ends.
         self._database.close()
 
     def _errors(self) -> Any:
+        if self._is_closed:
+            # diskcache itself would open it again.
+            raise StoreUnavailable(f"the cookies in {self._database.directory} are closed")
         return translated_errors(self._database.directory)
 
     def _read_at_once(self, ids: Sequence[str]) -> dict[str, Stored]:
@@ -117,9 +123,3 @@ def _decode(id: str, data: Any) -> Stored:
         return decode(id, data)
     except (ValueError, TypeError):
         return DAMAGED
-
-
-def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
-    if cookie.auth is None:
-        return authid is None and authrealm is None
-    return authid in (None, cookie.auth.authid) and authrealm in (None, cookie.auth.authrealm)

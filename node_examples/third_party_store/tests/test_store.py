@@ -12,6 +12,7 @@ class TestDiskcacheStore(DurableStoreSuite):
     wrong_options = [("path", {"type": "diskcache", "path": ""})]
     lacks = {
         "feed": "it tells nobody: other workers learn of a revocation at the next look-up",
+        "user_revocation": "the plugin ends a user's cookies one by one",
         "limit": "nothing but the disk limits it",
     }
 

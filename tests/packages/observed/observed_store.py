@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zope.interface import implementer
+from zope.interface import implementer, implementer_only
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.record import Change, Cookie
@@ -16,6 +16,10 @@ class ObservedProvider:
     """`{"type": "observed", "url": ...}`: one store for each url. `size` is an option more."""
 
     summary = "watched by a test"
+    volatile = False
+    exclusive = False
+    place = "url"
+    opens = ICookieStore
 
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(options, required={"url": str}, optional={"size": int})
@@ -24,7 +28,8 @@ class ObservedProvider:
         return STORES.setdefault(options["url"], ObservedStore())
 
 
-@implementer(ICookieStore)
+# It has none of the optional powers of the memory store.
+@implementer_only(ICookieStore)
 class ObservedStore(MemoryStore):
     """
     A memory store with an index by authid. `calls`: the methods that were called. `visited`: how

@@ -3,9 +3,11 @@
 from tests.testing.broken import (
     batches,
     changes,
+    closing,
     damage,
     expiry,
     feeds,
+    fences,
     interface,
     providers,
     reopening,
@@ -13,15 +15,18 @@ from tests.testing.broken import (
     sharing,
     threads,
     unblocked,
+    user_revocations,
     values,
 )
 
 __all__ = [
     "batches",
     "changes",
+    "closing",
     "damage",
     "expiry",
     "feeds",
+    "fences",
     "interface",
     "providers",
     "reopening",
@@ -29,5 +34,6 @@ __all__ = [
     "sharing",
     "threads",
     "unblocked",
+    "user_revocations",
     "values",
 ]

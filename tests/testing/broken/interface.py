@@ -1,8 +1,10 @@
 """Stores that are not what they claim to be."""
 
-from pathlib import Path
-from typing import ClassVar
+from time import time
 
+from zope.interface import implementer
+
+from cookietrack_plugin.interfaces import IServerTime
 from cookietrack_plugin.stores.memory import MemoryStore
 from tests.testing.registry import fails
 
@@ -31,6 +33,24 @@ class UndeclaredFinish(MemoryStore):
         pass
 
 
+@fails("test_a_user_revocation_provides_its_interface")
+class RevocationOfOtherShape(MemoryStore):
+    def revoke_user(self, authid):
+        return super().revoke_user(authid, None)
+
+
+@fails("test_a_batch_limit_is_a_number")
+class UndeclaredLimit(MemoryStore):
+    max_changes = 100
+
+
+@fails("test_a_server_has_the_time")
+@implementer(IServerTime)
+class ServerInSeconds(MemoryStore):
+    def server_time(self):
+        return int(time())
+
+
 @fails("test_whether_it_blocks_is_true_or_false")
 class AlmostTrue(MemoryStore):
     reads_block = 0
@@ -47,30 +67,3 @@ class StatThatDivides(MemoryStore):
     def stat(self):
         stat = super().stat()
         return {**stat, "mean": stat["bytes"] / stat["cookies"]}
-
-
-@fails("test_close_is_idempotent")
-class ClosesOnce(MemoryStore):
-    closed = False
-
-    def close(self):
-        assert not self.closed
-        self.closed = True
-
-
-@fails("test_an_unused_store_can_be_closed")
-class ClosesWhatItUsed(MemoryStore):
-    def commit(self, changes):
-        self.used = True
-        return super().commit(changes)
-
-    def close(self):
-        assert self.used
-
-
-@fails("test_close_lets_go_of_everything")
-class Leaky(MemoryStore):
-    left: ClassVar = []
-
-    def close(self):
-        self.left.append(Path("/dev/null").open())  # noqa: SIM115  that is the fault

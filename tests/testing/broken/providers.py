@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.interfaces import IRouterCookieStore
 from tests.testing.honest import VolatileProvider
 from tests.testing.registry import fails
 
@@ -16,6 +17,31 @@ class ProviderOfOtherShape(VolatileProvider):
 @fails("test_the_summary_is_one_line")
 class WordyProvider(VolatileProvider):
     summary = "First line.\nSecond line."
+
+
+@fails("test_claims_are_true_or_false")
+class UndecidedProvider(VolatileProvider):
+    exclusive = None
+
+
+@fails("test_the_place_is_an_option")
+class ProviderElsewhere(VolatileProvider):
+    place = "max_cookies"
+
+
+@fails("test_what_is_opened_is_what_was_claimed")
+class ProviderOfAnother(VolatileProvider):
+    opens = IRouterCookieStore
+
+
+@fails("test_records_last_unless_the_provider_is_volatile")
+class ForgetfulProvider(VolatileProvider):
+    volatile = False
+
+
+@fails("test_two_processes_can_open_the_store_unless_it_is_exclusive")
+class LonelyProvider(VolatileProvider):
+    exclusive = True
 
 
 @fails("test_valid_options_are_accepted")

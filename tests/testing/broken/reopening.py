@@ -60,12 +60,10 @@ class ForgetsExpiry(HidesInMemory):
         return len(due)
 
 
-@fails("test_a_logout_stays_a_logout")
-class ForgetsLogouts(SqliteStore):
+@fails("test_a_change_of_owner_lasts")
+class ForgetsLogins(SqliteStore):
     def commit(self, changes):
-        return super().commit(
-            [each for each in changes if not (isinstance(each, Authenticate) and not each.auth)]
-        )
+        return super().commit([each for each in changes if not isinstance(each, Authenticate)])
 
 
 @fails("test_what_was_acknowledged_survives_kill_9")

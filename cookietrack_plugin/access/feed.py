@@ -1,0 +1,107 @@
+"""Reads a store's feed of revocations on a thread of its own, which may wait for news."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from cookietrack_plugin.access.thread import BatchingThread
+from cookietrack_plugin.interfaces import IRevocationSignal
+from cookietrack_plugin.record import UserRevoked
+from cookietrack_plugin.stores.kit.backoff import Backoff
+
+# The longest wait for a signal: short enough to notice within a second what the store did not say.
+MAX_WAIT_S = 0.8
+# The pauses before a store that does not signal is waited for again.
+FIRST_RETRY_S = 0.4
+LAST_RETRY_S = 60.0
+
+
+@frozen
+class FeedPage:
+    """
+    `revoked`: what was revoked up to `position`. `asked`: when, on the monotonic clock.
+    `signalled`: whether the store said when to ask; `cause`: why not, where it could.
+    """
+
+    revoked: list[str | UserRevoked]
+    position: Any
+    asked: float
+    signalled: bool
+    cause: Exception | None
+
+
+class FeedReader:
+    """
+    On the reactor's thread. Reads one page at a time.
+
+    :param store: with `IRevocationFeed`, and perhaps `IRevocationSignal`.
+    """
+
+    def __init__(self, store: Any, reactor: Any) -> None:
+        self._store = store
+        self._seconds: Callable[[], float] = reactor.seconds
+        self._signal = SignalWaiter(store, reactor.seconds)
+        self._thread: BatchingThread[Any] = BatchingThread("cookietrack-feed", self._read, reactor)
+
+    def read(self, position: Any) -> Deferred[FeedPage]:
+        """
+        What was revoked since `position`. Waits for a signal first, where the store gives one.
+
+        Fails as `IRevocationFeed.revoked_since` does.
+        """
+        return self._thread.put(position)
+
+    def close(self) -> Deferred[None]:
+        """End the thread. Idempotent."""
+        self._signal.stop()
+        return self._thread.close()
+
+    def _read(self, positions: Iterable[Any]) -> list[FeedPage]:
+        return [self._read_page(position) for position in positions]
+
+    def _read_page(self, position: Any) -> FeedPage:
+        # It listens before it asks: nothing comes in between.
+        signalled = self._signal.wait()
+        asked = self._seconds()
+        revoked, position = self._store.revoked_since(position)
+        return FeedPage(list(revoked), position, asked, signalled, self._signal.cause)
+
+
+class SignalWaiter:
+    """
+    Waits for a store that is an `IRevocationSignal`. One that is none is not waited for; one that
+    cannot signal for now is tried again later and later.
+
+    :param seconds: the time.
+    """
+
+    def __init__(self, store: Any, seconds: Callable[[], float]) -> None:
+        self._signal = store if IRevocationSignal.providedBy(store) else None
+        self._seconds = seconds
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
+        self._retry_at = float("-inf")
+        # Why a store that could signal does not.
+        self.cause: Exception | None = None
+
+    def wait(self) -> bool:
+        """Whether the store could say when to ask. On the feed's thread."""
+        if self._signal is None or self._seconds() < self._retry_at:
+            return False
+        try:
+            self._signal.await_revocation(MAX_WAIT_S)
+        except Exception as error:  # noqa: BLE001 - whatever it is, polling does without it
+            self._retry_at = self._seconds() + self._backoff.pause()
+            self.cause = error
+            return False
+        self._backoff.reset()
+        self.cause = None
+        return True
+
+    def stop(self) -> None:
+        """Wait no more. On the reactor's thread, which closes the store whatever this raises."""
+        if self._signal is not None:
+            with suppress(Exception):
+                self._signal.interrupt()

@@ -1,0 +1,36 @@
+"""Work that waits for nothing, done where it is asked for."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
+
+from cookietrack_plugin.access.deferreds import one_for_each
+from cookietrack_plugin.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+
+class InPlace(Generic[T]):
+    """Like a `BatchingThread` whose batches are of one item, without the thread."""
+
+    def __init__(self, work: Callable[[Sequence[T]], Sequence[Any]]) -> None:
+        self._work = work
+        self._closed = False
+
+    def put(self, item: T) -> Deferred[Any]:
+        """See `BatchingThread.put`: the Deferred has fired."""
+        if self._closed:
+            return fail(StoreUnavailable("the store is closed"))
+        try:
+            [result] = one_for_each([item], self._work([item]))
+        except Exception:  # noqa: BLE001 - it is delivered to whoever asked
+            return fail(Failure())
+        # Fires errback for a Failure.
+        return fail(result) if isinstance(result, Failure) else succeed(result)
+
+    def close(self) -> Deferred[None]:
+        """See `BatchingThread.close`."""
+        self._closed = True
+        return succeed(None)

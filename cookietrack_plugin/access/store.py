@@ -1,0 +1,153 @@
+"""A blocking store, used from the reactor: the face of this room."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail, inlineCallbacks
+from twisted.internet.threads import deferToThreadPool
+
+from cookietrack_plugin.access.committer import Committer
+from cookietrack_plugin.access.deferreds import gathered
+from cookietrack_plugin.access.feed import FeedReader
+from cookietrack_plugin.access.lookup import Lookup
+from cookietrack_plugin.access.metrics import Metrics
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IUserRevocation
+from cookietrack_plugin.record import Change, Cookie, Delete, UserRevoked
+
+T = TypeVar("T")
+
+# Records of a user that are deleted in one turn of the reactor, where the store has no
+# `IUserRevocation`: a volatile one deletes them on its thread.
+MAX_DELETED_PER_TURN = 500
+
+
+class AsyncStore:
+    """
+    Every method is called on the reactor's thread, and none waits. A Deferred fails with what the
+    store raised, and with `StoreUnavailable` while the store is known not to answer or is closed.
+
+    `reads_block`: whether a look-up waits for a thread, so that doing without is worth while.
+
+    :param reactor: gives threads and timers: see `MonotonicReactor`.
+    """
+
+    def __init__(self, store: ICookieStore, reactor: Any) -> None:
+        self._store = store
+        self._reactor = reactor
+        self.metrics = Metrics()
+        self._committer = Committer(store, reactor, self.metrics)
+        self._lookup = Lookup(store, self._committer, reactor, self.metrics)
+        self.reads_block = bool(store.reads_block)
+        self._commits_block = bool(store.commits_block)
+
+    @property
+    def pending(self) -> int:
+        """How many changes are queued or being stored."""
+        return self._committer.pending
+
+    def submit(self, change: Change) -> Deferred[bool]:
+        """Store a change. Fires with whether it applied, once that is durable."""
+        submitted = self._committer.submit(change)
+        return submitted.addBoth(self._invalidated, change.id) if self.reads_block else submitted
+
+    def load(self, id: str) -> Deferred[Cookie | None]:
+        """
+        The record, as it will be once every queued change is stored. A login of it that is being
+        stored is waited for.
+        """
+        return self._lookup.load(id)
+
+    def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
+        """
+        `cookie`, which the store has, as it will be once every queued change is stored; but for
+        logins, which count when they are durable.
+        """
+        return self._committer.overlay(id, cookie)
+
+    def invalidate(self, id: str | None = None) -> None:
+        """
+        Somebody else has changed a record, None for any of them: look-ups in flight are made again.
+        """
+        if id is None:
+            self._lookup.invalidate_all()
+        else:
+            self._lookup.invalidate(id)
+
+    def barrier(self) -> Deferred[None]:
+        """Fires when everything that is queued now is stored, or has failed."""
+        return self._committer.barrier()
+
+    def revoke_user(self, revoked: UserRevoked) -> Deferred[int]:
+        """
+        Delete all records of a user; how many there were. Without `IUserRevocation` this is a scan
+        and deletions: logins that other workers store at the same time can be left.
+        """
+        if not IUserRevocation.providedBy(self._store):
+            deleted: Deferred[int] = self._delete_all(revoked)
+            return deleted
+
+        def revoke(store: Any) -> int:
+            return int(store.revoke_user(revoked.authid, revoked.authrealm, revoked.keep))
+
+        if self._commits_block:
+            done = self._committer.ask(lambda: revoke(self._store))
+        else:
+            done = self.run(revoke)
+        return done.addBoth(self._invalidated)
+
+    def expire(self, now: int, limit: int) -> Deferred[int]:
+        """How many records `ICookieStore.expire` has deleted."""
+        return self._committer.ask(lambda: self._store.expire(now, limit))
+
+    def run(self, function: Callable[[Any], T]) -> Deferred[T]:
+        """
+        What `function` makes of the store, on a thread of the reactor's pool, where it may wait.
+        """
+        if self._committer.closed:
+            return fail(StoreUnavailable("the store is closed"))
+        pool = self._reactor.getThreadPool()
+        return deferToThreadPool(self._reactor, pool, function, self._store)
+
+    def feed(self) -> FeedReader | None:
+        """What reads the store's feed, on a thread of its own; None where it has none."""
+        if not IRevocationFeed.providedBy(self._store):
+            return None
+        return FeedReader(self._store, self._reactor)
+
+    def refusal(self) -> StoreUnavailable | None:
+        """Why nobody should wait for the store now: it is known not to answer. None if it does."""
+        return self._committer.refusal() or self._lookup.refusal()
+
+    def insist(self) -> None:
+        """What is submitted next goes to the store even if it was away: it is the last attempt."""
+        self._committer.insist()
+
+    def close(self) -> Deferred[Any]:
+        """Store what is queued, then close the store, once nobody reads from it any more."""
+        return self._lookup.close().addBoth(lambda _: self._committer.close())
+
+    @inlineCallbacks
+    def _delete_all(self, revoked: UserRevoked) -> Any:
+        def ids(store: ICookieStore) -> list[str]:
+            records = store.scan(revoked.authid, revoked.authrealm)
+            return [each.id for each in records if revoked.ends(each.id, each.auth)]
+
+        # Logins that are queued are stored first, and then found.
+        yield self.barrier()
+        doomed: list[str] = yield self.run(ids)
+        count = 0
+        for start in range(0, len(doomed), MAX_DELETED_PER_TURN):
+            some = doomed[start : start + MAX_DELETED_PER_TURN]
+            count += sum((yield gathered([self.submit(Delete(id)) for id in some])))
+            yield self._next_turn()
+        return count
+
+    def _next_turn(self) -> Deferred[None]:
+        turn: Deferred[None] = Deferred()
+        self._reactor.callLater(0, turn.callback, None)
+        return turn
+
+    def _invalidated(self, result: Any, id: str | None = None) -> Any:
+        self.invalidate(id)
+        return result

@@ -1,0 +1,152 @@
+"""Crossbar's WAMP-WebSocket server protocol, whose opening handshake waits for a tracker."""
+
+from collections import ChainMap
+from collections.abc import Mapping
+from typing import Any
+
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from crossbar.router.protocol import WampWebSocketServerProtocol
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from txaio.tx import make_logger
+
+from cookietrack_plugin.config.policy import SECOND
+from cookietrack_plugin.config.settings import CookieSettings
+from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.router.cookiestore import RouterCookieStore, login_of
+from cookietrack_plugin.router.fast.quiet import QuietLogger
+from cookietrack_plugin.router.fast.traffic import QuickProtocol
+from cookietrack_plugin.router.redacted import RedactedHandshake
+from cookietrack_plugin.tracking.admission import Admission, Visitor
+
+UNAVAILABLE = "cookie store not available"
+# Seconds after which a client that was turned away may come again.
+RETRY_AFTER_S = "5"
+# What is kept of a user agent, in characters: a client may send as many as it likes.
+MAX_USER_AGENT = 512
+
+
+class CheckedProtocol(WampWebSocketServerProtocol):
+    """Crossbar's own, failing closed: it accepts a connection when its cookie store raises."""
+
+    def onConnect(self, request: ConnectionRequest) -> Any:
+        accepted = super().onConnect(request)
+        if accepted is None:
+            raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+        return accepted
+
+
+class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
+    """The handshake waits for the look-up, and for a new cookie until it is durable."""
+
+    log = QuietLogger(make_logger())
+
+    _cookies: RouterCookieStore
+    # Crossbar's own attributes.
+    _authprovider: str | None
+    _cbtid: Any
+
+    def entered(self, admission: Admission | None) -> None:
+        """The handshake goes on, with a cookie or without one."""
+        raise NotImplementedError
+
+    def connectionMade(self) -> None:
+        self._cookies = self.factory._cookiestore
+        super().connectionMade()
+
+    def _own_cookie(self) -> CookieSettings:
+        return self._cookies.settings
+
+    def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
+        self._require_subprotocol(request)
+        agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT] or None
+        visitor = Visitor(self._redactor.presented, request.peer, agent)
+        admitted = self._cookies.tracker.admit(visitor, self._redactor.issue, self._cookies.policy)
+        return admitted.addCallbacks(
+            self._admitted, self._refused, callbackArgs=(request,), errbackArgs=(request,)
+        )
+
+    def _require_subprotocol(self, request: ConnectionRequest) -> None:
+        """Nothing is stored for a client that the router is going to turn away."""
+        if self.factory._requireWebSocketSubprotocol and not any(
+            name in self.factory.protocols for name in request.protocols
+        ):
+            self._connect(request)
+
+    def _admitted(self, admission: Admission, request: ConnectionRequest) -> Any:
+        self._require_waiting_peer()
+        self.entered(admission)
+        protocol, headers = self._connect(request)
+        self._track(admission.cookie)
+        if admission.created or self._cookies.policy.rolling:
+            max_age = self._max_age(admission)
+            headers["Set-Cookie"] = self._redactor.set_cookie(admission.cookie.id, max_age)
+        return protocol, headers
+
+    def _require_waiting_peer(self) -> None:
+        """If the peer left, or its time was up, a ghost session would be opened."""
+        if self.state != self.STATE_CONNECTING:
+            raise ConnectionDeny(ConnectionDeny.REQUEST_TIMEOUT, "handshake abandoned")
+
+    def _max_age(self, admission: Admission) -> int:
+        if admission.created:
+            return self._cookies.policy.max_age
+        left = admission.limit - self._cookies.tracker.clock.now()
+        return max(1, round(left / SECOND))
+
+    def _refused(self, failure: Failure, request: ConnectionRequest) -> Any:
+        if self._cookies.settings.on_failure == "anonymous":
+            return self._untracked(request)
+        raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+
+    def _untracked(self, request: ConnectionRequest) -> Any:
+        """Go on without a cookie: a client that has one keeps it, and is not known by it."""
+        self._require_waiting_peer()
+        self.entered(None)
+        return self._connect(request)
+
+    def _connect(self, request: ConnectionRequest) -> Any:
+        """Crossbar's own `onConnect`, but for what it does about cookies."""
+        self._cookies.stands_aside = True
+        try:
+            return super().onConnect(request)
+        finally:
+            self._cookies.stands_aside = False
+
+    def _track(self, cookie: Cookie) -> None:
+        """What it does about them, for the cookie that was admitted."""
+        self._cbtid = self._transport_details.http_cbtid = cookie.id
+        if self._cookies.authenticates:
+            self._authid, self._authrole, self._authmethod, self._authrealm, self._authextra = (
+                login_of(cookie)
+            )
+            self._authprovider = "cookie" if self._authid else None
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        if code == ConnectionDeny.SERVICE_UNAVAILABLE:
+            responseHeaders = [*(responseHeaders or ()), ("Retry-After", RETRY_AFTER_S)]
+        super().failHandshake(reason, code, responseHeaders)
+
+    def onOpen(self) -> None:
+        super().onOpen()
+        if self.factory.anonymous_alone and self._cbtid and self._session:
+            self._session._transport_config = self._named_config(self.factory._config)
+
+    def _named_config(self, config: dict[str, Any]) -> Mapping[str, Any]:
+        """With anonymous authentication alone the cookie's id is the authid, as without `auth`."""
+        auth = config["auth"]
+        anonymous = {"authid": self._cbtid, **auth["anonymous"]}
+        return ChainMap({"auth": {**auth, "anonymous": anonymous}}, config)
+
+    def is_known_as(self, record: Cookie | None) -> bool:
+        """Whether what the handshake knows of its cookie's login is what the record says now."""
+        if self._authprovider != "cookie":
+            return True
+        authid, authrole, _, authrealm, _ = login_of(record)
+        return (authid, authrole, authrealm) == (self._authid, self._authrole, self._authrealm)
+
+    def forget_login(self) -> None:
+        """Otherwise a HELLO on this connection would still be let in by the cookie it came with."""
+        if self._authprovider == "cookie":
+            self._authid = self._authrole = self._authrealm = None
+            self._authmethod = self._authextra = self._authprovider = None

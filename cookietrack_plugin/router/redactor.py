@@ -1,0 +1,169 @@
+"""Cookie values in the head of a request or response, and ids in their place."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from cookietrack_plugin import header
+from cookietrack_plugin.config.settings import CookieSettings
+from cookietrack_plugin.router.head import END_OF_HEAD, HEAD_LINES, HeadTooLarge
+
+_END_OF_LINE = re.compile("\r\n|\r|\n")
+
+
+class HandshakeRedactor:
+    """
+    Stands between the bytes of one connection's opening handshake and everything that reads, logs
+    or publishes them. Behind it a cookie has an id and no value.
+
+    :param settings: the listener's own cookie; None where it has none.
+    :param names: the names of all cookies of the node. Browsers know no ports: they present the
+        cookies of all its listeners to each of them.
+    """
+
+    def __init__(self, settings: CookieSettings | None, names: frozenset[str]) -> None:
+        self._settings = settings
+        self._names = (
+            names if settings is None or settings.name in names else names | {settings.name}
+        )
+        # Values of the listener's own cookie by their ids.
+        self._presented: dict[str, str] = {}
+        self._issued: dict[str, str] = {}
+        # What the response says of the cookie, and what it says once it has left.
+        self._leaving: tuple[bytes, bytes] | None = None
+
+    @property
+    def presented(self) -> list[str]:
+        """The ids of the listener's own cookie that the client presented: four at most."""
+        return list(self._presented)
+
+    def redact_request(self, head: bytes) -> bytes:
+        """
+        The same head with ids in the place of values, and without a `Set-Cookie` header, which has
+        no business in a request: Crossbar would take it for a login (ROUTER_CONTRACT, "Traps").
+
+        :raises HeadTooLarge: it has more than `HEAD_LINES` header lines.
+        """
+        text = head.decode("iso-8859-1")
+        if "cookie" not in text.lower():
+            # But for the request line, and the empty one.
+            _require_few(len(text.splitlines()) - 2)
+            return head
+        request, *lines = _lines(text.removesuffix(END_OF_HEAD.decode()))
+        # An empty line would end the head: Autobahn passes over those that end in less than CR LF.
+        fields = [(_name(line), line) for line in lines if line]
+        _require_few(len(fields))
+        self._read("; ".join(_value(line) for name, line in fields if name == "cookie"))
+        kept = [
+            _without_values(line, self._names) if name == "cookie" else line
+            for name, line in fields
+            if name != "set-cookie"
+        ]
+        # Autobahn logs what stands in the place of a request line.
+        if _name(request) in ("cookie", "set-cookie"):
+            request = _without_values(request, self._names)
+        return "\r\n".join([request, *kept]).encode("iso-8859-1") + END_OF_HEAD
+
+    def _read(self, cookies: str) -> None:
+        if self._settings is not None:
+            values = header.parse(cookies, self._settings.name)
+            self._presented = {header.id_of(value): value for value in values}
+
+    def reveal(self, headers: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """
+        Request headers for a store that knows its cookies by their values: for each presented value
+        of the listener's own cookie, with that alone in the `cookie` header.
+        """
+        assert self._settings is not None
+        for value in self._presented.values():
+            yield {**headers, "cookie": f"{self._settings.name}={value}"}
+
+    def issue(self) -> str:
+        """Make a fresh secret value; its id, for `set_cookie`."""
+        assert self._settings is not None
+        value = header.new_value(self._settings.length)
+        id = header.id_of(value)
+        self._issued[id] = value
+        return id
+
+    def set_cookie(self, id: str, max_age: int) -> str:
+        """
+        The `Set-Cookie` header for what was issued or presented as `id`, with that id instead of
+        the value: `restore_response` puts the value back. `max_age` is in seconds.
+        """
+        settings = self._settings
+        assert settings is not None
+        value = self._issued.get(id) or self._presented[id]
+        self._leaving = f"{settings.name}={id}".encode(), f"{settings.name}={value}".encode()
+        return header.render(
+            settings.name, id, max_age, settings.secure, settings.http_strict, settings.same_site
+        )
+
+    def restore_response(self, data: bytes) -> bytes:
+        """The response with the value in the place of the id, at the moment in which it leaves."""
+        if self._leaving is None:
+            return data
+        (hidden, shown), self._leaving = self._leaving, None
+        return data.replace(hidden, shown, 1)
+
+
+def redact_response(head: bytes, names: Collection[str]) -> bytes:
+    """The head of a response that came to us as a client, with ids in its `Set-Cookie` headers."""
+    text = head.decode("iso-8859-1")
+    if "cookie" not in text.lower():
+        return head
+    lines = (
+        _without_values(line, names) if _name(line) == "set-cookie" else line
+        for line in text.removesuffix(END_OF_HEAD.decode()).splitlines()
+    )
+    return "\r\n".join(line for line in lines if line).encode("iso-8859-1") + END_OF_HEAD
+
+
+def _without_values(line: str, names: Collection[str]) -> str:
+    name, _, value = line.partition(":")
+    return f"{name}: {header.hide(value.strip(), names)}"
+
+
+def _require_few(lines: int) -> None:
+    if lines > HEAD_LINES:
+        raise HeadTooLarge
+
+
+def _lines(head: str) -> list[str]:
+    """
+    The lines of a request, as Autobahn is going to split them: no line is one thing here and
+    another there. It ends lines at more characters than HTTP does, one of them a byte of UTF-8's
+    "Å": a Cookie header is kept whole, or our cookie would be lost behind such a neighbour.
+    """
+    lines: list[str] = []
+    for line in _unfolded(head):
+        parts = line.splitlines()
+        if len(parts) > 1 and _name(parts[0]) == "cookie":
+            parts = [" ".join(parts)]
+        lines += parts or [""]
+    return lines
+
+
+def _unfolded(head: str) -> list[str]:
+    """
+    The lines as HTTP splits them, with a folded Cookie header as one (RFC 9112, section 5.2).
+    Autobahn knows no such lines: the value would pass in the second one, and be logged.
+    """
+    lines: list[list[str]] = []
+    in_cookie = False
+    for line in _END_OF_LINE.split(head):
+        name = _name(line)
+        if in_cookie and line.startswith((" ", "\t")) and name not in ("cookie", "set-cookie"):
+            lines[-1].append(line.strip())
+        else:
+            lines.append([line])
+            in_cookie = name == "cookie"
+    return [" ".join(parts) for parts in lines]
+
+
+def _name(line: str) -> str:
+    name, colon, _ = line.partition(":")
+    return name.strip().lower() if colon else ""
+
+
+def _value(line: str) -> str:
+    return line.partition(":")[2].strip()

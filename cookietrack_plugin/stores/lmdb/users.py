@@ -1,0 +1,81 @@
+"""Ending everything that a user has in an LMDB store, within a transaction."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from cookietrack_plugin.record import Cookie, Create, UserRevoked
+from cookietrack_plugin.stores.lmdb.batch import new_record
+from cookietrack_plugin.stores.lmdb.index import record_key
+from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, packed_authid
+from cookietrack_plugin.stores.lmdb.revocations import user_entry
+from cookietrack_plugin.stores.lmdb.tables import Tables
+
+_PAGE = 256
+_END = b"\xff" * 64
+
+
+def revoke_user(
+    tables: Tables, txn: Any, authid: str | None, authrealm: str | None, keep: Collection[str]
+) -> int:
+    """
+    What `IUserRevocation.revoke_user` does, all of it: records, the entry in the log, the fence.
+    """
+    revoked = UserRevoked(authid, authrealm, frozenset(keep))
+    if authid is authrealm is None:
+        count = _delete_all(tables, txn, revoked.keep)
+    else:
+        count = sum(_deletions(tables, txn, revoked))
+    tables.note(txn, [user_entry(revoked)])
+    tables.fences.raise_to(txn, tables.log.last(txn), revoked)
+    return count
+
+
+def delete_some(
+    tables: Tables,
+    txn: Any,
+    authid: str | None,
+    authrealm: str | None,
+    keep: Collection[str],
+    limit: int,
+) -> int:
+    """
+    Delete some `limit` of the records that `revoke_user` deletes; how many. They are not reported:
+    `revoke_user` is going to say so of the user.
+    """
+    count = 0
+    for deleted in _deletions(tables, txn, UserRevoked(authid, authrealm, frozenset(keep))):
+        count += deleted
+        if count >= limit:
+            break
+    return count
+
+
+def _delete_all(tables: Tables, txn: Any, keep: Collection[str]) -> int:
+    count = tables.count(txn)
+    kept = tables.load(txn, keep).values()
+    tables.empty(txn)
+    tables.create(txn, [new_record(Create(cookie)) for cookie in kept])
+    return count - len(kept)
+
+
+def _deletions(tables: Tables, txn: Any, revoked: UserRevoked) -> Iterator[int]:
+    """Deletes some at a time: how many."""
+    start, end = b"\0", _END
+    if revoked.authid is not None:
+        start = packed_authid(revoked.authid)
+        end = start + b"\xff" * (KEY_SIZE + 1)
+    while entries := tables.by_authid.range(txn, start, end, _PAGE):
+        yield _delete(tables, txn, entries, revoked)
+        start = entries[-1] + b"\0"
+
+
+def _delete(tables: Tables, txn: Any, entries: Sequence[bytes], revoked: UserRevoked) -> int:
+    """Delete the user's records among those to which the entries lead; how many."""
+    found = tables.find(txn, map(record_key, entries))
+    ended = {
+        key: record
+        for key, record in found.items()
+        if isinstance(record, Cookie) and revoked.ends(record.id, record.auth)
+    }
+    tables.delete(txn, ended)
+    return len(ended)

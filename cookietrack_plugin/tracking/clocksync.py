@@ -1,0 +1,60 @@
+"""Measures the server's time every minute, and reports a wall clock that is off."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from txaio.tx import make_logger
+
+from cookietrack_plugin.access.servertime import TimeSample, sample_time
+from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.tracking.clock import MAX_SKEW_S, ServerClock
+
+INTERVAL_S = 60.0
+
+
+class ClockSync:
+    """On the reactor's thread. A store that does not answer is asked again a minute later."""
+
+    log = make_logger()
+
+    def __init__(self, store: AsyncStore, clock: ServerClock, reactor: Any) -> None:
+        self._store = store
+        self._clock = clock
+        self._reactor = reactor
+        self._reported = False
+        self._stopped = False
+        self._timer: Any = None
+        self._report()
+        self._schedule()
+
+    def stop(self) -> None:
+        """Measure no more. Idempotent."""
+        self._stopped = True
+        self._timer.cancel()
+
+    def _schedule(self) -> None:
+        self._timer = self._reactor.callLater(INTERVAL_S, self._measure)
+
+    def _measure(self) -> Deferred[None]:
+        measured = self._store.run(sample_time).addCallback(self._measured)
+        return measured.addErrback(lambda _: None).addCallback(self._again)
+
+    def _measured(self, sample: TimeSample) -> None:
+        self._clock.adjust(sample)
+        self._report()
+
+    def _again(self, _: None) -> None:
+        if not self._stopped:
+            self._schedule()
+
+    def _report(self) -> None:
+        skew = self._clock.skew()
+        is_off = abs(skew) > MAX_SKEW_S
+        if is_off and not self._reported:
+            self.log.warn(
+                "this machine's clock is {seconds} s {direction} the store's server: set it by NTP."
+                " Cookies live by the server's",
+                seconds=round(abs(skew), 1),
+                direction="ahead of" if skew > 0 else "behind",
+            )
+        self._reported = is_off

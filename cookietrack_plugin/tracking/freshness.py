@@ -1,0 +1,59 @@
+"""When everything that other workers and nodes revoked was last known here."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+# Seconds for which a record is as good as when it was read, if the feed does not answer.
+MAX_STALE_S = 2.0
+
+
+class Freshness:
+    """
+    The feed writes it, and the tracker reads it. On the reactor's thread.
+
+    `position`: what the feed was read up to; None where the store has none, as nobody else can
+    revoke anything then. `last_synced`: when that was asked for, on the monotonic clock.
+    """
+
+    def __init__(self, seconds: Callable[[], float], position: Any = None) -> None:
+        self._seconds = seconds
+        self.position = position
+        self.last_synced = seconds()
+        self._waiters: list[tuple[float, Deferred[None]]] = []
+        # Called when somebody waits for the feed.
+        self.on_demand: Callable[[], None] = lambda: None
+
+    def is_stale(self, read: float) -> bool:
+        """Whether others may have ended what was read at `read`, and nobody could tell."""
+        if self.position is None:
+            return False
+        return self._seconds() - max(self.last_synced, read) > MAX_STALE_S
+
+    def synced(self, position: Any, asked: float) -> None:
+        """Everything up to `position`, which was asked for at `asked`, has taken effect here."""
+        self.position, self.last_synced = position, asked
+        done = [waiter for since, waiter in self._waiters if since <= asked]
+        self._waiters = [each for each in self._waiters if each[0] > asked]
+        for waiter in done:
+            waiter.callback(None)
+
+    def next_sync(self) -> Deferred[None]:
+        """Fires once everything that is revoked by now has taken effect here."""
+        if self.position is None:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append((self._seconds(), waiter))
+        self.on_demand()
+        return waiter
+
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for what `next_sync` gave."""
+        return bool(self._waiters)
+
+    def stop(self) -> None:
+        """The feed has ended: let those who wait go on."""
+        waiters, self._waiters = self._waiters, []
+        for _, waiter in waiters:
+            waiter.callback(None)

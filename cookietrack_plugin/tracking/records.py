@@ -1,0 +1,66 @@
+"""Looks at what there is, for operators and metrics. Nothing is altered by it."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from cookietrack_plugin.access.metrics import Metrics
+from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.tracking.connections import Connections
+from cookietrack_plugin.tracking.validity import Validity
+
+
+class Records:
+    """The valid records of a store. On the reactor's thread; a Deferred fails as the store does."""
+
+    def __init__(self, store: AsyncStore, validity: Validity, connections: Connections) -> None:
+        self._store = store
+        self._validity = validity
+        self._connections = connections
+
+    @property
+    def metrics(self) -> Metrics:
+        """What was counted and timed since the store was opened."""
+        return self._store.metrics
+
+    @property
+    def pending(self) -> int:
+        """How many changes wait for the store."""
+        return self._store.pending
+
+    @property
+    def connected(self) -> int:
+        """How many cookies have an open connection of this worker."""
+        return len(self._connections)
+
+    def is_away(self) -> bool:
+        """Whether the store is known not to answer, so that nobody should wait for it now."""
+        return self._store.refusal() is not None
+
+    def connections_of(self, id: str) -> int:
+        """How many connections of this worker a cookie has."""
+        return len(self._connections.of(id))
+
+    def find(self, id: str) -> Deferred[Cookie | None]:
+        """A record by its id; None where there is none that is valid."""
+        return self._store.load(id).addCallback(self._validity.valid)
+
+    def scan(self, authid: str | None, authrealm: str | None, limit: int) -> Deferred[list[Cookie]]:
+        """At most `limit` records, of `authid` and/or in `authrealm` if given."""
+        valid = self._validity.is_valid
+        return self._store.run(
+            lambda store: list(islice(filter(valid, store.scan(authid, authrealm)), limit))
+        )
+
+    def count(self, authid: str | None, authrealm: str | None) -> Deferred[int]:
+        """How many records there are, of `authid` and/or in `authrealm` if given."""
+        valid = self._validity.is_valid
+        return self._store.run(lambda store: sum(map(valid, store.scan(authid, authrealm))))
+
+    def stat(self) -> Deferred[Mapping[str, Any]]:
+        """What the store says of itself, with the number of cookies that are `connected`."""
+        stat: Deferred[Mapping[str, Any]] = self._store.run(lambda store: store.stat())
+        return stat.addCallback(lambda numbers: {**numbers, "connected": self.connected})

@@ -1,0 +1,98 @@
+"""
+The end of connections: from one moment on nothing that their clients send counts.
+
+In three steps. Input is discarded at once. Then the sessions are taken off the router, a few in
+each turn of the reactor, as a hundred at once would keep it from everybody else. Once the end is
+durable, GOODBYE and Close are sent, and two seconds later the TCP connections are aborted
+(`Link.close`).
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from txaio.tx import make_logger
+
+from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
+
+# What a turn of the reactor may spend on taking sessions off the router.
+SLICE_S = 0.002
+
+# WebSocket close codes (RFC 6455, section 7.4.1).
+NORMAL_CLOSURE, INTERNAL_ERROR = 1000, 1011
+
+
+class Ending:
+    """
+    Connections whose input is discarded. `detached` fires when none of their sessions is on the
+    router's lists.
+    """
+
+    def __init__(self, connections: list[TrackedConnection], detached: Deferred[Any]) -> None:
+        self.connections = connections
+        self.detached = detached
+
+    def close(self, reason: str, code: int = NORMAL_CLOSURE) -> Deferred[Any]:
+        """
+        Close them, each once its session is off the router. Fires when all of them are closed.
+        """
+
+        def close(_: Any) -> None:
+            for each in self.connections:
+                each.link.close(reason, code)
+
+        return self.detached.addCallback(close)
+
+
+class Termination:
+    """On the reactor's thread."""
+
+    log = make_logger()
+
+    def __init__(self, connections: Connections, reactor: Any) -> None:
+        self._connections = connections
+        self._reactor = reactor
+        self._queue: deque[tuple[TrackedConnection, Deferred[None]]] = deque()
+
+    def begin(self, connections: Iterable[TrackedConnection]) -> Ending:
+        """
+        From now on nothing of what their clients send reaches the router. Nothing else happens
+        before this returns: the router may be in the middle of one of them.
+        """
+        ending = [each for each in connections if not each.ended]
+        for connection in ending:
+            connection.ended = True
+            connection.link.discard_input()
+            self._connections.drop(connection)
+        return Ending(ending, self._detach(ending))
+
+    def end(
+        self, connections: Iterable[TrackedConnection], reason: str, code: int = NORMAL_CLOSURE
+    ) -> Deferred[Any]:
+        """End connections where nothing has to be stored first. Fires when they are closed."""
+        return self.begin(connections).close(reason, code)
+
+    def _detach(self, connections: list[TrackedConnection]) -> Deferred[Any]:
+        if not connections:
+            return succeed(None)
+        if not self._queue:
+            self._reactor.callLater(0, self._detach_some)
+        waiters: list[Deferred[None]] = []
+        for connection in connections:
+            waiters.append(Deferred())
+            self._queue.append((connection, waiters[-1]))
+        return DeferredList(waiters)
+
+    def _detach_some(self) -> None:
+        end = self._reactor.seconds() + SLICE_S
+        while self._queue:
+            connection, waiter = self._queue.popleft()
+            detached = maybeDeferred(connection.link.detach)
+            detached.addErrback(self._not_detached).addCallback(waiter.callback)
+            if self._queue and self._reactor.seconds() >= end:
+                self._reactor.callLater(0, self._detach_some)
+                return
+
+    def _not_detached(self, failure: Any) -> None:
+        self.log.failure("a session cannot be taken off the router", failure=failure)

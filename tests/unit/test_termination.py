@@ -1,0 +1,126 @@
+"""The end of connections: heard no more at once, detached a few a turn, closed when durable."""
+
+import pytest
+from twisted.internet.defer import Deferred, fail
+
+from cookietrack_plugin.config.policy import Policy
+from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
+from cookietrack_plugin.tracking.termination import SLICE_S, Termination
+from tests.support.connections import FakeLink
+
+REASON = "app.reason"
+
+
+@pytest.fixture
+def connections():
+    return Connections()
+
+
+@pytest.fixture
+def termination(connections, reactor):
+    return Termination(connections, reactor)
+
+
+@pytest.fixture
+def connect(connections):
+    def connect(link=None):
+        link = link or FakeLink()
+        link.connection = TrackedConnection(link, None, Policy(60), 0, False, 0)
+        connections.add(link.connection)
+        return link
+
+    return connect
+
+
+def begin(termination, *links):
+    return termination.begin([link.connection for link in links])
+
+
+def test_input_is_discarded_at_once_and_nothing_else_happens(termination, connect, connections):
+    link = connect()
+    begin(termination, link)
+    assert link.done == ["discard"]
+    assert list(connections) == []
+
+
+def test_a_connection_is_closed_once_its_session_is_off_the_router(termination, connect, reactor):
+    link = connect()
+    link.detaching = detaching = Deferred()
+    closed = begin(termination, link).close(REASON, 1011)
+    reactor.turn()
+    assert link.done == ["discard", "detach"]
+    detaching.callback(None)
+    reactor.result_of(closed)
+    assert link.done == ["discard", "detach", (REASON, 1011)]
+
+
+def test_a_connection_is_ended_once(termination, connect, reactor):
+    link = connect()
+    first = begin(termination, link)
+    second = begin(termination, link)
+    assert second.connections == []
+    reactor.result_of(second.close(REASON))
+    reactor.result_of(first.close(REASON))
+    assert link.reasons == [REASON]
+
+
+class Turns:
+    """A reactor whose turns a test takes one by one."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.next = []
+
+    def seconds(self):
+        return self.now
+
+    def callLater(self, delay, call):
+        assert delay == 0
+        self.next.append(call)
+
+    def turn(self):
+        calls, self.next = self.next, []
+        for call in calls:
+            call()
+
+
+def test_many_sessions_are_detached_a_few_in_each_turn(connect, connections):
+    turns = Turns()
+
+    class SlowLink(FakeLink):
+        def detach(self):
+            turns.now += SLICE_S / 3
+            return super().detach()
+
+    links = [connect(SlowLink()) for _ in range(10)]
+    closed = begin(Termination(connections, turns), *links).close(REASON)
+    assert all(link.ended for link in links)
+    detached = []
+    while not closed.called:
+        turns.turn()
+        detached.append(sum("detach" in link.done for link in links))
+    assert detached == [3, 6, 9, 10]
+
+
+def test_those_that_come_during_it_are_detached_too(termination, connect, reactor):
+    first, second = connect(), connect()
+    one = begin(termination, first).close(REASON)
+    two = begin(termination, second).close(REASON)
+    reactor.result_of(one)
+    reactor.result_of(two)
+    assert first.reasons == second.reasons == [REASON]
+
+
+def test_one_that_cannot_be_detached_is_logged_and_closed_all_the_same(
+    termination, connect, reactor, log
+):
+    bad, good = connect(), connect()
+    bad.detaching = fail(RuntimeError("not attached"))
+    reactor.result_of(begin(termination, bad, good).close(REASON))
+    assert bad.reasons == good.reasons == [REASON]
+    [event] = [each for each in log.events if "taken off the router" in each["log_format"]]
+    assert event["log_failure"].check(RuntimeError)
+
+
+def test_no_connections_are_ended_in_no_time(termination):
+    assert termination.begin([]).close(REASON).called
