@@ -119,7 +119,7 @@ class TestWhoeverWaits:
         assert not freshness.is_awaited()
 
     def test_does_not_wait_for_a_feed_that_has_ended(self, freshness):
-        """A revocation that was stored while the tracker was closed is acknowledged all the same."""
+        """What was stored while the tracker was closed is acknowledged all the same."""
         freshness.stop()
         freshness.on_demand = lambda: pytest.fail("asked")
         assert has_fired(freshness.next_sync())
