@@ -50,7 +50,7 @@ class Feed:
     def stop(self) -> Deferred[None]:
         """Read no more. Fires when the thread has ended. Idempotent."""
         self._stopped = True
-        if self._timer is not None:
+        if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._freshness.stop()
         return self._reader.close()
