@@ -27,6 +27,10 @@ class Cut:
         self._listener = listener
         Thread(target=self._serve, args=(listener,), daemon=True).start()
 
+    @property
+    def is_cut(self) -> bool:
+        return self._listener is None
+
     def cut(self) -> None:
         """Idempotent."""
         with self._lock:

@@ -13,11 +13,12 @@ from twisted.python.failure import Failure
 from cookietrack_plugin.config.components import check_extra
 from cookietrack_plugin.errors import CookieTrackError, StoreUnavailable
 from cookietrack_plugin.router import arguments
-from cookietrack_plugin.router.administered import Administered, AdministeredStore
+from cookietrack_plugin.router.administered import AdministeredStore
 from cookietrack_plugin.router.devices import SESSION_GET, DeviceProcedures
 from cookietrack_plugin.router.operators import OperatorProcedures
 from cookietrack_plugin.router.stores import open_stores
 from cookietrack_plugin.tracking.events import Event, Kind
+from cookietrack_plugin.tracking.tracker import Tracker
 
 PREFIX = "cookietrack."
 PUBLISHED = (Kind.CREATED, Kind.AUTHENTICATED, Kind.REVOKED, Kind.EXPIRED)
@@ -35,7 +36,7 @@ class CookieAdministration(ApplicationSession):
     """
 
     _details: SessionDetails
-    _tracker: Administered | None = None
+    _tracker: Tracker | None = None
     _is_refused = False
 
     @staticmethod
@@ -108,7 +109,7 @@ class CookieAdministration(ApplicationSession):
         if not failure.check(StoreUnavailable):
             self._fail(str(failure.value))
 
-    def _publish_from(self, tracker: Administered) -> None:
+    def _publish_from(self, tracker: Tracker) -> None:
         if self.is_attached():
             self._tracker = tracker
             tracker.events.subscribe(self._publish)

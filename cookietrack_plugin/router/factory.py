@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred, succeed
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
-from cookietrack_plugin.router.gate import gated
 from cookietrack_plugin.router.names import cookie_names
 from cookietrack_plugin.router.protocol import TrackedProtocol
 from cookietrack_plugin.router.redacted import RedactedFactory
+from cookietrack_plugin.router.session import gated
 from cookietrack_plugin.router.stores import open_stores
 from cookietrack_plugin.router.untracked import RevealingStore, UntrackedProtocol
 

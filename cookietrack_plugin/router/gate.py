@@ -5,11 +5,14 @@ no session joins before its login is stored.
 
 from collections.abc import Mapping
 from copy import deepcopy
+from enum import Enum, auto
+from functools import partial
 from typing import Any
 
+from autobahn.wamp.exception import ProtocolError
 from autobahn.wamp.message import Abort, Authenticate, Challenge, Goodbye, Hello, Welcome
 from autobahn.wamp.types import Accept
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
@@ -20,10 +23,22 @@ from cookietrack_plugin.tracking.login import LoginRefused
 from cookietrack_plugin.tracking.revocation import LOGOUT
 from cookietrack_plugin.tracking.termination import INTERNAL_ERROR
 
+# A WebSocket close code (RFC 6455, section 7.4.1).
+PROTOCOL_ERROR = 1002
 # The reason of the ABORT for a login that cannot be stored, or whose user was revoked during it.
 NOT_STORED = "cookietrack.error.login_not_stored"
 # The reason of the GOODBYE for a logout that cannot be stored yet.
 LOGOUT_NOT_STORED = "cookietrack.error.logout_not_stored"
+
+
+class Stage(Enum):
+    """How far a session has come, as its client knows."""
+
+    OUT = auto()
+    # The router examines a HELLO or an AUTHENTICATE: what comes behind it is discarded.
+    EXAMINED = auto()
+    CHALLENGED = auto()
+    JOINED = auto()
 
 
 class Gate:
@@ -39,30 +54,39 @@ class Gate:
         self, protocol: Any, cookies: RouterCookieStore, connection: TrackedConnection
     ) -> None:
         self._protocol = protocol
+        self._link = protocol.link
         self._cookies = cookies
         self._connection = connection
-        # Whether the router examines a HELLO or an AUTHENTICATE, and discards what comes behind it.
-        self._examines = False
-        # Whether a session is on the connection, as far as its client was told.
-        self.joined = False
+        self._stage = Stage.OUT
         # Whether the router hears the client's GOODBYE at this moment.
         self._leaving = False
 
-    def hear(self, session: Any, message: Any) -> Any:
+    def hear(self, session: Any, message: Any) -> None:
         """
         Hand a message of the client to the session, or discard it.
 
         :param session: Crossbar's session, of which this is the gate.
         """
-        if self._connection.ended or self._examines:
-            return None
-        if isinstance(message, Goodbye):
-            return self._hear_goodbye(session, message)
-        if not self.joined and isinstance(message, (Hello, Authenticate)):
-            self._examines = True
-            if isinstance(message, Hello):
-                return self._begin().addCallback(lambda _: session.take(message))
-        return session.take(message)
+        if self._link.ended or self._stage is Stage.EXAMINED:
+            return
+        if self._stage is Stage.JOINED and isinstance(message, Goodbye):
+            heard = self._hear_goodbye(session, message)
+        elif self._stage is not Stage.JOINED and isinstance(message, (Hello, Authenticate)):
+            heard = self._examine(session, message)
+        else:
+            heard = session.take(message)
+        if isinstance(heard, Deferred):
+            heard.addErrback(self.failed)
+
+    def decided(self, answer: Any) -> Any:
+        """
+        What an authenticator has said, or its failure. Never fires where nobody waits for it.
+        """
+        if self._link.ended:
+            if isinstance(answer, Failure):
+                self.log.warn("authentication of a client that is gone: {why}", why=answer.value)
+            return Deferred()
+        return self.accept(answer) if isinstance(answer, Accept) else answer
 
     def accept(self, accept: Accept) -> Deferred[Accept]:
         """
@@ -76,40 +100,69 @@ class Gate:
         accepted = self._cookies.tracker.accept(self._connection, session, self._stores(accept))
         return accepted.addCallbacks(lambda _: accept, self._refuse)
 
-    def said(self, message: Any) -> bool:
+    def failed(self, failure: Failure) -> None:
+        """What a session raises later ends its connection as what it raises at once does."""
+        self.log.failure("a session failed: {log_failure.value}", failure=failure)
+        kind, code = "Internal", INTERNAL_ERROR
+        if failure.check(ProtocolError):
+            kind, code = "Protocol", PROTOCOL_ERROR
+        self._protocol._bailout(code, f"WAMP {kind} Error ({failure.value})")
+
+    def lets_out(self, message: Any) -> bool:
         """
-        The router is about to send a message; whether to send it. A GOODBYE that answers none of
-        the client's ends the connection, and is sent when that is durable.
+        Whether to send what the router says. A GOODBYE that answers none of the client's, and an
+        ABORT within a session, end the connection, and are sent when that is durable.
         """
-        if self._connection.ended:
+        if self._link.ended:
             return False
-        if isinstance(message, Welcome):
-            self._examines, self.joined = False, True
-            self._protocol.link.welcomed, self._protocol.link.said_goodbye = True, False
-        elif isinstance(message, (Challenge, Abort)):
-            self._examines = False
-            if isinstance(message, Abort):
-                self._cookies.tracker.leave(self._connection)
-        elif isinstance(message, Goodbye):
-            return self._said_goodbye(message)
+        if isinstance(message, Goodbye):
+            if not self._leaving:
+                self.killed(message.reason, message.message)
+            return self._leaving
+        if isinstance(message, Abort):
+            self.killed(message.reason, message.message)
+            # Behind a proxy one comes when the client has left.
+            return self._stage in (Stage.EXAMINED, Stage.CHALLENGED)
         return True
+
+    def sent(self, message: Any) -> None:
+        """It was sent, or waits for its turn."""
+        if isinstance(message, Welcome):
+            self._stage = Stage.JOINED
+            self._expect(Goodbye)
+        elif isinstance(message, Challenge):
+            self._stage = Stage.CHALLENGED
+        elif isinstance(message, Abort):
+            self._stage = Stage.OUT
+            self._cookies.tracker.leave(self._connection)
+            self._expect(None)
+        elif isinstance(message, Goodbye):
+            self._expect(None)
 
     def killed(self, reason: str, explanation: str | None = None) -> None:
         """The router has ended the session: `wamp.session.kill*`, or its realm is stopped."""
-        if self.joined and not self._connection.ended:
-            self._protocol.link.explanation = explanation
+        if self._stage is Stage.JOINED and not self._link.ended:
+            self._link.explanation = explanation
             killed = self._cookies.tracker.kill(self._connection, reason)
             # It is logged, and tried again.
             killed.addErrback(lambda _: None)
 
-    def _begin(self) -> Deferred[None]:
-        self._protocol.link.welcomed = self._protocol.link.said_goodbye = False
-        return self._cookies.tracker.hello(self._connection).addCallback(self._confirm)
+    def _examine(self, session: Any, message: Any) -> Any:
+        self._stage = Stage.EXAMINED
+        if isinstance(message, Authenticate):
+            return session.take(message)
+        self._expect(Abort)
+        begun = self._cookies.tracker.hello(self._connection).addCallback(self._confirm)
+        return begun.addCallback(lambda _: None if self._link.ended else session.take(message))
 
     def _confirm(self, record: Cookie | None) -> None:
         """A HELLO may come long after the handshake: the cookie's login has to be good still."""
         if not self._protocol.is_known_as(record):
             self._protocol.forget_login()
+
+    def _expect(self, farewell: type[Abort] | type[Goodbye] | None) -> None:
+        """Note what ends the session for its client, once all that was said before has left."""
+        self._protocol.held.send(partial(setattr, self._link, "farewell", farewell))
 
     def _is_known_as(self, session: Auth) -> bool:
         id = self._connection.id
@@ -124,34 +177,29 @@ class Gate:
         )
 
     def _refuse(self, failure: Failure) -> Deferred[Any]:
-        self.log.error(
-            "cookie {id}: a login is not stored: {cause}",
-            id=self._connection.id,
-            cause=failure.value,
-        )
-        expected = failure.check(LoginRefused)
-        self._protocol.link.explanation = str(failure.value) if expected else UNAVAILABLE
-        self._cookies.tracker.kill(self._connection, NOT_STORED, INTERNAL_ERROR)
+        # Whoever has ended the connection has said why.
+        if not self._link.ended:
+            self.log.error(
+                "cookie {id}: a login is not stored: {cause}",
+                id=self._connection.id,
+                cause=failure.value,
+            )
+            expected = failure.check(LoginRefused)
+            self._link.explanation = str(failure.value) if expected else UNAVAILABLE
+            self._cookies.tracker.kill(self._connection, NOT_STORED, INTERNAL_ERROR)
         return Deferred()
 
     def _hear_goodbye(self, session: Any, message: Goodbye) -> Any:
-        self.joined = False
-        self._leaving = True
+        self._stage = Stage.OUT
         if message.reason == LOGOUT:
             logged_out = self._cookies.tracker.log_out(self._connection)
             self._protocol.held.hold(logged_out, self._logout_not_stored)
         self._cookies.tracker.leave(self._connection)
+        self._leaving = True
         try:
             return session.take(message)
         finally:
             self._leaving = False
-
-    def _said_goodbye(self, message: Goodbye) -> bool:
-        if not self._leaving:
-            self.killed(message.reason, message.message)
-            return False
-        self._protocol.link.said_goodbye = True
-        return True
 
     def _logout_not_stored(self, failure: Failure) -> None:
         self.log.error("a logout is not stored yet: {cause}", cause=failure.value)
@@ -177,63 +225,3 @@ def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
     # Keys need not be strings where a client speaks CBOR or MessagePack.
     kept = {k: deepcopy(v) for k, v in (extra or {}).items() if not str(k).startswith("x_cb_")}
     return kept or None
-
-
-class GatedSession:
-    """
-    Mixed into a session class of Crossbar's, before it. `_transport` is the `TrackedProtocol` of
-    its connection, as long as there is one.
-    """
-
-    _transport: Any
-
-    def onMessage(self, message: Any) -> Any:
-        return self._transport.gate.hear(self, message)
-
-    def take(self, message: Any) -> Any:
-        """Hear it as Crossbar does, unless the connection was lost while the gate was closed."""
-        if self._transport is None or self._transport._session is not self:
-            return None
-        return super().onMessage(message)  # type: ignore[misc]
-
-
-class GatedRouterSession(GatedSession):
-    """Of a router worker: an authenticator's Accept becomes a session when the gate opens."""
-
-    def onHello(self, realm: Any, details: Any) -> Any:
-        return self._decide(super().onHello(realm, details))  # type: ignore[misc]
-
-    def onAuthenticate(self, signature: Any, extra: Any) -> Any:
-        return self._decide(super().onAuthenticate(signature, extra))  # type: ignore[misc]
-
-    def _decide(self, result: Any) -> Any:
-        gate = self._transport.gate
-        decided = result if isinstance(result, Deferred) else succeed(result)
-        return decided.addCallback(
-            lambda answer: gate.accept(answer) if isinstance(answer, Accept) else answer
-        )
-
-
-class GatedProxySession(GatedSession):
-    """Of a proxy worker: the backend is connected when the gate opens."""
-
-    def frontend_accepted(self, accept: Accept) -> Any:
-        accepted = self._transport.gate.accept(accept)
-        return accepted.addCallback(super().frontend_accepted)  # type: ignore[misc]
-
-
-def gated(session_factory: Any) -> Any:
-    """
-    What makes sessions as `session_factory` of Crossbar's does, each behind the gate of its
-    connection.
-    """
-    crossbars = session_factory.session
-    mixin = GatedProxySession if hasattr(crossbars, "frontend_accepted") else GatedRouterSession
-    session_class = type(f"Gated{crossbars.__name__}", (mixin, crossbars), {})
-
-    def make_session() -> Any:
-        session = session_class(session_factory._routerFactory)
-        session.factory = session_factory
-        return session
-
-    return make_session

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from autobahn.util import encode_truncate
 from autobahn.wamp.message import Abort, Goodbye
 from twisted.internet.defer import Deferred
+from txaio.tx import make_logger
 
 # After Close the client has so long to close the TCP connection itself.
 CLOSE_TIMEOUT_S = 2.0
@@ -19,15 +21,18 @@ class ProtocolLink:
     :param reactor: whose timers the wall clock does not move.
     """
 
+    log = make_logger()
+
     def __init__(self, protocol: Any, reactor: Any) -> None:
         self._protocol = protocol
         self._reactor = reactor
         self._abort: Any = None
+        self._lost = False
         # Nothing that the client sends reaches the router any more.
         self.ended = False
-        # Which of WELCOME, and GOODBYE or ABORT, have left in the session that is there.
-        self.welcomed = False
-        self.said_goodbye = False
+        # The message that ends what the client knows of: ABORT until WELCOME has left, then
+        # GOODBYE; None once one of them has.
+        self.farewell: type[Abort] | type[Goodbye] | None = Abort
         # What the router wants its client to be told besides the reason.
         self.explanation: str | None = None
 
@@ -44,30 +49,34 @@ class ProtocolLink:
         return gone
 
     def close(self, reason: str, code: int) -> None:
-        protocol = self._protocol
-        if protocol.state == protocol.STATE_OPEN:
-            if not self.said_goodbye:
-                self._say_goodbye(reason)
-            protocol.sendClose(code, reason[:MAX_REASON_BYTES])
+        if self._lost:
+            return
+        # First: the client must not gain from a farewell that fails.
         self._abort = self._reactor.callLater(CLOSE_TIMEOUT_S, self._abort_connection)
+        if self._protocol.state == self._protocol.STATE_OPEN:
+            try:
+                self._close(reason, code)
+            except Exception:  # noqa: BLE001 - those that are closed with it are closed all the same
+                self.log.failure("a client cannot be told that its session was ended")
+                self._abort_connection()
 
     def forget_login(self) -> None:
         self._protocol.forget_login()
 
     def lost(self) -> None:
         """The TCP connection is lost."""
-        self.ended = True
-        if self._abort is not None:
+        self.ended = self._lost = True
+        if self._abort is not None and self._abort.active():
             self._abort.cancel()
 
-    def _say_goodbye(self, reason: str) -> None:
-        kind = Goodbye if self.welcomed else Abort
-        message = kind(reason, self.explanation or EXPLANATION)
-        # Not through `send`: the session is gone already.
-        self._protocol.sendMessage(*self._protocol._serializer.serialize(message))
-        self.said_goodbye = True
+    def _close(self, reason: str, code: int) -> None:
+        if self.farewell is not None:
+            message = self.farewell(reason, self.explanation or EXPLANATION)
+            # Not through `send`: the session is gone already.
+            self._protocol.sendMessage(*self._protocol._serializer.serialize(message))
+        # Not `sendClose`: it refuses all codes of RFC 6455 but 1000.
+        self._protocol.sendCloseFrame(code, encode_truncate(reason, MAX_REASON_BYTES))
 
     def _abort_connection(self) -> None:
         # Not `dropConnection`: it does nothing after a Close from a client that does not read.
-        if self._protocol.transport is not None:
-            self._protocol.transport.abortConnection()
+        self._protocol.transport.abortConnection()

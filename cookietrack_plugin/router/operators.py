@@ -8,10 +8,12 @@ from twisted.internet.defer import inlineCallbacks
 
 from cookietrack_plugin.record import Cookie, as_mapping
 from cookietrack_plugin.router import arguments
-from cookietrack_plugin.router.administered import Administered, AdministeredStore, Ended
+from cookietrack_plugin.router.administered import AdministeredStore
+from cookietrack_plugin.tracking.revocation import Ended
+from cookietrack_plugin.tracking.tracker import Tracker
 
 
-def shown(tracker: Administered, cookie: Cookie) -> dict[str, Any]:
+def shown(tracker: Tracker, cookie: Cookie) -> dict[str, Any]:
     """The record for callers, and how many connections it has in this worker."""
     return {**as_mapping(cookie), "connections": tracker.connections_of(cookie.id)}
 

@@ -36,14 +36,14 @@ class TrackedProtocol(TrackedHandshake):
         self.gate = Gate(self, self._cookies, self._connection)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self._connection is None or self._connection.ended:
-            return
-        self._connection.last_heard = self._cookies.tracker.clock.now()
-        super().onMessage(payload, isBinary)
+        if self._connection is not None and not self.link.ended:
+            self._connection.last_heard = self._cookies.tracker.clock.now()
+            super().onMessage(payload, isBinary)
 
     def send(self, msg: Any) -> None:
-        if self.gate.said(msg):
+        if self.gate.lets_out(msg):
             super().send(msg)
+            self.gate.sent(msg)
 
     def sendMessage(self, *args: Any, **kwargs: Any) -> None:
         self.held.send(partial(self._send_if_open, super().sendMessage, *args, **kwargs))

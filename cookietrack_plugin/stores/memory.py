@@ -1,9 +1,10 @@
 """Cookies in the memory of one process: the reference implementation of the contract."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import Error as CopyError
 from copy import deepcopy
-from itertools import chain, islice
+from itertools import islice
 from sys import getsizeof
 from threading import Lock
 from typing import Any
@@ -25,6 +26,7 @@ from cookietrack_plugin.record import (
     matches,
 )
 from cookietrack_plugin.stores.kit.deadlines import Deadlines
+from cookietrack_plugin.stores.kit.identities import Identities
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 
 MAX_COOKIES = 1_000_000
@@ -103,14 +105,9 @@ class MemoryStore:
     def revoke_user(
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
+        """In steps between which commits go on."""
         revoked = UserRevoked(authid, authrealm, frozenset(keep))
-        if authid is authrealm is None:
-            ids: Iterable[str] = self._ids()
-        else:
-            with self._lock:
-                self._check_open()
-                ids = self._identities.take(authid, authrealm)
-        ids, count = iter(ids), 0
+        ids, count = self._take(authid, authrealm), 0
         while some := list(islice(ids, _STEP)):
             with self._lock:
                 count += sum(self._revoke(id, revoked) for id in some)
@@ -143,6 +140,14 @@ class MemoryStore:
             self._check_open()
             return list(self._cookies)
 
+    def _take(self, authid: str | None, authrealm: str | None) -> Iterator[str]:
+        """The ids of the user's records, which are not in the index any more."""
+        if authid is authrealm is None:
+            return iter(self._ids())
+        with self._lock:
+            self._check_open()
+            return self._identities.take(authid, authrealm)
+
     def _apply(self, change: Change) -> bool:
         old = self._cookies.get(change.id)
         if not applies(old, change):
@@ -154,12 +159,14 @@ class MemoryStore:
 
     def _revoke(self, id: str, revoked: UserRevoked) -> bool:
         cookie = self._cookies.get(id)
-        if cookie is None or not revoked.ends(id, cookie.auth):
-            if cookie is not None:
-                self._identities.add(cookie)
+        if cookie is None:
             return False
-        self._replace(cookie, None)
-        return True
+        if revoked.ends(id, cookie.auth):
+            self._replace(cookie, None)
+            return True
+        # What `take` took out of the index and is kept.
+        self._identities.move(None, cookie)
+        return False
 
     def _make_room(self) -> None:
         if len(self._cookies) >= self._max_cookies:
@@ -170,7 +177,6 @@ class MemoryStore:
         """Put `new` into the place of `old`, here and in every index; None stands for no record."""
         if old is not None:
             self._deadlines.discard(old)
-            self._identities.discard(old)
             if new is None or self._queue(new) is not self._queue(old):
                 del self._queue(old)[old.id]
             if new is None:
@@ -179,51 +185,10 @@ class MemoryStore:
             self._cookies[new.id] = new
             self._queue(new)[new.id] = None
             self._deadlines.add(new)
-            self._identities.add(new)
+        self._identities.move(old, new)
 
     def _queue(self, cookie: Cookie) -> OrderedDict[str, None]:
         return self._anonymous if cookie.auth is None else self._authenticated
-
-
-class Identities:
-    """Ids of records by the user that is logged in with them: by realm, then by authid."""
-
-    def __init__(self) -> None:
-        self._realms: dict[str, dict[str, dict[str, None]]] = {}
-
-    def add(self, cookie: Cookie) -> None:
-        """Idempotent; so is `discard`."""
-        if (auth := cookie.auth) is not None:
-            users = self._realms.setdefault(auth.authrealm, {})
-            users.setdefault(auth.authid, {})[cookie.id] = None
-
-    def discard(self, cookie: Cookie) -> None:
-        if (auth := cookie.auth) is not None:
-            users = self._realms.get(auth.authrealm, {})
-            ids = users.get(auth.authid, {})
-            ids.pop(cookie.id, None)
-            if not ids:
-                users.pop(auth.authid, None)
-            if not users:
-                self._realms.pop(auth.authrealm, None)
-
-    def take(self, authid: str | None, authrealm: str | None) -> Iterator[str]:
-        """
-        Remove and return the ids of a user, None for any; not for both. Takes the same time however
-        many these are. What is taken nobody else alters: it is walked without a lock.
-        """
-        if authid is None:
-            assert authrealm is not None
-            return chain.from_iterable(self._realms.pop(authrealm, {}).values())
-        realms = list(self._realms) if authrealm is None else [authrealm]
-        return chain.from_iterable([self._take(authid, realm) for realm in realms])
-
-    def _take(self, authid: str, authrealm: str) -> Iterable[str]:
-        users = self._realms.get(authrealm, {})
-        ids = users.pop(authid, {})
-        if not users:
-            self._realms.pop(authrealm, None)
-        return ids
 
 
 def _own(change: Change) -> Change:
@@ -243,7 +208,7 @@ def _copy(cookie: Cookie) -> Cookie:
 def _copy_auth(auth: Auth) -> Auth:
     try:
         return evolve(auth, authextra=deepcopy(auth.authextra))
-    except (TypeError, RecursionError) as error:
+    except (TypeError, CopyError, RecursionError) as error:
         raise ValueError(f"an authextra that cannot be stored: {error}") from error
 
 

@@ -230,6 +230,7 @@ def test_cookies_that_ended_in_the_source_since_an_earlier_run_are_told_and_ende
     assert told.code == 0
     assert "TO has 1 cookie that FROM does not have" in told.err
     assert len(stores.read("lmdb:new")) == 2
+    assert run("migrate", "lmdb:old", "lmdb:new", "--json").json["only_in_target"] == 1
 
     refused = run("migrate", "lmdb:old", "lmdb:new", "--mirror")
     assert (refused.code, len(stores.read("lmdb:new"))) == (2, 2)

@@ -1,6 +1,7 @@
 """Nodes and clients for end-to-end tests."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ import pytest
 
 from servers.ports import free_port
 from tests.support import configs
+from tests.support.apart import Apart, nodes_apart
 from tests.support.node import Node, running
 from tests.support.sites import Door, Place, Site, opened
 
@@ -121,10 +123,16 @@ def placed(place: str, folder: Path, *transports: dict[str, Any]) -> dict[str, A
     return configs.router(*transports) if place == "router" else configs.proxy(folder, *transports)
 
 
-def redis_store(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """An empty store on the Redis of the tests."""
-    server = request.getfixturevalue("redis_server")
-    return {"type": "redis", "url": server.url(), "prefix": f"site{uuid4().hex}"}
+@contextmanager
+def server_store(kind: str, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """An empty store on a server of the tests, "redis" or the name of a database's fixture."""
+    if kind == "redis":
+        server = request.getfixturevalue("redis_server")
+        yield {"type": "redis", "url": server.url(), "prefix": f"tests{uuid4().hex}"}
+        return
+    database = request.getfixturevalue(kind)
+    with database.database() as name:
+        yield {"type": "sql", "url": database.url(name)}
 
 
 @pytest.fixture(scope="session", params=["lmdb", pytest.param("redis", marks=pytest.mark.server)])
@@ -133,17 +141,31 @@ def site(
 ) -> Iterator[Site]:
     """A node with one more worker, or two nodes on a server; tests bring users of their own."""
     folder = tmp_path_factory.mktemp(request.param)
-    store = STORES["lmdb"]
-    if request.param == "lmdb":
-        places = [Place(folder, store, another=True)]
-    else:
-        store = redis_store(request)
-        places = [Place(folder / "1", store), Place(folder / "2", store, "other node's ")]
-    with opened(store, places) as running_site:
-        yield running_site
+    with ExitStack() as stack:
+        if request.param == "lmdb":
+            store = STORES["lmdb"]
+            places = [Place(folder, store, another=True)]
+        else:
+            store = stack.enter_context(server_store("redis", request))
+            places = [Place(folder / "1", store), Place(folder / "2", store, "other node's ")]
+        yield stack.enter_context(opened(store, places))
 
 
 @pytest.fixture(params=["router", "proxy"])
 def door(request: pytest.FixtureRequest, site: Site) -> Door:
     """Where clients come in: at a router worker, and at a proxy worker in front of it."""
     return site.here[request.param]
+
+
+@pytest.fixture(scope="session", params=["redis", "postgresql"])
+def apart(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Apart]:
+    """Two nodes behind one server, with clocks of their own, and networks that can be cut."""
+    name = {"redis": "redis_server"}.get(request.param, request.param)
+    server = request.getfixturevalue(name)
+    with (
+        server_store(request.param, request) as item,
+        nodes_apart(item, server, tmp_path_factory.mktemp("apart")) as nodes,
+    ):
+        yield nodes

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from attrs import define
@@ -17,7 +16,7 @@ from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.tracking.tracker import TRUST
 from servers.process import running
 from servers.redises import RedisServer
-from tests.node.conftest import Listener
+from tests.node.conftest import Listener, server_store
 from tests.support import configs
 from tests.support.client import Clients
 from tests.support.node import BIN, Node, wait_for
@@ -45,24 +44,12 @@ class Cluster:
         return [listener.port for listener in self.listeners]
 
 
-@contextmanager
-def store_item(kind: str, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """An empty store on a server of the tests."""
-    if kind == "redis":
-        server = request.getfixturevalue("redis_server")
-        yield {"type": "redis", "url": server.url(), "prefix": f"cluster{uuid4().hex}"}
-        return
-    database = request.getfixturevalue(kind)
-    with database.database() as name:
-        yield {"type": "sql", "url": database.url(name)}
-
-
 @pytest.fixture(scope="module", params=["postgresql", "redis"])
 def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     """A node whose clients are on a router worker, and one whose are on a proxy worker."""
-    with store_item(request.param, request) as store:
+    with server_store(request.param, request) as store:
         listeners = [Listener(), Listener()]
         direct, front = (
             configs.websocket(listener.port, {"store": store}, LOGIN) for listener in listeners

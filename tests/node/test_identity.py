@@ -22,7 +22,7 @@ def by_procedure(site: Site, authid: str) -> int:
 
 
 def by_command(site: Site, authid: str) -> int:
-    return int(command(site, "--authid", authid).split()[0])
+    return int(command(site.places[0].node, "--authid", authid).split()[0])
 
 
 @pytest.fixture(params=[by_procedure, by_command])

@@ -1,5 +1,7 @@
 """The memory store: what it adds to the contract. The contract itself is the kit's business."""
 
+from threading import Lock
+
 import pytest
 
 from cookietrack_plugin.errors import ConfigError
@@ -107,3 +109,78 @@ def test_records_that_come_and_go_leave_nothing_behind_in_the_order_of_expiry():
     for _ in range(100):
         store.commit([create("a"), Delete("a")])
     assert len(store._deadlines._queue) == 1
+
+
+ANN = Auth("ann", "user", "ticket", "realm2")
+
+
+def users(store: MemoryStore) -> int:
+    """How many ids the index by user has."""
+    realms = store._identities._realms.values()
+    assert all(ids for realm in realms for ids in realm.values())
+    return sum(len(ids) for realm in realms for ids in realm.values())
+
+
+def test_the_index_by_user_has_the_records_that_are_logged_in_and_no_others():
+    store = open_memory(max_cookies=4)
+    store.commit([create("a", JOE), create("b", JOE), create("c", ANN, expires=1), create("d")])
+    assert users(store) == 3
+    store.commit([Authenticate("d", ANN, at=1), Authenticate("a", ANN, at=1), Delete("b")])
+    assert users(store) == 3
+    assert store.expire(now=1, limit=10) == 1
+    store.commit([create(name, JOE) for name in "efgh"])
+    assert users(store) == 4
+    assert store.revoke_user("joe", None, {"f"}) == 3
+    assert users(store) == 1
+    assert store.revoke_user(None, "realm1") == 1
+    assert store._identities._realms == {}
+
+
+def test_what_a_revocation_keeps_can_be_revoked_later():
+    store = open_memory()
+    store.commit([create("a", JOE), create("b", JOE), create("c", ANN)])
+    for revoke in [("joe", "realm1"), ("joe", None), (None, "realm1"), (None, None)]:
+        store.revoke_user(*revoke, {"a", "c"})
+        assert names(store) == ["a", "c"]
+        assert users(store) == 2
+    assert store.revoke_user("joe", "realm1") == 1
+
+
+def test_commits_wait_for_a_hundred_deletions_at_most(monkeypatch):
+    store = open_memory()
+    store.commit([create(f"{n}", JOE) for n in range(1_000)])
+    held = []
+
+    class Counted:
+        def __enter__(self):
+            held.append(len(store._cookies))
+
+        def __exit__(self, *_):
+            held[-1] -= len(store._cookies)
+
+    monkeypatch.setattr(store, "_lock", Counted())
+    assert store.revoke_user("joe", "realm1") == 1_000
+    assert sum(held) == 1_000
+    assert max(held) == 100
+
+
+@pytest.mark.parametrize("user", [("joe", "realm1"), ("joe", None), (None, "realm1")])
+def test_a_revocation_looks_at_no_other_users_records(user):
+    store = open_memory()
+    store.commit([create(f"{n}", ANN) for n in range(100)] + [create("a", JOE), create("b")])
+
+    class Looked(dict):
+        def get(self, id):
+            assert id == "a"
+            return super().get(id)
+
+    store._cookies = Looked(store._cookies)
+    assert store.revoke_user(*user) == 1
+
+
+def test_an_authextra_that_is_no_data_is_refused_before_anything_is_stored():
+    store = open_memory()
+    locked = Auth("joe", "user", "ticket", "realm1", {"lock": Lock()})
+    with pytest.raises(ValueError, match="cannot be stored"):
+        store.commit([create("a"), create("b", locked)])
+    assert names(store) == []

@@ -17,17 +17,18 @@ from sqlalchemy import URL, create_engine, event, text
 from cookietrack_plugin.errors import (
     ConfigError,
     CookieTrackError,
+    PositionLost,
     StoreCorrupt,
     StoreFull,
     StoreUnavailable,
 )
-from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.record import Authenticate, Create, Delete, UserRevoked
 from cookietrack_plugin.stores.sql import engine as sql_engine
 from cookietrack_plugin.stores.sql import feed as sql_feed
 from cookietrack_plugin.stores.sql import schema as sql_schema
 from cookietrack_plugin.stores.sql.engine import make_engine
-from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
-from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
+from cookietrack_plugin.stores.sql.provider import SqlProvider
+from cookietrack_plugin.stores.sql.store import SqlStore
 from cookietrack_plugin.stores.sql.url import driven, parse_url, shown, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
@@ -38,11 +39,17 @@ from tests.support.node import wait_for
 from tests.support.opening import open_sql
 from tests.support.rivals import contradictions, told_and_revoked
 from tests.support.silence import answers, check_unavailable
+from tests.support.statements import statements
 
-pytest_plugins = ["tests.support.servers"]
+pytest_plugins = ["tests.support.servers", "tests.support.databases"]
 
 SQLITE = "sqlite:///cookies.sqlite"
 NOBODY = "NAME_OF_NO_VARIABLE"
+USER_COLUMNS = ("authid", "authrealm", "keep")
+RIGHTS: Mapping[type[Database], str] = {
+    PostgreSQL: "CREATE, SELECT, INSERT, UPDATE and DELETE",
+    MariaDB: "CREATE, INDEX, ALTER, SELECT, INSERT, UPDATE and DELETE",
+}
 
 
 def execute(url: str, node_dir: object, *statements: str) -> None:
@@ -52,6 +59,15 @@ def execute(url: str, node_dir: object, *statements: str) -> None:
         for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
+
+
+def be_older(url: str) -> None:
+    """Make the tables those of format 1."""
+    dropped = [f"ALTER TABLE cookietrack_revoked DROP COLUMN {name}" for name in USER_COLUMNS]
+    dropped += ["DROP TABLE cookietrack_fences", "UPDATE cookietrack_meta SET version = 1"]
+    if url.startswith("mysql"):
+        dropped.append("DROP TABLE cookietrack_locks")
+    execute(url, ".", *dropped)
 
 
 # -- the contract ---------------------------------------------------------------------------------
@@ -101,21 +117,9 @@ class TestMariaDB(SqlSuite):
 # -- every database -------------------------------------------------------------------------------
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param("postgresql", marks=pytest.mark.server),
-        pytest.param("mariadb", marks=pytest.mark.server),
-    ]
-)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A new, empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/cookies.sqlite"
-        return
-    server: Database = request.getfixturevalue(request.param)
-    with server.database() as name:
-        yield server.url(name)
+@pytest.fixture
+def url(each_database: str) -> str:
+    return each_database
 
 
 @pytest.fixture
@@ -160,8 +164,20 @@ def test_two_stores_with_two_tables_share_a_database(url: str, store: SqlStore):
 
 def test_a_closed_store_does_not_connect_again(store: SqlStore):
     store.close()
-    with pytest.raises(StoreUnavailable, match="closed"):
-        store.load([make_id(1)])
+    store.close()
+    for call in (
+        lambda: store.load([make_id(1)]),
+        lambda: store.load([]),
+        lambda: store.commit([Create(make_cookie(1))]),
+        lambda: store.commit([]),
+        lambda: store.expire(NOW, 1),
+        lambda: list(store.scan()),
+        lambda: store.stat(),
+        lambda: store.revoked_since(None),
+        lambda: store.revoke_user(None, None),
+    ):
+        with pytest.raises(StoreUnavailable, match="closed"):
+            call()
 
 
 def test_a_batch_takes_few_statements_however_many_changes(store: SqlStore):
@@ -180,34 +196,6 @@ def test_a_batch_takes_few_statements_however_many_changes(store: SqlStore):
     assert len(loading) == 1
     assert len(updating) == 4
     assert len(deleting) == 7
-
-
-class statements:
-    """The statements that a store executes in the block: how often it goes to the server."""
-
-    def __init__(self, store: SqlStore) -> None:
-        self._engine = store._engine
-
-    def __enter__(self) -> list[str]:
-        self._seen: list[str] = []
-        event.listen(self._engine, "before_cursor_execute", self._note)
-        self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(BoundedConnection, "ask", self._noting(BoundedConnection.ask))
-        return self._seen
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self._engine, "before_cursor_execute", self._note)
-        self._patch.undo()
-
-    def _note(self, *args: Any) -> None:
-        self._seen.append(args[2])
-
-    def _noting(self, ask: Any) -> Any:
-        def noted(connection: Any, statement: bytes, value: bytes) -> Any:
-            self._seen.append(statement.decode())
-            return ask(connection, statement, value)
-
-        return noted
 
 
 # -- several nodes --------------------------------------------------------------------------------
@@ -244,10 +232,13 @@ def test_a_backlog_is_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyP
 def test_a_cursor_of_another_history_is_refused(store: SqlStore):
     """As after a restore from a backup: the numbers are there, and stand for other revocations."""
     number, _ = store.revoked_since(None)[1]
-    with pytest.raises(StoreUnavailable, match="no longer known"):
+    with pytest.raises(PositionLost, match="no longer known"):
         store.revoked_since((number, "another"))
-    with pytest.raises(StoreUnavailable, match="no longer known"):
+    with pytest.raises(PositionLost, match="no longer known"):
         store.revoked_since((number + 1, "never was"))
+    for foreign in ("1-0", ("1-0",), (number, 1), (2**63, "x"), (-1, "x")):
+        with pytest.raises(PositionLost):
+            store.revoked_since(foreign)
 
 
 def test_old_revocations_are_forgotten_and_old_cursors_refused(
@@ -259,11 +250,21 @@ def test_old_revocations_are_forgotten_and_old_cursors_refused(
     _, new = store.revoked_since(old)
     store.expire(NOW, 10)
     assert len(store.revoked_since(old)[0]) == 10
-    monkeypatch.setattr(sql_feed, "KEPT", -1)
+    monkeypatch.setattr(sql_feed, "KEPT_MS", -1)
     store.expire(NOW, 10)
-    with pytest.raises(StoreUnavailable, match="no longer known"):
+    with pytest.raises(PositionLost, match="no longer known"):
         store.revoked_since(old)
     assert store.revoked_since(new) == ([], new)
+
+
+def test_a_cursor_that_was_the_last_for_long_is_kept(url: str, store: SqlStore):
+    store.commit([Create(make_cookie(n)) for n in range(3)])
+    store.commit([Delete(make_id(0)), Delete(make_id(1))])
+    _, cursor = store.revoked_since(None)
+    execute(url, ".", "UPDATE cookietrack_revoked SET at = 0")
+    store.commit([Delete(make_id(2))])
+    store.expire(NOW, 10)
+    assert store.revoked_since(cursor)[0] == [make_id(2)]
 
 
 # -- the format -----------------------------------------------------------------------------------
@@ -297,8 +298,36 @@ def test_an_older_format_is_migrated_and_keeps_its_records(
         new.close()
     assert steps == ["cookietrack"]
     monkeypatch.undo()
-    with pytest.raises(StoreCorrupt, match=r"has format 2, and 1 is the newest.*upgrade"):
+    with pytest.raises(StoreCorrupt, match=r"has format 3, and 2 is the newest.*upgrade"):
         open_sql(url)
+
+
+def test_tables_from_before_users_were_revoked_are_migrated(url: str):
+    store = open_sql(url)
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(2)])
+    _, cursor = store.revoked_since(None)
+    store.commit([Delete(make_id(1))])
+    store.close()
+    be_older(url)
+    with pytest.raises(StoreUnavailable, match="of this version"):
+        SqlProvider().open_readonly({"type": "sql", "url": url}, ".")
+    migrated = open_sql(url)
+    assert migrated.commit([Authenticate(make_id(0), make_auth(), NOW, cursor)]) == [True]
+    assert migrated.revoke_user("joe", "realm1") == 1
+    migrated.close()
+    again = open_sql(url)
+    assert again.revoked_since(cursor)[0] == [make_id(1), UserRevoked("joe", "realm1")]
+    again.close()
+
+
+def test_a_migration_that_was_interrupted_is_completed(url: str):
+    """MySQL keeps each step of it."""
+    open_sql(url).close()
+    execute(url, ".", "ALTER TABLE cookietrack_revoked DROP COLUMN keep")
+    execute(url, ".", "UPDATE cookietrack_meta SET version = 1")
+    store = open_sql(url)
+    assert store.revoke_user("joe", "realm1") == 0
+    store.close()
 
 
 def test_a_table_of_another_program_is_refused_and_left_alone(url: str):
@@ -438,7 +467,24 @@ def test_missing_rights_are_named(server: Database, caplog: pytest.LogCaptureFix
             server.execute(f"GRANT SELECT ON {name}.* TO {name}@'127.0.0.1'")
         error = refusal(server.url(name, user=name), caplog)
     assert isinstance(error, ConfigError)
-    assert "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE" in str(error)
+    assert f"grant the user {RIGHTS[type(server)]}" in str(error)
+
+
+@pytest.mark.server
+def test_the_rights_that_are_named_are_enough(mariadb: MariaDB):
+    with mariadb.database() as name:
+        mariadb.execute(f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+        granted = RIGHTS[MariaDB].replace(" and", ",")
+        mariadb.execute(f"GRANT {granted} ON {name}.* TO {name}@'127.0.0.1'")
+        open_sql(mariadb.url(name, user=name)).close()
+        be_older(mariadb.url(name))
+        store = open_sql(mariadb.url(name, user=name))
+        _, since = store.revoked_since(None)
+        login = Authenticate(make_id(1), make_auth(), NOW, since)
+        assert store.commit([Create(make_cookie(1)), login]) == [True, True]
+        assert store.revoke_user("joe", None) == 1
+        assert store.expire(NOW, 1) == 0
+        store.close()
 
 
 @pytest.mark.server
@@ -526,8 +572,16 @@ def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(own_server
     with own_server.database() as name:
         store = open_sql(own_server.url(name), timeout=0.5)
         store.commit([Create(make_cookie(0, make_auth()))])
+        _, cursor = store.revoked_since(None)
         with own_server.paused():
             check_unavailable(store)
+            for ask in (
+                lambda: store.revoke_user("joe", None),
+                lambda: store.revoked_since(cursor),
+            ):
+                with pytest.raises(StoreUnavailable) as caught:
+                    ask()
+                assert type(caught.value) is StoreUnavailable
         wait_for(lambda: answers(store), "the store does not come back")
         assert store.commit([Delete(make_id(0))]) == [True]
         store.close()
@@ -556,7 +610,7 @@ def test_a_connection_that_died_at_rest_is_replaced_unseen(
     own_server: Database, monkeypatch: pytest.MonkeyPatch
 ):
     """A restart that nobody noticed costs nobody an answer."""
-    monkeypatch.setattr(sql_engine, "_RESTED", 0)
+    monkeypatch.setattr(sql_engine, "_IDLE_S", 0)
     own_server.execute("CREATE DATABASE cookies")
     store = open_sql(own_server.url("cookies"), timeout=2)
     own_server.restart()

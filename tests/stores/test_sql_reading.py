@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IReadOnlyProvider
 from cookietrack_plugin.record import Create
-from cookietrack_plugin.stores.sql.store import SqlProvider
+from cookietrack_plugin.stores.sql.provider import SqlProvider
 from cookietrack_plugin.testing.samples import make_cookie, make_id
 
 OPTIONS = {"type": "sql", "url": "sqlite:///cookies.db"}

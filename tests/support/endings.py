@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from cookietrack_plugin.header import id_of
-from tests.support.node import BIN
+from tests.support.node import BIN, Node
 from tests.support.rude import RudeClient
 from tests.support.sites import Door, Site
 from tests.support.wamp import GOODBYE, LOGOUT
@@ -133,19 +133,19 @@ def _revoke_user(site: Site, victims: Sequence[Victim]) -> None:
 
 
 def _command(site: Site, victims: Sequence[Victim]) -> None:
-    command(site, *_ids(victims))
+    command(site.places[0].node, *_ids(victims))
 
 
 def _command_user(site: Site, victims: Sequence[Victim]) -> None:
-    command(site, "--authid", victims[0].user.partition("@")[0])
+    command(site.places[0].node, "--authid", victims[0].user.partition("@")[0])
 
 
-def command(site: Site, *arguments: str) -> str:
-    """`cookietrack revoke` in the first node's directory: what it prints."""
+def command(node: Node, *arguments: str) -> str:
+    """`cookietrack revoke` in the node's directory: what it prints."""
     words = [
         str(BIN / "cookietrack"),
         "revoke",
-        str(site.places[0].node.cbdir),
+        str(node.cbdir),
         *arguments,
         "--yes",
     ]

@@ -26,7 +26,7 @@ class Heard:
 class Observer:
     """
     Hears what any client of a realm says (`RudeClient.babble`), and who joins: it reads on a thread
-    of its own. `joined`: which authid, and when.
+    of its own. `joined`: which authid, and when. `hands`: the connection by which it asks.
     """
 
     def __init__(self, port: int, user: str) -> None:
@@ -37,14 +37,14 @@ class Observer:
         self._ears.subscribe(TOPIC)
         self._ears.register(PROCEDURE)
         self._ears.subscribe("wamp.session.on_join")
-        self._hands = RudeClient(port).log_in(user)
+        self.hands = RudeClient(port).log_in(user)
         self._ears.be_patient()
         self._caught_up = Event()
         self._thread = Thread(target=self._listen, daemon=True)
         self._thread.start()
 
     def call(self, procedure: str, *args: Any, **kwargs: Any) -> Any:
-        return self._hands.call(procedure, *args, **kwargs)
+        return self.hands.call(procedure, *args, **kwargs)
 
     def catch_up(self) -> None:
         """Hear all that the router has passed on so far."""
@@ -63,7 +63,7 @@ class Observer:
         self._ears.hang_up()
         self._thread.join()
         self._ears.close()
-        self._hands.close()
+        self.hands.close()
 
     def _listen(self) -> None:
         with suppress(Closed, OSError):

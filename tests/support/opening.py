@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from cookietrack_plugin.stores.sql.store import SqlProvider, SqlStore
+from cookietrack_plugin.stores.sql.provider import SqlProvider
+from cookietrack_plugin.stores.sql.store import SqlStore
 
 
 def open_sql(url: str, node_dir: object = ".", **options: Any) -> SqlStore:

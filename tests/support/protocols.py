@@ -3,97 +3,63 @@
 from base64 import b64encode
 from typing import Any
 
-from autobahn.wamp.message import Authenticate, Goodbye, Hello, Welcome
-from autobahn.wamp.message import Challenge as ChallengeMessage
+from autobahn.wamp.message import Authenticate, Challenge, Goodbye, Hello, Publish, Welcome
 from autobahn.wamp.role import RoleBrokerFeatures, RoleSubscriberFeatures
 from autobahn.wamp.serializer import JsonSerializer
-from autobahn.wamp.types import Accept, Challenge
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.factory import CookieWebSocketFactory
 from cookietrack_plugin.tracking.revocation import LOGOUT
-from tests.support.reactor import FakeReactor
+from tests.support.realm import SECRET, Realm, SessionFactory
+from tests.support.stores import ScriptedStore
 
 CLIENT = {"subscriber": RoleSubscriberFeatures()}
 ROUTER = {"broker": RoleBrokerFeatures()}
 KEY = b64encode(b"0123456789abcdef").decode()
+# What clients offer.
+METHODS = ("cookie", "ticket", "anonymous")
+TEXT, CLOSE = 1, 8
 
 
 class FakeSession:
-    """
-    As much of Crossbar's router session as a transport sees. `result`: what `onHello` gives, an
-    Accept to let everybody in.
-    """
+    """A session that notes what its client says, and answers nothing."""
 
-    result: Any = Accept("realm1", "joe", "user", "ticket", "static")
+    _session_id = _authid = None
 
     def __init__(self, router_factory: Any = None) -> None:
-        self._session_id: int | None = None
-        self._authid: str | None = None
         self._transport: Any = None
-        self._transport_config: Any = None
         self.received: list[Any] = []
         self.closed = False
 
     def onOpen(self, transport: Any) -> None:
-        self._transport_config = transport.factory._config
-
-    def onHello(self, realm: Any, details: Any) -> Any:
-        return self.result
-
-    def onAuthenticate(self, signature: Any, extra: Any) -> Any:
-        return self.result
+        self._transport = transport
 
     def onMessage(self, message: Any) -> None:
         self.received.append(message)
-        if isinstance(message, Hello):
-            maybeDeferred(self.onHello, message.realm, message).addCallback(self._answer)
-        elif isinstance(message, Authenticate):
-            maybeDeferred(self.onAuthenticate, "", {}).addCallback(self._answer)
-        elif isinstance(message, Goodbye) and self._session_id is not None:
-            self._session_id = None
-            self._transport.send(Goodbye())
-
-    def _answer(self, result: Any) -> None:
-        if self._transport is None:
-            return
-        if isinstance(result, Accept):
-            self._session_id, self._authid = 1, result.authid
-            details = {"realm": result.realm, "authid": result.authid, "authrole": result.authrole}
-            self._transport.send(Welcome(1, ROUTER, **details))
-        elif isinstance(result, Challenge):
-            self._transport.send(message_of(result))
 
     def onClose(self, was_clean: bool) -> None:
         self.closed = True
-        self._session_id = self._transport = None
-
-
-def message_of(challenge: Challenge) -> Any:
-    return ChallengeMessage(challenge.method, challenge.extra)
-
-
-class FakeSessionFactory:
-    """What Crossbar's worker gives to its transports."""
-
-    session: Any = FakeSession
-    _routerFactory = None
+        self._transport = None
 
 
 class Wire(StringTransport):
     """As a TCP transport, it does not mind that nobody had registered."""
 
     nodelay = False
+    aborted = False
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         self.nodelay = enabled
 
     def unregisterProducer(self) -> None:
         self.producer = None
+
+    def abortConnection(self) -> None:
+        super().abortConnection()
+        self.aborted = True
 
 
 class Client:
@@ -103,13 +69,14 @@ class Client:
         self.transport = Wire()
         self.protocol = factory.buildProtocol(self.transport.getPeer())
         self.protocol.makeConnection(self.transport)
-        self.taken = 0
+        self.serializer = JsonSerializer()
 
     @property
-    def session(self) -> FakeSession:
+    def session(self) -> Any:
         return self.protocol._session
 
     def shake_hands(self, *fields: str, subprotocol: str = "wamp.2.json") -> "Client":
+        self.serializer = JsonSerializer(batched=subprotocol.endswith("batched"))
         self.send_head(*fields, f"Sec-WebSocket-Protocol: {subprotocol}")
         return self
 
@@ -125,15 +92,21 @@ class Client:
         ]
         self.protocol.dataReceived("\r\n".join([*lines, "", ""]).encode())
 
-    def send(self, message: Any) -> None:
-        """Send a WAMP message, masked as clients do."""
-        payload, _ = JsonSerializer().serialize(message)
-        size = len(payload)
-        length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
-        self.protocol.dataReceived(b"\x81" + length + b"\0\0\0\0" + payload)
+    def send(self, *messages: Any, frames: int | None = None) -> None:
+        """Send WAMP messages in one segment: each in a frame of its own, or all in one frame."""
+        payloads = [self.serializer.serialize(each)[0] for each in messages]
+        if frames == 1:
+            payloads = [b"".join(payloads)]
+        self.protocol.dataReceived(b"".join(frame(TEXT, each) for each in payloads))
 
-    def hello(self) -> None:
-        self.send(Hello("realm1", CLIENT, authmethods=["cookie"]))
+    def hello(self, authid: str = "joe", methods: tuple[str, ...] = METHODS) -> None:
+        self.send(make_hello(authid, methods))
+
+    def authenticate(self, secret: str = SECRET) -> None:
+        self.send(Authenticate(secret))
+
+    def publish(self, *said: str) -> None:
+        self.send(make_publish(*said))
 
     def leave(self, reason: str = "wamp.close.close_realm") -> None:
         self.send(Goodbye(reason))
@@ -141,8 +114,16 @@ class Client:
     def log_out(self) -> None:
         self.leave(LOGOUT)
 
+    def send_close(self) -> None:
+        """The WebSocket closing handshake, or its answer."""
+        self.protocol.dataReceived(frame(CLOSE, (1000).to_bytes(2, "big")))
+
     def leave_without_a_word(self) -> None:
-        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.lose(ConnectionDone())
+
+    def lose(self, error: Exception | None = None) -> None:
+        """What Twisted says when the TCP connection is lost."""
+        self.protocol.connectionLost(Failure(error or ConnectionAborted()))
 
     @property
     def head(self) -> str:
@@ -174,10 +155,10 @@ class Client:
             if size == 126:
                 size, start = int.from_bytes(data[2:4], "big"), 4
             payload, data = data[start : start + size], data[start + size :]
-            if opcode == 8:
+            if opcode == CLOSE:
                 frames.append(int.from_bytes(payload[:2], "big") if payload else "close")
             else:
-                frames += JsonSerializer().unserialize(payload, False)
+                frames += self.serializer.unserialize(payload, False)
         return frames
 
     @property
@@ -186,31 +167,76 @@ class Client:
         return [frame if isinstance(frame, int | str) else type(frame) for frame in self.frames]
 
 
+def frame(opcode: int, payload: bytes) -> bytes:
+    """A WebSocket frame, masked as clients do."""
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + length + b"\0\0\0\0" + payload
+
+
+def make_hello(authid: str = "joe", methods: tuple[str, ...] = METHODS) -> Hello:
+    return Hello("realm1", CLIENT, authmethods=list(methods), authid=authid)
+
+
+def make_publish(*said: str) -> Publish:
+    return Publish(1, "com.example.topic", args=list(said))
+
+
 class Router:
-    """What Crossbar's router does on a transport, without the rest of it."""
+    """
+    What Crossbar's router does on a transport, without the rest of it: `realm` is what its clients
+    join, `cookies` what it sees of our store, and `store` that store.
+    """
 
     def __init__(
-        self, store: RouterCookieStore, reactor: FakeReactor, config: dict[str, Any] | None = None
+        self,
+        cookies: RouterCookieStore,
+        store: ScriptedStore,
+        config: dict[str, Any],
+        sessions: Any = None,
     ) -> None:
-        config = {"auth": {"cookie": {}, "ticket": {}}, "cookie": {}, **(config or {})}
-        self.sessions = FakeSessionFactory()
-        self.factory = CookieWebSocketFactory(self.sessions, "/node", config, None, store)
-        self.factory.reactor = reactor
-        self.store = store
-        self.reactor = reactor
+        self.sessions = sessions or SessionFactory()
+        self.factory = CookieWebSocketFactory(self.sessions, "/node", config, None, cookies)
+        self.cookies, self.store = cookies, store
+        self.tracker, self.reactor = cookies.tracker, cookies.reactor
 
-    def connect(self, *fields: str) -> Client:
+    @property
+    def realm(self) -> Realm:
+        realm: Realm = self.sessions._routerFactory["realm1"]
+        return realm
+
+    def answers(self, answer: Any) -> None:
+        """What the authentication method `scripted` says from now on; an exception is raised."""
+
+        def say(said: str) -> Any:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.sessions._routerFactory._worker.answer = say
+
+    def connect(self, *fields: str, subprotocol: str = "wamp.2.json") -> Client:
         """A client whose handshake is through."""
-        client = Client(self.factory).shake_hands(*fields)
+        client = Client(self.factory).shake_hands(*fields, subprotocol=subprotocol)
         self.reactor.turn_until(lambda: client.head, "the handshake is answered")
         return client
 
-    def accepts(self, authid: str = "joe", authmethod: str = "ticket", provider: str = "static"):
-        """What the authenticators of its sessions say from now on."""
-        result = Accept("realm1", authid, "user", authmethod, provider)
-        self.sessions.session = type("FakeSession", (FakeSession,), {"result": result})
+    def log_in(self, client: Client, authid: str = "joe") -> None:
+        """HELLO, and the answer to a challenge, until the client has its WELCOME."""
+        heard = len(client.said)
+        client.hello(authid)
+        self.reactor.turn_until(lambda: len(client.said) > heard, "an answer to HELLO")
+        if client.said[-1] is Challenge:
+            client.authenticate()
+            self.reactor.turn_until(lambda: len(client.said) > heard + 1, "one to AUTHENTICATE")
+        assert client.said[-1] is Welcome
 
-    def log_in(self, client: Client) -> None:
-        """HELLO, until the client has its WELCOME."""
-        client.hello()
-        self.reactor.turn_until(lambda: Welcome in client.said, "WELCOME")
+    def enter(self, authid: str = "joe") -> Client:
+        """A new client that has logged in."""
+        client = self.connect()
+        self.log_in(client, authid)
+        return client
+
+    def until(self, client: Client, *said: Any) -> None:
+        """Take turns until this is the last that the client has been told."""
+        self.reactor.turn_until(lambda: client.said[-len(said) :] == [*said], str(said))

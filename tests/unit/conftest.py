@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+import txaio
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from txaio.tx import set_global_log_level
 
@@ -15,6 +16,8 @@ from tests.support.reactor import FakeReactor
 from tests.support.stores import ScriptedStore
 from tests.support.trackers import Tracked
 
+# Before the first test module imports a part of Autobahn that remembers which framework there is.
+txaio.use_twisted()
 set_global_log_level("debug")
 
 

@@ -116,6 +116,7 @@ FACES: dict[str, set[str]] = {
         "events.Event",
         "events.Kind",
         "login.LoginRefused",
+        "revocation.Ended",
         "revocation.LOGOUT",
         "termination.INTERNAL_ERROR",
         "tracker.Tracker",

@@ -1,21 +1,25 @@
 """A batch of changes on Redis: read what has to be known, work out what becomes of it, swap it."""
 
-import random
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.record import Change, Cookie
+from cookietrack_plugin.record import Authenticate, Change, Cookie
 from cookietrack_plugin.stores.kit.fold import Outcome, applied, fold, lone_creates
 from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.fencing import FenceQuery, Fencing
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
-from cookietrack_plugin.stores.redis.swap import Found, Swap, new_item, read, run, swap_item
-
-# How often is tried what others get in the way of.
-_TRIES = 20
+from cookietrack_plugin.stores.redis.swap import (
+    Found,
+    RecordQuery,
+    Swap,
+    new_item,
+    persist,
+    run,
+    swap_item,
+)
+from cookietrack_plugin.stores.redis.swap_script import ANY
 
 
 @frozen
@@ -70,8 +74,31 @@ class Batches:
             partition: list({change.id for change in changes} - alone[partition].keys())
             for partition, changes in waiting.items()
         }
-        found = read(self._client, others)
-        return [_plan(each, waiting[each], alone[each], found) for each in waiting]
+        found, fencings = self._read(others, waiting)
+        return [
+            _plan(each, waiting[each], alone[each], found, fencings.get(each)) for each in waiting
+        ]
+
+    def _read(
+        self,
+        wanted: Mapping[Partition, Sequence[str]],
+        waiting: Mapping[Partition, Sequence[Change]],
+    ) -> tuple[dict[str, Found], dict[Partition, Fencing]]:
+        """The records `wanted`, and the fences of those partitions where a login may be late."""
+        records, number = RecordQuery(wanted), len(self._layout.partitions)
+        fences = [
+            FenceQuery(partition, number, logins)
+            for partition, changes in waiting.items()
+            if (logins := _logins(changes))
+        ]
+        commands = [*records.commands(), *(each for query in fences for each in query.commands())]
+        answers = iter(self._client.run(commands))
+        found = records.read(answers)
+        return found, {query.partition: query.read(answers) for query in fences}
+
+
+def _logins(changes: Sequence[Change]) -> list[Authenticate]:
+    return [each for each in changes if isinstance(each, Authenticate) and each.since is not None]
 
 
 def _plan(
@@ -79,6 +106,7 @@ def _plan(
     changes: Sequence[Change],
     alone: Mapping[str, Cookie],
     found: Mapping[str, Found],
+    fencing: Fencing | None,
 ) -> Plan:
     rest = [change for change in changes if change.id not in alone]
     before = {
@@ -86,22 +114,10 @@ def _plan(
         for id in {change.id for change in rest}
         if (record := found[id].record) is not None
     }
-    outcome = fold(rest, before)
+    outcome = fold(rest, before, fencing.refuses) if fencing else fold(rest, before)
     items = [new_item(partition, cookie) for cookie in alone.values()]
     for cookie in outcome.altered():
         items.append(swap_item(partition, found[cookie.id], cookie))
     items += (swap_item(partition, found[id], None) for id in outcome.deleted())
-    return Plan(changes, list(alone), outcome, Swap(partition, items, outcome.revoked))
-
-
-def persist(try_: Callable[[], bool]) -> None:
-    """
-    Try until it gives true.
-
-    :raises StoreUnavailable: others get in the way every time.
-    """
-    for tried in range(_TRIES):
-        if try_():
-            return
-        time.sleep(random.uniform(0, 0.001 * min(2**tried, 100)))
-    raise StoreUnavailable("other nodes keep changing the same cookies: nothing was stored")
+    fence = fencing.last if fencing else ANY
+    return Plan(changes, list(alone), outcome, Swap(partition, items, outcome.revoked, fence))

@@ -1,4 +1,4 @@
-"""A connection to Redis, whatever its shape: commands in, answers out, in one round trip."""
+"""A connection to Redis of any topology: commands in, answers out, in one round trip."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +18,8 @@ class Client:
     """
     Connects with the first command, and again whenever the connection was lost.
 
-    Nothing is sent a second time by itself: the answer to a write that was done twice would not be
-    true. Who asked is told, and asks again.
+    It sends nothing a second time by itself: the answer to a write that was done twice would not be
+    true. The caller gets the error, and asks again.
 
     :param timeout: seconds to connect, and for every answer.
     """
@@ -69,6 +69,11 @@ class Client:
         if self._url.kind != "cluster":
             return self._client
         return self._client.get_redis_connection(self._client.get_node_from_key(key))
+
+    def time_at(self, key: str) -> int:
+        """The time of the server that has the key, in Unix milliseconds."""
+        seconds, microseconds = self.master_of(key).time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     def close(self) -> None:
         self._client.close()

@@ -20,24 +20,24 @@ _EVICTION = (
 )
 _REPLICAS = (
     "its replicas follow later: the one that takes over does not know the last logins and logouts:"
-    ' set "replicas" in cookie store to how many have to have them'
+    ' set "replicas" in the store item to how many have to have them'
 )
-_UNKNOWN = "it does not tell its {0}: see to it yourself that {0} is {1}"
+_UNKNOWN = "it does not say what its {0} is: make sure that {0} is {1}"
 
 
-def weaknesses(client: Client, infos: list[Mapping[str, Any]], replicas: int) -> list[str]:
+def durability_warnings(client: Client, infos: list[Mapping[str, Any]], replicas: int) -> list[str]:
     """
     One sentence for each setting with which logins can be lost, and logouts undone.
 
     :param infos: what each master says of itself.
-    :param replicas: how many replicas are waited for.
+    :param replicas: how many replicas a commit waits for.
     """
     masters = zip(client.masters(), infos, strict=False)
-    found = [each for master, info in masters for each in _weaknesses(master, info, replicas)]
+    found = [each for master, info in masters for each in _warnings(master, info, replicas)]
     return list(dict.fromkeys(found))
 
 
-def _weaknesses(master: Any, info: Mapping[str, Any], replicas: int) -> Iterator[str]:
+def _warnings(master: Any, info: Mapping[str, Any], replicas: int) -> Iterator[str]:
     appendfsync = _setting(master, "appendfsync")
     if "aof_enabled" not in info:
         yield _UNKNOWN.format("appendonly", "yes")

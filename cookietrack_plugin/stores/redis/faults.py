@@ -30,6 +30,7 @@ from cookietrack_plugin.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from cookietrack_plugin.stores.kit.options import PLACE
 
 _AWAY = (BusyLoadingError, ClusterDownError, ConnectionError, ReadOnlyError, TimeoutError)
 _MOVING = (AskError, MovedError, TryAgainError)
@@ -92,7 +93,7 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
     cause = re.sub(r"\s+", " ", str(error)).strip()
     mistake = ConfigError if opening else StoreUnavailable
     if advice := _advice(error, cause):
-        return mistake(f'"url" in cookie store: {place}: {cause}: {advice}')
+        return mistake(f'"url" in {PLACE}: {place}: {cause}: {advice}')
     if isinstance(error, OutOfMemoryError) or _FULL.search(cause):
         return StoreFull(f"{place} has no room: {cause}: raise maxmemory, or make room on its disk")
     if isinstance(error, _MOVING):

@@ -1,100 +1,40 @@
 """Cookies in Redis or Valkey, with Sentinel or as a cluster too: for any number of nodes."""
 
-import logging
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
-from cookietrack_plugin.record import Change, Cookie
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    IRevocationFeed,
+    IServerTime,
+    IUserRevocation,
+)
+from cookietrack_plugin.record import Change, Cookie, UserRevoked, matches
 from cookietrack_plugin.stores.redis.batch import Batches
 from cookietrack_plugin.stores.redis.client import Client
-from cookietrack_plugin.stores.redis.durability import weaknesses
+from cookietrack_plugin.stores.redis.expired import expire
 from cookietrack_plugin.stores.redis.faults import translated
-from cookietrack_plugin.stores.redis.feed import Cursor, Revocations
-from cookietrack_plugin.stores.redis.format import prepare_format
+from cookietrack_plugin.stores.redis.feed import Cursor, FeedReader
+from cookietrack_plugin.stores.redis.indexes import Indexes, Recent
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
 from cookietrack_plugin.stores.redis.replicas import Replicas
-from cookietrack_plugin.stores.redis.shape import check_shape, infos
-from cookietrack_plugin.stores.redis.swap import Swap, read, run, swap_item
-from cookietrack_plugin.stores.redis.url import parse_url
+from cookietrack_plugin.stores.redis.swap import read
+from cookietrack_plugin.stores.redis.user_revocation import UserRevoker
 
-PREFIX = "cookietrack"
-TIMEOUT = 5.0
-
-log = logging.getLogger(__name__)
-
-_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-# Records of a scan that are in memory at a time, about.
-_PAGE = 500
-# Records that one script deletes: the server does nothing else meanwhile.
-_STEP = 1000
-# Records whose room is measured for the whole.
+# Records whose size is measured, as a sample of all.
 _SAMPLE = 20
 
 
-@implementer(ICookieStoreProvider)
-class RedisProvider:
-    """
-    `{"type": "redis", "url": "redis://user:${NAME}@host:6379/0"}`, with `prefix` of all keys,
-    `timeout` (seconds to connect, and for an answer), `replicas` (how many have to have a commit
-    before it counts) and `partitions` (over how many slots of a cluster the records are spread).
-    """
-
-    summary = "in Redis or Valkey, one server or a cluster of them: shared by any number of nodes"
-    volatile = False
-    exclusive = False
-    place = "url"
-    opens = ICookieStore
-
-    def check(self, options: Mapping[str, Any]) -> None:
-        check_options(
-            options,
-            required={"url": str},
-            optional={"prefix": str, "timeout": float, "replicas": int, "partitions": int},
-        )
-        parse_url(options["url"])
-        prefix = options.get("prefix", PREFIX)
-        if not _PREFIX.fullmatch(prefix):
-            raise wrong_option("prefix", prefix, "up to 100 letters, digits, or any of _ . : -")
-        timeout = options.get("timeout", TIMEOUT)
-        if not 0.1 <= timeout <= 3600:
-            raise wrong_option("timeout", timeout, "a number of seconds from 0.1 to 3600")
-        for name, least in (("replicas", 0), ("partitions", 1)):
-            if not least <= options.get(name, least) <= 1024:
-                raise wrong_option(name, options[name], f"an integer from {least} to 1024")
-
-    def open(self, options: Mapping[str, Any], node_dir: str) -> "RedisStore":
-        url = parse_url(options["url"])
-        layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
-        replicas = options.get("replicas", 0)
-        timeout = options.get("timeout", TIMEOUT)
-        with translated(url.shown, opening=True):
-            client = Client(url, node_dir, timeout)
-            try:
-                described = infos(client)
-                for info in described:
-                    check_shape(info, url)
-                prepare_format(client, layout)
-                for weakness in weaknesses(client, described, replicas):
-                    log.warning("%s can lose logins: %s", url.shown, weakness)
-            except BaseException:
-                client.close()
-                raise
-        return RedisStore(client, layout, Replicas(client, replicas, timeout / 2), url.shown)
-
-
-@implementer(ICookieStore, IRevocationFeed)
+@implementer(ICookieStore, IRevocationFeed, IServerTime, IUserRevocation)
 class RedisStore:
     """
-    A key a record, and for each partition an index of what expires when, an index a user, and a
-    stream of revocations.
+    A key a record, and for each partition an index of what expires when, an index for each user, a
+    stream of revocations, and fences.
 
     :param place: the server, as people may see it.
     """
@@ -108,7 +48,9 @@ class RedisStore:
         self._replicas = replicas
         self._place = place
         self._batches = Batches(client, layout)
-        self._revocations = Revocations(client, layout)
+        self._indexes = Indexes(client)
+        self._feed = FeedReader(client, layout)
+        self._revoker = UserRevoker(client, layout)
         self._closed = False
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
@@ -131,24 +73,35 @@ class RedisStore:
         return applied
 
     def expire(self, now: int, limit: int) -> int:
-        count = 0
         with self._answering():
-            for partition in self._layout.partitions:
-                while count < limit and (ids := self._due(partition, now, limit - count)):
-                    count += self._delete(partition, ids)
-        return count
+            return expire(self._client, self._layout, now, limit)
 
     def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        """
-        Over an index in steps (ZSCAN): a record that is there all the while is given once, unless
-        nine tenths of the store are deleted meanwhile: then it can be given twice.
-        """
-        for partition in self._layout.partitions:
-            index = partition.expiry if authid is None else partition.authid(authid)
+        """Over indexes, in steps. See `Recent` for how each record is given once."""
+        recent = Recent()
+        for index in self._indexes_of(authid, authrealm):
             for ids in self._pages(index):
-                for cookie in self.load(ids).values():
-                    if _is_of(cookie, authid, authrealm):
+                for cookie in self.load(recent.new(ids)).values():
+                    if matches(cookie.auth, authid, authrealm):
                         yield cookie
+
+    def revoke_user(
+        self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
+    ) -> int:
+        """See `user_revocation`."""
+        with self._answering():
+            count = self._revoker.revoke(UserRevoked(authid, authrealm, frozenset(keep)))
+            self._replicas.wait(self._layout.partitions)
+        return count
+
+    def revoked_since(self, cursor: Cursor | None) -> tuple[Sequence[str | UserRevoked], Cursor]:
+        with self._answering():
+            return self._feed.since(cursor)
+
+    def server_time(self) -> int:
+        """The time of the master of the first partition."""
+        with self._answering():
+            return self._client.time_at(self._layout.partitions[0].expiry)
 
     def stat(self) -> Mapping[str, Any]:
         with self._answering():
@@ -157,33 +110,24 @@ class RedisStore:
         average = sum(sizes) / max(1, len(sizes))
         return {"cookies": sum(counts), "bytes": round(sum(counts) * average)}
 
-    def revoked_since(self, cursor: Cursor | None) -> tuple[Sequence[str], Cursor]:
-        with self._answering():
-            return self._revocations.since(cursor)
-
     def close(self) -> None:
         self._closed = True
         self._client.close()
 
-    def _due(self, partition: Partition, now: int, limit: int) -> list[str]:
-        limits = ("LIMIT", 0, min(limit, _STEP))
-        command = ("ZRANGEBYSCORE", partition.expiry, "-inf", now, *limits)
-        return [id.decode() for id in self._client.run([command])[0]]
-
-    def _delete(self, partition: Partition, ids: Sequence[str]) -> int:
-        """Delete what is under the ids, unless somebody changes it meanwhile; how many it was."""
-        found = read(self._client, {partition: ids})
-        items = [swap_item(partition, each, None) for each in found.values()]
-        return sum(run(self._client, [Swap(partition, items)])[0] or ())
+    def _indexes_of(self, authid: str | None, authrealm: str | None) -> list[str]:
+        """Those that have all records of the user."""
+        if authid is None:
+            return [partition.expiry for partition in self._layout.partitions]
+        with self._answering():
+            indexes = self._indexes.of_user(self._layout.partitions, authid, authrealm)
+        return [index for each in indexes.values() for index in each]
 
     def _pages(self, index: str) -> Iterator[list[str]]:
-        cursor = None
+        cursor: int | None = None
         while cursor != 0:
             with self._answering():
-                command = ("ZSCAN", index, cursor or 0, "COUNT", _PAGE)
-                cursor, members = self._client.run([command])[0]
-            for start in range(0, len(members), _PAGE):
-                yield [id.decode() for id, _ in members[start : start + _PAGE]]
+                cursor, ids = self._indexes.page(index, cursor or 0)
+            yield ids
 
     def _sizes(self, partition: Partition) -> list[int]:
         """What a few records take, each with its place in the index."""
@@ -198,8 +142,3 @@ class RedisStore:
             raise StoreUnavailable(f"{self._place} is closed")
         with translated(self._place):
             yield
-
-
-def _is_of(cookie: Cookie, authid: str | None, authrealm: str | None) -> bool:
-    found = (cookie.auth.authid, cookie.auth.authrealm) if cookie.auth else (None, None)
-    return authid in (None, found[0]) and authrealm in (None, found[1])

@@ -1,31 +1,34 @@
-"""What becomes of some records of a partition, as one call of the script."""
+"""What becomes of some records of a partition, as one call of a script."""
 
+import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha1
 from typing import Any
 
 from attrs import field, frozen
-from redis.exceptions import NoScriptError
 
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
 from cookietrack_plugin.stores.redis.client import Client, Command
-from cookietrack_plugin.stores.redis.keys import Partition
-from cookietrack_plugin.stores.redis.script import ABSENT, SHA, SOURCE, WHATEVER
+from cookietrack_plugin.stores.redis.keys import Partition, encoded
+from cookietrack_plugin.stores.redis.swap_script import ABSENT, ANY, SWAP
 
-# For how long the server keeps a record that has expired, in milliseconds: our own sweep comes
-# first, and the server's clock need not be ours.
-GRACE = 3_600_000
-# How many revocations are kept in a partition.
-REVOCATIONS = 100_000
+# For how long the server keeps a record that has expired: the sweep comes first.
+GRACE_MS = 3_600_000
+# About how many revocations a partition's stream keeps.
+MAX_REVOCATIONS = 100_000
+# How often a step is tried while other nodes change the same records.
+_MAX_TRIES = 20
 
 
 @frozen
 class Item:
     """
-    A record to swap: see `script`. `leaves`, `joins`: keys of indexes, None for none.
+    A record to swap: see `swap_script`. `leaves`, `joins`: keys of indexes, None for none. `realm`:
+    of the record that joins one.
     """
 
     id: str
@@ -34,30 +37,38 @@ class Item:
     expires: int = 0
     leaves: str | None = None
     joins: str | None = None
+    realm: bytes | None = None
 
 
 @frozen
 class Swap:
-    """`items` and revocations that take effect together."""
+    """
+    `items` and revocations that take effect together. `fence`: what the last fence was when it was
+    worked out which logins apply, ANY where none was asked for.
+    """
 
     partition: Partition
     items: Sequence[Item]
     revoked: Sequence[str] = field(default=())
+    fence: str | bytes = ANY
 
     def arguments(self) -> Command:
-        """What EVALSHA and EVAL get behind the script."""
+        """What the script gets."""
         keys = self._keys()
         places: dict[str | None, int] = {key: number for number, key in enumerate(keys, start=1)}
-        arguments: list[Any] = [now(), GRACE, REVOCATIONS, len(self.items)]
+        realms = list(dict.fromkeys(item.realm for item in self.items if item.realm is not None))
+        counts = len(self.items), len(realms)
+        arguments: list[Any] = [GRACE_MS, MAX_REVOCATIONS, self.fence, *counts]
         for item in self.items:
             arguments += item.id, item.expected, item.value, item.expires
             arguments += (places.get(key, 0) for key in (item.leaves, item.joins))
-        return len(keys), *keys, *arguments, *self.revoked
+        return len(keys), *keys, *arguments, *realms, *self.revoked
 
     def _keys(self) -> list[str]:
-        records = [self.partition.cookie(item.id) for item in self.items]
+        own = self.partition
+        records = [own.cookie(item.id) for item in self.items]
         named = (key for item in self.items for key in (item.leaves, item.joins) if key)
-        return [self.partition.expiry, self.partition.revoked, *records, *dict.fromkeys(named)]
+        return [own.expiry, own.revoked, own.fences, own.realms, *records, *dict.fromkeys(named)]
 
 
 @frozen
@@ -75,18 +86,36 @@ class Found:
         return sha1(self.value, usedforsecurity=False).hexdigest()
 
 
+class RecordQuery:
+    """
+    What lies under some ids.
+
+    :param wanted: the ids by partition.
+    """
+
+    def __init__(self, wanted: Mapping[Partition, Sequence[str]]) -> None:
+        self._wanted = {partition: ids for partition, ids in wanted.items() if ids}
+
+    def commands(self) -> list[Command]:
+        """One for each partition."""
+        return [
+            ("MGET", *(partition.cookie(id) for id in ids))
+            for partition, ids in self._wanted.items()
+        ]
+
+    def read(self, answers: Iterator[Any]) -> dict[str, Found]:
+        """What was found, by id, from the answers to the commands."""
+        return {
+            id: Found(id, value, _record(id, value))
+            for ids in self._wanted.values()
+            for id, value in zip(ids, next(answers), strict=True)
+        }
+
+
 def read(client: Client, wanted: Mapping[Partition, Sequence[str]]) -> dict[str, Found]:
     """What lies under the ids, by id; in one round trip."""
-    wanted = {partition: ids for partition, ids in wanted.items() if ids}
-    commands = [
-        ("MGET", *(partition.cookie(id) for id in ids)) for partition, ids in wanted.items()
-    ]
-    answers = client.run(commands)
-    return {
-        id: Found(id, value, _record(id, value))
-        for ids, values in zip(wanted.values(), answers, strict=True)
-        for id, value in zip(ids, values, strict=True)
-    }
+    query = RecordQuery(wanted)
+    return query.read(iter(client.run(query.commands())))
 
 
 def _record(id: str, value: bytes | None) -> Stored | None:
@@ -105,7 +134,7 @@ def new_item(partition: Partition, cookie: Cookie) -> Item:
     :raises ValueError: it cannot be stored at all.
     """
     joins = _index(partition, cookie)
-    return Item(cookie.id, WHATEVER, encode(cookie), cookie.expires, joins=joins)
+    return Item(cookie.id, ANY, encode(cookie), cookie.expires, joins=joins, realm=_realm(cookie))
 
 
 def swap_item(partition: Partition, found: Found, cookie: Cookie | None) -> Item:
@@ -122,32 +151,37 @@ def swap_item(partition: Partition, found: Found, cookie: Cookie | None) -> Item
         cookie.expires if cookie else 0,
         leaves if leaves != joins else None,
         joins,
+        _realm(cookie),
     )
 
 
 def run(client: Client, swaps: Sequence[Swap]) -> list[Sequence[int] | None]:
     """
-    What the script answers for each of the swaps: a number an item, None where a record was not as
-    it had been found, and nothing of that swap was done.
+    What the script answers for each of the swaps: a number an item, None where a record or the last
+    fence was not as it had been found, and nothing of that swap was done.
     """
-    arguments = [swap.arguments() for swap in swaps]
-    answers = client.try_([("EVALSHA", SHA, *each) for each in arguments])
-    unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-    for n, answer in zip(
-        unknown, client.try_([("EVAL", SOURCE, *arguments[n]) for n in unknown]), strict=True
-    ):
-        answers[n] = answer
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+    answers = SWAP.run(client, [swap.arguments() for swap in swaps])
     return [None if answer == 0 else answer for answer in answers]
 
 
-def now() -> int:
-    return time.time_ns() // 1_000_000
+def persist(try_: Callable[[], bool]) -> None:
+    """
+    Try until it gives true.
+
+    :raises StoreUnavailable: other nodes are in the way every time.
+    """
+    for tried in range(_MAX_TRIES):
+        if try_():
+            return
+        time.sleep(random.uniform(0, 0.001 * min(2**tried, 100)))
+    raise StoreUnavailable("other nodes keep changing the same cookies: nothing was stored")
 
 
 def _index(partition: Partition, record: Stored | None) -> str | None:
     if not isinstance(record, Cookie) or record.auth is None:
         return None
-    return partition.authid(record.auth.authid)
+    return partition.user(*record.auth.identity)
+
+
+def _realm(cookie: Cookie | None) -> bytes | None:
+    return encoded(cookie.auth.authrealm) if cookie and cookie.auth else None

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Insert, Update
 from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.exc import DBAPIError
+
+from cookietrack_plugin.stores.sql.driver import driver_of
 
 _DIALECT = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
@@ -30,18 +31,5 @@ class DirectStatement:
 
         :raises DBAPIError: as from `connection` itself.
         """
-        driver: Any = connection.connection.driver_connection
-        try:
+        with driver_of(connection) as driver:
             return driver.ask(self._sql, value.encode())
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _as_sqlalchemy(connection, driver, error) from error
-
-
-def _as_sqlalchemy(connection: Connection, driver: Any, error: Any) -> Exception:
-    """The error in SQLAlchemy's words; after a lost connection all are made anew, as it does."""
-    lost = connection.dialect.is_disconnect(error, driver, None)
-    if lost:
-        connection.invalidate(error)
-        connection.engine.dispose()
-    base = connection.dialect.loaded_dbapi.Error
-    return DBAPIError.instance(None, None, error, base, True, lost, connection.dialect)

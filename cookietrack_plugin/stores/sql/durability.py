@@ -9,7 +9,7 @@ _POSTGRESQL = {
 }
 
 
-def weaknesses(connection: Connection) -> list[str]:
+def durability_warnings(connection: Connection) -> list[str]:
     """One sentence for each setting with which logins can be lost, and logouts undone."""
     match connection.dialect.name:
         case "postgresql":

@@ -15,17 +15,17 @@ from cookietrack_plugin.stores.sql.url import driven, is_file
 # Rows of one INSERT statement.
 INSERT_ROWS = 1000
 # Seconds after which a connection is replaced, before a firewall forgets it.
-_RECYCLE = 1800
-# Seconds after which a connection is not trusted unseen.
-_RESTED = 1.0
+_RECYCLE_S = 1800
+# Seconds after which an unused connection is tried before it is used.
+_IDLE_S = 1.0
 
 
 def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
     """
     An engine that has connected to nothing yet.
 
-    Statements commit by themselves, and transactions are begun and committed in so many words
-    (`transaction`): a look-up is one round trip, and so is a batch of one statement.
+    Statements commit by themselves, and `transaction` begins and commits by statements of its own:
+    a look-up is one round trip, and so is a batch of one statement.
 
     :param timeout: seconds to connect, to get a connection from the pool, and for any statement.
     :raises StoreUnavailable: the file of a SQLite database cannot be made.
@@ -41,19 +41,19 @@ def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=timeout,
-        pool_recycle=_RECYCLE,
+        pool_recycle=_RECYCLE_S,
         insertmanyvalues_page_size=INSERT_ROWS,
         **backend.arguments(url, timeout),
     )
     backend.listen(engine, timeout)
-    _check_the_rested(engine)
+    _ping_idle(engine)
     return engine
 
 
-def _check_the_rested(engine: Engine) -> None:
+def _ping_idle(engine: Engine) -> None:
     """
-    Ask a connection that was not in use for a while whether the server is still there: the server
-    can have been restarted meanwhile. Under load it costs nothing.
+    Ask the server on a connection that was idle whether it is still there: it can have restarted.
+    Under load this costs nothing.
     """
 
     @event.listens_for(engine, "checkin")
@@ -62,7 +62,7 @@ def _check_the_rested(engine: Engine) -> None:
 
     @event.listens_for(engine, "checkout")
     def check(connection: Any, record: Any, _proxy: Any) -> None:
-        if monotonic() - record.info.get("used", monotonic()) < _RESTED:
+        if monotonic() - record.info.get("used", monotonic()) < _IDLE_S:
             return
         try:
             engine.dialect.do_ping(connection)
@@ -113,6 +113,13 @@ class _MySQL:
 
     @staticmethod
     def listen(engine: Engine, timeout: float) -> None:
+        # Several statements in one round trip (`run_script`): PostgreSQL always allows it.
+        scripts = engine.dialect.loaded_dbapi.constants.CLIENT.MULTI_STATEMENTS
+
+        @event.listens_for(engine, "do_connect")
+        def allow_scripts(_dialect: Any, _record: Any, _args: Any, parameters: Any) -> None:
+            parameters["client_flag"] = parameters.get("client_flag", 0) | scripts
+
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             # Reads for update lock the records that are there, and no gaps between them.

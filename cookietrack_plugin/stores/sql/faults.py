@@ -28,7 +28,8 @@ _FULL = {"53100", 1021, 1114, "SQLITE_FULL"}
 _RETRY = {"40001", "40P01", 1020, 1062, 1213}
 _LOGIN = {"28000", "28P01", 1045, 1698}
 _DATABASE = {"3D000", 1049}
-_RIGHTS = {"42501", 1044, 1142, 1227, "SQLITE_READONLY"}
+_MYSQL_RIGHTS = {1044, 1142, 1227}
+_RIGHTS = {"42501", *_MYSQL_RIGHTS, "SQLITE_READONLY"}
 _TABLES = {"42P01", "42703", 1054, 1146, "SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 # PostgreSQL's answer to a connection comes without its SQLSTATE.
@@ -86,7 +87,11 @@ def _advice(code: Any) -> str:
         return "correct the user or the password, or the variable that holds it"
     if code in _DATABASE:
         return "create the database, or name another"
-    return "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE"
+    if code in _MYSQL_RIGHTS:
+        return "grant the user CREATE, INDEX, ALTER, SELECT, INSERT, UPDATE and DELETE"
+    return (
+        "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE; only their owner alters tables"
+    )
 
 
 def _code(error: BaseException | None) -> Any:

@@ -7,11 +7,14 @@ from typing import Any
 from uuid import uuid4
 from zlib import crc32
 
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Column, Connection, Table, inspect, select, text
+from sqlalchemy.schema import CreateColumn
 
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.stores.sql.locks import SLOTS
 from cookietrack_plugin.stores.sql.tables import Tables
 from cookietrack_plugin.stores.sql.transaction import transaction
+from cookietrack_plugin.stores.sql.types import MYSQL
 
 Step = Callable[[Connection, Tables], None]
 
@@ -32,13 +35,32 @@ def _insert_first(connection: Connection, table: Table, row: dict[str, Any]) -> 
         connection.execute(table.insert(), row)
 
 
+def _add_users(connection: Connection, tables: Tables) -> None:
+    """The feed has users too, and there are fences."""
+    found = _column_names(connection, tables.revoked)
+    for column in tables.revoked.columns:
+        if column.name not in found:
+            _add_column(connection, column)
+    tables.fences.create(connection, checkfirst=True)
+    if tables.locks is not None:
+        tables.locks.create(connection, checkfirst=True)
+        if connection.execute(select(tables.locks).limit(1)).first() is None:
+            connection.execute(tables.locks.insert(), [{"slot": slot} for slot in range(SLOTS)])
+
+
+def _add_column(connection: Connection, column: Column[Any]) -> None:
+    table = connection.dialect.identifier_preparer.format_table(column.table)
+    definition = CreateColumn(column).compile(dialect=connection.dialect)
+    connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {definition}"))
+
+
 # What leads from each version to the next; the newest version is their number.
-STEPS: tuple[Step, ...] = (_create,)
+STEPS: tuple[Step, ...] = (_create, _add_users)
 
 
 def prepare_tables(connection: Connection, tables: Tables, timeout: float) -> None:
     """
-    Make the tables, or bring them to this version. Other openers wait meanwhile.
+    Make the tables, or bring them to this version. Other openers wait.
 
     :param timeout: seconds to wait for another opener.
     :raises StoreCorrupt: they are another program's, or of a newer version.
@@ -82,8 +104,7 @@ def _version(connection: Connection, tables: Tables) -> int:
 
 
 def _check_columns(connection: Connection, table: Table) -> None:
-    found = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    missing = sorted(set(table.columns.keys()) - found)
+    missing = sorted(set(table.columns.keys()) - _column_names(connection, table))
     if missing:
         raise StoreCorrupt(
             f'table "{table.name}" is another program\'s (it has no column "{missing[0]}"):'
@@ -91,12 +112,16 @@ def _check_columns(connection: Connection, table: Table) -> None:
         )
 
 
+def _column_names(connection: Connection, table: Table) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns(table.name)}
+
+
 @contextmanager
 def _alone(connection: Connection, tables: Tables, timeout: float) -> Iterator[None]:
     """A transaction in which nobody else prepares these tables."""
     name = f"cookietrack {connection.engine.url.database} {tables.cookies.name}"
     key = crc32(name.encode())
-    if connection.dialect.name in ("mysql", "mariadb"):
+    if connection.dialect.name in MYSQL:
         # Its statements on tables commit by themselves: only a lock of the session lasts.
         with _user_lock(connection, f"cookietrack-{key}", timeout), transaction(connection):
             yield
@@ -127,7 +152,7 @@ def _check_database(connection: Connection) -> None:
                 f'"url" in cookie store: found a database with the encoding {encoding},'
                 " allowed is UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
             )
-    if dialect.name in ("mysql", "mariadb"):
+    if dialect.name in MYSQL:
         least = (10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0, 1)
         found = dialect.server_version_info or ()
         if found < least:

@@ -10,26 +10,31 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
 
 from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
-from cookietrack_plugin.stores.sql.types import Bytes, Id, Milliseconds, UnicodeText
+from cookietrack_plugin.stores.sql.types import MYSQL, Bytes, Id, Milliseconds, UnicodeText
 
 
 @frozen
 class Tables:
     """
-    `cookies`: the records. `revoked`: ids that were deleted or lost their login, numbered in the
-    order of their commits. `meta`: one row, with the format's version and the last such number.
+    `cookies`: the records. `revoked`: the feed, numbered in the order of commits. An entry is the
+    id of a record, or where `keep` is not NULL a user; its `id` is random then. `fences`: see
+    `fences`. `locks`: rows that only exist to be locked, where the database has no other locks for
+    that. `meta`: one row, with the format's version and the last number in the feed.
     """
 
     cookies: Table
     revoked: Table
+    fences: Table
+    locks: Table | None
     meta: Table
 
     def all(self) -> tuple[Table, ...]:
-        return self.cookies, self.revoked, self.meta
+        locks = () if self.locks is None else (self.locks,)
+        return self.cookies, self.revoked, self.fences, *locks, self.meta
 
 
-def make_tables(name: str) -> Tables:
-    """The tables of the store that is called `name`."""
+def make_tables(name: str, dialect: str) -> Tables:
+    """The tables of the store that is called `name`, on one kind of database."""
     metadata = MetaData()
     cookies = _table(
         name,
@@ -56,14 +61,32 @@ def make_tables(name: str) -> Tables:
         Column("number", BigInteger, primary_key=True, autoincrement=False),
         Column("id", Id, nullable=False),
         Column("at", Milliseconds, nullable=False),
+        *_user_columns(),
     )
+    fences = _table(
+        f"{name}_fences",
+        metadata,
+        Column("name", Id, primary_key=True),
+        Column("position", BigInteger, nullable=False),
+        Column("keep", UnicodeText, nullable=False),
+        Column("kept_from", BigInteger),
+    )
+    locks = None
+    if dialect in MYSQL:
+        slot = Column("slot", Integer, primary_key=True, autoincrement=False)
+        locks = _table(f"{name}_locks", metadata, slot)
     meta = _table(
         f"{name}_meta",
         metadata,
         Column("version", Integer, primary_key=True, autoincrement=False),
         Column("revoked", BigInteger, nullable=False),
     )
-    return Tables(cookies, revoked, meta)
+    return Tables(cookies, revoked, fences, locks, meta)
+
+
+def _user_columns() -> list[Column[Any]]:
+    """A user in the feed: whose records were deleted, and the ids of those that were not."""
+    return [Column(name, UnicodeText) for name in ("authid", "authrealm", "keep")]
 
 
 def _table(name: str, metadata: MetaData, *columns: Column[Any]) -> Table:

@@ -1,12 +1,15 @@
-"""Transactions, in so many words: the engine itself is in autocommit mode."""
+"""Transactions, by BEGIN and COMMIT: the engine itself is in autocommit mode."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-_BEGIN = {
+T = TypeVar("T")
+
+BEGIN = {
     "postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED",
     "mysql": "START TRANSACTION",
     "mariadb": "START TRANSACTION",
@@ -19,6 +22,10 @@ class UnknownOutcome(Exception):
     """The server was asked to commit, and did not answer: whether it did, nobody can say."""
 
 
+def begin(connection: Connection) -> None:
+    connection.exec_driver_sql(BEGIN[connection.dialect.name])
+
+
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """
@@ -26,9 +33,18 @@ def transaction(connection: Connection) -> Iterator[None]:
 
     :raises UnknownOutcome: see there. Any other error: nothing was done.
     """
-    try:
-        connection.exec_driver_sql(_BEGIN[connection.dialect.name])
+    with transaction_begun_by(begin, connection):
         yield
+
+
+@contextmanager
+def transaction_begun_by(begin: Callable[[Connection], T], connection: Connection) -> Iterator[T]:
+    """
+    The same. `begin` begins the transaction, and may do more in the same round trip: the block gets
+    what it returns.
+    """
+    try:
+        yield begin(connection)
         with committing():
             connection.exec_driver_sql("COMMIT")
     except BaseException:

@@ -7,7 +7,8 @@ from sqlalchemy import BigInteger, Dialect, LargeBinary, String, Text
 from sqlalchemy.dialects.mysql import LONGBLOB, MEDIUMTEXT, VARCHAR
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-_MYSQL = ("mysql", "mariadb")
+# What SQLAlchemy calls the dialects of servers that speak MySQL's.
+MYSQL = ("mysql", "mariadb")
 # Marks a character of which only the number is stored. It is a noncharacter of Unicode's own:
 # where it is part of the text, it is marked too.
 _MARK = "\ufdd0"
@@ -15,7 +16,7 @@ _UNSTORABLE = re.compile(f"[\0\ud800-\udfff{_MARK}]")
 _MARKED = re.compile(f"{_MARK}([0-9a-f]{{4}})")
 
 Milliseconds = BigInteger
-Bytes = LargeBinary().with_variant(LONGBLOB(), *_MYSQL)
+Bytes = LargeBinary().with_variant(LONGBLOB(), *MYSQL)
 
 
 def storable(text: str) -> str:
@@ -33,7 +34,7 @@ class UnicodeText(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in _MYSQL:
+        if dialect.name in MYSQL:
             return dialect.type_descriptor(MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))
         return dialect.type_descriptor(Text())
 
@@ -53,7 +54,7 @@ class Id(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in _MYSQL:
+        if dialect.name in MYSQL:
             return dialect.type_descriptor(VARCHAR(64, charset="ascii", collation="ascii_bin"))
         collation = "C" if dialect.name == "postgresql" else None
         return dialect.type_descriptor(String(64, collation=collation))

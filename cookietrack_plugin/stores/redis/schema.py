@@ -1,17 +1,23 @@
-"""The format of a Redis store: marked when it is first opened, and checked ever after."""
+"""The schema of a Redis store: marked when it is first opened, and checked ever after."""
+
+import logging
 
 from redis.exceptions import ResponseError
 
-from cookietrack_plugin.errors import ConfigError, StoreCorrupt
+from cookietrack_plugin.errors import StoreCorrupt
+from cookietrack_plugin.stores.kit.options import PLACE, wrong_option
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout
+from cookietrack_plugin.stores.redis.upgrade import upgrade_indexes
 
-VERSION = 1
+VERSION = 2
+
+log = logging.getLogger(__name__)
 
 
-def prepare_format(client: Client, layout: Layout) -> None:
+def prepare_schema(client: Client, layout: Layout) -> None:
     """
-    Mark the store, or check the marks of who was here first.
+    Mark a new store, check the marks of one that is there, and bring it to this version.
 
     :raises StoreCorrupt: what is under the prefix is another program's, or of a newer version.
     :raises ConfigError: the store was made with another number of partitions.
@@ -25,9 +31,11 @@ def prepare_format(client: Client, layout: Layout) -> None:
             raise
         raise StoreCorrupt(
             f'the keys "{layout.meta}" and so on are another program\'s:'
-            ' choose another "prefix" in cookie store'
+            f' choose another "prefix" in {PLACE}'
         ) from error
     _check(version, partitions, len(layout.partitions))
+    if version < VERSION:
+        _upgrade(client, layout, version)
 
 
 def _marks(client: Client, layout: Layout) -> tuple[int, int]:
@@ -44,11 +52,15 @@ def _marks(client: Client, layout: Layout) -> tuple[int, int]:
 def _check(version: int, partitions: int, number: int) -> None:
     if version > VERSION:
         raise StoreCorrupt(
-            f"the store has format {version}, and {VERSION} is the newest that is known here:"
-            " upgrade cookietrack-plugin"
+            f"the store has schema version {version}, and {VERSION} is the newest that is known"
+            " here: upgrade cookietrack-plugin"
         )
     if partitions != number:
-        raise ConfigError(
-            f'"partitions" in cookie store: found {number}, allowed is {partitions}, with which'
-            " the store was made"
-        )
+        expected = f"{partitions}, with which the store was made"
+        raise wrong_option("partitions", number, expected)
+
+
+def _upgrade(client: Client, layout: Layout, version: int) -> None:
+    log.info("the store has schema version %d and is upgraded to %d", version, VERSION)
+    upgrade_indexes(client, layout)
+    client.run([("HSET", layout.meta, "version", VERSION)])

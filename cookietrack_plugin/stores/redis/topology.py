@@ -6,6 +6,7 @@ from typing import Any
 from redis.exceptions import NoPermissionError, ResponseError
 
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.stores.kit.options import wrong_url
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.url import RedisUrl
 
@@ -17,15 +18,17 @@ def infos(client: Client) -> list[Mapping[str, Any]]:
     return [_info(master) for master in client.masters()]
 
 
-def check_shape(info: Mapping[str, Any], url: RedisUrl) -> None:
+def check_topology(info: Mapping[str, Any], url: RedisUrl) -> None:
     """
+    Do nothing if the server is one that the store can use.
+
     :raises ConfigError: it is too old, a replica, or one of a cluster where one server was named.
     """
     version = str(info.get("redis_version", "99"))
     if tuple(int(part) for part in version.split(".")[:2]) < LEAST_VERSION:
         raise _wrong(url, f"a server of version {version}", "6.2 or newer, or Valkey")
     if info.get("cluster_enabled") and url.kind != "cluster":
-        raise _wrong(url, "a node of a cluster", "redis+cluster://host:port with that")
+        raise _wrong(url, "a node of a cluster", "redis+cluster://host:port for a cluster")
     if info.get("role") in ("slave", "replica"):
         raise _wrong(url, "a replica", "its master, or redis+sentinel://host:port/service")
 
@@ -38,5 +41,5 @@ def _info(master: Any) -> Mapping[str, Any]:
     return info
 
 
-def _wrong(url: RedisUrl, found: str, allowed: str) -> ConfigError:
-    return ConfigError(f'"url" in cookie store: {url.shown}: found {found}, allowed is {allowed}')
+def _wrong(url: RedisUrl, found: str, expected: str) -> ConfigError:
+    return wrong_url(f"{found} at {url.shown}", expected)

@@ -1,0 +1,69 @@
+"""Crossbar's sessions behind a gate: see `router.gate`."""
+
+from typing import Any
+
+from autobahn.wamp.types import Accept
+from twisted.internet.defer import Deferred, succeed
+
+
+class GatedSession:
+    """
+    Mixed into a session class of Crossbar's, before it. `_transport` is the `TrackedProtocol` of
+    its connection, as long as there is one.
+    """
+
+    _transport: Any
+
+    def onMessage(self, message: Any) -> None:
+        self._transport.gate.hear(self, message)
+
+    def take(self, message: Any) -> Any:
+        """Hear it as Crossbar does."""
+        return super().onMessage(message)  # type: ignore[misc]
+
+
+class GatedRouterSession(GatedSession):
+    """Of a router worker: an authenticator's Accept becomes a session when the gate opens."""
+
+    def onHello(self, realm: Any, details: Any) -> Any:
+        return self._decide(super().onHello(realm, details))  # type: ignore[misc]
+
+    def onAuthenticate(self, signature: Any, extra: Any) -> Any:
+        return self._decide(super().onAuthenticate(signature, extra))  # type: ignore[misc]
+
+    def _decide(self, result: Any) -> Any:
+        decided = result if isinstance(result, Deferred) else succeed(result)
+        return decided.addBoth(self._transport.gate.decided)
+
+
+class GatedProxySession(GatedSession):
+    """Of a proxy worker: the backend is connected when the gate opens."""
+
+    # Crossbar reads it when an AUTHENTICATE comes, and sets it when a HELLO does.
+    _pending_auth: Any = None
+
+    def frontend_accepted(self, accept: Accept) -> Any:
+        accepted = self._transport.gate.decided(accept)
+        return accepted.addCallback(super().frontend_accepted)  # type: ignore[misc]
+
+    def _process_Authenticate(self, message: Any) -> Any:
+        # Crossbar does not wait for it, and nobody else would hear of an error.
+        processed = super()._process_Authenticate(message)  # type: ignore[misc]
+        return processed.addErrback(self._transport.gate.failed)
+
+
+def gated(session_factory: Any) -> Any:
+    """
+    What makes sessions as `session_factory` of Crossbar's does, each behind the gate of its
+    connection.
+    """
+    crossbars = session_factory.session
+    mixin = GatedProxySession if hasattr(crossbars, "frontend_accepted") else GatedRouterSession
+    session_class = type(f"Gated{crossbars.__name__}", (mixin, crossbars), {})
+
+    def make_session() -> Any:
+        session = session_class(session_factory._routerFactory)
+        session.factory = session_factory
+        return session
+
+    return make_session

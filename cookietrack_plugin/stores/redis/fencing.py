@@ -1,0 +1,93 @@
+"""
+Which logins of a batch the fences refuse.
+
+What the fences say is read with the records, and worked out with the same rule as everywhere
+(`stores.kit.fences`). The script that writes the batch compares the last fence with the one that
+was read: if a user was revoked in between, it writes nothing, and the batch begins again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from cookietrack_plugin.record import Authenticate
+from cookietrack_plugin.stores.kit.fences import Fence, Name, any_refuses, names_of
+from cookietrack_plugin.stores.redis.client import Command
+from cookietrack_plugin.stores.redis.feed import (
+    Entry,
+    entry_of,
+    entry_query,
+    is_there,
+    position_of,
+)
+from cookietrack_plugin.stores.redis.keys import Partition, digest_of
+
+
+@frozen
+class Fencing:
+    """
+    What a partition's fences say. `last`: the position of the one that was raised last. `fences`:
+    of those names that logins of the batch have. `known`: the entries that logins know, and the
+    stream still has. `partitions`: how many the store has.
+    """
+
+    partition: Partition
+    partitions: int
+    last: bytes
+    fences: Mapping[Name, Fence]
+    known: frozenset[Entry]
+
+    def refuses(self, login: Authenticate) -> bool:
+        """Whether `login` does not apply: its user was revoked since, or it cannot be known."""
+        if login.since is None:
+            return False
+        entry = entry_of(login.since, self.partition, self.partitions)
+        if entry is None or entry not in self.known:
+            return True
+        fences = (self.fences.get(name) for name in names_of(*login.auth.identity))
+        return any_refuses(fences, login.id, position_of(entry[0]))
+
+
+class FenceQuery:
+    """
+    Asks for the fences that concern some logins, all of which have a `since`.
+
+    :param partitions: how many the store has.
+    """
+
+    def __init__(
+        self, partition: Partition, partitions: int, logins: Sequence[Authenticate]
+    ) -> None:
+        self.partition = partition
+        self._partitions = partitions
+        identities = dict.fromkeys(login.auth.identity for login in logins)
+        self._names = list(dict.fromkeys(name for each in identities for name in names_of(*each)))
+        entries = (entry_of(login.since, partition, partitions) for login in logins)
+        self._entries = list(dict.fromkeys(entry for entry in entries if entry))
+
+    def commands(self) -> list[Command]:
+        fields = (digest_of(*name) for name in self._names)
+        return [
+            ("HMGET", self.partition.fences, "last", *fields),
+            *(entry_query(self.partition, entry) for entry in self._entries),
+        ]
+
+    def read(self, answers: Iterator[Any]) -> Fencing:
+        """What the fences say, from the answers to the commands."""
+        last, *values = next(answers)
+        fences = {
+            name: fence_of(value) for name, value in zip(self._names, values, strict=True) if value
+        }
+        known = frozenset(entry for entry in self._entries if is_there(entry, next(answers)))
+        return Fencing(self.partition, self._partitions, last or b"", fences, known)
+
+
+def fence_of(value: bytes) -> Fence:
+    """The fence that `value` stands for: its position, `kept_from`, and the ids that it kept."""
+    position, kept_from, keep = value.split(b" ")
+    return Fence(
+        position_of(position),
+        frozenset(keep.decode().split(",") if keep else ()),
+        position_of(kept_from) if kept_from else None,
+    )

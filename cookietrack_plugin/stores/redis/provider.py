@@ -1,0 +1,82 @@
+"""The store type `redis`: from a `store` item to an open store."""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from zope.interface import implementer
+
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.durability import durability_warnings
+from cookietrack_plugin.stores.redis.faults import translated
+from cookietrack_plugin.stores.redis.keys import Layout
+from cookietrack_plugin.stores.redis.replicas import Replicas
+from cookietrack_plugin.stores.redis.schema import prepare_schema
+from cookietrack_plugin.stores.redis.store import RedisStore
+from cookietrack_plugin.stores.redis.topology import check_topology, infos
+from cookietrack_plugin.stores.redis.url import RedisUrl, parse_url
+
+PREFIX = "cookietrack"
+TIMEOUT_S = 5.0
+
+log = logging.getLogger(__name__)
+
+_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+
+
+@implementer(ICookieStoreProvider)
+class RedisProvider:
+    """
+    `{"type": "redis", "url": "redis://user:${NAME}@host:6379/0"}`, with `prefix` of all keys,
+    `timeout` (seconds to connect, and for an answer), `replicas` (how many have to have a commit
+    before it counts) and `partitions` (over how many slots of a cluster the records are spread).
+    """
+
+    summary = "in Redis or Valkey, one server or a cluster of them: shared by any number of nodes"
+    volatile = False
+    exclusive = False
+    place = "url"
+    opens = ICookieStore
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        check_options(
+            options,
+            required={"url": str},
+            optional={"prefix": str, "timeout": float, "replicas": int, "partitions": int},
+        )
+        parse_url(options["url"])
+        prefix = options.get("prefix", PREFIX)
+        if not _PREFIX.fullmatch(prefix):
+            raise wrong_option("prefix", prefix, "up to 100 letters, digits, or any of _ . : -")
+        timeout = options.get("timeout", TIMEOUT_S)
+        if not 0.1 <= timeout <= 3600:
+            raise wrong_option("timeout", timeout, "a number of seconds from 0.1 to 3600")
+        for name, least in (("replicas", 0), ("partitions", 1)):
+            if not least <= options.get(name, least) <= 1024:
+                raise wrong_option(name, options[name], f"an integer from {least} to 1024")
+
+    def open(self, options: Mapping[str, Any], node_dir: str) -> RedisStore:
+        url = parse_url(options["url"])
+        layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
+        replicas = options.get("replicas", 0)
+        timeout = options.get("timeout", TIMEOUT_S)
+        with translated(url.shown, opening=True):
+            client = Client(url, node_dir, timeout)
+            try:
+                _prepare(client, url, layout, replicas)
+            except BaseException:
+                client.close()
+                raise
+        return RedisStore(client, layout, Replicas(client, replicas, timeout / 2), url.shown)
+
+
+def _prepare(client: Client, url: RedisUrl, layout: Layout, replicas: int) -> None:
+    described = infos(client)
+    for info in described:
+        check_topology(info, url)
+    prepare_schema(client, layout)
+    for warning in durability_warnings(client, described, replicas):
+        log.warning("%s can lose logins: %s", url.shown, warning)

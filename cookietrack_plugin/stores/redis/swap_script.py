@@ -1,0 +1,74 @@
+"""The script that writes records: compare and swap, for as many as one likes."""
+
+from cookietrack_plugin.stores.redis.script import Script
+
+# What an item expects in the place of its record, beside the SHA-1 of a value.
+ABSENT = "absent"
+# What an item expects that does not matter to it, and a swap of the last fence.
+ANY = "any"
+
+# KEYS: expiry, revoked, fences, realms, the records of the items in their order, and the indexes
+# that they name.
+# ARGV: for how long the server keeps what has expired, how many revocations are kept, the last
+# fence that is expected, the numbers of items and of realms; for each item its id, what it expects,
+# the new value or nothing to delete it, when it expires, and the numbers in KEYS of the indexes
+# that it leaves and joins, or 0; then the realms of records that join an index; then the ids that
+# are revoked.
+# Returns 0 where a record or the last fence was not as expected. Otherwise for each item 1 or 0: a
+# deletion whose id was there; a new value, but not the one of an item that expects any, where there
+# was one.
+# The time is the server's: it drops members from indexes, which no node with a wrong clock may do.
+SWAP = Script("""
+local grace, kept, fence = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local items, realms = tonumber(ARGV[4]), tonumber(ARGV[5])
+local behind = 6 * items + 5
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local results = {}
+
+local function keep(key, expires)
+  local gone = math.max(tonumber(expires), now) + grace
+  redis.call('PEXPIREAT', key, string.format('%.0f', gone))
+end
+
+local function join(index, id, expires)
+  redis.call('ZADD', index, expires, id)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', now - grace)
+  local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
+  if last[2] then keep(index, last[2]) end
+end
+
+local function store(item, record, id, expected, value, expires, leaves, joins)
+  if value == '' then
+    redis.call('DEL', record)
+    results[item] = redis.call('ZREM', KEYS[1], id)
+  elseif expected == 'any' and redis.call('EXISTS', record) == 1 then
+    results[item] = 0
+    return
+  else
+    redis.call('SET', record, value)
+    keep(record, expires)
+    redis.call('ZADD', KEYS[1], expires, id)
+    results[item] = 1
+  end
+  if leaves ~= '0' then redis.call('ZREM', KEYS[tonumber(leaves)], id) end
+  if joins ~= '0' then join(KEYS[tonumber(joins)], id, expires) end
+end
+
+if fence ~= 'any' and fence ~= (redis.call('HGET', KEYS[3], 'last') or '') then return 0 end
+for item = 1, items do
+  local expected = ARGV[6 * item + 1]
+  if expected ~= 'any' then
+    local value = redis.call('GET', KEYS[4 + item])
+    if expected ~= (value and redis.sha1hex(value) or 'absent') then return 0 end
+  end
+end
+for revoked = behind + realms + 1, #ARGV do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', kept, '*', 'id', ARGV[revoked])
+end
+if realms > 0 then redis.call('SADD', KEYS[4], unpack(ARGV, behind + 1, behind + realms)) end
+for item = 1, items do
+  store(item, KEYS[4 + item], unpack(ARGV, 6 * item, 6 * item + 5))
+end
+return results
+""")

@@ -1,0 +1,144 @@
+"""
+Everything of a user ended, and the fence that keeps out the logins that began before.
+
+Whether a login is before or after a revocation, its own partition decides: it has the record, the
+fence, and the entry of the feed that both are measured by.
+
+- Where a partition has up to `_STEP` records of the user, one script deletes them, raises the fence
+  and adds the entry. It does nothing if the user has others than those that were read before.
+- Then, and where there are more, or a whole realm is meant, one script would have to be lucky, or
+  would hold the server for long. There the fence is raised first, at an entry of its own that
+  readers of the feed pass over. No login that began before it is stored from then on, so one walk
+  over the records meets all of them. The last step adds the entry that readers learn from, and
+  raises the fence to it.
+
+A worker that reads the entry finds no record of a login that began before the fence. If the server
+goes away between two steps, some records are deleted, no worker has learned of it, and the caller
+has an error and tries again. Until then the first fence stands. It refuses nobody who begins later,
+as its own entry is what workers read on from.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from cookietrack_plugin.record import Cookie, UserRevoked
+from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.feed import user_fields
+from cookietrack_plugin.stores.redis.indexes import Indexes
+from cookietrack_plugin.stores.redis.keys import Layout, Partition
+from cookietrack_plugin.stores.redis.revoke_script import REVOKE, Revocation, beginning, end
+from cookietrack_plugin.stores.redis.swap import Found, Swap, persist, read, run, swap_item
+
+# Records that one script deletes: the server does nothing else in the time.
+_STEP = 1000
+
+# Ids by the index that has them.
+Members = Mapping[str, Sequence[str]]
+
+
+class UserRevoker:
+    """Revokes one user after the other."""
+
+    def __init__(self, client: Client, layout: Layout) -> None:
+        self._client = client
+        self._partitions = layout.partitions
+        self._indexes = Indexes(client)
+
+    def revoke(self, user: UserRevoked) -> int:
+        """Delete the records of `user`, and raise its fence; how many there were."""
+        if user.authid is None:
+            return self._in_steps(user, self._partitions)
+        done = self._at_once(user)
+        waiting = [each for each in self._partitions if each not in done]
+        return sum(done.values()) + (self._in_steps(user, waiting) if waiting else 0)
+
+    def _at_once(self, user: UserRevoked) -> dict[Partition, int]:
+        """How many were deleted in each partition where one script could do it."""
+        steps = [
+            _whole(partition, user, members)
+            for partition, members in self._members(user, self._partitions).items()
+            if len(members) <= _STEP and _left(user, members) <= 0
+        ]
+        answers = REVOKE.run(self._client, [step.arguments() for step in steps])
+        pairs = zip(steps, answers, strict=True)
+        return {step.partition: answer[0] for step, answer in pairs if answer}
+
+    def _in_steps(self, user: UserRevoked, partitions: Sequence[Partition]) -> int:
+        fences = self._run([beginning(each, user) for each in partitions])
+        if user.authid is None:
+            count = sum(self._walk(user, each) for each in partitions)
+        else:
+            count = self._empty(user, partitions)
+        pairs = zip(partitions, fences, strict=True)
+        self._run([end(each, user, position) for each, (_, position) in pairs])
+        return count
+
+    def _empty(self, user: UserRevoked, partitions: Sequence[Partition]) -> int:
+        """Delete what is in the user's indexes."""
+        count = 0
+        while partitions:
+            found = self._members(user, partitions)
+            steps = [_portion(each, user, members) for each, members in found.items()]
+            count += sum(deleted for deleted, _ in self._run(steps))
+            partitions = [each for each, members in found.items() if _left(user, members) > 0]
+        return count
+
+    def _walk(self, user: UserRevoked, partition: Partition) -> int:
+        """Delete what is in the partition and of the user: only the records say whose they are."""
+        return sum(
+            self._delete(user, partition, ids) for ids in self._indexes.pages(partition.expiry)
+        )
+
+    def _delete(self, user: UserRevoked, partition: Partition, ids: Sequence[str]) -> int:
+        count = 0
+
+        def try_() -> bool:
+            nonlocal count
+            found = read(self._client, {partition: ids})
+            items = [
+                swap_item(partition, each, None) for each in found.values() if _is_of(user, each)
+            ]
+            answer = run(self._client, [Swap(partition, items)])[0] if items else ()
+            count = sum(answer or ())
+            return answer is not None
+
+        persist(try_)
+        return count
+
+    def _members(
+        self, user: UserRevoked, partitions: Sequence[Partition]
+    ) -> dict[Partition, dict[str, list[str]]]:
+        """Of each index of the user so many that one more than a step is among them."""
+        assert user.authid is not None
+        indexes = self._indexes.of_user(partitions, user.authid, user.authrealm)
+        return self._indexes.members(indexes, _STEP + len(user.keep) + 1)
+
+    def _run(self, steps: Sequence[Revocation]) -> list[tuple[int, bytes]]:
+        return REVOKE.run(self._client, [step.arguments() for step in steps])
+
+
+def _whole(partition: Partition, user: UserRevoked, members: Members) -> Revocation:
+    """Nothing is done unless `members` are all that the user has."""
+    realms = len(members) if user.authrealm is None else None
+    return Revocation(partition, user, members, True, realms, user_fields(user))
+
+
+def _portion(partition: Partition, user: UserRevoked, members: Members) -> Revocation:
+    """A step of the deletions."""
+    room, portion = _STEP, {}
+    for index, ids in members.items():
+        if ending := [id for id in ids if id not in user.keep][:room]:
+            portion[index] = ending
+            room -= len(ending)
+    return Revocation(partition, user, portion)
+
+
+def _left(user: UserRevoked, members: Members) -> int:
+    """How many records a step leaves."""
+    return sum(id not in user.keep for ids in members.values() for id in ids) - _STEP
+
+
+def _is_of(user: UserRevoked, found: Found) -> bool:
+    if isinstance(found.record, Cookie):
+        return user.ends(found.id, found.record.auth)
+    # Whose a damaged record is nobody knows, save where it is about everybody.
+    return found.record is not None and user.ends(found.id, None)

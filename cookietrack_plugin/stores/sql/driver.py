@@ -1,0 +1,58 @@
+"""The driver beneath SQLAlchemy, for what SQLAlchemy cannot do, or not quickly enough."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+Rows = Sequence[Sequence[Any]]
+
+
+@contextmanager
+def driver_of(connection: Connection) -> Iterator[Any]:
+    """
+    The driver's own connection.
+
+    :raises DBAPIError: instead of the driver's errors, as from `connection` itself.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        yield driver
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy(connection, driver, error) from error
+
+
+def run_script(connection: Connection, statements: Sequence[str]) -> list[Rows]:
+    """
+    Execute the statements, which have no parameters, in one round trip: the rows of each.
+
+    :raises DBAPIError: one of them failed. Those behind it were not executed.
+    """
+    with driver_of(connection) as driver, closing(driver.cursor()) as cursor:
+        if connection.dialect.name == "sqlite":
+            # Its driver takes one at a time, and there is no server.
+            return [_rows(cursor.execute(statement)) for statement in statements]
+        cursor.execute("; ".join(statements))
+        results = [_rows(cursor)]
+        while cursor.nextset():
+            results.append(_rows(cursor))
+        return results
+
+
+def _rows(cursor: Any) -> Rows:
+    return list(cursor.fetchall()) if cursor.description else []
+
+
+def _as_sqlalchemy(connection: Connection, driver: Any, error: Any) -> Exception:
+    """
+    The error in SQLAlchemy's words. After a lost connection all those of the pool are replaced, as
+    SQLAlchemy does it.
+    """
+    lost = connection.dialect.is_disconnect(error, driver, None)
+    if lost:
+        connection.invalidate(error)
+        connection.engine.dispose()
+    base = connection.dialect.loaded_dbapi.Error
+    return DBAPIError.instance(None, None, error, base, True, lost, connection.dialect)

@@ -1,0 +1,95 @@
+"""The store type `sql`: its configuration, and how it is opened."""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import URL, Connection
+from zope.interface import implementer
+
+from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
+from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.sql.durability import durability_warnings
+from cookietrack_plugin.stores.sql.engine import make_engine
+from cookietrack_plugin.stores.sql.faults import translated
+from cookietrack_plugin.stores.sql.schema import prepare_tables, require_tables
+from cookietrack_plugin.stores.sql.store import PostgreSQLStore, ServerStore, SqlStore
+from cookietrack_plugin.stores.sql.tables import Tables, make_tables
+from cookietrack_plugin.stores.sql.url import is_file, parse_url, shown, under
+
+TABLE = "cookietrack"
+TIMEOUT_S = 5.0
+POOL_SIZE = 5
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+_STORES: Mapping[str, type[SqlStore]] = {
+    "postgresql": PostgreSQLStore,
+    "mysql": ServerStore,
+    "mariadb": ServerStore,
+    "sqlite": SqlStore,
+}
+
+
+@implementer(ICookieStoreProvider, IReadOnlyProvider)
+class SqlProvider:
+    """
+    `{"type": "sql", "url": "postgresql://user:${NAME}@host/database"}`, with `table`, `timeout`
+    (seconds to connect, for a statement, and for a connection of the pool) and `pool_size`.
+    """
+
+    summary = "in PostgreSQL, MySQL, MariaDB or SQLite: durable, and shared by any number of nodes"
+    volatile = False
+    exclusive = False
+    place = "url"
+    opens = ICookieStore
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        check_options(
+            options,
+            required={"url": str},
+            optional={"table": str, "timeout": float, "pool_size": int},
+        )
+        parse_url(options["url"])
+        table = options.get("table", TABLE)
+        if not _NAME.fullmatch(table):
+            raise wrong_option("table", table, "up to 40 letters, digits or _, no digit first")
+        timeout = options.get("timeout", TIMEOUT_S)
+        if not 0.1 <= timeout <= 3600:
+            raise wrong_option("timeout", timeout, "a number of seconds from 0.1 to 3600")
+        pool_size = options.get("pool_size", POOL_SIZE)
+        if not 2 <= pool_size <= 100:
+            raise wrong_option("pool_size", pool_size, "an integer from 2 to 100")
+
+    def open(self, options: Mapping[str, Any], node_dir: str) -> "SqlStore":
+        return self._open(under(parse_url(options["url"]), node_dir), options, prepare_tables)
+
+    def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> "SqlStore":
+        url = under(parse_url(options["url"]), node_dir)
+        # SQLite would make it.
+        if is_file(url) and not os.path.exists(str(url.database)):
+            raise StoreUnavailable(f"there is no database {shown(url)}")
+        return self._open(url, options, require_tables)
+
+    def _open(
+        self,
+        url: URL,
+        options: Mapping[str, Any],
+        prepare: Callable[[Connection, Tables, float], None],
+    ) -> "SqlStore":
+        timeout = options.get("timeout", TIMEOUT_S)
+        engine = make_engine(url, timeout, options.get("pool_size", POOL_SIZE))
+        tables = make_tables(options.get("table", TABLE), engine.dialect.name)
+        try:
+            with translated(shown(url), opening=True), engine.connect() as connection:
+                prepare(connection, tables, timeout)
+                for warning in durability_warnings(connection):
+                    log.warning("%s can lose logins in a power cut: %s", shown(url), warning)
+        except BaseException:
+            engine.dispose()
+            raise
+        return _STORES[engine.dialect.name](engine, tables, shown(url), timeout)

@@ -1,0 +1,194 @@
+"""Nodes whose clocks are apart, and whose way to the store fails: what one ends is over on both."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from benchmarks.load import wire
+from cookietrack_plugin.header import id_of
+from cookietrack_plugin.record import Auth, Cookie, Create
+from tests.support.apart import Apart, Half
+from tests.support.endings import ELSEWHERE_S, command
+from tests.support.node import wait_for
+from tests.support.rude import TICKET, RudeClient
+from tests.support.sites import OPERATOR, Door
+from tests.support.wamp import GOODBYE
+
+pytest_plugins = ["tests.support.servers"]
+pytestmark = [pytest.mark.node, pytest.mark.server]
+
+NOT_STORED = "cookietrack.error.login_not_stored"
+MANY = 10_000
+
+
+def id_in(client: RudeClient) -> str:
+    assert client.given is not None
+    return id_of(client.given.partition("=")[2])
+
+
+@pytest.fixture(params=["right", "late"])
+def half(request: pytest.FixtureRequest, apart: Apart) -> Iterator[Half]:
+    """Whose clock is ahead of the other's, and whose is behind."""
+    half = apart.halves[0 if request.param == "right" else 1]
+    yield half
+    half.link.release()
+
+
+@pytest.fixture(params=["router", "proxy"])
+def entrance(request: pytest.FixtureRequest, half: Half) -> Door:
+    return half.doors[request.param]
+
+
+# -- a user is revoked while a login is pending on the other node -------------------------------
+
+
+def by_procedure(apart: Apart, half: Half, authid: str) -> None:
+    half.operator.call("cookietrack.revoke_by_authid", authid)
+
+
+def by_procedure_and_cut_off(apart: Apart, half: Half, authid: str) -> None:
+    """Once it has answered, its node cannot look into the store again."""
+    by_procedure(apart, half, authid)
+    half.link.cut()
+
+
+def by_command(apart: Apart, half: Half, authid: str) -> None:
+    command(half.place.node, "--authid", authid)
+
+
+@pytest.mark.parametrize("revoke", [by_procedure, by_procedure_and_cut_off, by_command])
+def test_a_login_that_began_before_its_user_was_revoked_elsewhere_is_refused(
+    revoke: Callable[[Apart, Half, str], None], half: Half, entrance: Door, apart: Apart
+) -> None:
+    user, elsewhere = apart.site.user(), apart.other(half)
+    with entrance.client() as client:
+        assert client.say_hello(user, ["ticket"])[0] == wire.CHALLENGE
+        half.link.hold()
+        client.send(wire.authenticate(TICKET))
+        try:
+            revoke(apart, elsewhere, user.partition("@")[0])
+            half.link.release()
+            answer = client.receive_login()
+            assert (answer[0], answer[2]) == (wire.ABORT, NOT_STORED)
+        finally:
+            if elsewhere.link.is_cut:
+                elsewhere.link.mend()
+        with entrance.client(client.given) as again:
+            assert again.say_hello(user)[0] == wire.CHALLENGE
+
+
+def test_a_login_after_the_revocation_of_its_user_is_good(
+    half: Half, entrance: Door, apart: Apart
+) -> None:
+    """As soon as its worker knows of the revocation."""
+    user, authid = apart.site.user(), apart.site.user().partition("@")[0]
+    with entrance.client().log_in(user) as before:
+        by_procedure(apart, apart.other(half), user.partition("@")[0])
+        wait_for(lambda: before.has_received(GOODBYE), "it is ended", ELSEWHERE_S)
+        with entrance.client().log_in(user) as after:
+            by_procedure(apart, apart.other(half), authid)
+            assert after.answers()
+            with entrance.client(after.given) as again:
+                again.come_back(user)
+
+
+# -- who is not revoked stays -------------------------------------------------------------------
+
+
+def test_a_login_in_one_realm_is_not_ended_by_a_revocation_in_another(
+    half: Half, entrance: Door, apart: Apart
+) -> None:
+    user = apart.site.user("realm1")
+    with entrance.client() as client, half.doors["router"].client().log_in(OPERATOR) as operator:
+        assert client.say_hello(user, ["ticket"])[0] == wire.CHALLENGE
+        half.link.hold()
+        revoke = "cookietrack.revoke_by_authid", [user.partition("@")[0], "realm2"]
+        operator.send(operator.message(wire.CALL, {}, *revoke))
+        assert half.operator.call("wamp.session.count") > 0
+        client.send(wire.authenticate(TICKET))
+        half.link.release()
+        assert operator.receive()[0] == wire.RESULT
+        assert client.receive_login()[0] == wire.WELCOME
+        assert client.answers()
+        with entrance.client(client.given) as again:
+            again.come_back(user)
+
+
+def test_who_ends_his_other_devices_keeps_this_one_and_its_pending_login(
+    half: Half, entrance: Door, apart: Apart
+) -> None:
+    user = apart.site.user()
+    with (
+        entrance.client().log_in(user) as caller,
+        entrance.client().log_in(user) as other,
+        entrance.client(caller.given) as tab,
+    ):
+        assert tab.say_hello(user, ["ticket"])[0] == wire.CHALLENGE
+        half.link.hold()
+        caller.send(caller.message(wire.CALL, {}, "cookietrack.my.revoke_others"))
+        assert half.operator.call("wamp.session.count") > 0
+        tab.send(wire.authenticate(TICKET))
+        half.link.release()
+        answer = caller.receive()
+        assert answer[0] == wire.RESULT, answer
+        assert answer[3][0]["cookies"] == 1
+        wait_for(lambda: other.has_received(GOODBYE), "the other one is ended", ELSEWHERE_S)
+        assert tab.receive_login()[0] == wire.WELCOME
+        assert tab.answers()
+        assert caller.answers()
+        with entrance.client(caller.given) as again:
+            again.come_back(user)
+
+
+# -- clocks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["router", "proxy"])
+def test_a_node_whose_clock_is_behind_shortens_no_record(name: str, apart: Apart) -> None:
+    right, late = (half.doors[name] for half in apart.halves)
+    user = apart.site.user()
+    with right.client(demand="patient").log_in(user) as first:
+        [before] = apart.store.load([id_in(first)]).values()
+        with late.client(first.given, "patient").come_back(user) as tab:
+            assert tab.answers()
+        after = wait_for(lambda: touched(apart, before), "the tab is noted")
+        assert after.expires >= before.expires
+        assert after.seen >= before.seen
+        with right.client(first.given, "patient") as again:
+            again.come_back(user)
+        assert first.answers()
+
+
+def touched(apart: Apart, before: Cookie) -> Cookie | None:
+    """The record, once it is another one."""
+    [cookie] = apart.store.load([before.id]).values()
+    return cookie if cookie != before else None
+
+
+def test_a_login_at_one_node_is_good_at_the_other(half: Half, entrance: Door, apart: Apart) -> None:
+    user = apart.site.user()
+    with entrance.client(demand="patient").log_in(user) as first:
+        for door in apart.other(half).doors.values():
+            with door.client(first.given, "patient") as again:
+                again.come_back(user)
+
+
+# -- many cookies of one user -------------------------------------------------------------------
+
+
+def test_ten_thousand_cookies_of_a_user_are_ended_with_one_entry_in_the_feed(apart: Apart) -> None:
+    user = apart.site.user()
+    authid, _, realm = user.partition("@")
+    now, auth = int(time.time() * 1000), Auth(authid, "user", "ticket", realm)
+    ids = [f"{authid:_<12}{number:012d}" for number in range(MANY)]
+    for start in range(0, MANY, 1000):
+        cookies = [Cookie(id, now, now + 10**8, now, auth=auth) for id in ids[start : start + 1000]]
+        assert all(apart.store.commit([Create(cookie) for cookie in cookies]))
+    before = apart.entries()
+    with apart.halves[1].doors["router"].client().log_in(user) as client:
+        answer = apart.halves[0].operator.call("cookietrack.revoke_by_authid", authid)
+        assert answer["cookies"] == MANY + 1
+        wait_for(lambda: client.has_received(GOODBYE), "it is ended elsewhere", ELSEWHERE_S)
+    assert list(apart.store.scan(authid)) == []
+    assert apart.entries() - before == 1

@@ -1,0 +1,46 @@
+"""How often a store goes to its database."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from cookietrack_plugin.stores.sql import fences as sql_fences
+from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
+from cookietrack_plugin.stores.sql.store import SqlStore
+
+
+class statements:
+    """The statements that a store executes in the block, those of a script as one."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._engine = store._engine
+
+    def __enter__(self) -> list[str]:
+        self._seen: list[str] = []
+        event.listen(self._engine, "before_cursor_execute", self._note)
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(BoundedConnection, "ask", self._noting(BoundedConnection.ask))
+        self._patch.setattr(sql_fences, "run_script", self._noting_script(sql_fences.run_script))
+        return self._seen
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self._engine, "before_cursor_execute", self._note)
+        self._patch.undo()
+
+    def _note(self, *args: Any) -> None:
+        self._seen.append(args[2])
+
+    def _noting(self, ask: Any) -> Any:
+        def noted(connection: Any, statement: bytes, value: bytes) -> Any:
+            self._seen.append(statement.decode())
+            return ask(connection, statement, value)
+
+        return noted
+
+    def _noting_script(self, run: Any) -> Any:
+        def noted(connection: Any, script: Any) -> Any:
+            self._seen.append("; ".join(script))
+            return run(connection, script)
+
+        return noted

@@ -1,0 +1,249 @@
+"""The opening handshake: a new cookie is durable before it is handed out, and shown to nobody."""
+
+import pytest
+from autobahn.wamp.message import Challenge
+
+from cookietrack_plugin.header import id_of
+from cookietrack_plugin.record import Create
+from tests.support.protocols import Client
+
+pytest_plugins = ["tests.support.routers"]
+
+
+class TestAHandshake:
+    def test_gets_a_cookie_whose_record_is_durable(self, router, store, reactor):
+        store.commits.shut()
+        client = Client(router.factory).shake_hands()
+        reactor.turn_until(store.commits.reached())
+        reactor.turn()
+        assert client.head == ""
+        store.commits.open()
+        reactor.turn_until(lambda: client.head)
+        assert client.status == 101
+        name, _, rest = client.set_cookie.partition("=")
+        value, _, attributes = rest.partition("; ")
+        assert (name, attributes) == ("cbtid", "Max-Age=86400")
+        assert list(store.cookies) == [id_of(value)] == [client.protocol._cbtid]
+
+    def test_gets_the_attributes_that_are_configured_once(self, make_router):
+        client = make_router(secure=True, http_strict=True, same_site="Lax", max_age=5).connect()
+        assert sorted(client.set_cookie.split("; ")[1:]) == [
+            "HttpOnly",
+            "Max-Age=5",
+            "SameSite=Lax",
+            "Secure",
+        ]
+
+    def test_gets_the_same_cookie_again_where_its_lifetime_rolls(self, make_router, reactor):
+        router = make_router(rolling=True, max_age=100, absolute_max_age=150)
+        first = router.enter()
+        reactor.advance(99)
+        again = router.connect(first.cookie)
+        assert again.cookie == first.cookie
+        assert again.set_cookie.endswith("; Max-Age=51")
+        sent = again.protocol._transport_details.http_headers_sent
+        assert again.protocol._cbtid in sent["Set-Cookie"]
+
+    def test_with_our_cookie_goes_on_with_it_and_gets_no_other(self, router):
+        first = router.enter()
+        again = router.connect(first.cookie)
+        assert (again.status, again.set_cookie) == (101, None)
+        assert again.protocol._cbtid == first.protocol._cbtid
+        assert (again.protocol._authid, again.protocol._authprovider) == ("joe", "cookie")
+
+    def test_with_the_public_id_for_a_cookie_gets_a_new_one_and_no_login(self, router):
+        first = router.enter()
+        thief = router.connect(f"Cookie: cbtid={first.protocol._cbtid}")
+        assert thief.set_cookie is not None
+        assert thief.protocol._authid is None
+
+    def test_with_the_public_id_in_a_set_cookie_header_gets_no_login(self, router):
+        first = router.enter()
+        thief = router.connect(f"Set-Cookie: cbtid={first.protocol._cbtid}")
+        assert "set-cookie" not in thief.protocol._transport_details.http_headers_received
+        assert thief.protocol._authid is None
+
+    def test_shows_the_value_to_nobody_but_the_client(self, router, store, log):
+        first = router.enter()
+        value = first.cookie.removeprefix("Cookie: cbtid=")
+        again = router.connect(first.cookie)
+        assert value in first.head
+        for protocol in (first.protocol, again.protocol):
+            assert value not in str(protocol._transport_details.marshal())
+            assert value not in str(vars(protocol))
+        assert not [text for _, text in log.lines if value in text]
+        assert not [record for record in store.cookies.values() if value in str(record)]
+
+    def test_shows_the_id_in_its_place(self, router):
+        first = router.enter()
+        again = router.connect(first.cookie)
+        id = first.protocol._cbtid
+        sent = first.protocol._transport_details.http_headers_sent
+        received = again.protocol._transport_details.http_headers_received
+        assert sent["Set-Cookie"].startswith(f"cbtid={id};")
+        assert received["cookie"] == f"cbtid={id}"
+        assert again.protocol._transport_details.http_cbtid == id
+
+    def test_only_tracks_where_logins_are_not_kept(self, make_router):
+        router = make_router(methods=("ticket",))
+        first = router.enter()
+        again = router.connect(first.cookie)
+        assert again.protocol._authid is None
+        assert again.protocol._authprovider is None
+
+    def test_with_bytes_behind_it_while_it_waits_has_them_read_afterwards(
+        self, router, store, reactor
+    ):
+        store.commits.shut()
+        client = Client(router.factory).shake_hands()
+        reactor.turn_until(store.commits.reached())
+        client.hello()
+        reactor.turn()
+        assert client.said == []
+        store.commits.open()
+        router.until(client, Challenge)
+        assert len([change for change in store.changes if isinstance(change, Create)]) == 1
+
+    def test_is_counted_in_the_traffic_as_every_message_is(self, router):
+        client = router.connect()
+        traffic = client.protocol.trafficStats
+        handshake = len(client.transport.value())
+        # Autobahn counts every octet of a handshake, and those of messages from there on.
+        assert traffic.preopenOutgoingOctetsWireLevel == handshake > 0
+        client.protocol.sendMessage(b"{}")
+        sent = len(client.transport.value()) - handshake
+        assert traffic.outgoingOctetsWireLevel == sent > 0
+
+    def test_with_no_end_of_bytes_behind_it_is_dropped(self, router, store, reactor):
+        store.commits.shut()
+        client = Client(router.factory).shake_hands()
+        reactor.turn_until(store.commits.reached())
+        for _ in range(64):
+            client.protocol.dataReceived(bytes(1024))
+        assert not client.transport.aborted
+        client.protocol.dataReceived(b"x")
+        assert client.transport.aborted
+        store.commits.open()
+        reactor.turn_until(lambda: router.tracker.metrics.handshakes)
+        assert client.session is None
+
+    def test_that_comes_in_pieces_is_one(self, router, reactor, monkeypatch):
+        first = router.enter()
+        client = Client(router.factory)
+        pieces = []
+        with monkeypatch.context() as patched:
+            patched.setattr(client.protocol, "dataReceived", pieces.append)
+            client.shake_hands(first.cookie)
+        for byte in pieces[0]:
+            client.protocol.dataReceived(bytes([byte]))
+        reactor.turn_until(lambda: client.head)
+        assert client.protocol._cbtid == first.protocol._cbtid
+
+    def test_in_a_subprotocol_that_nobody_speaks_stores_nothing(self, router, store):
+        client = Client(router.factory).shake_hands(subprotocol="wamp.2.morse")
+        assert client.status == 400
+        assert store.committed == []
+
+    def test_without_a_subprotocol_passes_where_that_is_allowed(self, make_router, reactor):
+        config = {"options": {"require_websocket_subprotocol": False}}
+        client = Client(make_router(config=config).factory)
+        client.send_head()
+        reactor.turn_until(lambda: client.head)
+        assert client.status == 101
+
+    def test_notes_no_more_of_a_user_agent_than_it_needs(self, router, store):
+        router.connect(f"User-Agent: {'x' * 600}")
+        [record] = store.cookies.values()
+        assert record.user_agent == "x" * 512
+
+
+class TestAHandshakeThatFails:
+    def test_for_want_of_a_store_is_answered_503_and_when_to_come_again(self, router, store, log):
+        store.fail_commits()
+        client = router.connect()
+        assert client.status == 503
+        assert "Retry-After: 5" in client.head
+        assert client.set_cookie is None
+        assert log.at("error") == ["the cookie store does not answer: the disk is away"]
+
+    def test_because_its_cookie_cannot_be_looked_up_is_answered_503(self, router, store):
+        first = router.connect()
+        store.fail_loads(OSError)
+        assert router.connect(first.cookie).status == 503
+
+    def test_lets_its_connection_be_forgotten(self, router, monkeypatch):
+        # Crossbar's own code trips over that, when the tracker has let the client in.
+        monkeypatch.delattr(router.factory, "debug_traffic")
+        client = router.connect()
+        assert client.status == 500
+        assert router.tracker.connected == 1
+        client.leave_without_a_word()
+        assert router.tracker.connected == 0
+
+    def test_because_crossbar_does_not_answer_is_answered_503(self, router, monkeypatch):
+        """It catches and logs what is raised there, and Autobahn would accept the client then."""
+        monkeypatch.setattr(router.factory, "_config", None)
+        monkeypatch.setattr(type(router.cookies), "__bool__", lambda self: True)
+        client = router.connect()
+        assert client.status == 503
+
+    def test_lets_the_client_in_untracked_where_that_is_configured(self, make_router):
+        router = make_router(on_failure="anonymous")
+        first = router.enter()
+        router.store.fail_loads()
+        client = router.connect(first.cookie)
+        assert (client.status, client.set_cookie) == (101, None)
+        assert client.protocol._authid is None
+        assert client.protocol._cbtid is None
+
+    @pytest.mark.parametrize("how", ["the peer leaves", "its time is up"])
+    @pytest.mark.parametrize("on_failure", ["deny", "anonymous"])
+    def test_because_nobody_waits_any_more_opens_no_session(
+        self, make_router, reactor, how, on_failure
+    ):
+        router = make_router(on_failure=on_failure)
+        store = router.store
+        store.commits.shut()
+        client = Client(router.factory).shake_hands()
+        reactor.turn_until(store.commits.reached())
+        if how == "the peer leaves":
+            client.leave_without_a_word()
+        else:
+            client.protocol.onOpenHandshakeTimeout()
+        if on_failure == "anonymous":
+            store.fail_commits()
+        store.commits.open()
+        reactor.turn_until(lambda: router.tracker.metrics.handshakes)
+        reactor.turn()
+        assert client.session is None
+        assert client.protocol.state == client.protocol.STATE_CLOSED
+        assert "101" not in client.head
+        assert router.tracker.connected == 0
+
+    def test_before_it_has_begun_leaves_nothing_to_forget(self, router):
+        Client(router.factory).leave_without_a_word()
+        assert router.tracker.connected == 0
+
+
+class TestWithAnonymousAuthenticationAlone:
+    def test_the_cookies_id_is_the_authid(self, make_router):
+        router = make_router(methods=("anonymous",))
+        client = router.connect()
+        router.log_in(client)
+        assert router.realm.authids == [client.protocol._cbtid]
+        assert "authid" not in router.factory._config["auth"]["anonymous"]
+
+    def test_an_authid_that_is_configured_stays(self, make_router):
+        config = {"auth": {"anonymous": {"type": "static", "authid": "everybody"}}}
+        router = make_router(methods=("anonymous",), config=config)
+        router.enter()
+        assert router.realm.authids == ["everybody"]
+
+    def test_a_client_without_a_cookie_gets_an_authid_of_the_routers(self, make_router):
+        router = make_router(methods=("anonymous",), on_failure="anonymous")
+        router.store.fail_commits()
+        client = router.connect()
+        assert "authid" not in client.session._transport_config["auth"]["anonymous"]
+
+    def test_others_keep_the_configuration_as_it_is(self, router):
+        assert router.connect().session._transport_config is router.factory._config
