@@ -12,6 +12,7 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.testing.samples import NOW
 from cookietrack_plugin.tracking.clock import MAX_SKEW_S, ServerClock
 from cookietrack_plugin.tracking.clocksync import INTERVAL_S, ClockSync
+from cookietrack_plugin.tracking.tracker import Tracker
 from tests.support.reactor import FakeReactor
 from tests.support.stores import ScriptedStore
 
@@ -178,3 +179,12 @@ class TestTheEnd:
         reactor.turn()
         assert store.asked == 3
         assert reactor.getDelayedCalls() == []
+
+
+def test_a_tracker_by_a_servers_clock_keeps_it_right(store, machine, reactor):
+    tracker = Tracker(AsyncStore(store, reactor), reactor, machine.clock)
+    reactor.advance(INTERVAL_S)
+    store.time += 1000
+    reactor.turn_until(lambda: tracker.clock.now() == NOW + 1000)
+    reactor.result_of(tracker.close())
+    assert reactor.getDelayedCalls() == []

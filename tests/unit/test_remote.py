@@ -66,6 +66,21 @@ class TestACookieThatWasDeleted:
             tracked.reactor.result_of(remote.apply([id]))
         assert link.reasons == []
 
+    def test_may_lose_its_last_connection_while_it_is_looked_up(
+        self, make_store, make_tracked, log
+    ):
+        tracked = make_tracked(make_store(reads_block=True))
+        id, link = tracked.visit()
+        tracked.store._apply(Delete(id))
+        tracked.store.reads.shut()
+        applied = remote_of(tracked).apply([id])
+        tracked.reactor.turn_until(tracked.store.reads.reached())
+        tracked.tracker.drop(link.connection)
+        log.events.clear()
+        tracked.store.reads.open()
+        tracked.reactor.result_of(applied)
+        assert (link.done, log.at("info")) == ([], [])
+
     def test_that_is_there_after_all_stays(self, tracked):
         """Something may be told twice."""
         id, link = tracked.enter()
