@@ -64,9 +64,3 @@ class ObservedStore(MemoryStore):
         for cookie in super().scan(authid, authrealm):
             self.visited += 1
             yield cookie
-
-    def close(self) -> None:
-        """The next one who opens it finds it as it is."""
-
-
-STORES: dict[str, ObservedStore] = {}
