@@ -64,3 +64,6 @@ class ObservedStore(MemoryStore):
         for cookie in super().scan(authid, authrealm):
             self.visited += 1
             yield cookie
+
+
+STORES: dict[str, ObservedStore] = {}
