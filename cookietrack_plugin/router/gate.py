@@ -11,18 +11,21 @@ from typing import Any
 
 from autobahn.wamp.exception import ProtocolError
 from autobahn.wamp.message import Abort, Authenticate, Challenge, Goodbye, Hello, Welcome
-from autobahn.wamp.types import Accept
+from autobahn.wamp.types import Accept, Deny
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
+from cookietrack_plugin.router.handshake import UNAVAILABLE
 from cookietrack_plugin.tracking.connections import NO_LOGIN, TrackedConnection
 from cookietrack_plugin.tracking.login import LoginRefused
 from cookietrack_plugin.tracking.revocation import LOGOUT
 from cookietrack_plugin.tracking.termination import INTERNAL_ERROR
 
+# The reason of the ABORT where an authenticator raises, as Crossbar has it.
+AUTHENTICATOR_FAILED = "wamp.error.authorization_failed"
 # A WebSocket close code (RFC 6455, section 7.4.1).
 PROTOCOL_ERROR = 1002
 # The reason of the ABORT for a login that cannot be stored, or whose user was revoked during it.
@@ -80,11 +83,14 @@ class Gate:
 
     def decided(self, answer: Any) -> Any:
         """
-        What an authenticator has said, or its failure. Never fires where nobody waits for it.
+        What comes of an authenticator's answer, or of its failure: never anything where nobody
+        waits for it any more.
         """
+        if isinstance(answer, Failure):
+            # Crossbar fails over it, and its client would get no answer.
+            self.log.failure("an authenticator failed: {log_failure.value}", failure=answer)
+            answer = Deny(AUTHENTICATOR_FAILED, "the authenticator failed")
         if self._link.ended:
-            if isinstance(answer, Failure):
-                self.log.warn("authentication of a client that is gone: {why}", why=answer.value)
             return Deferred()
         return self.accept(answer) if isinstance(answer, Accept) else answer
 
@@ -204,9 +210,6 @@ class Gate:
     def _logout_not_stored(self, failure: Failure) -> None:
         self.log.error("a logout is not stored yet: {cause}", cause=failure.value)
         self._cookies.tracker.kill(self._connection, LOGOUT_NOT_STORED, INTERNAL_ERROR)
-
-
-UNAVAILABLE = "cookie store not available"
 
 
 def _session_of(accept: Accept) -> Auth:

@@ -47,8 +47,7 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
     _cbtid: Any
 
     def entered(self, admission: Admission | None) -> None:
-        """The handshake goes on, with a cookie or without one."""
-        raise NotImplementedError
+        """The handshake goes on, with a cookie or without one: for subclasses."""
 
     def connectionMade(self) -> None:
         self._cookies = self.factory._cookiestore

@@ -62,8 +62,12 @@ class MetricsResource(Resource):
     def _render(self, request: Any) -> Any:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+        gone = request.notifyFinish().addErrback(lambda _: None)
         trackers = self._stores.trackers()
         stats = yield gatherResults([_stat(each) for each in trackers.values()])
+        if gone.called:
+            # Whoever asked has given up: nobody is left to answer.
+            return
         labels = store_labels(trackers)
         labelled = [
             (labels[key], tracker, stat)

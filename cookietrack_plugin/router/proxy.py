@@ -39,8 +39,7 @@ class Backend:
         """Fires when the router has let the session leave, or does not answer in time."""
         timeout = self._protocol._cookies.reactor.callLater(LEAVE_TIMEOUT_S, self.lost)
         gone = fan_out(self._gone)
-        gone.addCallback(lambda _: timeout.cancel())
-        return gone
+        return gone.addCallback(lambda _: timeout.cancel() if timeout.active() else None)
 
     def _left(self, details: Any) -> None:
         self.lost()
@@ -65,7 +64,13 @@ class CookieProxyController(ProxyController):
             backend.lost()
             raise
         backend.watch(session)
+        session.on("disconnect", lambda *_, **__: self._forget(frontend, session))
         return session
+
+    def _forget(self, frontend: Any, session: Any) -> None:
+        """Otherwise a client that logs in again is given the lost one, and it is kept for good."""
+        if self._backends_by_frontend.get(frontend) is session:
+            del self._backends_by_frontend[frontend]
 
 
 def check_proxy(personality: Any, worker: Any) -> None:

@@ -28,6 +28,7 @@ class Expiry(Generic[T]):
         # The ticks in `_items`; each stays until it has come, though its items may be gone.
         self._queue: list[int] = []
         self._timer: Any = None
+        self._stopped = False
 
     def start(self, due: Callable[[T], None]) -> None:
         """What to call."""
@@ -36,6 +37,8 @@ class Expiry(Generic[T]):
     def set(self, item: T, moment: int) -> None:
         """Call for `item` at `moment`, milliseconds, and no longer at an earlier set one."""
         self.forget(item)
+        if self._stopped:
+            return
         tick = -(-min(moment, self._clock.now() + LOOK_AHEAD_MS) // TICK_MS)
         self._ticks[item] = tick
         if tick in self._items:
@@ -53,7 +56,8 @@ class Expiry(Generic[T]):
             self._items[tick].discard(item)
 
     def stop(self) -> None:
-        """Call no more. Idempotent."""
+        """Call no more, whatever is set. Idempotent."""
+        self._stopped = True
         self._ticks.clear()
         self._items.clear()
         self._queue.clear()
@@ -67,13 +71,18 @@ class Expiry(Generic[T]):
             self._timer = self._reactor.callLater(wait / 1000, self._run)
 
     def _run(self) -> None:
-        now = self._clock.now()
+        try:
+            self._call_due(self._clock.now())
+        finally:
+            # If one raises, the others are called all the same.
+            self._schedule()
+
+    def _call_due(self, now: int) -> None:
         for _ in range(MAX_PER_TURN):
             item = self._next(now)
             if item is None:
                 break
             self._due(item)
-        self._schedule()
 
     def _next(self, now: int) -> T | None:
         while self._queue and self._queue[0] * TICK_MS <= now:

@@ -6,7 +6,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.access.deferreds import gathered
 from cookietrack_plugin.access.feed import FeedPage, FeedReader
 from cookietrack_plugin.errors import PositionLost
 from cookietrack_plugin.stores.kit.backoff import Backoff
@@ -50,7 +49,7 @@ class Feed:
     def stop(self) -> Deferred[None]:
         """Read no more. Fires when the thread has ended. Idempotent."""
         self._stopped = True
-        if self._timer is not None:
+        if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._freshness.stop()
         return self._reader.close()
@@ -71,10 +70,9 @@ class Feed:
 
     def _apply(self, page: FeedPage) -> Deferred[float]:
         self._note_signal(page)
-        if self._lost:
-            applied = self._remote.resynchronize()
-        else:
-            applied = gathered([self._remote.apply(revoked) for revoked in page.revoked])
+        applied: Deferred[Any] = (
+            self._remote.resynchronize() if self._lost else self._remote.apply(page.revoked)
+        )
         return applied.addCallback(self._synced, page)
 
     def _synced(self, _: Any, page: FeedPage) -> float:

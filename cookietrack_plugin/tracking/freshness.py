@@ -22,6 +22,7 @@ class Freshness:
         self.position = position
         self.last_synced = seconds()
         self._waiters: list[tuple[float, Deferred[None]]] = []
+        self._stopped = False
         # Called when somebody waits for the feed.
         self.on_demand: Callable[[], None] = lambda: None
 
@@ -40,8 +41,10 @@ class Freshness:
             waiter.callback(None)
 
     def next_sync(self) -> Deferred[None]:
-        """Fires once everything that is revoked by now has taken effect here."""
-        if self.position is None:
+        """
+        Fires once everything that is revoked by now has taken effect here, or the feed has ended.
+        """
+        if self.position is None or self._stopped:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
         self._waiters.append((self._seconds(), waiter))
@@ -53,7 +56,8 @@ class Freshness:
         return bool(self._waiters)
 
     def stop(self) -> None:
-        """The feed has ended: let those who wait go on."""
+        """The feed has ended: nobody waits for it any more. Idempotent."""
+        self._stopped = True
         waiters, self._waiters = self._waiters, []
         for _, waiter in waiters:
             waiter.callback(None)

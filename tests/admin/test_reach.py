@@ -42,7 +42,7 @@ def test_ending_one_users_cookies_reads_no_others(run, decoded, monkeypatch):
     # Where it is written, what is deleted is read: here, and not in a process of its own.
     monkeypatch.setattr(lmdb_sharing, "ChildWriterEnvironment", Environment)
     assert run("revoke", "lmdb:x", "--authid", "joe", "--yes").out == f"{FEW} cookies ended\n"
-    assert set(decoded) == {make_cookie(str(n)).id for n in range(FEW)}
+    assert set(decoded) <= {make_cookie(str(n)).id for n in range(FEW)}
 
 
 def test_counting_reads_none(run, decoded):

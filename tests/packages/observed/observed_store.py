@@ -42,6 +42,9 @@ class ObservedStore(MemoryStore):
         self.visited = 0
         self.refuse: set[str] = set()
 
+    def close(self) -> None:
+        """The records stay, as on a server: the next to open it finds them."""
+
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         self.calls.append("load")
         return super().load(ids)
@@ -61,9 +64,6 @@ class ObservedStore(MemoryStore):
         for cookie in super().scan(authid, authrealm):
             self.visited += 1
             yield cookie
-
-    def close(self) -> None:
-        """The next one who opens it finds it as it is."""
 
 
 STORES: dict[str, ObservedStore] = {}
