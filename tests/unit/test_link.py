@@ -1,7 +1,7 @@
 """The end of a connection, in whatever state it is and whatever its client does."""
 
 import pytest
-from autobahn.wamp.message import Abort, Challenge, Goodbye, Welcome
+from autobahn.wamp.message import Abort, Challenge, Event, Goodbye, Welcome
 
 from tests.support.protocols import make_hello, make_publish
 
@@ -99,6 +99,19 @@ class TestTheEnd:
         assert router.realm.authids == []
         assert client.said.count(Challenge) <= 1
 
+    def test_lets_nothing_through_that_stands_in_the_same_frame(self, router):
+        client = router.connect(subprotocol="wamp.2.json.batched")
+        router.log_in(client)
+
+        def process(session, message):
+            router.realm.processed.append(message)
+            router.revoke(client)
+
+        router.realm.process = process
+        client.send(make_publish("a"), make_publish("b"), frames=1)
+        router.until(client, 1000)
+        assert [message.args for message in router.realm.processed] == [["a"]]
+
     @pytest.mark.parametrize("state", [state for state, _ in STATES])
     def test_aborts_the_tcp_connection_two_seconds_later(self, router, reactor, state):
         client = state(router)
@@ -141,12 +154,13 @@ class TestTheEnd:
 
     def test_lets_the_router_say_nothing_more(self, router):
         client = joined(router)
-        protocol, session = client.protocol, client.session
         router.revoke(client)
-        session._transport.send(Goodbye())
+        for message in (Event(1, 2), Goodbye()):
+            client.protocol.send(message)
         assert client.said == [Challenge, Welcome]
         router.until(client, 1000)
-        protocol.send(Goodbye())
+        for message in (Event(1, 2), Goodbye()):
+            client.protocol.send(message)
         assert client.said == [Challenge, Welcome, Goodbye, 1000]
 
 
