@@ -82,22 +82,17 @@ class Gate:
             heard.addErrback(self.failed)
 
     def decided(self, answer: Any) -> Any:
-        """
-        What comes of an authenticator's answer, or of its failure: never anything where nobody
-        waits for it any more.
-        """
+        """What comes of an authenticator's answer, or of its failure."""
         if isinstance(answer, Failure):
             # Crossbar fails over it, and its client would get no answer.
             self.log.failure("an authenticator failed: {log_failure.value}", failure=answer)
             answer = Deny(AUTHENTICATOR_FAILED, "the authenticator failed")
-        if self._link.ended:
-            return Deferred()
         return self.accept(answer) if isinstance(answer, Accept) else answer
 
     def accept(self, accept: Accept) -> Deferred[Accept]:
         """
-        What an authenticator accepts, once its login is stored. Never fires where it cannot be: the
-        connection is ended then, with an ABORT.
+        What an authenticator accepts, once its login is stored. Never fires where it cannot be, and
+        the connection is ended with an ABORT, or where nobody waits for it any more.
         """
         session = _session_of(accept)
         if accept.authprovider == "cookie" and not self._is_known_as(session):

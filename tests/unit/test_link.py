@@ -1,7 +1,7 @@
 """The end of a connection, in whatever state it is and whatever its client does."""
 
 import pytest
-from autobahn.wamp.message import Abort, Challenge, Goodbye, Welcome
+from autobahn.wamp.message import Abort, Challenge, Event, Goodbye, Welcome
 
 from tests.support.protocols import make_hello, make_publish
 
@@ -41,6 +41,14 @@ def left(router):
     return client
 
 
+def joining_again(router):
+    """One that has left, and logs in on the same connection."""
+    client = left(router)
+    client.hello("ann", ("ticket",))
+    router.until(client, Challenge)
+    return client
+
+
 def closing(router):
     """One that has broken the protocol, and has not closed."""
     client = router.enter()
@@ -61,6 +69,7 @@ STATES = [
     (examined, [Challenge, Abort, 1000]),
     (joined, [Challenge, Welcome, Goodbye, 1000]),
     (left, [Challenge, Welcome, Goodbye, 1000]),
+    (joining_again, [Challenge, Welcome, Goodbye, Challenge, Abort, 1000]),
     (closing, [Challenge, Welcome, 1002]),
     (closed, [Challenge, Welcome, 1000]),
 ]
@@ -79,11 +88,9 @@ class TestTheEnd:
         end(router, client, "com.example.over")
         assert client.said == said
         farewells = [each for each in client.frames if isinstance(each, (Abort, Goodbye))]
-        reasons = [each.reason for each in farewells]
-        assert (
-            reasons
-            == (["wamp.close.normal"] if state is left else ["com.example.over"])[: len(farewells)]
-        )
+        answered = ["wamp.close.normal"] if state in (left, joining_again) else []
+        told = ["com.example.over"] if state not in (left, closing, closed) else []
+        assert [each.reason for each in farewells] == answered + told
 
     @pytest.mark.parametrize("state", [state for state, _ in STATES])
     def test_lets_nothing_of_the_client_through_from_its_first_moment(self, router, state):
@@ -97,7 +104,20 @@ class TestTheEnd:
         client.send(make_publish("x"), make_hello("ann"), Goodbye(LOGOUT))
         assert router.realm.processed == before
         assert router.realm.authids == []
-        assert client.said.count(Challenge) <= 1
+        assert client.said.count(Welcome) <= 1
+
+    def test_lets_nothing_through_that_stands_in_the_same_frame(self, router):
+        client = router.connect(subprotocol="wamp.2.json.batched")
+        router.log_in(client)
+
+        def process(session, message):
+            router.realm.processed.append(message)
+            router.revoke(client)
+
+        router.realm.process = process
+        client.send(make_publish("a"), make_publish("b"), frames=1)
+        router.until(client, 1000)
+        assert [message.args for message in router.realm.processed] == [["a"]]
 
     @pytest.mark.parametrize("state", [state for state, _ in STATES])
     def test_aborts_the_tcp_connection_two_seconds_later(self, router, reactor, state):
@@ -141,12 +161,13 @@ class TestTheEnd:
 
     def test_lets_the_router_say_nothing_more(self, router):
         client = joined(router)
-        protocol, session = client.protocol, client.session
         router.revoke(client)
-        session._transport.send(Goodbye())
+        for message in (Event(1, 2), Goodbye()):
+            client.protocol.send(message)
         assert client.said == [Challenge, Welcome]
         router.until(client, 1000)
-        protocol.send(Goodbye())
+        for message in (Event(1, 2), Goodbye()):
+            client.protocol.send(message)
         assert client.said == [Challenge, Welcome, Goodbye, 1000]
 
 

@@ -110,27 +110,33 @@ class TestALogin:
         assert controller.behind == []
 
 
-class TestARouterThatIsNotThere:
-    def test_is_an_abort_after_which_the_client_may_try_again(
-        self, proxy, challenged, controller, reactor
-    ):
-        def fail(*parts):
-            raise ConnectionRefusedError("nobody listens")
+def refuse(*parts):
+    raise ConnectionRefusedError("nobody listens")
 
-        controller.connecting = fail
+
+class TestARouterThatIsNotThere:
+    def test_is_an_abort_after_which_the_client_may_try_again(self, proxy, challenged, controller):
+        controller.connecting = refuse
         challenged.authenticate()
         proxy.until(challenged, Abort)
         assert "nobody listens" in challenged.frames[1].message
-        assert reactor.result_of(proxy.tracker.revoke_user("ann")) == Ended(0, 0)
         controller.connecting = controller.connect
         proxy.log_in(challenged)
         assert controller.joined == [False, True]
 
-    def test_does_not_hold_up_an_end(self, proxy, challenged, controller, reactor):
-        def fail(*parts):
-            raise ConnectionRefusedError("nobody listens")
+    def test_leaves_no_session_to_end(self, make_proxy, controller, reactor):
+        proxy = make_proxy(methods=("ticket",))
+        controller.connecting = refuse
+        client = proxy.connect()
+        client.hello()
+        proxy.until(client, Challenge)
+        client.authenticate()
+        proxy.until(client, Abort)
+        assert reactor.result_of(proxy.tracker.revoke_user("joe")) == Ended(0, 0)
+        assert client.said == [Challenge, Abort]
 
-        controller.connecting = fail
+    def test_does_not_hold_up_an_end(self, proxy, challenged, controller, reactor):
+        controller.connecting = refuse
         challenged.authenticate()
         proxy.until(challenged, Abort)
         assert reactor.result_of(proxy.tracker.revoke_user("joe")) == Ended(1, 1)
