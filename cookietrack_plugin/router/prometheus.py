@@ -118,6 +118,11 @@ class _Collector:
             "connected_cookies", "Cookies with a live connection", lambda t, s: t.connected
         )
         yield self._gauge("queued_writes", "Writes that wait for the store", lambda t, s: t.pending)
+        yield self._gauge(
+            "clock_skew_seconds",
+            "What this machine's clock is ahead of the store's time",
+            lambda t, s: t.clock.skew(),
+        )
         yield self._counter("handshakes", "outcome", "Handshakes", lambda m: m.handshakes)
         yield self._counter("events", "kind", "What happened to cookies", lambda m: m.events)
         yield self._counter("faults", "cause", "Handshakes that failed", lambda m: m.faults)

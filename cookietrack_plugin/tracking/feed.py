@@ -93,6 +93,7 @@ class Feed:
                 "revocations of other workers are not known: {cause}", cause=failure.value
             )
         self._failing = True
+        self._freshness.failed()
         if failure.check(PositionLost):
             self._lost = True
         return self._backoff.pause()

@@ -92,6 +92,7 @@ class TestTheMetrics:
         assert sample("cookies", "memory") == 1
         assert sample("connected_cookies", "memory") == 1
         assert sample("queued_writes", "memory") == 0
+        assert sample("clock_skew_seconds", "memory") == 0
         assert sample("handshakes_total", "memory", "new") == 1
         assert sample("events_total", "memory", "authenticated") == 1
         assert sample("swept_total", "memory") == 0
