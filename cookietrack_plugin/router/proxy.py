@@ -6,6 +6,7 @@ from typing import Any
 
 from crossbar.worker.proxy import ProxyController
 from twisted.internet.defer import Deferred, inlineCallbacks
+from txaio.tx import make_logger
 
 from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.router.protocol import TrackedProtocol
@@ -20,6 +21,8 @@ class Backend:
 
     :param protocol: of the client's connection.
     """
+
+    log = make_logger()
 
     def __init__(self, protocol: TrackedProtocol) -> None:
         self._protocol = protocol
@@ -37,9 +40,13 @@ class Backend:
 
     def gone(self) -> Deferred[None]:
         """Fires when the router has let the session leave, or does not answer in time."""
-        timeout = self._protocol._cookies.reactor.callLater(LEAVE_TIMEOUT_S, self.lost)
+        timeout = self._protocol._cookies.reactor.callLater(LEAVE_TIMEOUT_S, self._given_up)
         gone = fan_out(self._gone)
         return gone.addCallback(lambda _: timeout.cancel() if timeout.active() else None)
+
+    def _given_up(self) -> None:
+        self.log.error("a router does not confirm that a session has left")
+        self.lost()
 
     def _left(self, details: Any) -> None:
         self.lost()

@@ -115,6 +115,7 @@ class TestALostConnection:
         client.lose()
         settle(router)
         assert client.said == said
+        assert client.transport.aborted is (state is aborted)
         assert router.realm.authids == []
         assert router.tracker.connected == 0
         ended = router.reactor.result_of(router.tracker.revoke_user(None))

@@ -97,6 +97,15 @@ def test_what_has_failed_already_says_so(held, send, sent, failures):
     assert (sent, len(failures)) == ([1], 1)
 
 
+def test_they_can_be_held_again_after_that(hold, send, sent, failures):
+    hold().errback(ValueError("no disk"))
+    until = hold()
+    send(1)
+    assert sent == []
+    until.callback(None)
+    assert sent == [1]
+
+
 def test_they_can_be_dropped(hold, held, send, sent):
     until = hold()
     send(1)

@@ -212,6 +212,21 @@ class TestAFarewell:
         assert client.said == [Challenge, Welcome, Goodbye, 1000]
 
 
+class TestTheTimeOfASession:
+    def test_is_over_when_its_client_has_said_nothing_for_too_long(self, make_router, reactor):
+        router = make_router(idle_timeout=10)
+        client = joined(router)
+        for _ in range(3):
+            reactor.advance(8)
+            client.publish("still here")
+            reactor.turn()
+        assert client.said == [Challenge, Welcome]
+        reactor.advance(10)
+        router.until(client, 1000)
+        assert client.frames[2].reason == "cookietrack.close.expired"
+        assert router.realm.authids == []
+
+
 class TestASessionThatCannotBeDetached:
     def test_is_closed_all_the_same(self, router, monkeypatch, log):
         client = joined(router)

@@ -48,6 +48,15 @@ class TestALogout:
         assert store.cookies == {}
         assert client.frames[2].reason == "wamp.close.normal"
 
+    def test_is_answered_before_the_router_closes_the_connection(
+        self, router, client, store, deleting
+    ):
+        deleting(client)
+        client.protocol.sendClose(1000)
+        assert client.said == [Challenge, Welcome]
+        store.commits.open()
+        router.until(client, Goodbye, 1000)
+
     def test_takes_the_session_off_the_router_at_once(self, router, client, deleting):
         deleting(client)
         assert router.realm.authids == []

@@ -29,14 +29,16 @@ def challenged(proxy):
 
 class TestAnEnd:
     def test_is_acknowledged_when_the_router_does_not_list_the_session(
-        self, proxy, controller, reactor
+        self, proxy, controller, store, reactor, log
     ):
         client = proxy.enter()
         [behind] = controller.behind
         behind.answers = False
         acknowledged = []
         proxy.tracker.revoke_user("joe").addCallback(acknowledged.append)
-        reactor.turn_until(lambda: Goodbye in map(type, behind.told))
+        reactor.turn_until(lambda: Goodbye in map(type, behind.told) and not store.cookies)
+        reactor.turn()
+        reactor.turn()
         client.publish("x")
         assert (acknowledged, client.said) == ([], [Challenge, Welcome])
         behind.answer(behind.told[-1])
@@ -47,6 +49,17 @@ class TestAnEnd:
         assert [type(each) for each in behind.told[1:]] == [Goodbye]
         reactor.advance(2)
         assert client.transport.aborted
+        assert log.at("error", "critical") == []
+
+    @pytest.mark.parametrize("how", ["it leaves", "the connection to the router is lost"])
+    def test_is_acknowledged_as_soon_as_that_is_known(self, proxy, controller, reactor, how):
+        proxy.enter()
+        [behind] = controller.behind
+        behind.answers, behind.close = False, lambda: None
+        ended = proxy.tracker.revoke_user("joe")
+        reactor.turn_until(lambda: Goodbye in map(type, behind.told))
+        behind.answer(behind.told[-1]) if how == "it leaves" else behind.lose()
+        assert reactor.result_of(ended) == Ended(1, 1)
 
     def test_does_not_wait_for_a_router_that_does_not_answer(self, proxy, controller, reactor, log):
         client = proxy.enter()
@@ -58,7 +71,7 @@ class TestAnEnd:
         assert client.said == [Challenge, Welcome]
         reactor.advance(0.1)
         proxy.until(client, Goodbye, 1000)
-        assert log.at("critical") == []
+        assert log.at("error", "critical") == ["a router does not confirm that a session has left"]
 
     def test_while_the_router_is_connected_keeps_the_session_from_joining(
         self, proxy, challenged, controller, reactor
