@@ -165,7 +165,8 @@ def test_a_node_that_is_cut_off_from_the_store_lets_nobody_in_by_what_it_knew(
                 wait_for(lambda: unknown in node.output(), "it")
                 time.sleep(MAX_STALE_S)
                 assert early.hello("dora")[0] == wire.CHALLENGE
-            wait_for(lambda: "revocations of other workers are known again" in node.output(), "it again")
+            known = "revocations of other workers are known again"
+            wait_for(lambda: known in node.output(), "it again")
             assert late.hello("dora")[2]["authprovider"] == "cookie"
             assert first.call("wamp.session.count") > 0
             early.close()
