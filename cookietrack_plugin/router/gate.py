@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.record import Auth
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.handshake import UNAVAILABLE
 from cookietrack_plugin.tracking.connections import NO_LOGIN, TrackedConnection
@@ -153,13 +153,10 @@ class Gate:
         if isinstance(message, Authenticate):
             return session.take(message)
         self._expect(Abort)
-        begun = self._cookies.tracker.hello(self._connection).addCallback(self._confirm)
+        # It may come long after the handshake: the cookie's login has to be good still.
+        begun = self._cookies.tracker.hello(self._connection)
+        begun.addCallback(self._protocol.confirm_login)
         return begun.addCallback(lambda _: None if self._link.ended else session.take(message))
-
-    def _confirm(self, record: Cookie | None) -> None:
-        """A HELLO may come long after the handshake: the cookie's login has to be good still."""
-        if not self._protocol.is_known_as(record):
-            self._protocol.forget_login()
 
     def _expect(self, farewell: type[Abort] | type[Goodbye] | None) -> None:
         """Note what ends the session for its client, once all that was said before has left."""
