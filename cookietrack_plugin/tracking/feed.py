@@ -16,7 +16,7 @@ from cookietrack_plugin.tracking.remote import RemoteRevocations
 # between is one page; and the longest after a failure, which has to end within a second.
 INTERVAL_S = 0.4
 SIGNALLED_INTERVAL_S = 0.02
-MAX_RETRY_S = 1.0
+MAX_RETRY_S = 0.5
 
 
 class Feed:
