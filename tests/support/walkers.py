@@ -15,13 +15,12 @@ from benchmarks.load import wire
 from cookietrack_plugin.admin.removal import delete
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.interfaces import ICookieStore
+from tests.support.node import wait_for
 from tests.support.wamp import GOODBYE, LOGOUT, WampClient
 
 TICKET = "a-ticket"
 OPERATOR = "operator"
 NOT_STORED = "cookietrack.error.login_not_stored"
-# So many steps later every node has read of a revocation.
-RECENT = 50
 # How often each is done, compared with the others.
 OPERATIONS = {
     "come": 2,
@@ -101,15 +100,8 @@ class Walker:
         cookie = self.choice.choice([None, *worthless[-3:]])
         client, authid = WampClient(self._port(), cookie), self._user()
         assert client.hello(authid)[0] == wire.CHALLENGE, f"{cookie} was worth something"
-        answer = client.authenticate(TICKET)
-        if answer[0] == wire.WELCOME:
-            self.inside.append((self._note(client, authid), client))
-            return
-        # The node has not read yet that the user was revoked a moment ago.
-        assert answer[2] == NOT_STORED
-        assert "revoke_user" in self.done[-RECENT:]
-        self._note(client, None)
-        client.close()
+        assert client.authenticate(TICKET)[0] == wire.WELCOME
+        self.inside.append((self._note(client, authid), client))
 
     def come_back(self) -> None:
         if not self.owners:
@@ -154,7 +146,10 @@ class Walker:
     def revoke_user(self) -> None:
         authid = self._user()
         ended = [cookie for cookie, owner in self.owners.items() if owner == authid]
-        assert self._operate("cookietrack.revoke_by_authid", authid)["cookies"] == len(ended)
+        counted = self._operate("cookietrack.revoke_by_authid", authid)["cookies"]
+        assert counted == len(ended), f"{authid}: {counted} ended, {len(ended)} are logged in"
+        for port in self.ports:
+            wait_for(lambda port=port: self._knows(port, authid), "every node has read of it")
         self._end(ended)
 
     # -- what has to be true -----------------------------------------------------------------
@@ -172,6 +167,18 @@ class Walker:
     def known_ids(self) -> dict[str, str]:
         """By id, who has to be in the store."""
         return {id_in(cookie): owner for cookie, owner in self.owners.items() if owner}
+
+    def _knows(self, port: int, authid: str) -> bool:
+        """Whether a node has read of the user's revocation: until then it lets no login in."""
+        with WampClient(port) as client:
+            self._note(client, None)
+            assert client.hello(authid)[0] == wire.CHALLENGE
+            answer = client.authenticate(TICKET)
+            if answer[0] != wire.WELCOME:
+                assert answer[2] == NOT_STORED
+                return False
+            assert client.log_out()[0] == GOODBYE
+            return True
 
     # -- helpers -----------------------------------------------------------------------------
 
