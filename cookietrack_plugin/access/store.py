@@ -109,6 +109,12 @@ class AsyncStore:
         pool = self._reactor.getThreadPool()
         return deferToThreadPool(self._reactor, pool, function, self._store)
 
+    def next_turn(self) -> Deferred[None]:
+        """Fires in the next turn of the reactor, for what would fill one."""
+        turn: Deferred[None] = Deferred()
+        self._reactor.callLater(0, turn.callback, None)
+        return turn
+
     def feed(self) -> FeedReader | None:
         """What reads the store's feed, on a thread of its own; None where it has none."""
         if not IRevocationFeed.providedBy(self._store):
@@ -140,13 +146,8 @@ class AsyncStore:
         for start in range(0, len(doomed), MAX_DELETED_PER_TURN):
             some = doomed[start : start + MAX_DELETED_PER_TURN]
             count += sum((yield gathered([self.submit(Delete(id)) for id in some])))
-            yield self._next_turn()
+            yield self.next_turn()
         return count
-
-    def _next_turn(self) -> Deferred[None]:
-        turn: Deferred[None] = Deferred()
-        self._reactor.callLater(0, turn.callback, None)
-        return turn
 
     def _invalidated(self, result: Any, id: str | None = None) -> Any:
         self.invalidate(id)

@@ -3,10 +3,12 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.access.servertime import TimeSample, sample_time
 from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.tracking.clock import MAX_SKEW_S, ServerClock
 
 INTERVAL_S = 60.0
@@ -30,18 +32,24 @@ class ClockSync:
     def stop(self) -> None:
         """Measure no more. Idempotent."""
         self._stopped = True
-        self._timer.cancel()
+        if self._timer.active():
+            self._timer.cancel()
 
     def _schedule(self) -> None:
         self._timer = self._reactor.callLater(INTERVAL_S, self._measure)
 
     def _measure(self) -> Deferred[None]:
         measured = self._store.run(sample_time).addCallback(self._measured)
-        return measured.addErrback(lambda _: None).addCallback(self._again)
+        return measured.addErrback(self._failed).addCallback(self._again)
 
     def _measured(self, sample: TimeSample) -> None:
         self._clock.adjust(sample)
         self._report()
+
+    def _failed(self, failure: Failure) -> None:
+        # That a store does not answer is said by those who need it now.
+        if not failure.check(StoreUnavailable):
+            self.log.failure("the server's time cannot be measured", failure=failure)
 
     def _again(self, _: None) -> None:
         if not self._stopped:

@@ -41,12 +41,14 @@ class ActiveCookie:
     """
     A cookie with open connections. `record`: as last known. `read`: when the store was last asked
     for it, on the monotonic clock. `handshake`: when it was last presented here, milliseconds.
+    `former`: who owned it before, as long as their sessions may be there.
     """
 
     record: Cookie
     read: float
     handshake: int = 0
     connections: "set[TrackedConnection]" = field(factory=set)
+    former: set[tuple[str, str]] = field(factory=set)
 
     @property
     def id(self) -> str:
@@ -157,8 +159,12 @@ class Connections:
 
     def update(self, cookie: ActiveCookie, record: Cookie) -> None:
         """What is known of the record now."""
-        self._owners.move(cookie, cookie.record.auth, record.auth)
-        cookie.record = record
+        # A look-up may be answered when the last connection is gone.
+        if self._cookies.get(cookie.id) is cookie:
+            self._owners.move(cookie, cookie.record.auth, record.auth)
+        owner, cookie.record = cookie.owner, record
+        if owner not in (None, cookie.owner):
+            cookie.former.add(owner)
 
     def add(self, connection: TrackedConnection) -> None:
         self._connections.add(connection)

@@ -28,6 +28,7 @@ class Expiry(Generic[T]):
         # The ticks in `_items`; each stays until it has come, though its items may be gone.
         self._queue: list[int] = []
         self._timer: Any = None
+        self._stopped = False
 
     def start(self, due: Callable[[T], None]) -> None:
         """What to call."""
@@ -36,7 +37,10 @@ class Expiry(Generic[T]):
     def set(self, item: T, moment: int) -> None:
         """Call for `item` at `moment`, milliseconds, and no longer at an earlier set one."""
         self.forget(item)
-        tick = -(-min(moment, self._clock.now() + LOOK_AHEAD_MS) // TICK_MS)
+        if self._stopped:
+            return
+        delay = min(max(0, moment - self._clock.now()), LOOK_AHEAD_MS)
+        tick = -(-(self._now() + delay) // TICK_MS)
         self._ticks[item] = tick
         if tick in self._items:
             self._items[tick].add(item)
@@ -53,7 +57,8 @@ class Expiry(Generic[T]):
             self._items[tick].discard(item)
 
     def stop(self) -> None:
-        """Call no more. Idempotent."""
+        """Call no more, whatever is set. Idempotent."""
+        self._stopped = True
         self._ticks.clear()
         self._items.clear()
         self._queue.clear()
@@ -63,17 +68,26 @@ class Expiry(Generic[T]):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self._queue:
-            wait = max(0, self._queue[0] * TICK_MS - self._clock.now())
+            wait = max(0, self._queue[0] * TICK_MS - self._now())
             self._timer = self._reactor.callLater(wait / 1000, self._run)
 
     def _run(self) -> None:
-        now = self._clock.now()
+        try:
+            self._call_due(self._now())
+        finally:
+            # If one raises, the others are called all the same.
+            self._schedule()
+
+    def _now(self) -> int:
+        """Milliseconds on the monotonic clock: the other one can jump ahead between two ticks."""
+        return round(self._reactor.seconds() * 1000)
+
+    def _call_due(self, now: int) -> None:
         for _ in range(MAX_PER_TURN):
             item = self._next(now)
             if item is None:
                 break
             self._due(item)
-        self._schedule()
 
     def _next(self, now: int) -> T | None:
         while self._queue and self._queue[0] * TICK_MS <= now:

@@ -6,7 +6,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.access.deferreds import gathered
 from cookietrack_plugin.access.feed import FeedPage, FeedReader
 from cookietrack_plugin.errors import PositionLost
 from cookietrack_plugin.stores.kit.backoff import Backoff
@@ -17,7 +16,7 @@ from cookietrack_plugin.tracking.remote import RemoteRevocations
 # between is one page; and the longest after a failure, which has to end within a second.
 INTERVAL_S = 0.4
 SIGNALLED_INTERVAL_S = 0.02
-MAX_RETRY_S = 1.0
+MAX_RETRY_S = 0.5
 
 
 class Feed:
@@ -50,7 +49,7 @@ class Feed:
     def stop(self) -> Deferred[None]:
         """Read no more. Fires when the thread has ended. Idempotent."""
         self._stopped = True
-        if self._timer is not None:
+        if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._freshness.stop()
         return self._reader.close()
@@ -71,10 +70,9 @@ class Feed:
 
     def _apply(self, page: FeedPage) -> Deferred[float]:
         self._note_signal(page)
-        if self._lost:
-            applied = self._remote.resynchronize()
-        else:
-            applied = gathered([self._remote.apply(revoked) for revoked in page.revoked])
+        applied: Deferred[Any] = (
+            self._remote.resynchronize() if self._lost else self._remote.apply(page.revoked)
+        )
         return applied.addCallback(self._synced, page)
 
     def _synced(self, _: Any, page: FeedPage) -> float:
@@ -95,6 +93,7 @@ class Feed:
                 "revocations of other workers are not known: {cause}", cause=failure.value
             )
         self._failing = True
+        self._freshness.failed()
         if failure.check(PositionLost):
             self._lost = True
         return self._backoff.pause()

@@ -22,6 +22,7 @@ class Freshness:
         self.position = position
         self.last_synced = seconds()
         self._waiters: list[tuple[float, Deferred[None]]] = []
+        self._stopped = False
         # Called when somebody waits for the feed.
         self.on_demand: Callable[[], None] = lambda: None
 
@@ -40,8 +41,11 @@ class Freshness:
             waiter.callback(None)
 
     def next_sync(self) -> Deferred[None]:
-        """Fires once everything that is revoked by now has taken effect here."""
-        if self.position is None:
+        """
+        Fires once everything that is revoked by now has taken effect here, or the feed fails: then
+        nobody waits for it.
+        """
+        if self.position is None or self._stopped:
             return succeed(None)
         waiter: Deferred[None] = Deferred()
         self._waiters.append((self._seconds(), waiter))
@@ -53,7 +57,12 @@ class Freshness:
         return bool(self._waiters)
 
     def stop(self) -> None:
-        """The feed has ended: let those who wait go on."""
+        """The feed has ended. Idempotent."""
+        self._stopped = True
+        self.failed()
+
+    def failed(self) -> None:
+        """The feed does not answer now: let those who wait go on."""
         waiters, self._waiters = self._waiters, []
         for _, waiter in waiters:
             waiter.callback(None)

@@ -1,8 +1,9 @@
 """Ends that are in force before they are stored, and are tried again until they are."""
 
-from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import Any, TypeVar
 
+from attrs import define, field
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
@@ -18,10 +19,28 @@ LAST_RETRY_S = 5.0
 T = TypeVar("T", bound=Hashable)
 
 
-class Insistence(Generic[T]):
+@define(eq=False)
+class _Unstored:
+    """
+    An end that the store does not have yet. `attempts`: in flight. `failure`: of the last one that
+    failed. `timer`: for the next one.
+    """
+
+    backoff: Backoff = field(factory=lambda: Backoff(FIRST_RETRY_S, LAST_RETRY_S))
+    attempts: int = 0
+    failure: Failure | None = None
+    timer: Any = None
+
+    def cancel(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Insistence(Collection[T]):
     """
     What was ended, from that moment on until the store knows it too (invariant 5). It is a
-    container of these. On the reactor's thread.
+    collection of these. On the reactor's thread.
 
     :param write: stores an end. May be called for the same one again, with the same result.
     :param name: what the log calls an end: "cookie 4x…", "user 'joe'".
@@ -35,8 +54,7 @@ class Insistence(Generic[T]):
         self._write = write
         self._name = name
         self._reactor = reactor
-        # Those that are not stored, and why not, if that was tried.
-        self._ends: dict[T, Failure | None] = {}
+        self._ends: dict[T, _Unstored] = {}
         self._stopped = False
 
     def __contains__(self, end: object) -> bool:
@@ -45,52 +63,67 @@ class Insistence(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self._ends)
 
+    def __len__(self) -> int:
+        return len(self._ends)
+
     def start(self, end: T) -> Deferred[Any]:
         """
         In force from now on; store it. Fires with what `write` gives; fails when the first attempt
         does, while others follow.
         """
-        self._ends.setdefault(end, None)
-        backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
+        unstored = self._ends.setdefault(end, _Unstored())
         if self._stopped:
-            closed = Failure(StoreUnavailable("the store is closed"))
-            return fail(self._failed(closed, end, backoff))
-        return self._try(end, backoff)
+            return fail(self._failed(Failure(StoreUnavailable("the store is closed")), end))
+        return self._try(end, unstored)
 
     def stop(self) -> None:
         """The store is about to be closed: one last attempt for each. Idempotent."""
-        if not self._stopped:
-            self._stopped = True
-            for end in [end for end, failure in self._ends.items() if failure]:
-                self._try(end, Backoff(FIRST_RETRY_S, LAST_RETRY_S)).addErrback(_logged)
+        if self._stopped:
+            return
+        self._stopped = True
+        for end, unstored in list(self._ends.items()):
+            unstored.cancel()
+            if not unstored.attempts:
+                self._try(end, unstored).addErrback(_logged)
 
-    def _try(self, end: T, backoff: Backoff) -> Deferred[Any]:
-        written = self._write(end)
-        return written.addCallbacks(
-            self._stored, self._failed, callbackArgs=(end,), errbackArgs=(end, backoff)
-        )
+    def _try(self, end: T, unstored: _Unstored) -> Deferred[Any]:
+        unstored.attempts += 1
+        return self._write(end).addCallbacks(self._stored, self._not_stored, (end,), {}, (end,), {})
 
     def _stored(self, result: Any, end: T) -> Any:
-        if self._ends.pop(end, None):
-            self.log.info("the end of {name} is stored now", name=self._name(end))
+        unstored = self._ends[end]
+        unstored.attempts -= 1
+        # One that began later ends what came after this one: until then it is in force.
+        if not unstored.attempts:
+            del self._ends[end]
+            # Otherwise the end would come once more, over whoever has logged in since.
+            unstored.cancel()
+            if unstored.failure:
+                self.log.info("the end of {name} is stored now", name=self._name(end))
         return result
 
-    def _failed(self, failure: Failure, end: T, backoff: Backoff) -> Failure:
-        if self._stopped or not self._ends.get(end):
+    def _not_stored(self, failure: Failure, end: T) -> Failure:
+        self._ends[end].attempts -= 1
+        return self._failed(failure, end)
+
+    def _failed(self, failure: Failure, end: T) -> Failure:
+        unstored = self._ends[end]
+        if self._stopped or not unstored.failure:
             self.log.critical(
                 "the end of {name} cannot be stored, it is refused here and {again}: {cause}",
                 name=self._name(end),
                 again="not tried again" if self._stopped else "tried again until it is",
                 cause=failure.value,
             )
-        self._ends[end] = failure
-        if not self._stopped:
-            self._reactor.callLater(backoff.pause(), self._try_again, end, backoff)
+        unstored.failure = failure
+        if not (self._stopped or unstored.attempts or unstored.timer):
+            pause = unstored.backoff.pause()
+            unstored.timer = self._reactor.callLater(pause, self._try_again, end, unstored)
         return failure
 
-    def _try_again(self, end: T, backoff: Backoff) -> None:
-        if not self._stopped:
-            self._try(end, backoff).addErrback(_logged)
+    def _try_again(self, end: T, unstored: _Unstored) -> None:
+        unstored.timer = None
+        self._try(end, unstored).addErrback(_logged)
 
 
 def _logged(_: Any) -> None:

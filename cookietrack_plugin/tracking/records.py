@@ -50,14 +50,14 @@ class Records:
 
     def scan(self, authid: str | None, authrealm: str | None, limit: int) -> Deferred[list[Cookie]]:
         """At most `limit` records, of `authid` and/or in `authrealm` if given."""
-        valid = self._validity.is_valid
+        valid = self._validity.snapshot()
         return self._store.run(
             lambda store: list(islice(filter(valid, store.scan(authid, authrealm)), limit))
         )
 
     def count(self, authid: str | None, authrealm: str | None) -> Deferred[int]:
         """How many records there are, of `authid` and/or in `authrealm` if given."""
-        valid = self._validity.is_valid
+        valid = self._validity.snapshot()
         return self._store.run(lambda store: sum(map(valid, store.scan(authid, authrealm))))
 
     def stat(self) -> Deferred[Mapping[str, Any]]:

@@ -1,8 +1,9 @@
 """What takes effect here of what other workers and nodes, or the command, have revoked."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, inlineCallbacks
 
 from cookietrack_plugin.access.deferreds import gathered
 from cookietrack_plugin.access.store import AsyncStore
@@ -10,6 +11,9 @@ from cookietrack_plugin.record import Cookie, UserRevoked
 from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
 from cookietrack_plugin.tracking.revocation import LOGOUT, Revoker
 from cookietrack_plugin.tracking.termination import Termination
+
+# Cookies that are looked up in one turn of the reactor: some stores are read on its thread.
+MAX_PER_TURN = 200
 
 
 class RemoteRevocations:
@@ -27,34 +31,46 @@ class RemoteRevocations:
         self._termination = termination
         self._revoker = revoker
 
-    def apply(self, revoked: str | UserRevoked) -> Deferred[Any]:
-        """An entry of the feed. Fires when it has taken effect; fails when that cannot be known."""
+    def apply(self, page: Sequence[str | UserRevoked]) -> Deferred[Any]:
+        """
+        What a page of the feed says. Fires when it has taken effect; fails when that cannot be
+        known.
+        """
+        for revoked in page:
+            self._note(revoked)
+        return self._check([id for id in page if isinstance(id, str)])
+
+    @inlineCallbacks
+    def resynchronize(self) -> Any:
+        """
+        Nobody can tell any more what was revoked: look up every cookie with an open connection, and
+        end the logins that no record has. Fires as `apply` does.
+        """
+        self._store.invalidate()
+        yield self._check([cookie.id for cookie in self._connections.cookies()])
+        doomed = [each for each in self._connections if _is_unrecorded(each)]
+        self._termination.end(doomed, LOGOUT)
+
+    def _note(self, revoked: str | UserRevoked) -> None:
         # What a look-up in flight has read may be older than this.
         if isinstance(revoked, UserRevoked):
             self._store.invalidate()
             self._revoker.user_revoked_remotely(revoked)
-            return succeed(None)
-        self._store.invalidate(revoked)
-        return self._check(revoked) if self._connections.active(revoked) else succeed(None)
+        else:
+            self._store.invalidate(revoked)
 
-    def resynchronize(self) -> Deferred[Any]:
-        """
-        Nobody can tell any more what was revoked: look up every cookie with an open connection, and
-        end the logins that no record has.
-        """
-        self._store.invalidate()
-        checks = gathered([self._check(cookie.id) for cookie in self._connections.cookies()])
-        return checks.addCallback(lambda _: self._end_unrecorded())
-
-    def _check(self, id: str) -> Deferred[None]:
-        return self._store.load(id).addCallback(self._checked, id)
+    @inlineCallbacks
+    def _check(self, ids: Sequence[str]) -> Any:
+        """Look up what became of the cookies among these that connections are open with."""
+        active = [id for id in dict.fromkeys(ids) if self._connections.active(id)]
+        for start in range(0, len(active), MAX_PER_TURN):
+            if start:
+                yield self._store.next_turn()
+            some = active[start : start + MAX_PER_TURN]
+            yield gathered([self._store.load(id).addCallback(self._checked, id) for id in some])
 
     def _checked(self, record: Cookie | None, id: str) -> None:
         self._revoker.revoked_remotely(id, record)
-
-    def _end_unrecorded(self) -> None:
-        doomed = [each for each in self._connections if _is_unrecorded(each)]
-        self._termination.end(doomed, LOGOUT)
 
 
 def _is_unrecorded(connection: TrackedConnection) -> bool:

@@ -7,7 +7,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 
 from cookietrack_plugin.access.deferreds import gathered
-from cookietrack_plugin.record import Auth, Cookie, UserRevoked
+from cookietrack_plugin.record import Cookie, UserRevoked
 from cookietrack_plugin.tracking.connections import ActiveCookie, Connections, TrackedConnection
 from cookietrack_plugin.tracking.events import Event, Events, Kind
 from cookietrack_plugin.tracking.freshness import Freshness
@@ -111,14 +111,19 @@ class Revoker:
 
     def update(self, cookie: ActiveCookie, record: Cookie) -> None:
         """
-        Note a record that changed. If it is another identity's now, the sessions of the old end.
+        Note a record that changed. If it is another identity's now, the sessions of those who owned
+        it before end: a handshake or a HELLO may have seen the change first.
         """
-        old = cookie.owner
         self._connections.update(cookie, record)
-        if old is not None and old != cookie.owner:
-            self._termination.end(
-                [each for each in cookie.connections if _is_of(each.session, old)], LOGOUT
-            )
+        former, cookie.former = cookie.former, set()
+        self._termination.end(
+            [
+                each
+                for each in cookie.connections
+                if each.session and each.session.identity in former - {cookie.owner}
+            ],
+            LOGOUT,
+        )
 
     def _revoke(self, id: str, spared: TrackedConnection | None = None) -> Deferred[Ended]:
         cookie = self._connections.active(id)
@@ -155,10 +160,6 @@ class Revoker:
         for event in events:
             self._events.publish(event)
         return ending
-
-
-def _is_of(session: Auth | None, identity: tuple[str, str]) -> bool:
-    return session is not None and session.identity == identity
 
 
 def _event(cookie: ActiveCookie, detail: str | None = None) -> Event:

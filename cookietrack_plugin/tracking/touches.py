@@ -1,5 +1,6 @@
 """Coalesces last-seen updates into periodic writes, for which nobody waits."""
 
+from itertools import islice
 from typing import Any
 
 from txaio.tx import make_logger
@@ -47,7 +48,7 @@ class Touches:
             self.write(id)
 
     def _flush(self) -> None:
-        for id in list(self._touches)[:MAX_PER_TURN]:
+        for id in list(islice(self._touches, MAX_PER_TURN)):
             self.write(id)
         self._timer = None
         if self._touches:

@@ -1,6 +1,6 @@
 """Whether a record is valid: not ended, not expired, and not from the future. The only place."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Collection
 
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Cookie, UserRevoked
@@ -12,12 +12,14 @@ MAX_FUTURE_MS = 2000
 
 class Validity:
     """
+    On the reactor's thread: see `snapshot`.
+
     :param deleted: ids that were ended, though their deletion may not be stored yet.
     :param revoked: users that were revoked, though that may not be stored yet.
     """
 
     def __init__(
-        self, clock: Clock, deleted: Container[str], revoked: Iterable[UserRevoked]
+        self, clock: Clock, deleted: Collection[str], revoked: Collection[UserRevoked]
     ) -> None:
         self._clock = clock
         self._deleted = deleted
@@ -25,18 +27,29 @@ class Validity:
 
     def is_valid(self, cookie: Cookie, policy: Policy | None = None) -> bool:
         """Whether a record that the store has is worth something, under `policy` if it is given."""
-        now = self._clock.now()
         until = policy.good_until(cookie) if policy else cookie.expires
-        if now >= until or max(cookie.created, cookie.seen) > now + MAX_FUTURE_MS:
-            return False
-        return not self.is_ended(cookie)
+        return _is_within(self._clock.now(), cookie, until) and not self.is_ended(cookie)
 
     def is_ended(self, cookie: Cookie) -> bool:
         """Whether it was ended here, though the store may still have it."""
-        return cookie.id in self._deleted or any(
-            revoked.ends(cookie.id, cookie.auth) for revoked in self._revoked
-        )
+        return _is_ended(cookie, self._deleted, self._revoked)
 
     def valid(self, cookie: Cookie | None, policy: Policy | None = None) -> Cookie | None:
         """The record if there is one and it is valid."""
         return cookie if cookie is not None and self.is_valid(cookie, policy) else None
+
+    def snapshot(self) -> Callable[[Cookie], bool]:
+        """What `is_valid` says of a record at this moment, for another thread."""
+        now = self._clock.now()
+        deleted, revoked = frozenset(self._deleted), frozenset(self._revoked)
+        return lambda cookie: (
+            _is_within(now, cookie, cookie.expires) and not _is_ended(cookie, deleted, revoked)
+        )
+
+
+def _is_within(now: int, cookie: Cookie, until: int) -> bool:
+    return now < until and max(cookie.created, cookie.seen) <= now + MAX_FUTURE_MS
+
+
+def _is_ended(cookie: Cookie, deleted: Collection[str], revoked: Collection[UserRevoked]) -> bool:
+    return cookie.id in deleted or any(each.ends(cookie.id, cookie.auth) for each in revoked)

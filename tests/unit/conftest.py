@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
+from typing import Any
 
 import pytest
 import txaio
@@ -51,6 +52,14 @@ def log() -> Iterator[Log]:
     gc.collect(1)
     globalLogPublisher.removeObserver(log)
     assert [text for text in log.at("critical") if "Unhandled" in text] == []
+
+
+@pytest.fixture
+def without_log() -> Iterator[None]:
+    """For what is to be forgotten: Twisted remembers lines, and with them what they are about."""
+    set_global_log_level("none")
+    yield
+    set_global_log_level("debug")
 
 
 @pytest.fixture
@@ -102,12 +111,15 @@ def any_store(request: pytest.FixtureRequest, make_store: MakeStore) -> Scripted
 
 
 @pytest.fixture
-def make_tracked(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], Tracked]]:
-    """A function from a store to a tracker over it; all are closed in the end."""
+def make_tracked(reactor: FakeReactor) -> Iterator[Callable[..., Tracked]]:
+    """
+    A function from a store, and the position in its feed, to a tracker over it; all are closed in
+    the end.
+    """
     made: list[Tracked] = []
 
-    def make(store: ScriptedStore) -> Tracked:
-        made.append(Tracked(store, reactor))
+    def make(store: ScriptedStore, position: Any = None) -> Tracked:
+        made.append(Tracked(store, reactor, position))
         return made[-1]
 
     yield make
@@ -120,6 +132,6 @@ def make_tracked(reactor: FakeReactor) -> Iterator[Callable[[ScriptedStore], Tra
 
 
 @pytest.fixture
-def tracked(any_store: ScriptedStore, make_tracked: Callable[[ScriptedStore], Tracked]) -> Tracked:
+def tracked(any_store: ScriptedStore, make_tracked: Callable[..., Tracked]) -> Tracked:
     """A tracker over a store, in every combination of what of it can wait."""
     return make_tracked(any_store)

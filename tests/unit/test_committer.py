@@ -434,6 +434,14 @@ class TestAStoreThatTakesBatchesWithoutWaiting:
         assert reactor.result_of(committer.submit(create())) is True
         assert store.threads["commit"].name == "cookietrack-writer"
 
+    def test_is_waited_for_until_it_knows(self, store, committer, reactor):
+        """It has a part of the answer."""
+        finish, parts = store.finish, iter([None, None])
+        store.finish = lambda: next(parts, "all") and finish()
+        done = committer.submit(create())
+        assert reactor.result_of(done) is True
+        assert next(parts, "all") == "all"
+
     def test_is_measured(self, committer, reactor, measures):
         done = [committer.submit(create(number)) for number in range(3)]
         for each in done:

@@ -113,6 +113,24 @@ def test_a_cookie_is_found_by_whoever_owns_it_now(room):
     assert room.ended_by(UserRevoked("ann", None)) == [connection]
 
 
+def test_an_owner_who_is_no_longer_is_remembered(room):
+    """For as long as their sessions may be there."""
+    cookie = room.connect(1, JOE).cookie
+    for auth in (ANN, None, JOE_ELSEWHERE):
+        room.update(cookie, evolve(cookie.record, auth=auth))
+    assert cookie.former == {JOE.identity, ANN.identity}
+
+
+@pytest.mark.parametrize("auth", [None, JOE])
+def test_a_cookie_that_changes_when_its_connections_are_gone_belongs_to_nobody(room, auth):
+    connection = room.connect(1, auth)
+    cookie = connection.cookie
+    room.drop(connection)
+    for later in (ANN, None):
+        room.update(cookie, evolve(cookie.record, auth=later))
+    assert room._owners._items == {}
+
+
 def test_nothing_is_left_of_those_who_are_gone(room):
     for _ in range(3):
         room.drop(room.connect(1, JOE, session=JOE))

@@ -1,9 +1,9 @@
-"""The moments in which live cookies expire: on time, a few at once, and nothing is kept."""
+"""The moments in which connections expire: on time, a few at once, and nothing is kept."""
 
 import pytest
 
-from cookietrack_plugin.tracking.clock import Clock
-from cookietrack_plugin.tracking.expiry import AT_ONCE, LOOK_AHEAD, TICK, Expiry
+from cookietrack_plugin.tracking.clock import LocalClock
+from cookietrack_plugin.tracking.expiry import LOOK_AHEAD_MS, MAX_PER_TURN, TICK_MS, Expiry
 
 NOW = 1_700_000_000_000
 
@@ -15,12 +15,12 @@ class Due:
         self.reactor = reactor
         self.calls = []
 
-    def __call__(self, id):
-        self.calls.append((id, round(self.reactor.seconds() * 1000)))
+    def __call__(self, item):
+        self.calls.append((item, round(self.reactor.seconds() * 1000)))
 
     @property
-    def ids(self):
-        return [id for id, _ in self.calls]
+    def items(self):
+        return [item for item, _ in self.calls]
 
 
 @pytest.fixture
@@ -30,7 +30,10 @@ def due(reactor):
 
 @pytest.fixture
 def expiry(due, reactor):
-    return Expiry(due, Clock(lambda: NOW / 1000 + reactor.seconds()), reactor)
+    clock = LocalClock(lambda: NOW / 1000 + reactor.seconds(), reactor.seconds)
+    expiry = Expiry(clock, reactor)
+    expiry.start(due)
+    return expiry
 
 
 def pass_time(reactor, milliseconds):
@@ -43,15 +46,15 @@ def test_it_calls_when_the_moment_has_come_and_at_most_a_tick_later(expiry, due,
     pass_time(reactor, 1230)
     assert due.calls == []
     pass_time(reactor, 200)
-    [(id, when)] = due.calls
-    assert id == "a"
-    assert 1234 <= when <= 1234 + TICK + 10
+    [(item, when)] = due.calls
+    assert item == "a"
+    assert 1234 <= when <= 1234 + TICK_MS + 10
 
 
 def test_it_calls_once(expiry, due, reactor):
     expiry.set("a", NOW + 500)
     pass_time(reactor, 5000)
-    assert due.ids == ["a"]
+    assert due.items == ["a"]
 
 
 def test_it_calls_in_the_order_of_the_moments_whatever_the_order_of_setting(expiry, due, reactor):
@@ -59,13 +62,13 @@ def test_it_calls_in_the_order_of_the_moments_whatever_the_order_of_setting(expi
     expiry.set("a", NOW + 1000)
     expiry.set("b", NOW + 2000)
     pass_time(reactor, 4000)
-    assert due.ids == ["a", "b", "c"]
+    assert due.items == ["a", "b", "c"]
 
 
 def test_what_is_past_is_due_at_once(expiry, due, reactor):
     expiry.set("a", NOW - 5000)
     reactor.advance(0)
-    assert due.ids == ["a"]
+    assert due.items == ["a"]
 
 
 @pytest.mark.parametrize(("first", "second"), [(1000, 3000), (3000, 1000)])
@@ -73,7 +76,7 @@ def test_the_latest_setting_counts_alone(expiry, due, reactor, first, second):
     expiry.set("a", NOW + first)
     expiry.set("a", NOW + second)
     pass_time(reactor, 5000)
-    assert due.calls == [("a", pytest.approx(second, abs=TICK))]
+    assert due.calls == [("a", pytest.approx(second, abs=TICK_MS))]
 
 
 def test_what_is_forgotten_is_not_called_for(expiry, due, reactor):
@@ -83,7 +86,7 @@ def test_what_is_forgotten_is_not_called_for(expiry, due, reactor):
     expiry.forget("a")
     expiry.forget("unknown")
     pass_time(reactor, 2000)
-    assert due.ids == ["b"]
+    assert due.items == ["b"]
 
 
 def test_a_turn_of_the_reactor_is_not_filled_with_them(expiry, due, reactor):
@@ -94,31 +97,76 @@ def test_a_turn_of_the_reactor_is_not_filled_with_them(expiry, due, reactor):
         return real(wait, lambda: (before_each_turn.append(len(due.calls)), run()))
 
     reactor.callLater = call_later
-    for number in range(2 * AT_ONCE + 1):
+    for number in range(2 * MAX_PER_TURN + 1):
         expiry.set(str(number), NOW + 1000)
     reactor.advance(1)
-    assert before_each_turn == [0, AT_ONCE, 2 * AT_ONCE]
-    assert len(due.calls) == len(set(due.ids)) == 2 * AT_ONCE + 1
+    assert before_each_turn == [0, MAX_PER_TURN, 2 * MAX_PER_TURN]
+    assert len(due.calls) == len(set(due.items)) == 2 * MAX_PER_TURN + 1
 
 
-def test_one_that_is_due_can_be_set_again(reactor):
+def test_one_that_is_due_can_be_set_again(expiry, reactor):
     calls = []
 
-    def again(id):
+    def again(item):
         calls.append(reactor.seconds())
         if len(calls) < 3:
-            expiry.set(id, NOW + round(reactor.seconds() * 1000) + 1000)
+            expiry.set(item, NOW + round(reactor.seconds() * 1000) + 1000)
 
-    expiry = Expiry(again, Clock(lambda: NOW / 1000 + reactor.seconds()), reactor)
+    expiry.start(again)
     expiry.set("a", NOW + 1000)
     pass_time(reactor, 5000)
     assert calls == [pytest.approx(seconds, abs=0.2) for seconds in (1, 2, 3)]
 
 
+@pytest.mark.parametrize("moment", [NOW - 5000, NOW + 1000])
+def test_another_can_be_set_for_the_same_moment_or_an_earlier_one(expiry, reactor, moment):
+    calls = []
+
+    def set_another(item):
+        calls.append(item)
+        if item == "a":
+            expiry.set("b", moment)
+
+    expiry.start(set_another)
+    expiry.set("a", NOW + 1000)
+    expiry.set("c", NOW + 2000)
+    pass_time(reactor, 1200)
+    assert calls == ["a", "b"]
+    assert len(reactor.getDelayedCalls()) == 1
+    pass_time(reactor, 1000)
+    assert calls == ["a", "b", "c"]
+
+
+def test_one_that_raises_does_not_keep_the_others_from_being_called(expiry, due, reactor):
+    def fail(item):
+        due(item)
+        if item == "a":
+            raise ZeroDivisionError
+
+    expiry.start(fail)
+    expiry.set("a", NOW + 500)
+    expiry.set("b", NOW + 500)
+    expiry.set("c", NOW + 1000)
+    # Where a reactor would log it.
+    with pytest.raises(ZeroDivisionError):
+        pass_time(reactor, 3000)
+    pass_time(reactor, 3000)
+    assert set(due.items) == {"a", "b", "c"}
+
+
+def test_what_is_not_a_text_will_do(expiry, due, reactor):
+    first, second = object(), object()
+    expiry.set(first, NOW + 500)
+    expiry.set(second, NOW + 500)
+    expiry.forget(first)
+    pass_time(reactor, 1000)
+    assert due.items == [second]
+
+
 def test_what_is_far_off_is_called_for_before(expiry, due, reactor):
-    expiry.set("a", NOW + 10 * LOOK_AHEAD)
-    reactor.advance(LOOK_AHEAD / 1000 + 1)
-    assert due.ids == ["a"]
+    expiry.set("a", NOW + 10 * LOOK_AHEAD_MS)
+    reactor.advance(LOOK_AHEAD_MS / 1000 + 1)
+    assert due.items == ["a"]
 
 
 def test_it_stops(expiry, due, reactor):
@@ -128,6 +176,30 @@ def test_it_stops(expiry, due, reactor):
     assert reactor.getDelayedCalls() == []
     pass_time(reactor, 2000)
     assert due.calls == []
+
+
+def test_what_is_set_afterwards_is_not_called_for(expiry, due, reactor):
+    """A look-up of what was due may be answered late."""
+    expiry.stop()
+    expiry.set("a", NOW + 1000)
+    expiry.forget("a")
+    expiry.set("b", NOW - 1000)
+    assert reactor.getDelayedCalls() == []
+    pass_time(reactor, 2000)
+    assert due.calls == []
+
+
+def test_it_can_be_stopped_by_one_that_is_due(expiry, due, reactor):
+    def stop(item):
+        due(item)
+        expiry.stop()
+
+    expiry.start(stop)
+    expiry.set("a", NOW + 500)
+    expiry.set("b", NOW + 500)
+    pass_time(reactor, 1000)
+    assert len(due.calls) == 1
+    assert reactor.getDelayedCalls() == []
 
 
 def test_visitors_who_come_and_go_leave_nothing_behind(expiry, reactor):
@@ -141,6 +213,21 @@ def test_visitors_who_come_and_go_leave_nothing_behind(expiry, reactor):
     for number in range(50):
         expiry.forget(str(number))
     assert expiry._ticks == {}
-    assert len(expiry._queue) == len(expiry._ids) <= 201
-    assert not any(expiry._ids.values())
+    assert len(expiry._queue) == len(expiry._items) <= 201
+    assert not any(expiry._items.values())
     assert len(reactor.getDelayedCalls()) == 1
+
+
+def test_a_clock_that_jumps_ahead_keeps_nobody_waiting(reactor):
+    """What was set before the jump must not hide what is set after it."""
+    ahead, due = [0.0], []
+    clock = LocalClock(lambda: NOW / 1000 + reactor.seconds() + ahead[0], reactor.seconds)
+    expiry = Expiry(clock, reactor)
+    expiry.start(due.append)
+    expiry.set("before", clock.now() + 60_000)
+    ahead[0] = 3600.0
+    expiry.set("after", clock.now() + 2_000)
+    reactor.advance(2)
+    assert due == ["after"]
+    reactor.advance(58)
+    assert due == ["after", "before"]

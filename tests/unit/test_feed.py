@@ -1,391 +1,316 @@
-"""What others have ended is noticed here: by a question every now and then, on its own thread."""
+"""What others revoke takes effect here: page by page, from where the last one ended."""
 
-from collections.abc import Iterable
-from queue import SimpleQueue
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from zope.interface import implementer
 
-from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import IRevocationFeed, IRevocationSignal
-from cookietrack_plugin.record import Authenticate, Delete
-from cookietrack_plugin.tracking.feed import BREATH, INTERVAL, LONGEST, Feed
-from cookietrack_plugin.tracking.tracker import TRUST
-from cookietrack_plugin.tracking.waiting import AGAIN
-from tests.support.stores import PATIENCE, Gate
+from cookietrack_plugin.access.feed import FIRST_RETRY_S
+from cookietrack_plugin.errors import PositionLost, StoreUnavailable
+from cookietrack_plugin.record import Delete, UserRevoked
+from cookietrack_plugin.testing.samples import make_id
+from cookietrack_plugin.tracking.feed import INTERVAL_S, MAX_RETRY_S, SIGNALLED_INTERVAL_S, Feed
+from cookietrack_plugin.tracking.freshness import MAX_STALE_S
+from cookietrack_plugin.tracking.revocation import LOGOUT
+from tests.support.feeds import FeedStore, SignallingStore
+from tests.support.trackers import Tracked
 
-LOGOUT = "wamp.close.logout"
-
-
-class ScriptedFeed:
-    """
-    Tells what a test lets another worker do to a store, when its gate is open; its cursor counts
-    what was told.
-    """
-
-    def __init__(self, store: Any) -> None:
-        self.store = store
-        self.told: list[str] = []
-        self.asked: list[int | None] = []
-        self.questions = Gate()
-        self.error: Exception | None = None
-
-    def elsewhere(self, change: Any) -> None:
-        self.store._apply(change)
-        self.told.append(change.id)
-
-    def revoked_since(self, cursor: int | None) -> tuple[Iterable[str], int]:
-        self.asked.append(cursor)
-        self.questions.pass_through()
-        if self.error:
-            raise self.error
-        return (self.told[cursor:] if cursor is not None else []), len(self.told)
+NOT_KNOWN = "revocations of other workers are not known: {}"
+KNOWN_AGAIN = "revocations of other workers are known again"
 
 
-@pytest.fixture
-def feed(tracked):
-    scripted = ScriptedFeed(tracked.store)
-    tracked.tracker.close_with(Feed(tracked.tracker, scripted).stop)
-    tracked.reactor.turn_until(lambda: tracked.reactor.getDelayedCalls() and scripted.asked)
-    answered(tracked, scripted)
-    return scripted
+def wait_for(tracked: Tracked, condition: Callable[[], Any], pause: float = INTERVAL_S) -> None:
+    """Let time pass in steps of `pause`."""
+    tracked.reactor.turn_until(lambda: condition() or tracked.reactor.advance(pause))
 
 
-def answered(tracked, feed):
-    """Wait for the answer to a question that is asked from now on."""
-    before = len(feed.asked)
-    pause = LONGEST if feed.error else INTERVAL
-    tracked.reactor.turn_until(
-        lambda: tracked.reactor.advance(pause) or len(feed.asked) > before + 1
-    )
+def pages(tracked: Tracked, number: int = 1) -> None:
+    """So many pages are asked for, and have taken effect or failed."""
+    store = tracked.store
+    expected = len(store.asked) + number
+    wait_for(tracked, lambda: len(store.asked) >= expected, MAX_RETRY_S)
+    tracked.reactor.turn_until(lambda: feed_of(tracked)._timer)
 
 
-def test_it_asks_from_now_on_and_goes_on_from_there(tracked, feed):
-    tracked_id, _ = tracked.visit()
-    feed.elsewhere(Delete(tracked_id))
-    answered(tracked, feed)
-    assert feed.asked[0] is None
-    assert feed.asked[-1] == 1
+def feed_of(tracked: Tracked) -> Feed:
+    [feed] = [each for each in tracked.tracker._background if isinstance(each, Feed)]
+    return feed
 
 
-def test_connections_of_what_others_have_ended_are_closed(tracked, feed):
-    id, client = tracked.visit()
-    _, stranger = tracked.visit()
-    feed.elsewhere(Delete(id))
-    answered(tracked, feed)
-    tracked.reactor.turn_until(lambda: client.ended)
-    assert (client.ended, stranger.ended) == ([LOGOUT], [])
+@pytest.fixture(params=[False, True], ids=["in place", "on a thread"])
+def tracked(request: pytest.FixtureRequest, make_tracked: Any) -> Tracked:
+    """One whose store has a feed, and is read in place or on a thread."""
+    tracked: Tracked = make_tracked(FeedStore(request.param, commits_block=True), position=0)
+    tracked.reactor.turn_until(lambda: feed_of(tracked)._timer)
+    return tracked
 
 
-def test_a_login_that_others_have_taken_back_no_longer_counts(tracked, feed):
-    id, client = tracked.visit()
-    tracked.log_in(id)
-    tracked.settle(id)
-    feed.elsewhere(Authenticate(id, None, 0))
-    answered(tracked, feed)
-    tracked.reactor.turn_until(lambda: client.forgot)
-    assert (client.ended, tracked.authid(id)) == ([], None)
+class TestAPage:
+    def test_begins_where_the_last_one_ended(self, tracked):
+        tracked.store.elsewhere(Delete(make_id(77)))
+        pages(tracked)
+        tracked.store.elsewhere(Delete(make_id(78)))
+        pages(tracked, 2)
+        assert tracked.store.asked[:4] == [0, 0, 1, 2]
+
+    def test_begins_where_the_store_was_opened(self, make_tracked):
+        """What was revoked between that and the first connection is heard of."""
+        store = FeedStore()
+        store.entries = ["x"] * 5
+        tracked = make_tracked(store, position=3)
+        wait_for(tracked, lambda: len(store.asked) == 2)
+        assert store.asked == [3, 5]
+
+    def test_begins_now_where_no_position_is_known(self, make_tracked):
+        tracked = make_tracked(FeedStore())
+        wait_for(tracked, lambda: len(tracked.store.asked) == 2)
+        assert tracked.store.asked == [None, 0]
+
+    def test_ends_the_connections_of_a_cookie_that_was_deleted(self, tracked):
+        id, link = tracked.visit()
+        _, stranger = tracked.visit()
+        tracked.store.elsewhere(Delete(id))
+        wait_for(tracked, lambda: link.reasons)
+        assert (link.reasons, stranger.reasons) == ([LOGOUT], [])
+
+    def test_ends_the_sessions_of_a_user_who_was_revoked(self, tracked):
+        _, link = tracked.enter("joe")
+        _, stranger = tracked.enter("ann")
+        tracked.store.elsewhere(UserRevoked("joe", None))
+        wait_for(tracked, lambda: link.reasons)
+        assert (link.reasons, stranger.reasons) == ([LOGOUT], [])
+        assert tracked.sessions() == {"ann"}
+
+    def test_comes_again_every_now_and_then(self, tracked):
+        asked = len(tracked.store.asked)
+        tracked.reactor.advance(INTERVAL_S - 0.001)
+        tracked.reactor.turn()
+        assert len(tracked.store.asked) == asked
+        tracked.reactor.advance(0.001)
+        tracked.reactor.turn_until(lambda: len(tracked.store.asked) > asked)
+
+    def test_that_is_wanted_comes_at_once(self, tracked):
+        asked = len(tracked.store.asked)
+        known = tracked.tracker._revoker._freshness.next_sync()
+        tracked.reactor.turn_until(lambda: known.called)
+        assert len(tracked.store.asked) == asked + 1
+
+    def test_that_is_wanted_while_one_is_read_follows_that_at_once(self, tracked):
+        tracked.store.questions.shut()
+        asked = len(tracked.store.asked)
+        tracked.reactor.advance(INTERVAL_S)
+        tracked.reactor.turn_until(lambda: len(tracked.store.asked) > asked)
+        tracked.reactor.advance(0.001)
+        known = tracked.tracker._revoker._freshness.next_sync()
+        tracked.store.questions.open()
+        tracked.reactor.turn_until(lambda: known.called)
+        assert len(tracked.store.asked) == asked + 2
 
 
-def test_after_a_time_without_answers_every_live_cookie_is_looked_up(tracked, feed, log):
-    id, client = tracked.visit()
-    feed.error = StoreUnavailable("the network is away")
-    answered(tracked, feed)
-    answered(tracked, feed)
-    tracked.store._apply(Delete(id))
-    feed.error = None
-    answered(tracked, feed)
-    tracked.reactor.turn_until(lambda: client.ended)
-    assert [text for text in log.at("warn") if "revocations" in text] == [
-        "revocations of other workers are not known: the network is away"
-    ]
-    assert "revocations elsewhere are known again" in log.at("info")
+class TestAFeedThatFails:
+    def test_goes_on_from_where_it_was(self, tracked):
+        id, link = tracked.visit()
+        pages(tracked)
+        position = tracked.store.asked[-1]
+        tracked.store.feed_error = StoreUnavailable("the network is away")
+        tracked.store.elsewhere(Delete(id))
+        pages(tracked, 3)
+        assert set(tracked.store.asked[-3:]) == {position}
+        assert link.reasons == []
+        tracked.store.feed_error = None
+        wait_for(tracked, lambda: link.reasons)
+        assert link.reasons == [LOGOUT]
+
+    def test_is_logged_once_when_it_fails_and_once_when_it_goes_on(self, tracked, log):
+        for _ in range(2):
+            log.events.clear()
+            tracked.store.feed_error = StoreUnavailable("the network is away")
+            pages(tracked, 3)
+            tracked.store.feed_error = None
+            pages(tracked, 3)
+            assert log.at("warn") == [NOT_KNOWN.format("the network is away")]
+            assert log.at("info") == [KNOWN_AGAIN]
+
+    def test_is_asked_more_rarely_but_never_later_than_a_second(self, tracked):
+        """So what a fault has stopped goes on within seconds."""
+        tracked.store.feed_error = StoreUnavailable("the network is away")
+        pages(tracked, 10)
+        asked = len(tracked.store.asked)
+        # Half of the longest pause is the shortest that jitter makes of it.
+        tracked.reactor.advance(MAX_RETRY_S / 2 - 0.001)
+        tracked.reactor.turn()
+        assert len(tracked.store.asked) == asked
+        tracked.reactor.advance(MAX_RETRY_S / 2 + 0.001)
+        tracked.reactor.turn_until(lambda: len(tracked.store.asked) == asked + 1)
+
+    def test_is_asked_as_often_as_before_once_it_has_answered(self, tracked):
+        tracked.store.feed_error = StoreUnavailable("the network is away")
+        pages(tracked, 10)
+        tracked.store.feed_error = None
+        pages(tracked)
+        assert feed_of(tracked)._timer.getTime() - tracked.reactor.seconds() == pytest.approx(
+            INTERVAL_S
+        )
+
+    def test_is_known_again_when_the_whole_page_has_taken_effect(self, tracked, log):
+        """A look-up of what was revoked fails: nobody can tell what became of it."""
+        id, link = tracked.visit()
+        pages(tracked)
+        tracked.store.fail_loads()
+        tracked.store.elsewhere(Delete(id))
+        position = tracked.store.asked[-1]
+        pages(tracked, 3)
+        assert set(tracked.store.asked[-2:]) == {position}
+        assert log.at("warn") == [NOT_KNOWN.format("the disk is away")]
+        tracked.store.recover()
+        wait_for(tracked, lambda: link.reasons)
+        wait_for(tracked, lambda: log.at("info").count(KNOWN_AGAIN) == 1)
+        assert link.reasons == [LOGOUT]
+
+    def test_makes_what_is_known_stale_after_a_while(self, tracked):
+        """A HELLO may come long after the handshake: until then its cookie may have been ended."""
+        freshness = tracked.tracker._revoker._freshness
+        tracked.store.feed_error = StoreUnavailable("the network is away")
+        pages(tracked)
+        tracked.reactor.advance(MAX_STALE_S)
+        assert freshness.is_stale(0.0)
+        tracked.store.feed_error = None
+        pages(tracked)
+        assert not freshness.is_stale(0.0)
 
 
-def test_what_others_have_ended_before_the_first_answer_is_noticed(tracked):
-    scripted = ScriptedFeed(tracked.store)
-    scripted.questions.shut()
-    tracked.tracker.close_with(Feed(tracked.tracker, scripted).stop)
-    tracked.reactor.turn_until(scripted.questions.reached())
-    id, client = tracked.visit()
-    scripted.elsewhere(Delete(id))
-    scripted.questions.open()
-    tracked.reactor.turn_until(lambda: client.ended)
-    assert client.ended == [LOGOUT]
+class TestAPositionThatTheStoreHasLost:
+    def test_is_replaced_by_a_new_one_when_all_was_looked_up(self, tracked, log):
+        id, link = tracked.enter("joe")
+        _, stays = tracked.enter("ann")
+        pages(tracked)
+        tracked.store._apply(Delete(id))
+        tracked.store.feed_error = PositionLost("too old")
+        pages(tracked)
+        tracked.store.feed_error = None
+        tracked.store.entries = ["forgotten"] * 9
+        wait_for(tracked, lambda: link.reasons)
+        pages(tracked)
+        assert (link.reasons, stays.reasons) == ([LOGOUT], [])
+        assert tracked.store.asked[-2:] == [None, 9]
+        assert log.at("warn") == [NOT_KNOWN.format("too old")]
+        assert log.at("info").count(KNOWN_AGAIN) == 1
 
+    def test_is_not_replaced_before_that(self, tracked, log):
+        id, link = tracked.enter("joe")
+        pages(tracked)
+        tracked.store._apply(Delete(id))
+        tracked.store.feed_error = PositionLost("too old")
+        pages(tracked)
+        tracked.store.fail_loads()
+        tracked.store.feed_error = None
+        pages(tracked, 3)
+        assert tracked.store.asked[-3:] == [None] * 3
+        assert log.at("info").count(KNOWN_AGAIN) == 0
+        tracked.store.recover()
+        wait_for(tracked, lambda: link.reasons)
+        pages(tracked)
+        assert tracked.store.asked[-1] is not None
 
-@pytest.fixture
-def reading(make_store, make_tracked):
-    """A tracker with a feed, whose look-ups can be held."""
-    tracked = make_tracked(make_store(reads_block=True))
-    scripted = ScriptedFeed(tracked.store)
-    tracked.tracker.close_with(Feed(tracked.tracker, scripted).stop)
-    answered(tracked, scripted)
-    return tracked, scripted
-
-
-def comes_while_it_is_deleted(tracked, feed, id, delete=None):
-    """How a client is admitted whose look-up has read a record that another worker deletes."""
-    tracked.store.reads.shut()
-    arrived = tracked.store.reads.arrived
-    admitted = tracked.admit(id)
-    tracked.reactor.turn_until(tracked.store.reads.reached(arrived + 1))
-    (delete or feed.elsewhere)(Delete(id))
-    reading = tracked.tracker.lookup._reading[id]
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or reading.overtaken)
-    tracked.store.reads.open()
-    return tracked.reactor.result_of(admitted)
-
-
-def test_a_look_up_that_was_under_way_does_not_hide_the_end(reading):
-    """A second tab comes."""
-    tracked, feed = reading
-    id, client = tracked.visit()
-    assert comes_while_it_is_deleted(tracked, feed, id).created
-    tracked.reactor.turn_until(lambda: client.ended)
-    assert client.ended == [LOGOUT]
-
-
-def test_a_look_up_for_a_cookie_without_connections_is_overtaken_too(reading):
-    tracked, feed = reading
-    id, client = tracked.visit()
-    tracked.tracker.drop(id, client)
-    assert comes_while_it_is_deleted(tracked, feed, id).created
-
-
-def test_a_look_up_that_began_while_nobody_told_of_revocations_is_made_again(reading):
-    """Another worker deletes the record, and nobody can tell."""
-    tracked, feed = reading
-    id, client = tracked.visit()
-    tracked.tracker.drop(id, client)
-    feed.error = StoreUnavailable("the network is away")
-    answered(tracked, feed)
-
-    def delete_untold(change):
-        tracked.store._apply(change)
-        feed.error = None
-
-    assert comes_while_it_is_deleted(tracked, feed, id, delete_untold).created
-
-
-@pytest.fixture
-def logged_in(reading):
-    tracked, feed = reading
-    id, _ = tracked.visit()
-    tracked.log_in(id)
-    tracked.settle(id)
-    wait_until_known(tracked, id)
-    return tracked, feed, id
-
-
-def wait_until_known(tracked, id):
-    """Until a question was answered that was asked not long ago."""
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or tracked.authid(id))
-    assert tracked.authid(id) == "joe"
-
-
-def test_while_nobody_tells_of_revocations_a_cookie_stands_for_nobody(logged_in):
-    """A HELLO may come long after the handshake, and others may have ended the cookie since."""
-    tracked, feed, id = logged_in
-    feed.error = StoreUnavailable("the network is away")
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
-    feed.error = None
-    wait_until_known(tracked, id)
-
-
-def test_meanwhile_a_handshake_knows_what_it_has_just_read(logged_in):
-    tracked, feed, id = logged_in
-    feed.error = StoreUnavailable("the network is away")
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
-    tracked.visit(id)
-    assert tracked.authid(id) == "joe"
-
-
-def test_a_question_that_is_not_answered_counts_as_none(logged_in):
-    tracked, feed, id = logged_in
-    feed.questions.shut()
-    tracked.reactor.advance(INTERVAL)
-    tracked.reactor.advance(TRUST)
-    assert tracked.authid(id) is None
-    feed.questions.open()
-
-
-def test_nobody_is_known_until_all_that_is_live_was_looked_up_again(logged_in):
-    tracked, feed, id = logged_in
-    feed.error = StoreUnavailable("the network is away")
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or not tracked.authid(id))
-    tracked.store.reads.shut()
-    arrived = tracked.store.reads.arrived
-    feed.error = None
-    tracked.reactor.turn_until(
-        lambda: tracked.reactor.advance(INTERVAL) or tracked.store.reads.arrived > arrived
-    )
-    assert tracked.authid(id) is None
-    tracked.store.reads.open()
-    wait_until_known(tracked, id)
-
-
-def test_look_ups_that_fail_are_made_again(logged_in, log):
-    tracked, feed, id = logged_in
-    feed.elsewhere(Delete(id))
-    tracked.store.fail_loads()
-    answered(tracked, feed)
-    tracked.store.recover()
-    tracked.reactor.turn_until(
-        lambda: tracked.reactor.advance(INTERVAL) or not tracked.tracker.connections.live(id)
-    )
-    assert log.at("warn") == ["revocations of other workers are not known: the disk is away"]
-    answered(tracked, feed)
-    assert "revocations elsewhere are known again" in log.at("info")
-
-
-def test_while_nobody_answers_it_asks_more_and_more_rarely(tracked, feed):
-    feed.error = StoreUnavailable("the network is away")
-    for _ in range(8):
-        answered(tracked, feed)
-    before = len(feed.asked)
-    # Half of the longest pause is the shortest that jitter makes of it.
-    tracked.reactor.advance(LONGEST / 2 - 0.001)
-    assert len(feed.asked) == before
-    feed.error = None
-    answered(tracked, feed)
-    before = len(feed.asked)
-    tracked.reactor.turn()
-    tracked.reactor.advance(INTERVAL)
-    tracked.reactor.turn_until(lambda: len(feed.asked) > before)
-
-
-def test_it_is_known_again_when_every_live_cookie_was_looked_up(tracked, feed, log):
-    """And told once, however many attempts that takes."""
-    id, client = tracked.visit()
-    feed.error = StoreUnavailable("the network is away")
-    answered(tracked, feed)
-    tracked.store.fail_loads()
-    feed.error = None
-    for _ in range(3):
-        answered(tracked, feed)
-    tracked.store._apply(Delete(id))
-    assert "revocations elsewhere are known again" not in log.at("info")
-    tracked.store.recover()
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or client.ended)
-    answered(tracked, feed)
-    assert log.at("info").count("revocations elsewhere are known again") == 1
-
-
-@implementer(IRevocationFeed, IRevocationSignal)
-class TellingFeed(ScriptedFeed):
-    """One that also says when to ask: when a test calls `tell`, as long as it is not `deaf`."""
-
-    def __init__(self, store: Any) -> None:
-        super().__init__(store)
-        self.calls: SimpleQueue[None] = SimpleQueue()
-        # What was asked before each waiting.
-        self.waited: list[int] = []
-        self.deaf: Exception | None = None
-
-    def tell(self) -> None:
-        self.calls.put(None)
-
-    def await_revocation(self, seconds: float) -> None:
-        assert seconds < TRUST
-        self.waited.append(len(self.asked))
-        if self.deaf:
-            raise self.deaf
-        self.calls.get(timeout=PATIENCE)
-
-    interrupt = tell
+    def test_is_kept_for_logins_until_then(self, tracked):
+        """The store refuses them, as it cannot tell who was revoked since."""
+        freshness = tracked.tracker._revoker._freshness
+        position = freshness.position
+        tracked.store.feed_error = PositionLost("too old")
+        pages(tracked, 2)
+        assert freshness.position == position
 
 
 @pytest.fixture
-def telling(tracked):
-    """A feed that was asked once, and waits now."""
-    telling = TellingFeed(tracked.store)
-    tracked.tracker.close_with(Feed(tracked.tracker, telling).stop)
-    tracked.reactor.turn_until(lambda: telling.waited)
-    telling.tell()
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(BREATH) or len(telling.waited) > 1)
-    return telling
+def signalled(make_tracked: Any) -> Tracked:
+    """One whose store says when to ask, and waits now."""
+    tracked: Tracked = make_tracked(SignallingStore(commits_block=True), position=0)
+    tracked.reactor.turn_until(lambda: tracked.store.waited)
+    tracked.store.signal()
+    wait_for(tracked, lambda: len(tracked.store.waited) > 1, SIGNALLED_INTERVAL_S)
+    return tracked
 
 
-def test_what_the_store_tells_of_is_noticed_at_once(tracked, telling):
-    id, client = tracked.visit()
-    telling.elsewhere(Delete(id))
-    telling.tell()
-    tracked.reactor.turn_until(lambda: client.ended)
-    assert client.ended == [LOGOUT]
+class TestAStoreThatSignals:
+    def test_is_heard_at_once(self, signalled):
+        id, link = signalled.visit()
+        signalled.store.elsewhere(Delete(id))
+        signalled.store.signal()
+        signalled.reactor.turn_until(lambda: link.reasons)
+        assert link.reasons == [LOGOUT]
+
+    def test_is_not_asked_while_it_does_not(self, signalled):
+        asked = len(signalled.store.asked)
+        signalled.reactor.advance(10 * INTERVAL_S)
+        signalled.reactor.turn()
+        assert len(signalled.store.asked) == asked
+
+    def test_is_waited_for_again_soon_after_a_page(self, signalled):
+        waited = len(signalled.store.waited)
+        signalled.store.signal()
+        signalled.reactor.turn_until(lambda: feed_of(signalled)._timer)
+        pause = feed_of(signalled)._timer.getTime() - signalled.reactor.seconds()
+        assert pause == pytest.approx(SIGNALLED_INTERVAL_S)
+        signalled.reactor.advance(SIGNALLED_INTERVAL_S)
+        signalled.reactor.turn_until(lambda: len(signalled.store.waited) > waited)
+
+    def test_is_asked_every_now_and_then_while_it_cannot(self, signalled, log):
+        id, link = signalled.visit()
+        signalled.store.signal_error = StoreUnavailable("the connection is lost")
+        signalled.store.signal()
+        signalled.store.elsewhere(Delete(id))
+        wait_for(signalled, lambda: link.reasons)
+        pages(signalled, 3)
+        assert [text for text in log.at("debug") if "signal" in text] == [
+            f"the store is asked for revocations every {INTERVAL_S} seconds, as it does not signal"
+            " them: the connection is lost"
+        ]
+        signalled.store.signal_error = None
+        signalled.store.signal()
+        wait_for(
+            signalled,
+            lambda: "the store signals revocations again" in log.at("debug"),
+            FIRST_RETRY_S,
+        )
 
 
-def test_while_nothing_is_told_nothing_is_asked(tracked, telling):
-    before = len(telling.asked)
-    tracked.reactor.advance(INTERVAL)
-    tracked.reactor.turn()
-    assert len(telling.asked) == before
+class TestTheEnd:
+    def test_does_not_wait_for_a_signal(self, signalled):
+        signalled.reactor.result_of(signalled.tracker.close())
+        assert signalled.store.closed == 1
 
+    def test_leaves_no_timer_and_is_idempotent(self, tracked):
+        first, second = feed_of(tracked).stop(), feed_of(tracked).stop()
+        tracked.reactor.result_of(first)
+        tracked.reactor.result_of(second)
+        assert not feed_of(tracked)._timer.active()
 
-def test_after_an_answer_it_soon_waits_again(tracked, telling):
-    before = len(telling.waited)
-    timers = len(tracked.reactor.getDelayedCalls())
-    telling.tell()
-    tracked.reactor.turn_until(lambda: len(tracked.reactor.getDelayedCalls()) > timers)
-    tracked.reactor.advance(BREATH)
-    tracked.reactor.turn_until(lambda: len(telling.waited) > before)
+    def test_can_come_while_a_page_is_read(self, tracked, log):
+        id, _ = tracked.visit()
+        tracked.store.questions.shut()
+        asked = len(tracked.store.asked)
+        tracked.reactor.advance(INTERVAL_S)
+        tracked.reactor.turn_until(lambda: len(tracked.store.asked) > asked)
+        tracked.store.elsewhere(Delete(id))
+        tracked.store.feed_error = StoreUnavailable("closed")
+        stopped = feed_of(tracked).stop()
+        tracked.store.questions.open()
+        tracked.reactor.result_of(stopped)
+        tracked.reactor.advance(MAX_RETRY_S)
+        tracked.reactor.turn()
+        assert len(tracked.store.asked) == asked + 1
+        # The store was closed on purpose.
+        assert log.at("warn") == []
 
-
-def test_it_listens_before_it_asks(tracked, telling):
-    """What is revoked between the two is told of."""
-    assert telling.waited[:2] == [0, 1]
-
-
-def test_what_it_knows_is_as_old_as_its_question_not_as_its_waiting(tracked, telling):
-    tracked.reactor.advance(TRUST)
-    now = tracked.reactor.seconds()
-    telling.tell()
-    tracked.reactor.turn_until(lambda: tracked.tracker.told == now)
-
-
-def test_a_store_that_cannot_tell_is_asked_every_now_and_then(tracked, telling):
-    id, client = tracked.visit()
-    telling.deaf = StoreUnavailable("the connection is lost")
-    telling.tell()
-    answered(tracked, telling)
-    telling.elsewhere(Delete(id))
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(INTERVAL) or client.ended)
-    assert client.ended == [LOGOUT]
-
-
-def test_a_store_that_could_not_tell_is_listened_to_again_later(tracked, telling, log):
-    telling.deaf = StoreUnavailable("the connection is lost")
-    telling.tell()
-    answered(tracked, telling)
-    telling.deaf = None
-    telling.tell()
-    tracked.reactor.turn_until(
-        lambda: tracked.reactor.advance(AGAIN) or telling.calls.empty(), "it listens again"
-    )
-    tracked.reactor.turn_until(
-        lambda: "the store tells of revocations elsewhere again" in log.at("debug")
-    )
-    assert sum("the connection is lost" in text for text in log.at("debug")) == 1
-    waited = len(telling.waited)
-    id, client = tracked.visit()
-    telling.elsewhere(Delete(id))
-    telling.tell()
-    tracked.reactor.turn_until(lambda: tracked.reactor.advance(BREATH) or client.ended)
-    # It was told, and not asked every now and then.
-    assert len(telling.waited) <= waited + 2
-
-
-def test_a_waiting_thread_does_not_hold_up_the_end(tracked, telling):
-    tracked.reactor.result_of(tracked.tracker.close())
-    assert tracked.store.closed == 1
-
-
-def test_a_store_that_cannot_be_interrupted_is_closed_all_the_same(tracked, telling, monkeypatch):
-    def interrupt():
-        telling.tell()
-        raise OSError("the socket is gone")
-
-    monkeypatch.setattr(telling, "interrupt", interrupt)
-    tracked.reactor.result_of(tracked.tracker.close())
-    assert tracked.store.closed == 1
+    def test_lets_those_go_on_who_wait_for_a_page(self, tracked):
+        freshness = tracked.tracker._revoker._freshness
+        tracked.store.feed_error = StoreUnavailable("the network is away")
+        known = freshness.next_sync()
+        tracked.reactor.result_of(feed_of(tracked).stop())
+        tracked.reactor.result_of(known)
+        tracked.reactor.result_of(freshness.next_sync())
+        # Nor is it asked once more.
+        asked = len(tracked.store.asked)
+        freshness.on_demand()
+        tracked.reactor.turn()
+        assert len(tracked.store.asked) == asked

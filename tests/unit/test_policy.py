@@ -1,6 +1,7 @@
 """How long a cookie lives: what `max_age`, `rolling`, `absolute_max_age`, `idle_timeout` mean."""
 
 import pytest
+from attrs import evolve
 
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.testing.samples import NOW, make_cookie
@@ -44,17 +45,33 @@ def test_returning_moves_the_end_where_it_rolls_or_where_idleness_ends_it(policy
     assert policy.extends is extends
 
 
+# A record that was made, and last heard of, then.
+RECORD = evolve(make_cookie(0, expires=NOW + 60_000), created=NOW, seen=NOW + 20_000)
+
+
 @pytest.mark.parametrize(
-    ("policy", "age", "good"),
+    ("policy", "seconds"),
     [
-        (Policy(HOUR), 0, True),
-        (Policy(HOUR), 59_999, True),
-        (Policy(HOUR), 60_000, False),
-        (Policy(HOUR, idle_timeout=30), 29_999, True),
-        (Policy(HOUR, idle_timeout=30), 30_000, False),
-        (Policy(HOUR, idle_timeout=600), 60_000, False),
+        # The record's own end, under the policy that made it and under any laxer one.
+        (Policy(60), 60),
+        (Policy(HOUR), 60),
+        (Policy(HOUR, rolling=True), 60),
+        (Policy(HOUR, idle_timeout=HOUR), 60),
+        # Shorter than what it was made under, as after a restart, or on another transport.
+        (Policy(30), 30),
+        (Policy(10), 10),
+        # From when its client was last heard.
+        (Policy(HOUR, idle_timeout=5), 25),
+        (Policy(HOUR, idle_timeout=40), 60),
+        (Policy(3, rolling=True), 23),
+        (Policy(50, rolling=True), 60),
+        # The earliest of several.
+        (Policy(50, rolling=True, absolute_max_age=30), 30),
+        (Policy(5, rolling=True, absolute_max_age=30), 25),
+        (Policy(5, rolling=True, absolute_max_age=3), 3),
+        (Policy(22, idle_timeout=5), 22),
+        (Policy(HOUR, rolling=True, absolute_max_age=30, idle_timeout=2), 22),
     ],
 )
-def test_a_cookie_is_judged_by_this_transports_policy_however_it_was_made(policy, age, good):
-    cookie = make_cookie(0, expires=NOW + 60_000)
-    assert policy.outlives(cookie, NOW + age) is good
+def test_the_strictest_policy_says_until_when_a_record_is_good(policy, seconds):
+    assert policy.good_until(RECORD) == NOW + seconds * 1000

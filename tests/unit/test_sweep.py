@@ -3,13 +3,14 @@
 import pytest
 
 from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
-from cookietrack_plugin.access.committer import Committer
-from cookietrack_plugin.access.metrics import Metrics
+from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
-from cookietrack_plugin.tracking.clock import Clock
-from cookietrack_plugin.tracking.sweep import INTERVAL, PAUSE, STEP, Sweep
+from cookietrack_plugin.tracking.clock import LocalClock
+from cookietrack_plugin.tracking.sweep import INTERVAL_S, PAUSE_S, STEP, Sweep
+
+STOPPED = LocalClock(lambda: NOW / 1000, lambda: 0.0)
 
 
 @pytest.fixture
@@ -21,17 +22,16 @@ def make_sweep(reactor):
         for number in range(expired):
             store.cookies[make_id(number)] = make_cookie(number, expires=NOW)
         store.cookies["alive"] = make_cookie(999_999, expires=NOW + 1)
-        measures = Metrics()
-        committer = Committer(store, reactor, measures)
-        clock = Clock(lambda: NOW / 1000)
-        made.append((Sweep(store, committer, clock, reactor, measures), committer))
-        return made[-1][0]
+        access = AsyncStore(store, reactor)
+        made.append((Sweep(access, STOPPED, reactor), access))
+        return made[-1]
 
     yield make
-    for sweep, committer in made:
+    for sweep, access in made:
         sweep.stop()
-        committer.close().addErrback(lambda _: None)
-        reactor.turn_until(lambda: True)
+        closed = []
+        access.close().addBoth(closed.append)
+        reactor.turn_until(lambda closed=closed: closed)
 
 
 @pytest.fixture(params=[False, True], ids=["in place", "on the writer thread"])
@@ -41,7 +41,7 @@ def store(request, make_store):
 
 def steps(store, reactor, number):
     """Let time pass, step by step, until there were so many of them."""
-    reactor.turn_until(lambda: len(store.expired) >= number or reactor.advance(PAUSE))
+    reactor.turn_until(lambda: len(store.expired) >= number or reactor.advance(PAUSE_S))
     reactor.turn()
 
 
@@ -52,7 +52,7 @@ def waits(reactor):
 
 def test_nothing_is_swept_before_the_first_interval_has_passed(make_sweep, store, reactor):
     make_sweep(store, expired=1)
-    reactor.advance(INTERVAL - 1)
+    reactor.advance(INTERVAL_S - 1)
     reactor.turn()
     assert store.expired == []
     reactor.advance(1)
@@ -61,7 +61,7 @@ def test_nothing_is_swept_before_the_first_interval_has_passed(make_sweep, store
 
 def test_a_step_is_small_and_on_the_thread_that_commits(make_sweep, store, reactor):
     make_sweep(store)
-    reactor.advance(INTERVAL)
+    reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: store.expired)
     assert store.expired == [(NOW, STEP)]
     assert (store.threads["expire"].name == "cookietrack-writer") == store.commits_block
@@ -71,20 +71,20 @@ def test_it_goes_on_while_steps_are_full_with_a_pause_in_which_commits_get_in(
     make_sweep, store, reactor
 ):
     make_sweep(store, expired=2 * STEP + 1)
-    reactor.advance(INTERVAL)
+    reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: len(store.expired) == 1 and len(reactor.getDelayedCalls()) == 1)
-    assert waits(reactor) == [PAUSE]
+    assert waits(reactor) == [PAUSE_S]
     steps(store, reactor, 3)
     assert set(store.cookies) == {"alive"}
     reactor.turn_until(lambda: reactor.getDelayedCalls())
-    assert waits(reactor) == [INTERVAL]
+    assert waits(reactor) == [INTERVAL_S]
 
 
 def test_it_sweeps_again_and_again(make_sweep, store, reactor):
     make_sweep(store)
     for number in range(1, 4):
         reactor.turn_until(reactor.getDelayedCalls)
-        reactor.advance(INTERVAL)
+        reactor.advance(INTERVAL_S)
         reactor.turn_until(lambda number=number: len(store.expired) == number)
 
 
@@ -94,11 +94,11 @@ def test_it_survives_an_error_says_so_and_tries_again_after_an_interval(
 ):
     make_sweep(store, expired=1)
     store.expire_error = error
-    reactor.advance(INTERVAL)
+    reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: log.at("warn"))
     assert log.at("warn") == [f"expired cookies cannot be removed now: {error}"]
     store.recover()
-    reactor.advance(INTERVAL)
+    reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: len(store.cookies) == 1)
 
 
@@ -107,12 +107,12 @@ def test_it_says_once_that_it_fails_and_once_that_it_works_again(make_sweep, sto
     store.expire_error = StoreUnavailable("away")
     for number in range(1, 4):
         reactor.turn_until(reactor.getDelayedCalls)
-        reactor.advance(INTERVAL)
+        reactor.advance(INTERVAL_S)
         reactor.turn_until(lambda number=number: len(store.expired) == number)
     store.recover()
     for _ in range(2):
         reactor.turn_until(reactor.getDelayedCalls)
-        reactor.advance(INTERVAL)
+        reactor.advance(INTERVAL_S)
         reactor.turn()
     reactor.turn_until(lambda: log.at("info"))
     assert log.at("warn") == ["expired cookies cannot be removed now: away"]
@@ -121,11 +121,11 @@ def test_it_says_once_that_it_fails_and_once_that_it_works_again(make_sweep, sto
 
 def test_it_leaves_a_store_alone_that_is_known_to_be_away(make_sweep, make_store, reactor, log):
     store = make_store(commits_block=True)
-    sweep = make_sweep(store)
+    _, access = make_sweep(store)
     store.fail_commits()
-    reactor.advance(INTERVAL - FIRST_PAUSE_S / 4)
+    reactor.advance(INTERVAL_S - FIRST_PAUSE_S / 4)
     for number in range(MAX_FAILURES):
-        refused = sweep._committer.submit(Create(make_cookie(number)))
+        refused = access.submit(Create(make_cookie(number)))
         with pytest.raises(StoreUnavailable):
             reactor.result_of(refused)
     reactor.advance(FIRST_PAUSE_S / 4)
@@ -133,7 +133,7 @@ def test_it_leaves_a_store_alone_that_is_known_to_be_away(make_sweep, make_store
     assert store.expired == []
     assert log.at("warn") == []
     store.recover()
-    reactor.advance(INTERVAL)
+    reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: store.expired)
 
 
@@ -141,47 +141,43 @@ def test_a_store_that_fails_it_for_want_of_an_answer_is_away_for_clients_too(
     make_sweep, make_store, reactor
 ):
     store = make_store(commits_block=True)
-    sweep = make_sweep(store)
+    _, access = make_sweep(store)
     store.expire_error = StoreUnavailable("away")
     for number in range(1, MAX_FAILURES + 1):
         reactor.turn_until(reactor.getDelayedCalls)
-        reactor.advance(INTERVAL)
+        reactor.advance(INTERVAL_S)
         reactor.turn_until(lambda number=number: len(store.expired) == number)
-    assert sweep._committer.refusal() is not None
+    assert access.refusal() is not None
 
 
 def test_it_survives_a_store_that_does_not_say_how_many_it_deleted(make_sweep, store, reactor, log):
     make_sweep(store)
     store.expire = lambda now, limit: store.expired.append((now, limit))
-    reactor.advance(INTERVAL)
+    reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: log.at("warn"))
-    reactor.advance(INTERVAL)
+    reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: len(store.expired) == 2)
 
 
 def test_it_stops(make_sweep, store, reactor):
-    sweep = make_sweep(store)
+    sweep, _ = make_sweep(store)
     sweep.stop()
     sweep.stop()
     assert reactor.getDelayedCalls() == []
 
 
-def test_a_step_under_way_is_the_last_one_when_it_is_stopped(make_sweep, make_store, reactor):
+def test_a_step_in_flight_is_the_last_one_when_it_is_stopped(make_sweep, make_store, reactor):
     store = make_store(commits_block=True)
-    sweep = make_sweep(store, expired=3 * STEP)
-    reactor.advance(INTERVAL)
+    sweep, _ = make_sweep(store, expired=3 * STEP)
+    reactor.advance(INTERVAL_S)
     sweep.stop()
     reactor.turn_until(lambda: len(store.expired) == 1)
     reactor.turn()
     assert reactor.getDelayedCalls() == []
 
 
-def test_it_counts_what_it_removed(make_store, reactor):
-    store = make_store()
-    measures = Metrics()
-    committer = Committer(store, reactor, measures)
-    for number in range(7):
-        store.cookies[make_id(number)] = make_cookie(number, expires=NOW)
-    Sweep(store, committer, Clock(lambda: NOW / 1000), reactor, measures)
-    reactor.advance(INTERVAL)
-    assert measures.swept == 7
+def test_it_counts_what_it_removed(make_sweep, store, reactor):
+    _, access = make_sweep(store, expired=STEP + 7)
+    reactor.advance(INTERVAL_S)
+    steps(store, reactor, 2)
+    reactor.turn_until(lambda: access.metrics.swept == STEP + 7)
