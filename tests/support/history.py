@@ -55,6 +55,20 @@ class History:
         yield
         span.end = now()
 
+    def note(self, what: str, session: Session, late: float) -> None:
+        """A fault, with what there is to know of it: in seconds before now."""
+        ends = self._spans(self._ends(session.user, session.cookie))
+        away = self._spans(self.outages[session.half])
+        self.faults.append(
+            f"{session.user} {what} {late:.2f} s too late at node {session.half}; began"
+            f" {now() - session.began:.2f}; ends {ends}; without store {away}"
+        )
+
+    def _spans(self, spans: list[Span]) -> str:
+        moment = now()
+        recent = [(moment - span.start, moment - (span.end or moment)) for span in spans]
+        return ", ".join(f"{start:.2f} to {end:.2f}" for start, end in recent if end < 15)
+
     def due(self, half: int, acknowledged: float) -> float:
         """When that node must have heard of what was acknowledged; infinite while it is cut off."""
         moment = acknowledged + BOUND_S

@@ -21,9 +21,9 @@ from tests.support.wamp import GOODBYE, LOGOUT, Closed
 STEPS = {"log_in": 6, "come_back": 4, "talk": 8, "log_out": 1}
 DOORS = ("router", "proxy")
 # Seconds between two steps; for which a network is slow each way, silent or cut, and well.
-PAUSE_S, SLOW_S, AWAY_S, WELL_S = (0.0, 0.1), (0.02, 0.15), (0.2, 0.8), (0.3, 2.5)
+PAUSE_S, SLOW_S, AWAY_S, WELL_S = (0.0, 0.3), (0.02, 0.15), (0.2, 0.8), (0.2, 2.0)
 # Seconds between two revocations, and how many of them the command does.
-REVOKE_S, BY_COMMAND = (0.1, 0.6), 0.1
+REVOKE_S, BY_COMMAND = (0.0, 0.3), 0.1
 # Cookies that a wanderer presents in the end.
 SAMPLE = 25
 
@@ -51,11 +51,12 @@ class Wanderer:
     # -- steps -------------------------------------------------------------------------------
 
     def log_in(self) -> None:
-        user, half, began = self.choice.choice(self.users), self._half(), now()
+        user, half = self.choice.choice(self.users), self._half()
         client = self._client(half)
         if client.status != 101:
             client.close()
             return
+        began = now()
         client.say_hello(user, ["ticket"])
         if client.prove()[0] == wire.WELCOME:
             assert client.given is not None
@@ -75,10 +76,11 @@ class Wanderer:
         if client.status != 101 or client.say_hello(user)[0] != wire.WELCOME:
             client.close()
             return False
-        if late > 0:
-            self.history.faults.append(f"{user} is in by a cookie, {late:.2f} s too late")
         # It began with the login that the cookie stands for.
-        self._enter(Session(user, half, cookie, client, since))
+        session = Session(user, half, cookie, client, since)
+        if late > 0:
+            self.history.note("is in by a cookie", session, late)
+        self._enter(session)
         return True
 
     def talk(self) -> None:
@@ -104,8 +106,7 @@ class Wanderer:
         for session in list(self.inside):
             late = now() - self.history.must_be_over(session)
             if late > 0 and self._answers(session):
-                fault = f"{session.user} answers {late:.2f} s too late at node {session.half}"
-                self.history.faults.append(fault)
+                self.history.note("answers", session, late)
                 self.inside.remove(session)
 
     def check_others(self) -> None:
