@@ -152,6 +152,15 @@ class TestAFeedThatFails:
             INTERVAL_S
         )
 
+    def test_that_fails_again_is_asked_again_as_soon_as_the_first_time(self, tracked):
+        for _ in range(2):
+            tracked.store.feed_error = StoreUnavailable("the network is away")
+            pages(tracked)
+            assert feed_of(tracked)._timer.getTime() - tracked.reactor.seconds() <= INTERVAL_S
+            pages(tracked, 10)
+            tracked.store.feed_error = None
+            pages(tracked)
+
     def test_is_known_again_when_the_whole_page_has_taken_effect(self, tracked, log):
         """A look-up of what was revoked fails: nobody can tell what became of it."""
         id, link = tracked.visit()
