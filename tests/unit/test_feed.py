@@ -94,6 +94,11 @@ class TestAPage:
         known = tracked.tracker._revoker._freshness.next_sync()
         tracked.reactor.turn_until(lambda: known.called)
         assert len(tracked.store.asked) == asked + 1
+        # Instead of the one that would have come.
+        tracked.reactor.advance(INTERVAL_S)
+        tracked.reactor.turn_until(lambda: len(tracked.store.asked) > asked + 1)
+        tracked.reactor.turn_until(lambda: feed_of(tracked)._timer)
+        assert len(tracked.store.asked) == asked + 2
 
     def test_that_is_wanted_while_one_is_read_follows_that_at_once(self, tracked):
         tracked.store.questions.shut()
