@@ -18,6 +18,7 @@ AUTHIDS = [f"user{number}" for number in range(32)]
 PATH = "/ws"
 LISTENERS = (20_000, 32_000)
 PROBE = "benchmarks.probe.Probe"
+ADMINISTRATION = "cookietrack_plugin.router.component.CookieAdministration"
 
 
 @frozen
@@ -52,8 +53,18 @@ def free_ports(count: int) -> list[int]:
     return list(islice(filter(is_free, _candidates), count))
 
 
-def node(transports: Iterable[Transport], worker_env: Mapping[str, str]) -> dict[str, Any]:
-    """The `config.json` of a node with these transports, and the probe in the same worker."""
+def node(
+    transports: Iterable[Transport],
+    worker_env: Mapping[str, str],
+    administered: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """
+    The `config.json` of a node with these transports, and the probe in the same worker; so are the
+    procedures for the store `administered`, if one is given.
+    """
+    components = [_component(PROBE)]
+    if administered:
+        components.append(_component(ADMINISTRATION, extra={"store": dict(administered)}))
     return {
         "version": 2,
         "controller": {},
@@ -66,12 +77,14 @@ def node(transports: Iterable[Transport], worker_env: Mapping[str, str]) -> dict
                 },
                 "realms": [{"name": REALM, "roles": [_role(ROLE), _role("probe")]}],
                 "transports": [transport.config() for transport in transports],
-                "components": [
-                    {"type": "class", "classname": PROBE, "realm": REALM, "role": "probe"}
-                ],
+                "components": components,
             }
         ],
     }
+
+
+def _component(classname: str, **more: Any) -> dict[str, Any]:
+    return {"type": "class", "classname": classname, "realm": REALM, "role": "probe", **more}
 
 
 def _role(name: str) -> dict[str, Any]:

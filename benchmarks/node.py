@@ -56,10 +56,12 @@ def running(
     launcher: str,
     stores: Mapping[str, Mapping[str, object] | None],
     worker_env: Mapping[str, str] | None = None,
+    administered: Mapping[str, object] | None = None,
 ) -> Iterator[Node]:
     """
     A node started by `launcher` (a command of this environment), with a transport for each of
-    `stores` by label; None is a transport without cookie item.
+    `stores` by label; None is a transport without cookie item. `administered`: the store that its
+    procedures `cookietrack.*` are about.
     """
     home = Path(tempfile.mkdtemp(prefix="cookietrack-bench-"))
     ports = config.free_ports(len(stores))
@@ -68,7 +70,7 @@ def running(
         for port, (label, store) in zip(ports, stores.items(), strict=True)
     }
     (home / "config.json").write_text(
-        json.dumps(config.node(transports.values(), worker_env or {}), indent=2)
+        json.dumps(config.node(transports.values(), worker_env or {}, administered), indent=2)
     )
     began = time.perf_counter()
     with (home / "node.log").open("wb") as log:

@@ -5,7 +5,7 @@ import sys
 import traceback
 from typing import Any
 
-from benchmarks.load import jobs
+from benchmarks.load import jobs, revoked
 
 
 def main() -> None:
@@ -16,6 +16,8 @@ def main() -> None:
         "calls": jobs.calls,
         "stall": jobs.stall,
         "procedure": jobs.procedure,
+        "revoke_crowd": revoked.crowd,
+        "revoke_many": revoked.many,
         "hold": held.hold,
         "release": held.release,
     }

@@ -28,6 +28,11 @@ class Loop:
         """To be called before the descriptor is closed: closing takes it out of the epoll."""
         del self._readable[descriptor]
 
+    def ignore(self, descriptor: int) -> None:
+        """Whatever comes is left where it is."""
+        self.forget(descriptor)
+        self._epoll.unregister(descriptor)
+
     def at(self, when: float, action: Action) -> None:
         heapq.heappush(self._due, (when, next(self._order), action))
 

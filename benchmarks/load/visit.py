@@ -42,6 +42,7 @@ class Visit:
         self._done: Callable[[Visit, bool], None] | None = done
         self._data = b""
         self._accepted = False
+        self._is_deaf = False
         self._calls: dict[int, Callable[[Any], None]] = {}
         self._requests = 0
         # On the loopback a connection is there at once, unless the server's backlog is full.
@@ -52,8 +53,14 @@ class Visit:
     def close(self) -> None:
         """Drop the connection, as a browser does that is closed. Idempotent."""
         if self._socket.fileno() >= 0:
-            self._loop.forget(self._socket.fileno())
+            if not self._is_deaf:
+                self._loop.forget(self._socket.fileno())
             self._socket.close()
+
+    def deafen(self) -> None:
+        """Read nothing from now on, and never close."""
+        self._is_deaf = True
+        self._loop.ignore(self._socket.fileno())
 
     def call(self, procedure: str, *args: Any, then: Callable[[Any], None]) -> None:
         """Call, and give the first of the results to `then`."""

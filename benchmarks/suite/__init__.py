@@ -12,6 +12,7 @@ SECONDS = {
     "sweep": 140,
     "compaction": 110,
     "outage": 75,
+    "endings": 150,
     "lookups": 20,
     "commits": 15,
     "opening": 130,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cookietrack_plugin.config.location import location_of, path_of
-from cookietrack_plugin.stores.kit.redaction import is_secret_name, redact_url
+from cookietrack_plugin.stores.kit.redaction import HIDDEN, is_secret_name, redact_url
 
 
 def label_of(options: Mapping[str, Any], directory: str | None = None) -> str:
@@ -18,7 +18,7 @@ def label_of(options: Mapping[str, Any], directory: str | None = None) -> str:
     for name, value in options.items():
         is_text = isinstance(value, str) and not is_secret_name(name)
         if is_text and name != "type" and (location is None or name != location[0]):
-            shown.append(redact_url(value))
+            shown.append(_without_login(value))
     return f"{options['type']}:{' '.join(filter(None, shown))}".rstrip(":")
 
 
@@ -28,5 +28,9 @@ def _shown_location(options: Mapping[str, Any], directory: str | None) -> str:
         return ""
     path = path_of(options, directory or "/")
     if path is None:
-        return redact_url(location[1])
+        return _without_login(location[1])
     return location[1] if directory is None else path
+
+
+def _without_login(url: str) -> str:
+    return redact_url(url).replace(f"{HIDDEN}@", "")

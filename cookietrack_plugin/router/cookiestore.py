@@ -89,7 +89,7 @@ class RouterCookieStore:
         return self.tracker.close()
 
     def _known(self, cbtid: str) -> Cookie | None:
-        return self.tracker.known(cbtid, self.policy) if cbtid else None
+        return self.tracker.known(cbtid, self.policy)
 
 
 def login_of(cookie: Cookie | None) -> Login:

@@ -11,18 +11,21 @@ from typing import Any
 
 from autobahn.wamp.exception import ProtocolError
 from autobahn.wamp.message import Abort, Authenticate, Challenge, Goodbye, Hello, Welcome
-from autobahn.wamp.types import Accept
+from autobahn.wamp.types import Accept, Deny
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.record import Auth
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
+from cookietrack_plugin.router.handshake import UNAVAILABLE
 from cookietrack_plugin.tracking.connections import NO_LOGIN, TrackedConnection
 from cookietrack_plugin.tracking.login import LoginRefused
 from cookietrack_plugin.tracking.revocation import LOGOUT
 from cookietrack_plugin.tracking.termination import INTERNAL_ERROR
 
+# The reason of the ABORT where an authenticator raises, as Crossbar has it.
+AUTHENTICATOR_FAILED = "wamp.error.authorization_failed"
 # A WebSocket close code (RFC 6455, section 7.4.1).
 PROTOCOL_ERROR = 1002
 # The reason of the ABORT for a login that cannot be stored, or whose user was revoked during it.
@@ -79,19 +82,17 @@ class Gate:
             heard.addErrback(self.failed)
 
     def decided(self, answer: Any) -> Any:
-        """
-        What an authenticator has said, or its failure. Never fires where nobody waits for it.
-        """
-        if self._link.ended:
-            if isinstance(answer, Failure):
-                self.log.warn("authentication of a client that is gone: {why}", why=answer.value)
-            return Deferred()
+        """What comes of an authenticator's answer, or of its failure."""
+        if isinstance(answer, Failure):
+            # Crossbar fails over it, and its client would get no answer.
+            self.log.failure("an authenticator failed: {log_failure.value}", failure=answer)
+            answer = Deny(AUTHENTICATOR_FAILED, "the authenticator failed")
         return self.accept(answer) if isinstance(answer, Accept) else answer
 
     def accept(self, accept: Accept) -> Deferred[Accept]:
         """
-        What an authenticator accepts, once its login is stored. Never fires where it cannot be: the
-        connection is ended then, with an ABORT.
+        What an authenticator accepts, once its login is stored. Never fires where it cannot be, and
+        the connection is ended with an ABORT, or where nobody waits for it any more.
         """
         session = _session_of(accept)
         if accept.authprovider == "cookie" and not self._is_known_as(session):
@@ -152,13 +153,10 @@ class Gate:
         if isinstance(message, Authenticate):
             return session.take(message)
         self._expect(Abort)
-        begun = self._cookies.tracker.hello(self._connection).addCallback(self._confirm)
+        # It may come long after the handshake: the cookie's login has to be good still.
+        begun = self._cookies.tracker.hello(self._connection)
+        begun.addCallback(self._protocol.confirm_login)
         return begun.addCallback(lambda _: None if self._link.ended else session.take(message))
-
-    def _confirm(self, record: Cookie | None) -> None:
-        """A HELLO may come long after the handshake: the cookie's login has to be good still."""
-        if not self._protocol.is_known_as(record):
-            self._protocol.forget_login()
 
     def _expect(self, farewell: type[Abort] | type[Goodbye] | None) -> None:
         """Note what ends the session for its client, once all that was said before has left."""
@@ -204,9 +202,6 @@ class Gate:
     def _logout_not_stored(self, failure: Failure) -> None:
         self.log.error("a logout is not stored yet: {cause}", cause=failure.value)
         self._cookies.tracker.kill(self._connection, LOGOUT_NOT_STORED, INTERNAL_ERROR)
-
-
-UNAVAILABLE = "cookie store not available"
 
 
 def _session_of(accept: Accept) -> Auth:

@@ -47,8 +47,7 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
     _cbtid: Any
 
     def entered(self, admission: Admission | None) -> None:
-        """The handshake goes on, with a cookie or without one."""
-        raise NotImplementedError
+        """The handshake goes on, with a cookie or without one: for subclasses."""
 
     def connectionMade(self) -> None:
         self._cookies = self.factory._cookiestore
@@ -138,12 +137,11 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
         anonymous = {"authid": self._cbtid, **auth["anonymous"]}
         return ChainMap({"auth": {**auth, "anonymous": anonymous}}, config)
 
-    def is_known_as(self, record: Cookie | None) -> bool:
-        """Whether what the handshake knows of its cookie's login is what the record says now."""
-        if self._authprovider != "cookie":
-            return True
+    def confirm_login(self, record: Cookie | None) -> None:
+        """Forget the login that came with the cookie, unless the record still says the same."""
         authid, authrole, _, authrealm, _ = login_of(record)
-        return (authid, authrole, authrealm) == (self._authid, self._authrole, self._authrealm)
+        if (authid, authrole, authrealm) != (self._authid, self._authrole, self._authrealm):
+            self.forget_login()
 
     def forget_login(self) -> None:
         """Otherwise a HELLO on this connection would still be let in by the cookie it came with."""

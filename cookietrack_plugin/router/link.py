@@ -53,12 +53,11 @@ class ProtocolLink:
             return
         # First: the client must not gain from a farewell that fails.
         self._abort = self._reactor.callLater(CLOSE_TIMEOUT_S, self._abort_connection)
-        if self._protocol.state == self._protocol.STATE_OPEN:
-            try:
-                self._close(reason, code)
-            except Exception:  # noqa: BLE001 - those that are closed with it are closed all the same
-                self.log.failure("a client cannot be told that its session was ended")
-                self._abort_connection()
+        try:
+            self._say_goodbye(reason, code)
+        except Exception:  # noqa: BLE001 - those that are closed with it are closed all the same
+            self.log.failure("a client cannot be told that its session was ended")
+            self._abort_connection()
 
     def forget_login(self) -> None:
         self._protocol.forget_login()
@@ -69,7 +68,8 @@ class ProtocolLink:
         if self._abort is not None and self._abort.active():
             self._abort.cancel()
 
-    def _close(self, reason: str, code: int) -> None:
+    def _say_goodbye(self, reason: str, code: int) -> None:
+        """Where the client has sent Close, or was sent one, neither of them leaves."""
         if self.farewell is not None:
             message = self.farewell(reason, self.explanation or EXPLANATION)
             # Not through `send`: the session is gone already.

@@ -62,8 +62,12 @@ class MetricsResource(Resource):
     def _render(self, request: Any) -> Any:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+        gone = request.notifyFinish().addErrback(lambda _: None)
         trackers = self._stores.trackers()
         stats = yield gatherResults([_stat(each) for each in trackers.values()])
+        if gone.called:
+            # Whoever asked has given up: nobody is left to answer.
+            return
         labels = store_labels(trackers)
         labelled = [
             (labels[key], tracker, stat)
@@ -114,6 +118,11 @@ class _Collector:
             "connected_cookies", "Cookies with a live connection", lambda t, s: t.connected
         )
         yield self._gauge("queued_writes", "Writes that wait for the store", lambda t, s: t.pending)
+        yield self._gauge(
+            "clock_skew_seconds",
+            "What this machine's clock is ahead of the store's time",
+            lambda t, s: t.clock.skew(),
+        )
         yield self._counter("handshakes", "outcome", "Handshakes", lambda m: m.handshakes)
         yield self._counter("events", "kind", "What happened to cookies", lambda m: m.events)
         yield self._counter("faults", "cause", "Handshakes that failed", lambda m: m.faults)

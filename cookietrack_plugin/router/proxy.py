@@ -6,6 +6,7 @@ from typing import Any
 
 from crossbar.worker.proxy import ProxyController
 from twisted.internet.defer import Deferred, inlineCallbacks
+from txaio.tx import make_logger
 
 from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.router.protocol import TrackedProtocol
@@ -20,6 +21,8 @@ class Backend:
 
     :param protocol: of the client's connection.
     """
+
+    log = make_logger()
 
     def __init__(self, protocol: TrackedProtocol) -> None:
         self._protocol = protocol
@@ -37,10 +40,13 @@ class Backend:
 
     def gone(self) -> Deferred[None]:
         """Fires when the router has let the session leave, or does not answer in time."""
-        timeout = self._protocol._cookies.reactor.callLater(LEAVE_TIMEOUT_S, self.lost)
+        timeout = self._protocol._cookies.reactor.callLater(LEAVE_TIMEOUT_S, self._given_up)
         gone = fan_out(self._gone)
-        gone.addCallback(lambda _: timeout.cancel())
-        return gone
+        return gone.addCallback(lambda _: timeout.cancel() if timeout.active() else None)
+
+    def _given_up(self) -> None:
+        self.log.error("a router does not confirm that a session has left")
+        self.lost()
 
     def _left(self, details: Any) -> None:
         self.lost()
@@ -65,7 +71,13 @@ class CookieProxyController(ProxyController):
             backend.lost()
             raise
         backend.watch(session)
+        session.on("disconnect", lambda *_, **__: self._forget(frontend, session))
         return session
+
+    def _forget(self, frontend: Any, session: Any) -> None:
+        """Otherwise a client that logs in again is given the lost one, and it is kept for good."""
+        if self._backends_by_frontend.get(frontend) is session:
+            del self._backends_by_frontend[frontend]
 
 
 def check_proxy(personality: Any, worker: Any) -> None:

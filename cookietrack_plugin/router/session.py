@@ -43,7 +43,7 @@ class GatedProxySession(GatedSession):
     _pending_auth: Any = None
 
     def frontend_accepted(self, accept: Accept) -> Any:
-        accepted = self._transport.gate.decided(accept)
+        accepted = self._transport.gate.accept(accept)
         return accepted.addCallback(super().frontend_accepted)  # type: ignore[misc]
 
     def _process_Authenticate(self, message: Any) -> Any:

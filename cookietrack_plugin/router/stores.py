@@ -18,6 +18,7 @@ from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.interfaces import (
+    ICookieStore,
     ICookieStoreProvider,
     IRevocationFeed,
     IRouterCookieStore,
@@ -141,6 +142,8 @@ def _open_prepared(
     """On a thread."""
     stalls.widen()
     store: Any = provider.open(options, node_dir)
+    if not any(kind.providedBy(store) for kind in (ICookieStore, IRouterCookieStore)):
+        raise TypeError(f"expected an ICookieStore from its provider, found {store!r}")
     try:
         time = sample_time(store) if IServerTime.providedBy(store) else None
         feeds = IRevocationFeed.providedBy(store)

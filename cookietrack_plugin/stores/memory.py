@@ -28,10 +28,13 @@ from cookietrack_plugin.record import (
 from cookietrack_plugin.stores.kit.deadlines import Deadlines
 from cookietrack_plugin.stores.kit.identities import Identities
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.throttle import Throttle
 
 MAX_COOKIES = 1_000_000
 # Records that a revocation deletes while commits wait.
 _STEP = 100
+# Seconds that it leaves to other threads after each millisecond of work.
+_PAUSE_S = 0.0005
 
 
 @implementer(ICookieStoreProvider)
@@ -57,8 +60,8 @@ class MemoryProvider:
 class MemoryStore:
     """
     A dictionary of records. A new one that finds no room takes that of the oldest record without
-    a login, or where all have one, of the oldest login: whoever asks for cookies in masses drives
-    out no user.
+    a login, or where all have one, of the oldest login: a client that asks for cookies in masses
+    drives out no user.
     """
 
     reads_block = False
@@ -108,9 +111,11 @@ class MemoryStore:
         """In steps between which commits go on."""
         revoked = UserRevoked(authid, authrealm, frozenset(keep))
         ids, count = self._take(authid, authrealm), 0
+        throttle = Throttle(_PAUSE_S)
         while some := list(islice(ids, _STEP)):
             with self._lock:
                 count += sum(self._revoke(id, revoked) for id in some)
+            throttle.pause_if_due()
         return count
 
     def stat(self) -> Mapping[str, Any]:

@@ -50,7 +50,7 @@ class StoreCase:
             raise TypeError(f"{cls.__name__}.lacks: {unknown} are none of {get_args(Power)}")
 
     def damage(self, options: Mapping[str, Any], node_dir: Path, id: str) -> None:
-        """Make the stored record `id` undecodable. No store is open meanwhile."""
+        """Make the stored record `id` undecodable. No store is open."""
         pytest.skip("damage() is not overridden, nor does `lacks` say why")
 
     def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
@@ -85,7 +85,7 @@ class StoreCase:
 
     @pytest.fixture
     def open_store(self, store_options: Mapping[str, Any], node_dir: Path) -> Iterator[OpenStore]:
-        """Opens the store, again each time it is called; whatever is still open is closed later."""
+        """Opens the store, again each time it is called; what is still open is closed later."""
         opened = []
 
         def open_store() -> ICookieStore:

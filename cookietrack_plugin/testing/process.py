@@ -10,7 +10,7 @@ from threading import Timer
 from time import sleep
 from typing import Any
 
-from cookietrack_plugin.testing.nursery import nursery_of
+from cookietrack_plugin.testing.forkserver import fork_server_of
 
 # Seconds that any call may take before the process counts as hung.
 PATIENCE = 60
@@ -27,7 +27,7 @@ class StoreProcess:
         self, provider: Callable[[], Any], options: Mapping[str, Any], node_dir: str
     ) -> None:
         self._place = (options, node_dir)
-        self._connection = nursery_of(provider).new()
+        self._connection = fork_server_of(provider).new()
         self._stream = self._connection.makefile("rwb")
         self.pid: int = pickle.load(self._stream)
         # Names this process even when its number is another one's.
@@ -68,7 +68,7 @@ class StoreProcess:
         """kill -9 after `delay` seconds. Idempotent; `rest` still has what was answered before."""
         sleep(delay)
         self._end()
-        # Readable when it has ended, and let go of all that it had.
+        # Readable when it has ended, and the kernel has released all that it had.
         select.select([self._process], [], [])
 
     def rest(self) -> Iterator[Any]:
@@ -80,7 +80,7 @@ class StoreProcess:
                 return
 
     def close(self) -> None:
-        """Kill it, and let go of the connection. Idempotent."""
+        """Kill it, and close the connection. Idempotent."""
         if self._connection.fileno() < 0:
             return
         self.kill()

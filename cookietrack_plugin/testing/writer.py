@@ -28,7 +28,7 @@ class Writer:
     def do(self, method: str, *args: Any) -> None:
         try:
             self._answer(self._call(method, *args))
-        except Exception as error:  # noqa: BLE001  whatever it is, it is the answer
+        except Exception as error:  # noqa: BLE001  the answer, of any kind
             self._answer(None, error)
 
     def close(self) -> None:

@@ -39,7 +39,8 @@ class Expiry(Generic[T]):
         self.forget(item)
         if self._stopped:
             return
-        tick = -(-min(moment, self._clock.now() + LOOK_AHEAD_MS) // TICK_MS)
+        delay = min(max(0, moment - self._clock.now()), LOOK_AHEAD_MS)
+        tick = -(-(self._now() + delay) // TICK_MS)
         self._ticks[item] = tick
         if tick in self._items:
             self._items[tick].add(item)
@@ -67,15 +68,19 @@ class Expiry(Generic[T]):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self._queue:
-            wait = max(0, self._queue[0] * TICK_MS - self._clock.now())
+            wait = max(0, self._queue[0] * TICK_MS - self._now())
             self._timer = self._reactor.callLater(wait / 1000, self._run)
 
     def _run(self) -> None:
         try:
-            self._call_due(self._clock.now())
+            self._call_due(self._now())
         finally:
             # If one raises, the others are called all the same.
             self._schedule()
+
+    def _now(self) -> int:
+        """Milliseconds on the monotonic clock: the other one can jump ahead between two ticks."""
+        return round(self._reactor.seconds() * 1000)
 
     def _call_due(self, now: int) -> None:
         for _ in range(MAX_PER_TURN):

@@ -16,7 +16,7 @@ from cookietrack_plugin.tracking.remote import RemoteRevocations
 # between is one page; and the longest after a failure, which has to end within a second.
 INTERVAL_S = 0.4
 SIGNALLED_INTERVAL_S = 0.02
-MAX_RETRY_S = 1.0
+MAX_RETRY_S = 0.5
 
 
 class Feed:
@@ -93,6 +93,7 @@ class Feed:
                 "revocations of other workers are not known: {cause}", cause=failure.value
             )
         self._failing = True
+        self._freshness.failed()
         if failure.check(PositionLost):
             self._lost = True
         return self._backoff.pause()

@@ -42,7 +42,8 @@ class Freshness:
 
     def next_sync(self) -> Deferred[None]:
         """
-        Fires once everything that is revoked by now has taken effect here, or the feed has ended.
+        Fires once everything that is revoked by now has taken effect here, or the feed fails: then
+        nobody waits for it.
         """
         if self.position is None or self._stopped:
             return succeed(None)
@@ -56,8 +57,12 @@ class Freshness:
         return bool(self._waiters)
 
     def stop(self) -> None:
-        """The feed has ended: nobody waits for it any more. Idempotent."""
+        """The feed has ended. Idempotent."""
         self._stopped = True
+        self.failed()
+
+    def failed(self) -> None:
+        """The feed does not answer now: let those who wait go on."""
         waiters, self._waiters = self._waiters, []
         for _, waiter in waiters:
             waiter.callback(None)

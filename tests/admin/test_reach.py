@@ -3,7 +3,9 @@
 import pytest
 
 from cookietrack_plugin.record import Auth
+from cookietrack_plugin.stores.lmdb import sharing as lmdb_sharing
 from cookietrack_plugin.stores.lmdb import tables as lmdb_tables
+from cookietrack_plugin.stores.lmdb.environment import Environment
 from tests.admin.conftest import JOE, make_cookie
 
 MARY = Auth("mary", "user", "ticket", "realm1")
@@ -36,9 +38,11 @@ def test_listing_one_users_cookies_reads_no_others(run, decoded):
     assert len(decoded) == FEW
 
 
-def test_ending_one_users_cookies_reads_no_others(run, decoded):
+def test_ending_one_users_cookies_reads_no_others(run, decoded, monkeypatch):
+    # Where it is written, what is deleted is read: here, and not in a process of its own.
+    monkeypatch.setattr(lmdb_sharing, "ChildWriterEnvironment", Environment)
     assert run("revoke", "lmdb:x", "--authid", "joe", "--yes").out == f"{FEW} cookies ended\n"
-    assert set(decoded) == {make_cookie(str(n)).id for n in range(FEW)}
+    assert set(decoded) <= {make_cookie(str(n)).id for n in range(FEW)}
 
 
 def test_counting_reads_none(run, decoded):

@@ -41,6 +41,13 @@ def test_a_benchmark_of_nodes(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.node
+def test_a_benchmark_of_endings(tmp_path: Path) -> None:
+    """It fails when others were revoked than it wanted."""
+    written = run("endings", tmp_path)
+    assert judged(written) == {"memory", "file", "lmdb"}
+
+
+@pytest.mark.node
 @pytest.mark.server
 def test_a_benchmark_of_servers(tmp_path: Path) -> None:
     written = run("servers", tmp_path)

@@ -139,7 +139,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str]] = {
     "a table of another program": (
         {"url": SQL, "database": FOREIGN},
         'table "cookietrack" is another program\'s (it has no column "authextra"):'
-        ' choose another "table" in cookie store',
+        ' choose another "table" in the store item',
     ),
     "a Redis that needs a password": (
         {"url": REDIS, "login": ""},

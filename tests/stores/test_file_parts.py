@@ -19,7 +19,7 @@ from cookietrack_plugin.stores.file.lines import (
     write_line,
 )
 from cookietrack_plugin.stores.file.table import FileTable
-from cookietrack_plugin.stores.file.throttle import WORK, Throttle
+from cookietrack_plugin.stores.kit.throttle import WORK_S, Throttle
 from cookietrack_plugin.testing.checks.model import StoreHistory
 from tests.support.cookiefile import (  # noqa: F401
     NAME,
@@ -223,7 +223,7 @@ def test_passing_over_many_that_are_gone_leaves_the_interpreter_to_others():
 
     def looked_at(key: bytes) -> None:
         nonlocal seconds
-        seconds += WORK / 2
+        seconds += WORK_S / 2
 
     queue = ExpiryQueue(looked_at, Throttle(0.25, lambda: seconds, pauses.append))
     for key in KEYS:
@@ -234,6 +234,6 @@ def test_passing_over_many_that_are_gone_leaves_the_interpreter_to_others():
 
 def test_without_a_pause_nobody_waits():
     pauses: list[float] = []
-    times = iter([0.0, 2 * WORK])
-    Throttle(0, lambda: next(times), pauses.append).breathe()
+    times = iter([0.0, 2 * WORK_S])
+    Throttle(0, lambda: next(times), pauses.append).pause_if_due()
     assert pauses == []

@@ -134,6 +134,9 @@ def test_the_index_by_user_has_the_records_that_are_logged_in_and_no_others():
     assert users(store) == 1
     assert store.revoke_user(None, "realm1") == 1
     assert store._identities._realms == {}
+    store.commit([create("z", JOE)])
+    assert store.revoke_user("joe", "realm1") == 1
+    assert store._identities._realms == {}
 
 
 def test_what_a_revocation_keeps_can_be_revoked_later():

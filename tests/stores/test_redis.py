@@ -1,6 +1,7 @@
 """The Redis store on real servers: the contract, and what can be wrong around it."""
 
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -46,6 +47,7 @@ from tests.support.silence import answers, check_unavailable
 
 pytest_plugins = ["tests.support.servers"]
 
+ROOT = Path(__file__).parents[2]
 NOBODY = "NAME_OF_NO_VARIABLE"
 ONE_BY_ONE = "a batch is all or none in each partition: see docs/scaling.md"
 
@@ -569,12 +571,30 @@ def test_a_url_of_the_wrong_kind_is_named(
 
 
 @pytest.mark.server
-def test_missing_rights_are_named(redis_server: RedisServer, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize(
+    ("keys", "commands"), [("other*", []), ("*", ["-time"]), ("*", ["-hmget"])]
+)
+def test_missing_rights_are_named(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, keys: str, commands: list[str]
+):
     rights = {"enabled": True, "passwords": [f"+{PASSWORD}"], "categories": ["+@all"]}
-    redis_server.client().acl_setuser("joe", keys=["other*"], **rights)
+    redis_server.client().acl_setuser("joe", reset=True, keys=[keys], commands=commands, **rights)
     error = refusal(f"redis://joe:{quoted(PASSWORD)}@127.0.0.1:{redis_server.port}", caplog)
     assert isinstance(error, ConfigError)
     assert 'grant the user the keys that begin with "{" and the prefix' in str(error)
+
+
+@pytest.mark.server
+def test_rights_that_are_taken_away_later_are_named(redis_server: RedisServer):
+    admin = redis_server.client()
+    admin.acl_setuser(
+        "eve", enabled=True, passwords=["+secret"], keys=["{eves*"], categories=["+@all"]
+    )
+    store = open_redis(f"redis://eve:secret@127.0.0.1:{redis_server.port}", prefix="eves")
+    admin.acl_setuser("eve", enabled=True, commands=["-exists"])
+    with pytest.raises(StoreUnavailable, match="grant the user the keys"):
+        store.commit([Create(make_cookie(1))])
+    store.close()
 
 
 @pytest.mark.server
@@ -591,6 +611,41 @@ def test_keys_and_common_commands_are_all_the_rights_that_it_needs(
     store.commit([Delete(make_id(1))])
     store.close()
     assert "it does not say what its appendonly is: make sure" in caplog.text
+
+
+@pytest.mark.server
+def test_the_rights_that_the_documentation_names_are_enough(redis_server: RedisServer):
+    documentation = (ROOT / "docs" / "scaling.md").read_text()
+    rights = re.search(r"the commands `(\+@read[^`]*)`", documentation)
+    assert rights
+    categories, commands = _sorted_rights(rights[1].split())
+    redis_server.client().acl_setuser(
+        "ann",
+        enabled=True,
+        passwords=["+secret"],
+        keys=["{anns*"],
+        categories=categories,
+        commands=commands,
+    )
+    store = open_redis(
+        f"redis://ann:secret@127.0.0.1:{redis_server.port}", prefix="anns", replicas=0
+    )
+    _, since = store.revoked_since(None)
+    store.commit([Create(make_cookie(n)) for n in range(3)])
+    logins = [Authenticate(make_id(n), make_auth(), NOW, since) for n in range(2)]
+    assert store.commit([*logins, Delete(make_id(2))]) == [True] * 3
+    assert len(list(store.scan("joe"))) == store.stat()["cookies"] == 2
+    assert store.expire(NOW, 10) == 0
+    assert store.server_time() > 0
+    assert store.revoke_user("joe", None) == 2
+    assert store.revoke_user(None, None) == 0
+    assert len(store.revoked_since(since)[0]) == 3
+    store.close()
+
+
+def _sorted_rights(rights: list[str]) -> tuple[list[str], list[str]]:
+    categories = [right for right in rights if "@" in right]
+    return categories, [right for right in rights if "@" not in right]
 
 
 @pytest.mark.server

@@ -62,11 +62,12 @@ class Victim:
 
     def go_on(self) -> None:
         """Say something, whatever it was told; one that is idle does so when it was told to go."""
+        # In this order: on a busy machine both can have come since the last look.
+        if self.ended is None and self.client.has_received(GOODBYE):
+            self.ended = time.monotonic()
         if self.client.is_gone():
             self.gone = self.gone or time.monotonic()
             return
-        if self.ended is None and self.client.has_received(GOODBYE):
-            self.ended = time.monotonic()
         if self.talks or self.ended:
             self.client.send_anyway(self.client.babble(self.key))
 

@@ -237,6 +237,14 @@ class Router:
         self.log_in(client, authid)
         return client
 
+    def revoke(self, client: Client) -> None:
+        """Begin to end the cookie of a client, whatever becomes of that."""
+        self.tracker.revoke([client.protocol._cbtid]).addErrback(lambda _: None)
+
+    def revoke_user(self, authid: str, authrealm: str | None = None) -> None:
+        """Begin to end a user, whatever becomes of that."""
+        self.tracker.revoke_user(authid, authrealm).addErrback(lambda _: None)
+
     def until(self, client: Client, *said: Any) -> None:
         """Take turns until this is the last that the client has been told."""
         self.reactor.turn_until(lambda: client.said[-len(said) :] == [*said], str(said))

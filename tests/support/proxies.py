@@ -24,21 +24,21 @@ pytest_plugins = ["tests.support.routers"]
 class Behind:
     """
     The transport of a proxy's session to the router behind it, and that router: `told` is what it
-    was told, `joined` whether it lists the session. It answers in the next turn, while `answers`.
+    was told, `joined` whether it lists the session. It answers in the same turn, if `answers`.
     """
 
     _serializer = JsonSerializer()
     transport_details = None
     is_closed = True
 
-    def __init__(self, reactor: FakeReactor, frontend: Any) -> None:
+    def __init__(self, reactor: FakeReactor, frontend: Any, answers: bool) -> None:
         # Crossbar's name.
         self._proxy_other_side = frontend
         self._reactor = reactor
         self._session: Any = None
         self.told: list[Any] = []
         self.joined = False
-        self.answers = True
+        self.answers = answers
         self._killing = False
 
     def open(self, session: Any) -> None:
@@ -104,6 +104,8 @@ class Controller(CookieProxyController):
         self.answer: Callable[[str], Any] = lambda said: Challenge("scripted")
         self.behind: list[Behind] = []
         self.connecting: Callable[[Behind, Any], Any] = self.connect
+        # Whether the routers that it connects to from now on answer.
+        self.answers = True
 
     def has_realm(self, realm: str) -> bool:
         return True
@@ -123,8 +125,9 @@ class Controller(CookieProxyController):
         session = crossbars.ProxyBackendSession()
         session.add_authenticator(create_authenticator("anonymous-proxy", authextra={}))
         session.on("connect", lambda session, transport: ready.callback(session))
-        self.behind.append(Behind(self._reactor, frontend))
-        self.connecting(self.behind[-1], session)
+        behind = Behind(self._reactor, frontend, self.answers)
+        self.behind.append(behind)
+        self.connecting(behind, session)
         return ready
 
     @property

@@ -1,15 +1,19 @@
 """Redis stores on real servers, of each topology that a store treats in its own way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from cookietrack_plugin.record import Authenticate, Create
+from cookietrack_plugin.stores.redis import user_revocation
 from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.keys import Partition
 from cookietrack_plugin.stores.redis.provider import RedisProvider
 from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.stores.redis.url import parse_url
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 # The fixture of the server, and the number of partitions.
 TOPOLOGIES = [
@@ -18,6 +22,11 @@ TOPOLOGIES = [
     pytest.param(("redis_cluster", 1), id="cluster"),
     pytest.param(("redis_cluster", 7), id="cluster-partitions"),
 ]
+
+JOE = "joe", "realm1"
+# How users are revoked: see `user_revocation`.
+WAYS = ["at once", "in steps", "behind a fence"]
+USERS = [("joe", "realm1"), ("joe", "realm2"), ("mary", "realm1"), None]
 
 
 def options_for(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -54,3 +63,60 @@ def keys_of(store: RedisStore, pattern: str = "*") -> list[bytes]:
     return [
         key for master in masters for tag in tags for key in master.keys(f"{{{tag}}}:{pattern}")
     ]
+
+
+def populate(store: RedisStore, count: int = 40) -> None:
+    """`count` records of each of `USERS`."""
+    auths = [make_auth(*user) if user else None for user in USERS]
+    cookies = [make_cookie(n, auths[n % len(auths)]) for n in range(count * len(auths))]
+    assert all(store.commit([Create(cookie) for cookie in cookies]))
+
+
+def login(number: int, since: Any, user: tuple[str, str] = JOE) -> Authenticate:
+    return Authenticate(make_id(number), make_auth(*user), NOW, since)
+
+
+def position(store: RedisStore) -> Any:
+    return store.revoked_since(None)[1]
+
+
+def revoke_in(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have users revoked in one of the three `WAYS`, however few records they have."""
+    if way != "at once":
+        monkeypatch.setattr(user_revocation, "_STEP", 3)
+    if way == "behind a fence":
+        monkeypatch.setattr(user_revocation, "_MAX_TRIES", 0)
+
+
+def trips(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
+    """The commands that the store sends from now on, by round trip."""
+    sent: list[list[Any]] = []
+    send = store._client.try_
+
+    def note(commands: Any) -> list[Any]:
+        if commands:
+            sent.append(list(commands))
+        return send(commands)
+
+    monkeypatch.setattr(store._client, "try_", note)
+    return sent
+
+
+def between_trips(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, call: Callable[[], Any]
+) -> None:
+    """Call it before each round trip of the store from now on."""
+    send = store._client.try_
+
+    def interrupted(commands: Any) -> list[Any]:
+        if commands:
+            call()
+        return send(commands)
+
+    monkeypatch.setattr(store._client, "try_", interrupted)
+
+
+def last_user(store: RedisStore, partition: Partition) -> bytes | None:
+    """The number of the last entry of the partition that tells of a user."""
+    entries = store._client.run([("XRANGE", partition.revoked, "-", "+")])[0]
+    return next((number for number, fields in reversed(entries) if b"keep" in fields), None)

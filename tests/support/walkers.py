@@ -19,6 +19,9 @@ from tests.support.wamp import GOODBYE, LOGOUT, WampClient
 
 TICKET = "a-ticket"
 OPERATOR = "operator"
+NOT_STORED = "cookietrack.error.login_not_stored"
+# So many steps later every node has read of a revocation.
+RECENT = 50
 # How often each is done, compared with the others.
 OPERATIONS = {
     "come": 2,
@@ -98,8 +101,15 @@ class Walker:
         cookie = self.choice.choice([None, *worthless[-3:]])
         client, authid = WampClient(self._port(), cookie), self._user()
         assert client.hello(authid)[0] == wire.CHALLENGE, f"{cookie} was worth something"
-        assert client.authenticate(TICKET)[0] == wire.WELCOME
-        self.inside.append((self._note(client, authid), client))
+        answer = client.authenticate(TICKET)
+        if answer[0] == wire.WELCOME:
+            self.inside.append((self._note(client, authid), client))
+            return
+        # The node has not read yet that the user was revoked a moment ago.
+        assert answer[2] == NOT_STORED
+        assert "revoke_user" in self.done[-RECENT:]
+        self._note(client, None)
+        client.close()
 
     def come_back(self) -> None:
         if not self.owners:

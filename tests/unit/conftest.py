@@ -55,6 +55,14 @@ def log() -> Iterator[Log]:
 
 
 @pytest.fixture
+def without_log() -> Iterator[None]:
+    """For what is to be forgotten: Twisted remembers lines, and with them what they are about."""
+    set_global_log_level("none")
+    yield
+    set_global_log_level("debug")
+
+
+@pytest.fixture
 def unbridged_logging() -> Iterator[logging.Logger]:
     """The logger of our stores, which is afterwards as it was."""
     logger = logging.getLogger("cookietrack_plugin")

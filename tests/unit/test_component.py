@@ -211,7 +211,7 @@ def test_a_call_waits_for_the_store(worker):
     worker.stores.opening = Deferred()
     component = worker.joined(store=LMDB)
     answers = []
-    component.registered["cookietrack.count"](details=None).addCallback(answers.append)
+    component.registered["cookietrack.count"]("joe", details=None).addCallback(answers.append)
     assert answers == []
     worker.stores.opening.callback(None)
     assert answers == [41]
@@ -270,6 +270,11 @@ def test_one_cookie_is_got_by_its_id(call):
 def test_cookies_are_counted(worker, call):
     assert call("count", authrealm="realm1") == 41
     assert worker.tracker.calls == [("count", None, "realm1")]
+
+
+def test_all_cookies_are_counted_without_a_scan(worker, call):
+    assert call("count") == 3
+    assert worker.tracker.calls == [("stat",)]
 
 
 def test_the_numbers_are_those_of_the_tracker(call):

@@ -216,3 +216,18 @@ def test_visitors_who_come_and_go_leave_nothing_behind(expiry, reactor):
     assert len(expiry._queue) == len(expiry._items) <= 201
     assert not any(expiry._items.values())
     assert len(reactor.getDelayedCalls()) == 1
+
+
+def test_a_clock_that_jumps_ahead_keeps_nobody_waiting(reactor):
+    """What was set before the jump must not hide what is set after it."""
+    ahead, due = [0.0], []
+    clock = LocalClock(lambda: NOW / 1000 + reactor.seconds() + ahead[0], reactor.seconds)
+    expiry = Expiry(clock, reactor)
+    expiry.start(due.append)
+    expiry.set("before", clock.now() + 60_000)
+    ahead[0] = 3600.0
+    expiry.set("after", clock.now() + 2_000)
+    reactor.advance(2)
+    assert due == ["after"]
+    reactor.advance(58)
+    assert due == ["after", "before"]

@@ -6,6 +6,8 @@ import pytest
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.protocol import WebSocketServerProtocol
 from crossbar.router.protocol import WampWebSocketServerFactory
+from crossbar.router.session import RouterSession
+from crossbar.worker.proxy import ProxyFrontendSession
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
@@ -19,18 +21,20 @@ from cookietrack_plugin.router.factory import CookieWebSocketFactory, create_fac
 from cookietrack_plugin.router.names import CookieNames
 from cookietrack_plugin.router.protocol import TrackedProtocol
 from cookietrack_plugin.router.redacted import RedactedFactory
+from cookietrack_plugin.router.session import GatedProxySession, GatedRouterSession, gated
+from tests.support.realm import SessionFactory
 
+SESSIONS = SessionFactory()
 TRANSPORT = SimpleNamespace(
-    worker=SimpleNamespace(_router_session_factory=lambda: None), cbdir="/node", templates=None
+    worker=SimpleNamespace(_router_session_factory=SESSIONS), cbdir="/node", templates=None
 )
-
 
 DEFLATE = {"deflate": {}}
 
 
 @pytest.fixture
-def store(make_store, make_tracked):
-    return RouterCookieStore(make_tracked(make_store()).tracker, CookieSettings())
+def store(make_store, make_tracked, reactor):
+    return RouterCookieStore(make_tracked(make_store()).tracker, reactor, CookieSettings(), ())
 
 
 @pytest.fixture
@@ -83,6 +87,29 @@ def test_with_one_it_is_over_the_store_that_the_item_names(opened, store, reacto
     assert made._cookiestore is store
     assert issubclass(made.protocol, TrackedProtocol)
     assert opened.asked == [("/node", config)]
+
+
+def test_its_sessions_are_crossbars_behind_a_gate(opened, reactor):
+    made = reactor.result_of(create_factory(TRANSPORT, {"cookie": {}}))
+    session = made._factory()
+    assert isinstance(session, GatedRouterSession)
+    assert isinstance(session, RouterSession)
+    assert session._router_factory is SESSIONS._routerFactory
+    assert session.factory is SESSIONS
+    assert type(made._factory()) is type(session)
+
+
+def test_those_of_a_proxy_are_its_own(opened):
+    routers = SimpleNamespace(worker=object())
+    session = gated(SessionFactory(ProxyFrontendSession, routers))()
+    assert isinstance(session, GatedProxySession)
+    assert isinstance(session, ProxyFrontendSession)
+
+
+def test_over_a_store_that_is_passed_through_sessions_are_crossbars_alone(opened, reactor):
+    opened.answer = succeed(object())
+    made = reactor.result_of(create_factory(TRANSPORT, {"cookie": {}}))
+    assert made._factory is SESSIONS
 
 
 def test_it_keeps_the_whole_configuration_though_crossbar_must_not_see_the_cookie_in_it(

@@ -118,6 +118,13 @@ class TestWhoeverWaits:
         assert [has_fired(each) for each in waiting] == [True, True]
         assert not freshness.is_awaited()
 
+    def test_goes_on_when_the_feed_fails_and_waits_for_it_the_next_time(self, freshness):
+        """A revocation is stored by then: whoever asked for it is not kept waiting."""
+        waiting = freshness.next_sync()
+        freshness.failed()
+        assert has_fired(waiting)
+        assert not has_fired(freshness.next_sync())
+
     def test_does_not_wait_for_a_feed_that_has_ended(self, freshness):
         """What was stored while the tracker was closed is acknowledged all the same."""
         freshness.stop()

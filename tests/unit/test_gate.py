@@ -159,7 +159,7 @@ def away(router, id):
 
 
 def revoked(router, id):
-    router.tracker.revoke_user("joe", "realm1")
+    router.revoke_user("joe", "realm1")
 
 
 REFUSED = "the cookie was ended, or its user revoked, during the login"
@@ -199,7 +199,7 @@ class TestALoginThatCannotBeStored:
         store.commits.shut()
         challenged.authenticate()
         reactor.turn_until(store.commits.reached(2))
-        router.tracker.revoke([challenged.protocol._cbtid])
+        router.revoke(challenged)
         store.commits.open()
         router.until(challenged, 1000)
         reactor.turn()

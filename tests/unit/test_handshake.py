@@ -84,10 +84,21 @@ class TestAHandshake:
         assert received["cookie"] == f"cbtid={id}"
         assert again.protocol._transport_details.http_cbtid == id
 
-    def test_only_tracks_where_logins_are_not_kept(self, make_router):
-        router = make_router(methods=("ticket",))
+    def test_says_how_long_the_cookie_lives_from_now_on(self, router, store, reactor):
+        store.commits.shut()
+        client = Client(router.factory).shake_hands()
+        reactor.turn_until(store.commits.reached())
+        reactor.advance(5)
+        store.commits.open()
+        reactor.turn_until(lambda: client.head)
+        assert client.set_cookie.endswith("; Max-Age=86400")
+
+    def test_only_tracks_where_logins_are_not_kept(self, router, monkeypatch):
+        """Another listener on the same store may keep them."""
         first = router.enter()
+        monkeypatch.setattr(router.cookies, "authenticates", False)
         again = router.connect(first.cookie)
+        assert again.protocol._cbtid == first.protocol._cbtid
         assert again.protocol._authid is None
         assert again.protocol._authprovider is None
 

@@ -13,13 +13,14 @@ from cookietrack_plugin.config.redaction import label_of
         ({"type": "memory", "max_cookies": 5}, "memory"),
         ({"type": "lmdb", "path": ".cookies", "sync": False}, "lmdb:.cookies"),
         ({"type": "file", "filename": "me@work/cookies.dat"}, "file:me@work/cookies.dat"),
-        ({"type": "redis", "url": "redis://u:se/c@ret@h:1/0?x=y"}, "redis:redis://***@h:1/0"),
+        ({"type": "redis", "url": "redis://u:se/c@ret@h:1/0?x=y"}, "redis:redis://h:1/0"),
+        ({"type": "redis", "url": "redis://u:se?cret@h"}, "redis:redis://***"),
         ({"type": "redis", "url": "redis://h", "prefix": "app"}, "redis:redis://h app"),
         ({"type": "sql", "url": "sqlite:///c.db", "table": "t"}, "sql:sqlite:///c.db t"),
         ({"type": "sql", "table": "t", "url": "sqlite:///c.db"}, "sql:sqlite:///c.db t"),
         ({"type": "sql", "url": "sqlite:///c.db", "password": "x"}, "sql:sqlite:///c.db"),
         ({"type": "sql", "url": 7}, "sql"),
-        ({"type": "unknown", "bucket": "redis://:secret@h"}, "unknown:redis://***@h"),
+        ({"type": "unknown", "bucket": "redis://:secret@h"}, "unknown:redis://h"),
     ],
 )
 def test_a_store_is_called_by_its_type_and_its_place(options, label):

@@ -1,20 +1,27 @@
 """Stores of a worker: opened once, on a thread, shared, and closed before the reactor stops."""
 
 import threading
+from time import time
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, fail
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable, UnknownStoreType
-from cookietrack_plugin.interfaces import IRouterCookieStore
+from cookietrack_plugin.interfaces import IRevocationFeed, IRouterCookieStore, IServerTime
 from cookietrack_plugin.router import stores as opening
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.fast import stalls
 from cookietrack_plugin.router.stores import OpenStores, open_stores
+from cookietrack_plugin.testing.samples import make_id
+from cookietrack_plugin.tracking.admission import Visitor
+from cookietrack_plugin.tracking.clock import LocalClock, ServerClock
+from tests.support.connections import FakeLink
 from tests.support.stores import Gate, ScriptedStore
+
+VISITOR = Visitor((), "tcp4:192.0.2.1:52410", None)
 
 
 @implementer(IRouterCookieStore)
@@ -116,9 +123,11 @@ def test_the_log_calls_a_store_by_its_type_and_place(stores, provider, reactor, 
     provider.make = ScriptedStore
     options = {"type": "fake", "url": "fake://joe:secret@host/cookies"}
     store = reactor.result_of(stores.for_transport(item(options)))
-    store.tracker.admissions.refused(None, Failure(StoreUnavailable("it is away")))
+    provider.stores[0].fail_commits()
+    with pytest.raises(StoreUnavailable):
+        reactor.result_of(store.tracker.admit(VISITOR, lambda: make_id(1), store.policy))
     assert log.at("error") == [
-        "the cookie store fake:fake://host/cookies does not answer: it is away"
+        "the cookie store fake:fake://host/cookies does not answer: the disk is away"
     ]
     reactor.result_of(stores.close())
 
@@ -141,6 +150,43 @@ def test_there_is_room_for_descriptors_before_a_store_is_open_and_the_reactor_do
     monkeypatch.setattr(stalls, "widen", lambda: made.append(threading.current_thread()))
     reactor.result_of(stores.for_transport(item()))
     assert made == [thread for _, _, thread in provider.opened]
+
+
+@implementer(IServerTime)
+class TimedStore(ScriptedStore):
+    """Its server is an hour ahead."""
+
+    def server_time(self) -> int:
+        return int(time() * 1000) + 3_600_000
+
+
+@implementer(IRevocationFeed)
+class FeedingStore(ScriptedStore):
+    """Its feed has come to 4711."""
+
+    def revoked_since(self, cursor: Any) -> Any:
+        return [], 4711
+
+
+def test_a_stores_records_live_by_the_time_of_its_server_if_it_has_one(stores, provider, reactor):
+    clocks = []
+    for make in (ScriptedStore, TimedStore):
+        provider.make = make
+        options = {"type": "fake", "path": make.__name__}
+        store = reactor.result_of(stores.for_transport(item(options)))
+        clocks.append(store.tracker.clock)
+    assert [type(clock) for clock in clocks] == [LocalClock, ServerClock]
+    assert clocks[1].now() - clocks[0].now() > 3_000_000
+    reactor.result_of(stores.close())
+
+
+def test_logins_begin_where_the_feed_was_when_the_store_was_opened(stores, provider, reactor):
+    provider.make = FeedingStore
+    tracker = reactor.result_of(stores.for_transport(item())).tracker
+    connection = tracker.enter(None, Policy(5), FakeLink())
+    tracker.hello(connection)
+    assert connection.since == 4711
+    reactor.result_of(stores.close())
 
 
 class TestAStoreThatCannotBeOpened:
@@ -180,12 +226,28 @@ class TestAStoreThatCannotBeOpened:
             reactor.result_of(stores.for_transport(item({"type": "nonsense"})))
 
     def test_because_the_item_is_wrong_says_so(self, stores, reactor):
-        with pytest.raises(ConfigError, match="'length'"):
+        with pytest.raises(ConfigError, match='"length"'):
             reactor.result_of(stores.for_transport(item(length=5)))
+
+    @pytest.mark.parametrize("make", [TimedStore, FeedingStore])
+    def test_because_it_does_not_answer_is_closed_again(self, stores, provider, reactor, make):
+        def open_silent() -> Any:
+            store = make()
+            store.server_time = store.revoked_since = silent
+            return store
+
+        def silent(*args: Any) -> Any:
+            raise StoreUnavailable("no route to host")
+
+        provider.make = open_silent
+        with pytest.raises(StoreUnavailable):
+            reactor.result_of(stores.for_transport(item()))
+        assert provider.stores[0].closed == 1
+        assert stores.trackers() == {}
 
     def test_because_the_provider_gives_no_store_fails(self, stores, provider, reactor, log):
         provider.make = object
-        with pytest.raises(TypeError, match="Could not adapt"):
+        with pytest.raises(TypeError, match="expected an ICookieStore from its provider"):
             reactor.result_of(stores.for_transport(item()))
         assert len(log.at("error")) == 1
 

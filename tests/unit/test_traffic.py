@@ -3,10 +3,10 @@
 import pytest
 from autobahn.wamp.exception import ProtocolError, SerializationError, TransportLost
 from autobahn.wamp.message import Event, Hello, Welcome
-from twisted.python.failure import Failure
 
 from cookietrack_plugin.router.fast import traffic
-from tests.support.protocols import ROUTER, Client
+from tests.support.protocols import ROUTER, Client, FakeSession
+from tests.support.realm import SessionFactory
 
 pytest_plugins = ["tests.support.routers"]
 
@@ -24,7 +24,7 @@ def level(request, monkeypatch):
 
 @pytest.fixture
 def client(level, make_router):
-    return make_router().connect()
+    return make_router(sessions=SessionFactory(FakeSession)).connect()
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_connection_is_known_and_counted_until_it_ends(client):
 
 def test_a_connection_that_ends_oddly_is_forgotten_as_well(client):
     session = client.session
-    client.protocol.connectionLost(Failure(OSError("unplugged")))
+    client.lose(OSError("unplugged"))
     assert client.protocol.factory.countConnections == 0
     assert session.closed
 
@@ -136,5 +136,11 @@ def test_what_cannot_be_serialized_fails_whoever_sends_it(client):
 
 def test_nothing_is_said_on_a_connection_that_was_lost(client):
     client.leave_without_a_word()
+    client.protocol.send(event())
+    assert client.said == []
+
+
+def test_nobody_can_say_anything_on_a_connection_without_a_session(client):
+    client.protocol._session = None
     with pytest.raises(TransportLost):
         client.protocol.send(event())

@@ -72,7 +72,7 @@ class Compaction(Thread):
             with Draft(self._path, self._table) as draft:
                 self._copy(draft)
                 self._publish(draft)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the old file is still there
+        except Exception as error:  # noqa: BLE001 - the old file is still there
             with self._commits:
                 self._fail(error)
 

@@ -26,7 +26,7 @@ _HARMLESS = re.compile(
     rb"auth(?:id|role|method|realm|extra)|max_age|status|created|modified|deleted"
     rb"|\d+|\d{4}-\d\d-\d\dT\d\d"
 )
-# What Crossbar takes for a login and we do not: whoever comes without one gets it anyway.
+# What Crossbar takes for a login and we do not: a client without one gets it anyway.
 _ANONYMOUS = {"anonymous", "anonymous-proxy"}
 
 

@@ -13,7 +13,7 @@ class AppendFile:
     An open file, mode 0600. `size` is how far it is whole.
 
     `is_trusted`: False once a flush, or taking back a partial write, has failed. What is on disk is
-    then unknown, and asking again does not tell: after a failed flush the kernel may call the next
+    then unknown, and trying again shows nothing: after a failed flush the kernel may call the next
     one a success and have dropped the data. Only a new file helps.
     """
 

@@ -9,7 +9,7 @@ import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
 
-# When a record expires whose text cannot be read: it is left to whoever deletes it.
+# When a record expires whose text cannot be read: only `Delete` removes it.
 NEVER = 2**63
 
 _dumps = json.JSONEncoder(separators=(",", ":")).encode

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from cookietrack_plugin.stores.file.throttle import Throttle
+from cookietrack_plugin.stores.kit.throttle import Throttle
 
 # Records that expire in the same 65.5 s share a bucket.
 _SHIFT = 16
@@ -18,12 +18,12 @@ class ExpiryQueue:
     bucket falls due, so a record that lives longer and longer costs nothing until then.
 
     :param expires_of: when the record of a key expires (milliseconds), None where it is gone.
-    :param breather: for `take`: of a file that was opened just now, many that are due may be gone.
+    :param throttle: for `take`: of a file that was opened just now, many that are due may be gone.
     """
 
-    def __init__(self, expires_of: Callable[[bytes], int | None], breather: Throttle) -> None:
+    def __init__(self, expires_of: Callable[[bytes], int | None], throttle: Throttle) -> None:
         self._expires_of = expires_of
-        self._breather = breather
+        self._throttle = throttle
         # The keys of a bucket are one string of bytes, with a line end behind each: a list would
         # take as much, and the garbage collector would look at every key in it.
         self._buckets: dict[int, bytearray] = {}
@@ -55,7 +55,7 @@ class ExpiryQueue:
                 continue
             if expires is not None:
                 self.add(key, expires)
-            self._breather.breathe()
+            self._throttle.pause_if_due()
         return list(due)
 
     def _next(self, now: int) -> bytes | None:

@@ -43,9 +43,9 @@ def open_file(path: str, purge: bool) -> Opened:
     """
     Read the file at `path`, or make it. The lock is held.
 
-    A batch that was torn is cut off. Whatever else is not to be appended to is written anew, at one
-    moment: a file of Crossbar's, whose values would log people in, and one that is damaged. What
-    cannot be read is kept beside it.
+    A batch that was torn is cut off. Any other file that must not be appended to is rewritten, at
+    one moment: a file of Crossbar's, whose values would log people in, and one that is damaged.
+    What cannot be read is kept beside it.
 
     :param purge: leave out what has expired.
     :raises StoreCorrupt: it is no cookie file, or one of a newer format. It is left untouched.
@@ -65,7 +65,7 @@ def open_file(path: str, purge: bool) -> Opened:
 
 def read_file(path: str, table: FileTable, damage: Damaged) -> FileReader:
     """
-    Read the file at `path` into `table`; what cannot be read is told to `damage`.
+    Read the file at `path` into `table`; `damage` gets what cannot be read.
 
     :raises StoreCorrupt: it is no cookie file, or one of a newer format.
     """
@@ -132,7 +132,7 @@ def _report(path: str, reader: FileReader, kept: str | None) -> None:
         )
     if reader.foreign:
         _log.info(
-            "%s: %d lines are Crossbar's own; the file is written anew, with ids in the place of "
+            "%s: %d lines are Crossbar's own; the file is rewritten, with ids in the place of "
             "the cookies' values. Copies of the old file still log their users in",
             *(path, reader.foreign),
         )

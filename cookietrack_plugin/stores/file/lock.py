@@ -14,8 +14,8 @@ _PAUSE = 0.005
 
 class FileLock:
     """
-    Held from its making until `release`, or until the process ends in whatever way. The file stays:
-    without a process that holds it, it means nothing.
+    Held from its making until `release`, or until the process ends. The file stays: without a
+    process that holds it, it means nothing.
 
     :param path: of the lock file.
     :param name: what is locked, for the message.

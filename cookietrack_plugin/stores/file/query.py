@@ -1,4 +1,4 @@
-"""Reading the records of a `FileTable`, for whoever holds one."""
+"""Reading the records of a `FileTable`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -29,7 +29,7 @@ _STATE = itemgetter(2, 4)
 
 
 class Damaged(Protocol):
-    """Is told of what cannot be used."""
+    """Takes what cannot be used."""
 
     def keep(self, number: int, raw: bytes, is_ours: bool) -> None: ...
 
@@ -38,7 +38,7 @@ class FileReader:
     """
     One pass over a file. Afterwards it knows what was wrong with it.
 
-    `lines`: how many there were. `states`: how many of a record they told. `damaged`: how many
+    `lines`: how many there were. `states`: how many states of records. `damaged`: how many
     lines could not be read, and `damaged_at` the numbers of the first. `torn`: how many at the end
     are a batch that was never stored whole, `torn_at` the first of them, and `surplus` how many
     bytes they are. `foreign`: how many Crossbar wrote, and `incomplete`: with how many logins that

@@ -1,4 +1,4 @@
-"""What was damaged in the `file` store's file, kept beside it when the file is written anew."""
+"""What was damaged in the `file` store's file, kept beside it when the file is rewritten."""
 
 import os
 from datetime import UTC, datetime

@@ -27,7 +27,7 @@ class _Lines:
 
 @implementer(ICookieStore, IVerifiable)
 class FileSnapshot:
-    """A file of ours or Crossbar's, read as `FileStore` reads it; whoever has it may go on."""
+    """A file of ours or Crossbar's, read as `FileStore` reads it; its owner may go on."""
 
     reads_block = False
     commits_block = True

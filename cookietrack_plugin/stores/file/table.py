@@ -6,11 +6,11 @@ from itertools import islice
 from cookietrack_plugin.stores.file.encoding import expires_of
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
 from cookietrack_plugin.stores.file.lines import GONE, LINE_SIZE, State
-from cookietrack_plugin.stores.file.throttle import Throttle
+from cookietrack_plugin.stores.kit.throttle import Throttle
 
 # Records that `pick` gives at a time.
 _STEP = 100
-_PAUSE = 0.0005
+_PAUSE_S = 0.0005
 
 
 class FileTable:
@@ -21,7 +21,7 @@ class FileTable:
         passing over what is gone: see `Throttle`.
     """
 
-    def __init__(self, pause: float = _PAUSE) -> None:
+    def __init__(self, pause: float = _PAUSE_S) -> None:
         self._pause = pause
         # By the last byte of the key: a dictionary of millions of records would stop every other
         # thread for as long as it takes to grow.
@@ -68,7 +68,7 @@ class FileTable:
                 self._queue.add(key, expires_of(text))
 
     def walk(self) -> Iterator[Sequence[State]]:
-        """All records, as `pick` gives them. One that comes meanwhile is seen or not."""
+        """All records, as `pick` gives them. One that comes during the walk is seen or not."""
         return self.pick(key for shard in list(self._shards.values()) for key in list(shard))
 
     def pick(self, keys: Iterable[bytes]) -> Iterator[Sequence[State]]:
@@ -77,10 +77,10 @@ class FileTable:
         then for other threads.
         """
         keys = iter(keys)
-        breather = Throttle(self._pause)
+        throttle = Throttle(self._pause)
         while some := [(key, self.get(key) or GONE) for key in islice(keys, _STEP)]:
             yield some
-            breather.breathe()
+            throttle.pause_if_due()
 
     def due(self, now: int, limit: int) -> Sequence[bytes]:
         """At most `limit` keys with `expires <= now`. Each is named once: see `put_off`."""

@@ -18,7 +18,7 @@ SIZE_BYTES = 8
 
 def main() -> None:
     end, file = int(sys.argv[1]), AppendFile("", int(sys.argv[2]))
-    # At the other end's death there is nobody left to tell.
+    # When the other end has ended there is nobody to answer.
     with socket(fileno=end) as connected, suppress(EOFError, OSError):
         serve(Channel(connected), file)
 

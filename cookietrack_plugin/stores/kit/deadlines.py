@@ -12,7 +12,7 @@ class Deadlines:
     Ids by the second in which they expire, the next second first.
 
     A second stays in the queue until it has passed, even when it has lost its last id. So the queue
-    cannot grow by more than one entry a second, however many records come and go meanwhile.
+    cannot grow by more than one entry a second, however many records come and go.
     """
 
     def __init__(self) -> None:

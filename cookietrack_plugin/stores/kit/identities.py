@@ -1,6 +1,6 @@
 """Which records a user is logged in with, kept without ever looking at all of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 
 from cookietrack_plugin.record import Cookie
@@ -31,14 +31,8 @@ class Identities:
             assert authrealm is not None
             return chain.from_iterable(self._realms.pop(authrealm, {}).values())
         realms = list(self._realms) if authrealm is None else [authrealm]
-        return chain.from_iterable([self._take(authid, realm) for realm in realms])
-
-    def _take(self, authid: str, authrealm: str) -> Iterable[str]:
-        users = self._realms.get(authrealm, {})
-        ids = users.pop(authid, {})
-        if not users:
-            self._realms.pop(authrealm, None)
-        return ids
+        taken = [self._realms.get(realm, {}).pop(authid, {}) for realm in realms]
+        return chain.from_iterable(taken)
 
     def _discard(self, id: str, authid: str, authrealm: str) -> None:
         users = self._realms.get(authrealm, {})

@@ -23,8 +23,8 @@ _WRITER = "cookietrack_plugin.stores.lmdb.writer"
 
 class ChildWriterEnvironment(Environment):
     """
-    An environment that is read here and written by a child process. That begins with the first
-    write, and anew with the next one should somebody end it. When this process ends, so does it.
+    An environment that is read here and written by a child process. The first write starts it, and
+    the next one starts another if it was killed. It ends when this process ends.
     """
 
     _child: Child | None = None

@@ -24,7 +24,7 @@ _DELETION_RESERVE = 16 * 2**20
 _LITTLE = 16 * 2**20
 _NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
-# Called with the tables, a transaction, and whatever else was given.
+# Called with the tables, a transaction, and what else was given.
 Work = Callable[..., Any]
 
 
@@ -64,11 +64,11 @@ class Environment:
     def write(self, maxsize: int, frees: bool, work: Work, *args: Any) -> Any:
         """
         The result of `work` in a transaction that is durable on return. Where the map was too small
-        it is begun anew, from the state before.
+        it begins again, from the state before.
 
         :param maxsize: the bytes to which the map may grow.
         :param frees: whether `work` only deletes. Even that needs pages before it frees some, and
-            may take more than `maxsize`: a full store has to let go.
+            may take more than `maxsize`: a full store can be deleted from.
         :raises StoreFull: there is no room, in the map or on the disk.
         """
         limit = maxsize + _DELETION_RESERVE if frees else maxsize
@@ -191,7 +191,7 @@ class Environment:
             raise StoreUnavailable(str(error)) from error
 
     def _reopen_if_broken(self) -> None:
-        """After a disk error at a wrong moment LMDB refuses everything until it is opened anew."""
+        """After a disk error at a wrong moment LMDB refuses everything until it is opened again."""
         with self._gate.moving():
             if not self._closed and not self._works():
                 self._env.close()
@@ -216,8 +216,8 @@ class Environment:
 
     def _unless_writing(self, move: Callable[[], None]) -> None:
         """
-        A transaction that is about to begin or has begun has moved the map for itself: whoever
-        reads need not, and must not.
+        A transaction that is about to begin or has begun has moved the map for itself: a reader
+        need not, and must not.
         """
         if self._in_transaction.acquire(blocking=False):
             try:

@@ -73,7 +73,7 @@ def _open_tables(env: Any, path: str) -> Tables:
 def _check_length(env: Any, path: str) -> None:
     # LMDB does not look, and who reads behind the end of a mapped file is killed.
     with open(os.path.join(path, DATA_FILE), "rb") as data:
-        # Whoever writes has made the file complete before the next one gets this lock.
+        # A writer makes the file complete before it gives this lock to the next one.
         fcntl.flock(data, fcntl.LOCK_SH)
         missing = used_bytes(env) - os.fstat(data.fileno()).st_size
     if missing > 0:

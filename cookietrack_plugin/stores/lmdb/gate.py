@@ -9,7 +9,7 @@ from weakref import WeakSet
 class MapGate:
     """
     A thread that uses the map holds `mine.lock`, which no other thread uses, so that none waits for
-    another. Whoever moves the map takes the locks of all: LMDB does not look whether somebody reads
+    another. To move the map, a thread takes the locks of all: LMDB does not look whether one reads
     the memory that it unmaps.
     """
 

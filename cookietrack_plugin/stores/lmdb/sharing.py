@@ -13,14 +13,14 @@ from cookietrack_plugin.stores.lmdb.environment import Environment
 from cookietrack_plugin.stores.lmdb.files import DATA_FILE, telling_of
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
-# What a file is, whatever path leads to it.
+# What a file is, by any path that leads to it.
 _Identity = tuple[int, int]
 
 
 @define
 class _Use:
     environment: Environment
-    # The directory is locked by whoever has a store in it open: shared, or alone to empty it.
+    # Each process that has a store in it open locks the directory: shared, or alone to empty it.
     directory: int
     stores: int = 0
 

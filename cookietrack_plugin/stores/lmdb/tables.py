@@ -25,7 +25,7 @@ class Tables:
     """
     The databases of an environment. Every method works inside the caller's transaction.
 
-    A record that cannot be decoded does not tell by which entries it is indexed: they stay when it
+    A record that cannot be decoded does not show by which entries it is indexed: they stay when it
     is deleted. So an entry is never trusted, but compared with the record that it leads to.
     """
 

@@ -2,7 +2,7 @@
 What is damaged in an LMDB store, found and removed a page in a transaction at a time.
 
 A record and the index entries that lead to it are compared within one transaction: what running
-workers change meanwhile is no damage.
+workers change in between is no damage.
 """
 
 from collections.abc import Callable, Iterator
@@ -95,5 +95,5 @@ def _is_stray(tables: Tables, txn: Any, index: Index, entry: bytes) -> bool:
     if data is None:
         return True
     cookie = _decoded(key, data)
-    # That of a record which cannot be decoded is told with it.
+    # That of a record which cannot be decoded is reported with the record.
     return cookie is not None and entry not in index.entries([(key, cookie)])

@@ -14,15 +14,15 @@ from cookietrack_plugin.stores.lmdb.environment import Environment, Work
 
 
 def main() -> None:
-    # At the other end's death there is nobody left to tell.
+    # When the other end has ended there is nobody to answer.
     with socket(fileno=int(sys.argv[1])) as end, suppress(EOFError, OSError):
         serve(Channel(end))
 
 
 class ChildEnvironment(Environment):
     """
-    Written for the process `parent`, which began this one, as long as that lives: whoever opens the
-    store after its death waits for the transaction under way, and sees no other one come.
+    Written for the process `parent`, which began this one, as long as that lives. A process that
+    opens the store after its death waits for the current transaction, and no other one follows.
     """
 
     def __init__(self, parent: int, path: str, maxsize: int, sync: bool) -> None:

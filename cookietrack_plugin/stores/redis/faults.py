@@ -38,6 +38,11 @@ _MOVING = (AskError, MovedError, TryAgainError)
 _REFUSING = re.compile(r"^(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|BUSY|UNKILLABLE|LOADING)\b")
 _FULL = re.compile(r"\bOOM\b|[Nn]o space left")
 
+_RIGHTS = (
+    'grant the user the keys that begin with "{" and the prefix, and the commands in'
+    " docs/scaling.md"
+)
+
 # What a person has to set right, by the error and a word of it.
 _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
     (AuthenticationError, "without any password", "the server has no password: take it out"),
@@ -46,11 +51,8 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
         "",
         "put the right user and password there, such as redis://user:${NAME}@host",
     ),
-    (
-        NoPermissionError,
-        "",
-        'grant the user the keys that begin with "{" and the prefix, and commands for them',
-    ),
+    (NoPermissionError, "", _RIGHTS),
+    (ResponseError, "executing the script can't run", _RIGHTS),
     (InvalidResponse, "", "it is no Redis: name another host or port"),
     (ResponseError, "db index", "name a database that the server has"),
     (ResponseError, "command 'sentinel'", "it is no sentinel: name the port of one"),

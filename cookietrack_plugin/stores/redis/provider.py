@@ -77,6 +77,8 @@ def _prepare(client: Client, url: RedisUrl, layout: Layout, replicas: int) -> No
     described = infos(client)
     for info in described:
         check_topology(info, url)
+    # A user without the right to ask would otherwise be refused at the first login.
+    client.time_at(layout.partitions[0].expiry)
     prepare_schema(client, layout)
     for warning in durability_warnings(client, described, replicas):
         log.warning("%s can lose logins: %s", url.shown, warning)

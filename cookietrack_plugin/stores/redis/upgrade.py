@@ -40,11 +40,11 @@ def _moved(partition: Partition, found: Found) -> Item | None:
     if not isinstance(record, Cookie) or record.auth is None or found.value is None:
         return None
     item = new_item(partition, record)
-    leaves = _index(partition, record.auth.authid)
+    leaves = old_index(partition, record.auth.authid)
     return evolve(item, expected=found.expected, value=found.value, leaves=leaves)
 
 
-def _index(partition: Partition, authid: str) -> str:
+def old_index(partition: Partition, authid: str) -> str:
     """The index of schema 1."""
     digest = sha256(authid.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return f"{{{partition.tag}}}:authid:{digest}"

@@ -4,18 +4,19 @@ Everything of a user ended, and the fence that keeps out the logins that began b
 Whether a login is before or after a revocation, its own partition decides: it has the record, the
 fence, and the entry of the feed that both are measured by.
 
-- Where a partition has up to `_STEP` records of the user, one script deletes them, raises the fence
-  and adds the entry. It does nothing if the user has others than those that were read before.
-- Then, and where there are more, or a whole realm is meant, one script would have to be lucky, or
-  would hold the server for long. There the fence is raised first, at an entry of its own that
-  readers of the feed pass over. No login that began before it is stored from then on, so one walk
-  over the records meets all of them. The last step adds the entry that readers learn from, and
-  raises the fence to it.
+- One script deletes the records of the user, adds the entry and raises the fence to it. It does
+  nothing if the user has others than those that were read before, and is tried again.
+- Where a partition has more than `_STEP` of them, a script for all would hold the server for long.
+  Steps of that size come first, and that script deletes the rest, with all that was stored since.
+- A whole realm has no index that a script could find empty, and a user who logs in all the time may
+  have no moment for it. There the fence is raised first, at an entry of its own that readers of the
+  feed pass over. No login that began before it is stored from then on, so one walk over the records
+  meets all of them. The last step adds the entry that readers learn from, and raises the fence.
 
-A worker that reads the entry finds no record of a login that began before the fence. If the server
-goes away between two steps, some records are deleted, no worker has learned of it, and the caller
-has an error and tries again. Until then the first fence stands. It refuses nobody who begins later,
-as its own entry is what workers read on from.
+A worker that reads the entry finds no record of a login that began before the revocation did. If
+the server goes away between two steps, some records are deleted, no worker has learned of it, and
+the caller has an error and tries again. A first fence stands until then. It refuses nobody who
+begins later, as its own entry is what workers read on from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ from cookietrack_plugin.stores.redis.swap import Found, Swap, persist, read, run
 
 # Records that one script deletes: the server does nothing else in the time.
 _STEP = 1000
+# How often the last step is tried while the user logs in elsewhere.
+_MAX_TRIES = 5
 
 # Ids by the index that has them.
 Members = Mapping[str, Sequence[str]]
@@ -46,23 +49,19 @@ class UserRevoker:
     def revoke(self, user: UserRevoked) -> int:
         """Delete the records of `user`, and raise its fence; how many there were."""
         if user.authid is None:
-            return self._in_steps(user, self._partitions)
-        done = self._at_once(user)
-        waiting = [each for each in self._partitions if each not in done]
-        return sum(done.values()) + (self._in_steps(user, waiting) if waiting else 0)
+            return self._behind_fence(user, self._partitions)
+        count, tries, waiting = 0, _MAX_TRIES, self._partitions
+        while waiting and tries:
+            found = self._members(user, waiting)
+            steps = [_step(partition, user, members) for partition, members in found.items()]
+            answers = REVOKE.run(self._client, [step.arguments() for step in steps])
+            pairs = list(zip(steps, answers, strict=True))
+            count += sum(answer[0] for answer in answers if answer)
+            tries -= any(answer == 0 for answer in answers)
+            waiting = [step.partition for step, answer in pairs if not (step.entry and answer)]
+        return count + (self._behind_fence(user, waiting) if waiting else 0)
 
-    def _at_once(self, user: UserRevoked) -> dict[Partition, int]:
-        """How many were deleted in each partition where one script could do it."""
-        steps = [
-            _whole(partition, user, members)
-            for partition, members in self._members(user, self._partitions).items()
-            if len(members) <= _STEP and _left(user, members) <= 0
-        ]
-        answers = REVOKE.run(self._client, [step.arguments() for step in steps])
-        pairs = zip(steps, answers, strict=True)
-        return {step.partition: answer[0] for step, answer in pairs if answer}
-
-    def _in_steps(self, user: UserRevoked, partitions: Sequence[Partition]) -> int:
+    def _behind_fence(self, user: UserRevoked, partitions: Sequence[Partition]) -> int:
         fences = self._run([beginning(each, user) for each in partitions])
         if user.authid is None:
             count = sum(self._walk(user, each) for each in partitions)
@@ -116,8 +115,13 @@ class UserRevoker:
         return REVOKE.run(self._client, [step.arguments() for step in steps])
 
 
-def _whole(partition: Partition, user: UserRevoked, members: Members) -> Revocation:
-    """Nothing is done unless `members` are all that the user has."""
+def _step(partition: Partition, user: UserRevoked, members: Members) -> Revocation:
+    """
+    A portion of the members, or all of them if they are few enough: the last step, which does
+    nothing unless the user has no others.
+    """
+    if _left(user, members) > 0:
+        return _portion(partition, user, members)
     realms = len(members) if user.authrealm is None else None
     return Revocation(partition, user, members, True, realms, user_fields(user))
 

@@ -20,6 +20,7 @@ from cookietrack_plugin.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from cookietrack_plugin.stores.kit.options import PLACE
 from cookietrack_plugin.stores.sql.transaction import UnknownOutcome
 
 # SQLSTATE of PostgreSQL, error numbers of MySQL and MariaDB, result codes of SQLite. Their types
@@ -73,7 +74,7 @@ def _fault(error: SQLAlchemyError, place: str, opening: bool) -> CookieTrackErro
         return StoreCorrupt(f"{place}: {cause}: restore it, or choose another table")
     if code in _LOGIN | _DATABASE | _RIGHTS:
         kind = ConfigError if opening else StoreUnavailable
-        return kind(f'"url" in cookie store: {place}: {cause}: {_advice(code)}')
+        return kind(f'"url" in {PLACE}: {place}: {cause}: {_advice(code)}')
     if isinstance(error, TimeoutError):
         return StoreUnavailable(f"{place}: all connections of the pool are in use")
     if isinstance(error, OperationalError | InterfaceError | InternalError):

@@ -10,7 +10,8 @@ from zlib import crc32
 from sqlalchemy import Column, Connection, Table, inspect, select, text
 from sqlalchemy.schema import CreateColumn
 
-from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.stores.kit.options import wrong_url
 from cookietrack_plugin.stores.sql.locks import SLOTS
 from cookietrack_plugin.stores.sql.tables import Tables
 from cookietrack_plugin.stores.sql.transaction import transaction
@@ -108,7 +109,7 @@ def _check_columns(connection: Connection, table: Table) -> None:
     if missing:
         raise StoreCorrupt(
             f'table "{table.name}" is another program\'s (it has no column "{missing[0]}"):'
-            ' choose another "table" in cookie store'
+            ' choose another "table" in the store item'
         )
 
 
@@ -148,17 +149,17 @@ def _check_database(connection: Connection) -> None:
     if dialect.name == "postgresql":
         encoding = connection.execute(text("SHOW server_encoding")).scalar()
         if encoding != "UTF8":
-            raise ConfigError(
-                f'"url" in cookie store: found a database with the encoding {encoding},'
-                " allowed is UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+            raise wrong_url(
+                f"a database with the encoding {encoding}",
+                "one with UTF8 (CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0)",
             )
     if dialect.name in MYSQL:
         least = (10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0, 1)
         found = dialect.server_version_info or ()
         if found < least:
-            raise ConfigError(
-                f'"url" in cookie store: found a server of version {_dotted(found)},'
-                " allowed are MariaDB from 10.6 and MySQL from 8.0.1 on"
+            raise wrong_url(
+                f"a server of version {_dotted(found)}",
+                "MariaDB from 10.6 or MySQL from 8.0.1 on",
             )
 
 

@@ -115,7 +115,7 @@ class ChangeChecks(StoreCase):
         assert _bools(store, Delete(make_id(1))) == [True]
         assert _bools(store, Delete(make_id(1))) == [False]
 
-    def test_a_deleted_id_can_be_created_anew(self, store: ICookieStore) -> None:
+    def test_a_deleted_id_can_be_created_again(self, store: ICookieStore) -> None:
         """Create after Delete applies, and nothing of the old record is left in the new one.
 
         Delete: "Remove the record."
@@ -154,7 +154,7 @@ class ChangeChecks(StoreCase):
         assert dict(store.load([make_id(n) for n in range(6_000)])) == cookies
 
     def test_ids_that_differ_in_case_are_two(self, store: ICookieStore) -> None:
-        """`a` and `A` are different ids, whatever the engine's collation thinks.
+        """`a` and `A` are different ids, in spite of an engine's collation.
 
         interfaces: "An id is 24 characters of base64url."
         """

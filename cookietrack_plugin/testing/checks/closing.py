@@ -1,4 +1,4 @@
-"""close(): what it lets go of, and that nothing works afterwards."""
+"""close(): what it releases, and that nothing works afterwards."""
 
 import threading
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class CloseChecks(StoreCase):
         store.close()
 
     @pytest.mark.skipif(not FILES.exists(), reason="this system does not list open files")
-    def test_close_lets_go_of_everything(self, open_store: OpenStore) -> None:
+    def test_close_releases_everything(self, open_store: OpenStore) -> None:
         """close() leaves no thread and no open file of the store behind.
 
         ICookieStore.close: "Release every file, thread and connection."

@@ -86,7 +86,7 @@ class ExpiryChecks(StoreCase):
         assert store.expire(NOW + 4, 10) == 0
         assert store.expire(NOW + 5, 10) == 1
 
-    def test_a_record_created_anew_expires_at_its_new_time(self, store: ICookieStore) -> None:
+    def test_a_record_created_again_expires_at_its_new_time(self, store: ICookieStore) -> None:
         """The `expires` of a deleted record means nothing to the next one of the same id.
 
         ICookieStore.expire: "Delete at most `limit` records with `expires <= now` (milliseconds),

@@ -28,7 +28,7 @@ class FeedChecks(SharedCase):
         store.commit([Create(make_cookie(n, make_auth())) for n in range(5)])
         return store
 
-    def test_a_new_cursor_tells_nothing_of_the_past(
+    def test_a_new_cursor_reports_nothing_of_the_past(
         self, feed: IRevocationFeed, store: ICookieStore
     ) -> None:
         """revoked_since(None) gives a cursor and no ids.
@@ -40,7 +40,7 @@ class FeedChecks(SharedCase):
         assert list(ids) == []
         assert list(feed.revoked_since(cursor)[0]) == []
 
-    def test_deletes_are_told(self, feed: IRevocationFeed, store: ICookieStore) -> None:
+    def test_deletions_are_reported(self, feed: IRevocationFeed, store: ICookieStore) -> None:
         """revoked_since() gives the ids that were deleted, and no others.
 
         IRevocationFeed.revoked_since: "the ids of records that were deleted or whose login became
@@ -50,7 +50,9 @@ class FeedChecks(SharedCase):
         store.commit([Delete(make_id(1)), Create(make_cookie(9, make_auth())), make_touch(3)])
         assert set(feed.revoked_since(cursor)[0]) == {make_id(1)}
 
-    def test_a_change_of_owner_is_told(self, feed: IRevocationFeed, store: ICookieStore) -> None:
+    def test_a_change_of_owner_is_reported(
+        self, feed: IRevocationFeed, store: ICookieStore
+    ) -> None:
         """revoked_since() gives the ids whose login became another identity's, and no others.
 
         IRevocationFeed.revoked_since: "the ids of records that were deleted or whose login became
@@ -65,7 +67,7 @@ class FeedChecks(SharedCase):
         assert set(feed.revoked_since(cursor)[0]) == {make_id(n) for n in (1, 2, 4)}
 
     def test_a_cursor_moves_on(self, feed: IRevocationFeed, store: ICookieStore) -> None:
-        """What was told up to a cursor is not told again from there; what came after is.
+        """From a cursor the feed reports what came after it, and nothing from before.
 
         IRevocationFeed.revoked_since: "a position, as the last call gave it"
         """
@@ -76,7 +78,7 @@ class FeedChecks(SharedCase):
         assert set(feed.revoked_since(second)[0]) == {make_id(2)}
 
     def test_reading_a_feed_is_idempotent(self, feed: IRevocationFeed, store: ICookieStore) -> None:
-        """The same cursor tells the same, and more when more has happened.
+        """The same cursor gives the same, and more when more has happened.
 
         IRevocationFeed.revoked_since: "On any thread but the reactor's. Idempotent."
         """
@@ -86,7 +88,7 @@ class FeedChecks(SharedCase):
         store.commit([Delete(make_id(2))])
         assert set(feed.revoked_since(cursor)[0]) == {make_id(1), make_id(2)}
 
-    def test_many_revocations_are_all_told(
+    def test_many_revocations_are_all_reported(
         self, feed: IRevocationFeed, store: ICookieStore
     ) -> None:
         """Thousands of revocations between two calls: nothing is left out.
@@ -99,10 +101,10 @@ class FeedChecks(SharedCase):
         commit_all(store, [Delete(id) for id in ids])
         assert set(feed.revoked_since(cursor)[0]) == set(ids)
 
-    def test_revocations_by_other_processes_are_told(
+    def test_revocations_by_other_processes_are_reported(
         self, feed: IRevocationFeed, other: StoreProcess
     ) -> None:
-        """A revocation is told to every process, whoever made it, once its commit has returned.
+        """Every process can read every revocation once its commit has returned.
 
         IRevocationFeed.revoked_since: "What was revoked since `cursor`, by whomever"
         """
@@ -112,10 +114,10 @@ class FeedChecks(SharedCase):
         assert set(feed.revoked_since(cursor)[0]) == {make_id(1), make_id(2)}
         assert set(other.call("revoked_since", theirs)[0]) == {make_id(1), make_id(2)}
 
-    def test_revocations_while_it_was_closed_are_told_or_refused(
+    def test_revocations_while_it_was_closed_are_reported_or_refused(
         self, feed: IRevocationFeed, store: ICookieStore, other: StoreProcess, open_store: OpenStore
     ) -> None:
-        """A cursor from before a restart still tells all, or raises PositionLost.
+        """A cursor from before a restart gives all that came after it, or raises PositionLost.
 
         IRevocationFeed.revoked_since: "the store no longer knows what happened since `cursor`."
         """

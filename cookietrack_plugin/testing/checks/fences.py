@@ -100,7 +100,7 @@ class FenceChecks(SharedCase, UnblockedCase):
         assert list(fenced.commit([_login(0, second), _login(1, second)])) == [True, False]
 
     def test_without_a_position_a_login_applies(self, fenced: Any) -> None:
-        """An Authenticate whose `since` is None applies, whoever was revoked.
+        """An Authenticate whose `since` is None applies, also to a user who was revoked.
 
         Authenticate: "None where nobody else can have revoked the user."
         """

@@ -139,7 +139,7 @@ class ModelChecks(StoreCase):
         after: "The record under `change.id` once `change` was applied: the meaning of the four
         changes."
         """
-        run_state_machine_as_test(  # a function that makes one will do, whatever its type says
+        run_state_machine_as_test(  # a function that makes one will do
             lambda: StoreHistory(open_store, self.durable),  # type: ignore[arg-type]
             settings=settings(
                 max_examples=30,

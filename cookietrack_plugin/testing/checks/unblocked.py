@@ -95,7 +95,7 @@ class UnblockedChecks(UnblockedCase):
         """
         size = min(size, max_changes_of(fresh))
         changes = [Create(make_cookie(number)) for number in range(size)]
-        # Compared as a number: lists of that size take minutes to be told apart in words.
+        # Compared as a number: pytest takes minutes to describe how two such lists differ.
         if fresh.begin(changes):
             assert sum(_finish(fresh)) == size
         else:
@@ -132,7 +132,7 @@ class UnblockedChecks(UnblockedCase):
         while unblocked.finish() is None:
             assert unblocked.fileno() == number
 
-    def test_a_batch_that_cannot_be_stored_is_told_once(self, unblocked: Any) -> None:
+    def test_a_batch_that_cannot_be_stored_fails_once(self, unblocked: Any) -> None:
         """What begin() or finish() raises is about that batch: nothing of it is applied.
 
         INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"

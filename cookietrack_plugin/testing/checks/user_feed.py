@@ -26,7 +26,7 @@ class UserFeedChecks(SharedCase):
         return store
 
     @pytest.mark.parametrize("name", NAMES, ids=ascii)
-    def test_a_revoked_user_is_told(
+    def test_a_revoked_user_is_reported(
         self, user_feed: Any, name: tuple[str | None, str | None]
     ) -> None:
         """The feed has a UserRevoked with the same user and `keep`, with or without records.
@@ -41,7 +41,7 @@ class UserFeedChecks(SharedCase):
             assert _users(entries) == {UserRevoked(*name, keep)}
             assert _ids(entries) <= {make_id(n) for n in range(3)} - keep
 
-    def test_users_and_ids_are_told_together(self, user_feed: Any) -> None:
+    def test_users_and_ids_are_reported_together(self, user_feed: Any) -> None:
         """Deletions, changes of owner and revoked users are all in one feed, past any page of it.
 
         IRevocationFeed.revoked_since: "Nothing is left out"
@@ -57,10 +57,10 @@ class UserFeedChecks(SharedCase):
         assert _ids(entries) == {*gone, make_id(1)}
         assert _users(entries) == {UserRevoked("nobody", "realm1"), UserRevoked("nobody", "realm2")}
 
-    def test_revoked_users_are_told_to_every_process(
+    def test_revoked_users_are_reported_to_every_process(
         self, user_feed: Any, other: StoreProcess
     ) -> None:
-        """A revocation is told to every process, whoever made it, once it has returned.
+        """Every process can read every revocation of a user once it has returned.
 
         IRevocationFeed.revoked_since: "What was revoked since `cursor`, by whomever"
         """
@@ -72,7 +72,9 @@ class UserFeedChecks(SharedCase):
         assert _users(other.call("revoked_since", theirs)[0]) == expected
         assert set(user_feed.load([make_id(n) for n in range(3)])) == {make_id(1)}
 
-    def test_a_user_with_thousands_of_records_is_told_in_one_entry(self, user_feed: Any) -> None:
+    def test_a_user_with_thousands_of_records_is_reported_in_one_entry(
+        self, user_feed: Any
+    ) -> None:
         """However many records are deleted, the feed has one entry, or one for each part of it.
 
         IUserRevocation.revoke_user: "the feed has one entry of it"

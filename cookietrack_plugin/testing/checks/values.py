@@ -1,4 +1,4 @@
-"""Whatever a client and an authenticator can put into a record comes out of it unchanged."""
+"""All that a client and an authenticator can put into a record comes out of it unchanged."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +49,7 @@ class ValueChecks(StoreCase):
     def test_authextra_comes_back_unchanged(
         self, store: ICookieStore, authextra: Mapping[str, Any] | None
     ) -> None:
-        """Whatever WAMP carries is kept, however big or nested; None and {} are not the same.
+        """All that WAMP carries is kept, however big or nested; None and {} are not the same.
 
         interfaces: "An `authextra` is None or a mapping of what CBOR carries: text, bytes, numbers,
         truth values, None, lists and mappings; `{}` and None are two values."

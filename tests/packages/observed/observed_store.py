@@ -42,6 +42,9 @@ class ObservedStore(MemoryStore):
         self.visited = 0
         self.refuse: set[str] = set()
 
+    def close(self) -> None:
+        """The records stay, as on a server: the next to open it finds them."""
+
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         self.calls.append("load")
         return super().load(ids)

@@ -70,7 +70,7 @@ class DeletesOnce(MemoryStore):
         return super().commit(changes)
 
 
-@fails("test_a_deleted_id_can_be_created_anew")
+@fails("test_a_deleted_id_can_be_created_again")
 class Tombstones(MemoryStore):
     def __init__(self, max_cookies):
         super().__init__(max_cookies)

@@ -27,7 +27,7 @@ class ClosesWhatItUsed(MemoryStore):
         assert self.used
 
 
-@fails("test_close_lets_go_of_everything")
+@fails("test_close_releases_everything")
 class Leaky(MemoryStore):
     left: ClassVar = []
 

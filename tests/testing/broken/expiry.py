@@ -33,7 +33,7 @@ class ExpiresSome(MemoryStore):
 
 @fails(
     "test_a_touched_record_lives_longer",
-    "test_a_record_created_anew_expires_at_its_new_time",
+    "test_a_record_created_again_expires_at_its_new_time",
 )
 class FirstDeadline(MemoryStore):
     def __init__(self, max_cookies):

@@ -10,20 +10,20 @@ from tests.testing.honest import SqliteStore
 from tests.testing.registry import fails
 
 
-@fails("test_a_new_cursor_tells_nothing_of_the_past")
+@fails("test_a_new_cursor_reports_nothing_of_the_past")
 class TellsThePast(SqliteStore):
     def revoked_since(self, cursor):
         return super().revoked_since(cursor or 0)
 
 
-@fails("test_deletes_are_told")
+@fails("test_deletions_are_reported")
 class TellsOwnersAlone(SqliteStore):
     def revoked_since(self, cursor):
         ids, cursor = super().revoked_since(cursor)
         return [id for id in ids if id in self.load(ids)], cursor
 
 
-@fails("test_a_change_of_owner_is_told")
+@fails("test_a_change_of_owner_is_reported")
 class TellsOfAuthidsAlone(SqliteStore):
     """joe of one realm is joe of the other one."""
 
@@ -47,7 +47,7 @@ class TellsOnce(SqliteStore):
         return told
 
 
-@fails("test_many_revocations_are_all_told")
+@fails("test_many_revocations_are_all_reported")
 class TellsAThousand(SqliteStore):
     def revoked_since(self, cursor):
         ids, cursor = super().revoked_since(cursor)
@@ -55,8 +55,8 @@ class TellsAThousand(SqliteStore):
 
 
 @fails(
-    "test_revocations_by_other_processes_are_told",
-    "test_revocations_while_it_was_closed_are_told_or_refused",
+    "test_revocations_by_other_processes_are_reported",
+    "test_revocations_while_it_was_closed_are_reported_or_refused",
 )
 class TellsItsOwn(SqliteStore):
     def __init__(self, path):

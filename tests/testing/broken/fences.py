@@ -72,14 +72,14 @@ class FinishesUnfenced(UnblockedSqliteStore):
         return self.fenced and super().refuses(database, login)
 
 
-@fails("test_a_revoked_user_is_told", "test_users_and_ids_are_told_together")
+@fails("test_a_revoked_user_is_reported", "test_users_and_ids_are_reported_together")
 class ReportsWhatItDeletes(SqliteStore):
     def revoke_user(self, authid, authrealm, keep=frozenset()):
         ended = [each.id for each in self.scan(authid, authrealm) if each.id not in keep]
         return sum(self.commit([Delete(id) for id in ended]))
 
 
-@fails("test_revoked_users_are_told_to_every_process")
+@fails("test_revoked_users_are_reported_to_every_process")
 class ReportsItsOwnUsers(SqliteStore):
     def revoked_since(self, cursor):
         entries, cursor = super().revoked_since(cursor)
@@ -91,7 +91,7 @@ class ReportsItsOwnUsers(SqliteStore):
         return super().revoke_user(authid, authrealm, keep)
 
 
-@fails("test_a_user_with_thousands_of_records_is_told_in_one_entry")
+@fails("test_a_user_with_thousands_of_records_is_reported_in_one_entry")
 class ReportsEachRecord(SqliteStore):
     def revoke_user(self, authid, authrealm, keep=frozenset()):
         with self.connection() as database:

@@ -47,7 +47,7 @@ class LonelyProvider(VolatileProvider):
 @fails("test_valid_options_are_accepted")
 class FussyProvider(VolatileProvider):
     def check(self, options):
-        raise ConfigError('"max_cookies" in cookie store: no')
+        raise ConfigError('"max_cookies" in the store item: no')
 
 
 @fails(

@@ -54,7 +54,7 @@ class HasManyDescriptors(UnblockedStore):
         return os.dup(super().fileno())
 
 
-@fails("test_a_batch_that_cannot_be_stored_is_told_once")
+@fails("test_a_batch_that_cannot_be_stored_fails_once")
 class AppliesHalfABatch(UnblockedStore):
     def begin(self, changes):
         if len(changes) > 2:

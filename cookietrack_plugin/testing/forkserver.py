@@ -1,5 +1,5 @@
 """
-Processes that have a provider imported already: each is forked from one that has done nothing else.
+Processes that have a provider imported already: each is forked from one that did nothing else.
 
 An interpreter takes longer to start, and a driver longer to import, than most checks take.
 """
@@ -21,10 +21,10 @@ from uuid import uuid4
 PATIENCE = 60
 
 
-class Nursery:
+class ForkServer:
     """
-    Where the processes of one provider come from. Nothing but its module is imported there before
-    they are forked: one that starts threads when it is imported is not for this.
+    A process that forks a process for each `new`. Of the provider it imports the module, and
+    nothing else: a module that starts threads when it is imported is not for this.
     """
 
     def __init__(self, provider: Callable[[], Any]) -> None:
@@ -48,7 +48,7 @@ class Nursery:
         return self._listener.accept()[0]
 
     def close(self) -> None:
-        """No more of them. Those that there are go on until their connections are closed."""
+        """Fork no more. The processes go on until their connections are closed."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -62,14 +62,14 @@ class Nursery:
 
 
 @cache
-def nursery_of(provider: Callable[[], Any]) -> Nursery:
+def fork_server_of(provider: Callable[[], Any]) -> ForkServer:
     """The one of this test process."""
-    return Nursery(provider)
+    return ForkServer(provider)
 
 
 def main() -> None:
     """The far end: forks a process for each byte that it reads, and ends with its input."""
-    # What a driver prints at the wrong moment is not for whoever reads this one's output.
+    # What a driver prints goes to stderr: somebody may parse what the test run prints.
     os.dup2(2, 1)
     provider = pickle.load(sys.stdin.buffer)
     # Nobody waits for them here.
@@ -87,7 +87,7 @@ def _serve(provider: Callable[[], Any], address: str) -> None:
         connection.connect(address)
         with connection.makefile("rwb") as stream:
             serve(provider, stream)
-    # Not what the nursery has for its own end.
+    # Without the exit handlers of the fork server.
     os._exit(0)
 
 

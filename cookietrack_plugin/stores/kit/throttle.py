@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import perf_counter, sleep
 
 # Seconds of work after which there is a pause.
-WORK = 0.001
+WORK_S = 0.001
 
 
 class Throttle:
@@ -24,8 +24,8 @@ class Throttle:
         self._sleep = sleep
         self._since = clock()
 
-    def breathe(self) -> None:
+    def pause_if_due(self) -> None:
         """Between two pieces of work."""
-        if self._pause and self._clock() - self._since > WORK:
+        if self._pause and self._clock() - self._since > WORK_S:
             self._sleep(self._pause)
             self._since = self._clock()
