@@ -59,7 +59,7 @@ class FakeReactor(Clock):
         self.read()
 
     def read(self) -> None:
-        """Tell those whose file descriptors can be read."""
+        """Call those whose file descriptors can be read."""
         if not self.readers:
             # `select` would let other threads go first, in each turn of every test.
             return
@@ -81,7 +81,7 @@ class FakeReactor(Clock):
         deadline = time.monotonic() + PATIENCE
         self.turn()
         while not condition():
-            assert time.monotonic() < deadline, f"in vain: {what}"
+            assert time.monotonic() < deadline, f"waited too long: {what}"
             self.take_one(patience=0.005)
             self.advance(0)
             self.read()

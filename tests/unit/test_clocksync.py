@@ -13,11 +13,8 @@ from cookietrack_plugin.testing.samples import NOW
 from cookietrack_plugin.tracking.clock import MAX_SKEW_S, ServerClock
 from cookietrack_plugin.tracking.clocksync import INTERVAL_S, ClockSync
 from cookietrack_plugin.tracking.tracker import Tracker
-from tests.support.reactor import FakeReactor
+from tests.support.reactor import PATIENCE, FakeReactor
 from tests.support.stores import ScriptedStore
-
-# An hour: no test takes as long.
-HOUR_S = 3600.0
 
 
 class TimedStore(ScriptedStore):
@@ -32,6 +29,7 @@ class TimedStore(ScriptedStore):
     def server_time(self) -> int:
         self._note_thread("server_time")
         self.asked += 1
+        self.reads.pass_through()
         if self.time_error:
             raise self.time_error
         return self.time
@@ -170,14 +168,12 @@ class TestTheEnd:
 
     def test_can_come_while_it_is_measured(self, make_sync, store, reactor):
         sync = make_sync()
+        store.reads.shut()
         reactor.advance(INTERVAL_S)
-        reactor.turn_until(lambda: store.asked)
+        reactor.turn_until(store.reads.reached())
         sync.stop()
-        reactor.turn_until(lambda: store.asked == 3)
-        reactor.turn()
-        reactor.advance(HOUR_S)
-        reactor.turn()
-        assert store.asked == 3
+        store.reads.open()
+        assert reactor.take_one(patience=PATIENCE)
         assert reactor.getDelayedCalls() == []
 
 

@@ -94,6 +94,11 @@ class TestAPage:
         known = tracked.tracker._revoker._freshness.next_sync()
         tracked.reactor.turn_until(lambda: known.called)
         assert len(tracked.store.asked) == asked + 1
+        # Instead of the one that would have come.
+        tracked.reactor.advance(INTERVAL_S)
+        tracked.reactor.turn_until(lambda: len(tracked.store.asked) > asked + 1)
+        tracked.reactor.turn_until(lambda: feed_of(tracked)._timer)
+        assert len(tracked.store.asked) == asked + 2
 
     def test_that_is_wanted_while_one_is_read_follows_that_at_once(self, tracked):
         tracked.store.questions.shut()
@@ -151,6 +156,15 @@ class TestAFeedThatFails:
         assert feed_of(tracked)._timer.getTime() - tracked.reactor.seconds() == pytest.approx(
             INTERVAL_S
         )
+
+    def test_that_fails_again_is_asked_again_as_soon_as_the_first_time(self, tracked):
+        for _ in range(2):
+            tracked.store.feed_error = StoreUnavailable("the network is away")
+            pages(tracked)
+            assert feed_of(tracked)._timer.getTime() - tracked.reactor.seconds() <= INTERVAL_S
+            pages(tracked, 10)
+            tracked.store.feed_error = None
+            pages(tracked)
 
     def test_is_known_again_when_the_whole_page_has_taken_effect(self, tracked, log):
         """A look-up of what was revoked fails: nobody can tell what became of it."""

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorFDSet
 
 from cookietrack_plugin.access import reactor as module
 from cookietrack_plugin.access.reactor import MAX_CANCELLED, MonotonicReactor
-from tests.support.reactor import FakeReactor, WatchingReactor
+from tests.support.reactor import PATIENCE, FakeReactor, WatchingReactor
 
 # A while that no test waits for.
 LONG_S = 1000.0
@@ -89,6 +89,15 @@ class TestATimer:
         clock.now += 1
         reactor.turn_until(lambda: len(calls) == 2)
         assert log.at("critical") == ["a timer failed: a defect"]
+
+    def test_is_asked_for_once_while_the_reactor_is_busy(self, timers, reactor, clock):
+        calls: list[int] = []
+        for number in range(3):
+            timers.callLater(0.001, calls.append, number)
+        clock.now += 1
+        assert reactor.take_one(patience=PATIENCE)
+        assert calls == [0, 1, 2]
+        assert not reactor.take_one()
 
     def test_does_not_need_a_thread_of_its_own(self, timers, reactor):
         before = threading.active_count()

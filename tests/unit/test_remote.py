@@ -82,7 +82,7 @@ class TestACookieThatWasDeleted:
         assert (link.done, log.at("info")) == ([], [])
 
     def test_that_is_there_after_all_stays(self, tracked):
-        """Something may be told twice."""
+        """A feed may name something twice."""
         id, link = tracked.enter()
         apply(tracked, id)
         assert (link.reasons, tracked.authid(id)) == ([], "joe")
