@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,10 +44,17 @@ def skipping_without_server() -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first, so that no process is left alone with one in the end."""
-    ranks: dict[Path, int] = {}
+    ranks: dict[str, int] = {}
     for item in items:
-        ranks[item.path] = min(_rank(item), ranks.get(item.path, len(SLOW)))
-    items.sort(key=lambda item: ranks[item.path])
+        scope = _scope(item.nodeid)
+        ranks[scope] = min(_rank(item), ranks.get(scope, len(SLOW)))
+    items.sort(key=lambda item: ranks[_scope(item.nodeid)])
+
+
+def _scope(nodeid: str) -> str:
+    """What one process takes: a file, or those that share nodes."""
+    file = nodeid.partition("::")[0]
+    return SHARING.get(file, file)
 
 
 def _rank(item: pytest.Item) -> int:
@@ -65,8 +71,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            return SHARING.get(file, file)
+            return _scope(super()._split_scope(nodeid))
 
     return Scheduling(config, log)
 

@@ -43,4 +43,7 @@ def _common() -> Mapping[str, str]:
     found = glob(LIBRARY)
     if not found:
         raise NotInstalled(f"{LIBRARY} is not installed (Debian's package: faketime)")
-    return {"LD_PRELOAD": found[0], "DONT_FAKE_MONOTONIC": "1"}
+    # It takes waiting by the monotonic clock for waiting by the wall clock: each time a thread of
+    # Python wants its turn while another one runs, that would take a quarter of a second.
+    own = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
+    return {"LD_PRELOAD": found[0], "DONT_FAKE_MONOTONIC": "1", **own}

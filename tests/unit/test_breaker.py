@@ -89,6 +89,22 @@ def test_a_store_that_says_what_is_wrong_has_answered(server):
         with pytest.raises(StoreFull):
             server.ask()
     assert server.breaker.refusal() is None
+    assert not server.breaker.is_open()
+
+
+@pytest.mark.parametrize("error", [StoreFull("no room"), SystemExit()])
+def test_whatever_a_store_says_closes_it(server, error):
+    server.goes()
+    server.ask()
+    server.now += FIRST_PAUSE_S
+    server.error, server.waits = error, 0.0
+    assert server.breaker.is_open()
+    with pytest.raises(type(error)):
+        server.ask()
+    assert not server.breaker.is_open()
+    server.goes(silent=False)
+    assert [server.ask() for _ in range(MAX_FAILURES - 1)] == ["away"] * (MAX_FAILURES - 1)
+    assert server.breaker.refusal() is None
 
 
 def test_one_answer_closes_it_and_the_next_pause_is_short_again(server):

@@ -82,7 +82,8 @@ def test_no_result_is_given_before_it_returns(dispatcher, reactor):
 def test_behind_slow_work_results_are_given_out_as_slowly(dispatcher, reactor):
     """A server did not answer, and all who had queued up until then are refused at once."""
     dispatcher.took(16 * SLOW_WORK_S)
-    dispatcher.took(0)
+    for _ in range(3):
+        dispatcher.took(0)
     passing = Turns(reactor, dispatcher, MIN_SLICE_S)
     passing.give(range(3))
     assert passing.pass_by() == [[0], [1], [2]]
@@ -93,6 +94,13 @@ def test_results_that_come_while_others_are_given_out_wait_for_their_turn(dispat
     passing.give(range(2))
     reactor.callLater(0, passing.give, [2, 3])
     assert passing.pass_by() == [[0], [1], [2], [3]]
+
+
+def test_results_that_come_when_all_others_are_given_out_are_given_out_too(dispatcher, reactor):
+    for number in range(3):
+        done = Deferred()
+        dispatcher.give([done], [number])
+        assert reactor.result_of(done) == number
 
 
 def test_a_failure_is_a_failure(dispatcher, reactor):

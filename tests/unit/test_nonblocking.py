@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from cookietrack_plugin.access.dispatch import FAST_SLICE_S
+from cookietrack_plugin.access.dispatch import FAST_SLICE_S, MIN_SLICE_S, SLOW_WORK_S
 from cookietrack_plugin.access.nonblocking import MAX_ITEMS, NonBlockingBatcher
 from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
@@ -292,6 +292,51 @@ def test_what_the_thread_has_done_is_given_behind_what_is_still_being_given(
     assert reactor.take_one(patience=30)
     reactor.turn_until(lambda: len(results) == 4)
     assert results == [-1, -2, -3, "job"]
+
+
+def turns_of(
+    reactor: FakeReactor, batcher: NonBlockingBatcher[Any]
+) -> Callable[[], list[list[Any]]]:
+    """
+    Three who wait, of whom each takes as long as a slice; a function that gives what each turn of
+    the reactor gives them.
+    """
+    turns: list[list[Any]] = []
+
+    def note(result: Any) -> None:
+        turns[-1].append(result)
+        reactor.rightNow += MIN_SLICE_S
+
+    for item in (1, 2, 3):
+        batcher.put(item).addCallback(note)
+    reactor.turn()
+
+    def take() -> list[list[Any]]:
+        while sum(map(len, turns)) < 3:
+            turns.append([])
+            [call] = reactor.getDelayedCalls()
+            reactor.calls.remove(call)
+            call.func()
+        return turns
+
+    return take
+
+
+def test_results_of_slow_batches_are_given_out_as_slowly(batcher, starter, reactor):
+    """See `TimeSlicedDispatcher.took`."""
+    take = turns_of(reactor, batcher)
+    reactor.rightNow += 2 * SLOW_WORK_S
+    starter.answer()
+    reactor.read()
+    assert take() == [[-1], [-2], [-3]]
+
+
+def test_results_of_fast_batches_are_given_out_together(batcher, starter, reactor):
+    reactor.advance(100)
+    take = turns_of(reactor, batcher)
+    starter.answer()
+    reactor.read()
+    assert take() == [[-1, -2, -3]]
 
 
 class TestInALongTurn:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.access.dispatch import MIN_SLICE_S, SLOW_WORK_S
 from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
 from tests.support.node import wait_for
@@ -183,12 +184,47 @@ def test_a_thread_that_is_done_gets_what_is_gathered_before_results_are_given_ou
     first = thread.put(1)
     reactor.advance(0)
     wait_for(lambda: worker.batches, "the first is at work")
-    seen_by_first = first.addCallback(
-        lambda _: wait_for(lambda: worker.batches == [[1], [2]], "the second did not wait for us")
-    )
     thread.put(2)
+    # Its results have come, and nobody has them yet.
     reactor.take_one(patience=5)
-    assert reactor.result_of(seen_by_first)
+    assert wait_for(lambda: worker.batches == [[1], [2]], "the second did not wait for us")
+    assert not first.called
+    assert reactor.result_of(first) == 2
+
+
+def test_results_of_slow_work_are_given_out_as_slowly(make_thread, reactor):
+    """See `TimeSlicedDispatcher.took`."""
+
+    def work(batch):
+        reactor.rightNow += 2 * SLOW_WORK_S
+        return batch
+
+    def note(result):
+        given.append(result)
+        reactor.rightNow += MIN_SLICE_S
+
+    given: list[int] = []
+    thread = make_thread(work)
+    for number in range(3):
+        thread.put(number).addCallback(note)
+    reactor.advance(0)
+    reactor.take_one(patience=5)
+    for expected in ([0], [0, 1], [0, 1, 2]):
+        [call] = reactor.getDelayedCalls()
+        reactor.calls.remove(call)
+        call.func()
+        assert given == expected
+
+
+def test_a_short_turn_is_one_batch_however_long_nothing_was_asked_for(make_thread, worker, reactor):
+    thread = make_thread()
+    reactor.result_of(thread.put(1))
+    reactor.advance(10)
+    wait_for(lambda: thread._idle, "it is idle")
+    thread.put(2)
+    last = thread.put(3)
+    reactor.result_of(last)
+    assert worker.batches == [[1], [2, 3]]
 
 
 def test_an_idle_thread_does_not_wait_for_the_end_of_a_long_turn(make_thread, worker, reactor):

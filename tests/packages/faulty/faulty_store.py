@@ -20,7 +20,7 @@ class FaultyProvider:
 
     summary = "breaks on demand"
     volatile = True
-    exclusive = True
+    exclusive = False
     place = None
     opens = ICookieStore
 
