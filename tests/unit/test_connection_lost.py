@@ -9,93 +9,9 @@ from twisted.internet.error import ConnectionLost
 
 from cookietrack_plugin.router.gate import NOT_STORED
 from cookietrack_plugin.tracking.revocation import Ended
-from tests.support.protocols import Client
+from tests.support.states import STATES, aborted, joined
 
 pytest_plugins = ["tests.support.routers"]
-
-
-def shaking_hands(router):
-    """A client whose cookie is being stored."""
-    router.store.commits.shut()
-    client = Client(router.factory).shake_hands()
-    router.reactor.turn_until(router.store.commits.reached())
-    return client
-
-
-def connected(router):
-    return router.connect()
-
-
-def challenged(router):
-    client = router.connect()
-    client.hello()
-    router.until(client, Challenge)
-    return client
-
-
-def examined(router):
-    """One whose login is being stored."""
-    client = challenged(router)
-    router.store.commits.shut()
-    client.authenticate()
-    router.reactor.turn_until(router.store.commits.reached(2))
-    return client
-
-
-def joined(router):
-    return router.enter()
-
-
-def logging_out(router):
-    """One that waits for the answer to its logout."""
-    client = router.enter()
-    router.store.commits.shut()
-    client.log_out()
-    router.reactor.turn_until(router.store.commits.reached(3))
-    return client
-
-
-def ending(router):
-    """One that was revoked, which is being stored."""
-    client = router.enter()
-    router.store.commits.shut()
-    router.revoke(client)
-    router.reactor.turn_until(router.store.commits.reached(3))
-    return client
-
-
-def begun_to_end(router):
-    """One that was revoked in this very turn."""
-    client = router.enter()
-    router.revoke(client)
-    return client
-
-
-def ended(router):
-    client = router.enter()
-    router.revoke(client)
-    router.until(client, 1000)
-    return client
-
-
-def aborted(router):
-    client = ended(router)
-    router.reactor.advance(2)
-    return client
-
-
-STATES = [
-    shaking_hands,
-    connected,
-    challenged,
-    examined,
-    joined,
-    logging_out,
-    ending,
-    begun_to_end,
-    ended,
-    aborted,
-]
 
 
 def settle(router):

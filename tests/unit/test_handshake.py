@@ -1,6 +1,5 @@
 """The opening handshake: a new cookie is durable before it is handed out, and shown to nobody."""
 
-import pytest
 from autobahn.wamp.message import Challenge
 
 from cookietrack_plugin.header import id_of
@@ -166,74 +165,6 @@ class TestAHandshake:
         router.connect(f"User-Agent: {'x' * 600}")
         [record] = store.cookies.values()
         assert record.user_agent == "x" * 512
-
-
-class TestAHandshakeThatFails:
-    def test_for_want_of_a_store_is_answered_503_and_when_to_come_again(self, router, store, log):
-        store.fail_commits()
-        client = router.connect()
-        assert client.status == 503
-        assert "Retry-After: 5" in client.head
-        assert client.set_cookie is None
-        assert log.at("error") == ["the cookie store does not answer: the disk is away"]
-
-    def test_because_its_cookie_cannot_be_looked_up_is_answered_503(self, router, store):
-        first = router.connect()
-        store.fail_loads(OSError)
-        assert router.connect(first.cookie).status == 503
-
-    def test_lets_its_connection_be_forgotten(self, router, monkeypatch):
-        # Crossbar's own code trips over that, when the tracker has let the client in.
-        monkeypatch.delattr(router.factory, "debug_traffic")
-        client = router.connect()
-        assert client.status == 500
-        assert router.tracker.connected == 1
-        client.leave_without_a_word()
-        assert router.tracker.connected == 0
-
-    def test_because_crossbar_does_not_answer_is_answered_503(self, router, monkeypatch):
-        """It catches and logs what is raised there, and Autobahn would accept the client then."""
-        monkeypatch.setattr(router.factory, "_config", None)
-        monkeypatch.setattr(type(router.cookies), "__bool__", lambda self: True)
-        client = router.connect()
-        assert client.status == 503
-
-    def test_lets_the_client_in_untracked_where_that_is_configured(self, make_router):
-        router = make_router(on_failure="anonymous")
-        first = router.enter()
-        router.store.fail_loads()
-        client = router.connect(first.cookie)
-        assert (client.status, client.set_cookie) == (101, None)
-        assert client.protocol._authid is None
-        assert client.protocol._cbtid is None
-
-    @pytest.mark.parametrize("how", ["the peer leaves", "its time is up"])
-    @pytest.mark.parametrize("on_failure", ["deny", "anonymous"])
-    def test_because_nobody_waits_any_more_opens_no_session(
-        self, make_router, reactor, how, on_failure
-    ):
-        router = make_router(on_failure=on_failure)
-        store = router.store
-        store.commits.shut()
-        client = Client(router.factory).shake_hands()
-        reactor.turn_until(store.commits.reached())
-        if how == "the peer leaves":
-            client.leave_without_a_word()
-        else:
-            client.protocol.onOpenHandshakeTimeout()
-        if on_failure == "anonymous":
-            store.fail_commits()
-        store.commits.open()
-        reactor.turn_until(lambda: router.tracker.metrics.handshakes)
-        reactor.turn()
-        assert client.session is None
-        assert client.protocol.state == client.protocol.STATE_CLOSED
-        assert "101" not in client.head
-        assert router.tracker.connected == 0
-
-    def test_before_it_has_begun_leaves_nothing_to_forget(self, router):
-        Client(router.factory).leave_without_a_word()
-        assert router.tracker.connected == 0
 
 
 class TestWithAnonymousAuthenticationAlone:

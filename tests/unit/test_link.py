@@ -4,64 +4,20 @@ import pytest
 from autobahn.wamp.message import Abort, Challenge, Event, Goodbye, Welcome
 
 from tests.support.protocols import make_hello, make_publish
+from tests.support.states import (
+    challenged,
+    closed,
+    closing,
+    connected,
+    examined,
+    joined,
+    joining_again,
+    left,
+)
 
 pytest_plugins = ["tests.support.routers"]
 
 LOGOUT = "wamp.close.logout"
-
-
-def connected(router):
-    """A client that has said nothing yet."""
-    return router.connect()
-
-
-def challenged(router):
-    client = router.connect()
-    client.hello()
-    router.until(client, Challenge)
-    return client
-
-
-def examined(router):
-    """One whose login is being stored."""
-    client = challenged(router)
-    router.store.commits.shut()
-    client.authenticate()
-    router.reactor.turn_until(router.store.commits.reached(router.store.commits.arrived + 1))
-    return client
-
-
-def joined(router):
-    return router.enter()
-
-
-def left(router):
-    client = router.enter()
-    client.leave()
-    return client
-
-
-def joining_again(router):
-    """One that has left, and logs in on the same connection."""
-    client = left(router)
-    client.hello("ann", ("ticket",))
-    router.until(client, Challenge)
-    return client
-
-
-def closing(router):
-    """One that has broken the protocol, and has not closed."""
-    client = router.enter()
-    client.protocol._fail_connection(1002, "broken")
-    return client
-
-
-def closed(router):
-    """One that has sent Close, and does not read the answer."""
-    client = router.enter()
-    client.send_close()
-    return client
-
 
 STATES = [
     (connected, [Abort, 1000]),
@@ -105,6 +61,19 @@ class TestTheEnd:
         assert router.realm.processed == before
         assert router.realm.authids == []
         assert client.said.count(Welcome) <= 1
+
+    def test_lets_nothing_through_while_it_is_stored(self, router, store, reactor, log):
+        client = joined(router)
+        store.commits.shut()
+        router.revoke(client)
+        reactor.turn_until(lambda: router.realm.authids == [])
+        client.send(make_publish("x"), make_hello("ann"), Goodbye(LOGOUT))
+        reactor.turn()
+        assert client.said == [Challenge, Welcome]
+        store.commits.open()
+        router.until(client, Goodbye, 1000)
+        assert router.realm.processed == []
+        assert log.at("error", "critical") == []
 
     def test_lets_nothing_through_that_stands_in_the_same_frame(self, router):
         client = router.connect(subprotocol="wamp.2.json.batched")

@@ -108,6 +108,18 @@ class TestAnEnd:
         assert challenged.said == [Challenge, Abort, 1000]
         assert controller.joined == [False]
 
+    def test_waits_for_no_session_that_can_join_no_more(
+        self, proxy, challenged, controller, reactor
+    ):
+        controller.answers = False
+        challenged.authenticate()
+        reactor.turn_until(lambda: controller.behind and controller.behind[0].told)
+        ended = proxy.tracker.revoke_user("joe")
+        reactor.turn_until(lambda: challenged.session is None)
+        controller.behind[0].lose()
+        assert reactor.result_of(ended) == Ended(1, 1)
+        assert challenged.said == [Challenge, Abort, 1000]
+
     @pytest.mark.usefixtures("without_log")
     def test_leaves_nothing_behind(self, proxy, controller, reactor):
         client = proxy.enter()
