@@ -121,8 +121,9 @@ class Logins:
         if not applied:
             raise LoginRefused("the cookie was ended, or its user revoked, during the login")
         auth, record = change.auth, cookie.record
-        self._join(connection, auth)
+        # First: the cookie's other connections know its owner by it, whoever may join.
         self._revoker.update(cookie, evolve(record, auth=auth, seen=max(record.seen, change.at)))
+        self._join(connection, auth)
         self._events.publish(
             Event(Kind.AUTHENTICATED, change.id, auth.authid, auth.authrealm, auth.authmethod)
         )

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from txaio.tx import make_logger
 
-from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
+from cookietrack_plugin.tracking.connections import Connections, Link, TrackedConnection
 
 # What a turn of the reactor may spend on taking sessions off the router.
 SLICE_S = 0.002
@@ -25,24 +25,26 @@ NORMAL_CLOSURE, INTERNAL_ERROR = 1000, 1011
 
 class Ending:
     """
-    Connections whose input is discarded. `detached` fires when none of their sessions is on the
-    router's lists.
+    Connections whose input is discarded. `detached`: for each what fires when its session is off
+    the router's lists.
     """
 
-    def __init__(self, connections: list[TrackedConnection], detached: Deferred[Any]) -> None:
+    def __init__(
+        self, connections: list[TrackedConnection], detached: list[Deferred[None]]
+    ) -> None:
         self.connections = connections
-        self.detached = detached
+        self._detached = detached
 
     def close(self, reason: str, code: int = NORMAL_CLOSURE) -> Deferred[Any]:
         """
         Close them, each once its session is off the router. Fires when all of them are closed.
         """
 
-        def close(_: Any) -> None:
-            for each in self.connections:
-                each.link.close(reason, code)
+        def close(_: None, link: Link) -> None:
+            link.close(reason, code)
 
-        return self.detached.addCallback(close)
+        pairs = zip(self.connections, self._detached, strict=True)
+        return DeferredList([done.addCallback(close, each.link) for each, done in pairs])
 
 
 class Termination:
@@ -73,16 +75,12 @@ class Termination:
         """End connections where nothing has to be stored first. Fires when they are closed."""
         return self.begin(connections).close(reason, code)
 
-    def _detach(self, connections: list[TrackedConnection]) -> Deferred[Any]:
-        if not connections:
-            return succeed(None)
-        if not self._queue:
+    def _detach(self, connections: list[TrackedConnection]) -> list[Deferred[None]]:
+        if connections and not self._queue:
             self._reactor.callLater(0, self._detach_some)
-        waiters: list[Deferred[None]] = []
-        for connection in connections:
-            waiters.append(Deferred())
-            self._queue.append((connection, waiters[-1]))
-        return DeferredList(waiters)
+        waiters: list[Deferred[None]] = [Deferred() for _ in connections]
+        self._queue.extend(zip(connections, waiters, strict=True))
+        return waiters
 
     def _detach_some(self) -> None:
         end = self._reactor.seconds() + SLICE_S

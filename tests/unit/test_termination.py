@@ -124,3 +124,16 @@ def test_one_that_cannot_be_detached_is_logged_and_closed_all_the_same(
 
 def test_no_connections_are_ended_in_no_time(termination):
     assert termination.begin([]).close(REASON).called
+
+
+def test_one_that_stays_on_the_router_keeps_no_other_open(termination, connect, reactor):
+    """A router behind a proxy may be silent."""
+    silent, other = connect(), connect()
+    silent.detaching = Deferred()
+    closed = begin(termination, silent, other).close(REASON)
+    reactor.turn()
+    assert other.reasons == [REASON]
+    assert silent.reasons == []
+    assert not closed.called
+    silent.detaching.callback(None)
+    reactor.result_of(closed)
