@@ -47,6 +47,12 @@ def test_what_a_client_chose_is_no_format(events, log):
     assert log.lines == [("info", "cookie authenticated id=the-id authid={kind} detail=}{")]
 
 
+def test_what_a_client_chose_begins_no_line_of_its_own(events, log):
+    events.publish(Event(Kind.AUTHENTICATED, "the-id", "joe\ncookie revoked id=x"))
+    [(_, line)] = log.lines
+    assert "\n" not in line
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_kind_is_one_line_of_the_log_with_all_that_is_known(events, log, kind):
     events.publish(Event(kind, "the-id", "joe", "realm1", "ticket"))
