@@ -62,6 +62,10 @@ class Lookup:
         """Why nothing is read now, as the store is known not to answer; None if it is."""
         return self._breaker.refusal()
 
+    def insist(self) -> None:
+        """The next look-up goes to the store, even if it was away a moment ago."""
+        self._breaker.close()
+
     def load(self, id: str) -> Deferred[Cookie | None]:
         """The record; fails as the store's `load` does."""
         if refusal := self.refusal():

@@ -74,6 +74,10 @@ class AsyncStore:
         else:
             self._lookup.invalidate(id)
 
+    def answered(self) -> None:
+        """It has answered, to whoever reads the feed: the next look-up need not wait."""
+        self._lookup.insist()
+
     def barrier(self) -> Deferred[None]:
         """Fires when everything that is queued now is stored, or has failed."""
         return self._committer.barrier()

@@ -117,8 +117,9 @@ class Gate:
         if self._link.ended:
             return False
         if isinstance(message, Goodbye):
-            if not self._leaving:
-                self.killed(message.reason, message.message)
+            # Also where the session was attached, and its WELCOME could not be sent.
+            if not self._leaving and self._connection.session is not None:
+                self._end(message.reason, message.message)
             return self._leaving
         if isinstance(message, Abort):
             self.killed(message.reason, message.message)
@@ -143,10 +144,13 @@ class Gate:
     def killed(self, reason: str, explanation: str | None = None) -> None:
         """The router has ended the session: `wamp.session.kill*`, or its realm is stopped."""
         if self._stage is Stage.JOINED and not self._link.ended:
-            self._link.explanation = explanation
-            killed = self._cookies.tracker.kill(self._connection, reason)
-            # It is logged, and tried again.
-            killed.addErrback(lambda _: None)
+            self._end(reason, explanation)
+
+    def _end(self, reason: str, explanation: str | None) -> None:
+        self._link.explanation = explanation
+        killed = self._cookies.tracker.kill(self._connection, reason)
+        # It is logged, and tried again.
+        killed.addErrback(lambda _: None)
 
     def _examine(self, session: Any, message: Any) -> Any:
         self._stage = Stage.EXAMINED

@@ -104,6 +104,9 @@ class Admissions:
         asked: float,
     ) -> Admission | Deferred[Admission]:
         cookie = _chosen([each for each in cookies if self._validity.valid(each, policy)])
+        if cookie is not None and len(cookies) > 1:
+            # It may have been ended since, while another one was still being read.
+            return self._admit(evolve(visitor, presented=(cookie.id,)), issue, policy)
         if cookie is not None:
             if cookie.auth is not None or not policy.rotates:
                 return self._returning(cookie, visitor, policy, asked)

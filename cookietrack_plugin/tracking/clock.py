@@ -68,6 +68,8 @@ class ServerClock:
         self._monotonic = monotonic
         # What the server's clock is ahead of the monotonic one, in seconds.
         self._offset = sample.server - (sample.sent + sample.received) / 2
+        # Whether the last sample was so far ahead that another one has to confirm it.
+        self._jumped = False
         self._latest = 0
 
     def now(self) -> int:
@@ -77,9 +79,13 @@ class ServerClock:
     def adjust(self, sample: TimeSample) -> None:
         """
         Measure again. Only what is certain counts, so that slow round trips move nothing; and a
-        server whose clock was set back does not lengthen lifetimes here.
+        server whose clock was set back does not lengthen lifetimes here. A jump ahead counts when
+        the next sample confirms it: there is no way back from it.
         """
         earliest, latest = sample.server - sample.received, sample.server - sample.sent
+        confirmed, self._jumped = self._jumped, earliest > self._offset + MAX_SKEW_S
+        if self._jumped and not confirmed:
+            return
         if earliest > self._offset:
             self._offset = earliest
         elif self._offset - MAX_SKEW_S < latest < self._offset:

@@ -62,7 +62,10 @@ class Events:
         words = (f" {name}={_printable(value)}" for name, value in known.items())
         self.log.info(_literal(f"cookie {kind}{''.join(words)}"), kind=kind, **known)
         for observer in list(self._observers):
-            observer(event)
+            try:
+                observer(event)
+            except Exception:  # noqa: BLE001 - what has happened goes on, whoever is told of it
+                self.log.failure("an event cannot be passed on: {log_failure.value}")
 
 
 def _printable(text: str) -> str:

@@ -1,7 +1,5 @@
 """The users that were revoked lately, for logins that began before: the fence in this worker."""
 
-from collections import deque
-
 from cookietrack_plugin.record import Auth, UserRevoked
 
 # A login during which more users than this were revoked is refused.
@@ -12,17 +10,32 @@ class RecentRevocations:
     """What this worker knows of revoked users, in order. On the reactor's thread."""
 
     def __init__(self) -> None:
-        self._revoked: deque[UserRevoked] = deque(maxlen=MAX_REMEMBERED)
+        # The position at which each was revoked last, in the order of these.
+        self._revoked: dict[UserRevoked, int] = {}
+        # The last position of those that are not remembered.
+        self._forgotten = 0
         # How many there have been: what a login notes when it begins.
         self.position = 0
 
     def add(self, revoked: UserRevoked) -> None:
-        self._revoked.append(revoked)
         self.position += 1
+        self._revoked.pop(revoked, None)
+        self._revoked[revoked] = self.position
+        if len(self._revoked) > MAX_REMEMBERED:
+            self._forgotten = self._revoked.pop(next(iter(self._revoked)))
+
+    def lose(self) -> None:
+        """Anybody may have been revoked by now."""
+        self.position += 1
+        self._forgotten = self.position
 
     def refuses(self, since: int, id: str | None, auth: Auth) -> bool:
         """Whether a login on the cookie `id`, begun at `since`, is of a user revoked after that."""
-        count = self.position - since
-        if count > len(self._revoked):
+        if since < self._forgotten:
             return True
-        return any(self._revoked[-n].ends(id, auth) for n in range(1, count + 1))
+        for revoked, position in reversed(self._revoked.items()):
+            if position <= since:
+                return False
+            if revoked.ends(id, auth):
+                return True
+        return False

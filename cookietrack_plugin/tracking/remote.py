@@ -36,6 +36,7 @@ class RemoteRevocations:
         What a page of the feed says. Fires when it has taken effect; fails when that cannot be
         known.
         """
+        self._store.answered()
         for revoked in page:
             self._note(revoked)
         return self._check([id for id in page if isinstance(id, str)])
@@ -46,7 +47,9 @@ class RemoteRevocations:
         Nobody can tell any more what was revoked: look up every cookie with an open connection, and
         end the logins that no record has. Fires as `apply` does.
         """
+        self._store.answered()
         self._store.invalidate()
+        self._revoker.lost_position()
         yield self._check([cookie.id for cookie in self._connections.cookies()])
         doomed = [each for each in self._connections if _is_unrecorded(each)]
         self._termination.end(doomed, LOGOUT)

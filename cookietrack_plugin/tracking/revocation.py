@@ -105,6 +105,10 @@ class Revoker:
         else:
             self.update(cookie, record)
 
+    def lost_position(self) -> None:
+        """Nobody can tell who was revoked: logins that have begun and not joined are refused."""
+        self._recent.lose()
+
     def user_revoked_remotely(self, revoked: UserRevoked) -> None:
         """Another worker or node, or the command, has ended a user."""
         self._end_user(revoked, "elsewhere").close(LOGOUT)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 from txaio.tx import make_logger
 
 from cookietrack_plugin.tracking.connections import Connections, Link, TrackedConnection
@@ -26,14 +26,19 @@ NORMAL_CLOSURE, INTERNAL_ERROR = 1000, 1011
 class Ending:
     """
     Connections whose input is discarded. `detached`: for each what fires when its session is off
-    the router's lists.
+    the router's lists. `earlier`: fires when no session of earlier ends is on them either, which
+    may be of the same cookie or user.
     """
 
     def __init__(
-        self, connections: list[TrackedConnection], detached: list[Deferred[None]]
+        self,
+        connections: list[TrackedConnection],
+        detached: list[Deferred[None]],
+        earlier: Deferred[None],
     ) -> None:
         self.connections = connections
         self._detached = detached
+        self._earlier = earlier
 
     def close(self, reason: str, code: int = NORMAL_CLOSURE) -> Deferred[Any]:
         """
@@ -44,7 +49,8 @@ class Ending:
             link.close(reason, code)
 
         pairs = zip(self.connections, self._detached, strict=True)
-        return DeferredList([done.addCallback(close, each.link) for each, done in pairs])
+        closed = [done.addCallback(close, each.link) for each, done in pairs]
+        return DeferredList([*closed, self._earlier])
 
 
 class Termination:
@@ -55,6 +61,9 @@ class Termination:
     def __init__(self, connections: Connections, reactor: Any) -> None:
         self._connections = connections
         self._reactor = reactor
+        # How many sessions are not off the router yet, and who waits until none is.
+        self._detaching = 0
+        self._waiters: list[Deferred[None]] = []
         self._queue: deque[tuple[TrackedConnection, Deferred[None]]] = deque()
 
     def begin(self, connections: Iterable[TrackedConnection]) -> Ending:
@@ -67,7 +76,8 @@ class Termination:
             connection.ended = True
             connection.link.discard_input()
             self._connections.drop(connection)
-        return Ending(ending, self._detach(ending))
+        earlier = self._all_detached()
+        return Ending(ending, self._detach(ending), earlier)
 
     def end(
         self, connections: Iterable[TrackedConnection], reason: str, code: int = NORMAL_CLOSURE
@@ -79,6 +89,7 @@ class Termination:
         if connections and not self._queue:
             self._reactor.callLater(0, self._detach_some)
         waiters: list[Deferred[None]] = [Deferred() for _ in connections]
+        self._detaching += len(waiters)
         self._queue.extend(zip(connections, waiters, strict=True))
         return waiters
 
@@ -87,10 +98,25 @@ class Termination:
         while self._queue:
             connection, waiter = self._queue.popleft()
             detached = maybeDeferred(connection.link.detach)
-            detached.addErrback(self._not_detached).addCallback(waiter.callback)
+            detached.addErrback(self._not_detached).addCallback(self._detached, waiter)
             if self._queue and self._reactor.seconds() >= end:
                 self._reactor.callLater(0, self._detach_some)
                 return
+
+    def _detached(self, _: Any, waiter: Deferred[None]) -> None:
+        self._detaching -= 1
+        waiter.callback(None)
+        if not self._detaching:
+            waiters, self._waiters = self._waiters, []
+            for each in waiters:
+                each.callback(None)
+
+    def _all_detached(self) -> Deferred[None]:
+        """Fires when no session that is to be taken off the router is on it any more."""
+        if not self._detaching:
+            return succeed(None)
+        self._waiters.append(Deferred())
+        return self._waiters[-1]
 
     def _not_detached(self, failure: Any) -> None:
         self.log.failure("a session cannot be taken off the router", failure=failure)

@@ -202,7 +202,18 @@ class TestAServerClock:
     def test_follows_a_server_that_is_set_forward(self, server, clock, error):
         server.offset += 3600
         clock.adjust(server.sample())
+        assert abs(error()) == pytest.approx(3600, abs=0.05)
+        clock.adjust(server.sample())
         assert abs(error()) <= 0.02
+
+    def test_does_not_follow_one_sample_that_is_far_ahead(self, server, clock, error):
+        """A failover to a server with a wrong clock: there would be no way back."""
+        for _ in range(3):
+            server.offset += 3600
+            clock.adjust(server.sample())
+            server.offset -= 3600
+            clock.adjust(server.sample())
+        assert abs(error()) <= 0.05
 
     def test_does_not_follow_a_server_that_is_set_back(self, machine, server, clock, error):
         """A lifetime ends when it would have."""

@@ -16,8 +16,9 @@ def recent() -> RecentRevocations:
 
 
 def revoke(recent: RecentRevocations, number: int) -> None:
-    for _ in range(number):
-        recent.add(UserRevoked("eve", None))
+    """So many users, each another one."""
+    for n in range(recent.position, recent.position + number):
+        recent.add(UserRevoked(f"eve{n}", None))
 
 
 def test_nobody_was_revoked_in_the_beginning(recent):
@@ -65,7 +66,7 @@ def test_a_login_during_which_as_many_were_revoked_as_are_remembered_is_judged(r
     before = recent.position
     revoke(recent, MAX_REMEMBERED)
     assert not recent.refuses(before, ID, JOE)
-    assert recent.refuses(before, ID, make_auth("eve"))
+    assert recent.refuses(before, ID, make_auth("eve5"))
 
 
 def test_the_earliest_of_them_is_still_known(recent):
@@ -86,3 +87,20 @@ def test_no_more_are_remembered(recent):
     revoke(recent, 2 * MAX_REMEMBERED)
     assert len(recent._revoked) == MAX_REMEMBERED
     assert recent.position == 2 * MAX_REMEMBERED
+
+
+def test_one_user_who_is_revoked_again_and_again_refuses_nobody_else(recent):
+    """Users may end their own sessions as often as they like."""
+    before = recent.position
+    for _ in range(3 * MAX_REMEMBERED):
+        recent.add(UserRevoked("eve", None))
+    assert not recent.refuses(before, ID, JOE)
+    assert recent.refuses(recent.position - 1, ID, make_auth("eve"))
+    assert not recent.refuses(recent.position, ID, make_auth("eve"))
+
+
+def test_where_nobody_can_tell_who_was_revoked_every_login_that_began_before_is_refused(recent):
+    before = recent.position
+    recent.lose()
+    assert recent.refuses(before, ID, JOE)
+    assert not recent.refuses(recent.position, ID, JOE)
