@@ -64,11 +64,17 @@ class Logins:
         cookie = connection.cookie
         if cookie is None:
             return succeed(None)
-        if self._store.reads_block and not self._freshness.is_stale(cookie.read):
+        if self._needs_no_look_up(connection, cookie):
             return succeed(self.known(cookie.id, connection.policy))
         asked = self._seconds()
         loaded = self._store.load(cookie.id).addCallback(self._loaded, connection, cookie, asked)
         return loaded.addErrback(self._unknown, cookie.id)
+
+    def _needs_no_look_up(self, connection: TrackedConnection, cookie: ActiveCookie) -> bool:
+        if connection.fresh and cookie.owner is None:
+            # Nobody can be logged in by it, and the store refuses a login if it was ended since.
+            return True
+        return self._store.reads_block and not self._freshness.is_stale(cookie.read)
 
     def known(self, id: str, policy: Policy) -> Cookie | None:
         """

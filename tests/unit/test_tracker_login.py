@@ -74,6 +74,13 @@ class TestALogin:
         assert logins(tracked.store)[-1].since == 7
         reactor.result_of(tracked.tracker.close())
 
+    def test_by_a_cookie_that_was_just_given_and_ended_elsewhere_is_refused(self, tracked):
+        id, link = tracked.visit()
+        del tracked.store.cookies[id]
+        with pytest.raises(LoginRefused):
+            tracked.log_in(link)
+        assert tracked.sessions() == set()
+
     def test_is_published_once(self, tracked, log):
         id, _ = tracked.enter()
         [line] = [text for text in log.at("info") if "authenticated" in text]
@@ -147,6 +154,12 @@ class TestAHello:
         link.connection.ended = True
         tracked.reactor.advance(0.1)
         assert tracked.hello(link) is None
+
+    def test_does_not_ask_for_a_cookie_that_the_connection_was_just_given(self, tracked):
+        _, link = tracked.visit()
+        loads = len(tracked.store.loaded)
+        assert tracked.hello(link).auth is None
+        assert len(tracked.store.loaded) == loads
 
     def test_does_not_ask_a_store_whose_feed_is_heard(self, make_store, make_tracked):
         tracked = make_tracked(make_store(reads_block=True, commits_block=True))
