@@ -15,15 +15,15 @@ class NoCompiler(RuntimeError):
     """The slow disk is a small C file: it takes a C compiler."""
 
 
-def build(directory: Path) -> Path:
+def build(directory: Path, source: Path = SOURCE) -> Path:
     """
-    Compile the library into `directory`.
+    Compile a library of one file into `directory`.
 
     :raises NoCompiler: there is none, or it failed; with its message.
     """
-    library = directory / "slowflush.so"
+    library = directory / source.with_suffix(".so").name
     compiler = os.environ.get("CC", "cc")
-    order = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
+    order = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
     try:
         subprocess.run(order, check=True, capture_output=True, text=True)
     except FileNotFoundError as error:

@@ -102,6 +102,14 @@ def test_a_login_after_the_revocation_of_its_user_is_good(
                 again.come_back(user)
 
 
+def let_hear(door: Door, elsewhere: Half, apart: Apart) -> None:
+    """Until its worker has heard of all that was revoked so far."""
+    user = apart.site.user()
+    with door.client().log_in(user) as last:
+        by_procedure(apart, elsewhere, user.partition("@")[0])
+        wait_for(lambda: last.has_received(GOODBYE), "it has heard of the last one", ELSEWHERE_S)
+
+
 # -- who is not revoked stays -------------------------------------------------------------------
 
 
@@ -119,6 +127,7 @@ def test_a_login_in_one_realm_is_not_ended_by_a_revocation_in_another(
         half.link.release()
         assert operator.receive()[0] == wire.RESULT
         assert client.receive_login()[0] == wire.WELCOME
+        let_hear(entrance, apart.other(half), apart)
         assert client.answers()
         with entrance.client(client.given) as again:
             again.come_back(user)
@@ -144,6 +153,7 @@ def test_who_ends_his_other_devices_keeps_this_one_and_its_pending_login(
         assert answer[3][0]["cookies"] == 1
         wait_for(lambda: other.has_received(GOODBYE), "the other one is ended", ELSEWHERE_S)
         assert tab.receive_login()[0] == wire.WELCOME
+        let_hear(entrance, apart.other(half), apart)
         assert tab.answers()
         assert caller.answers()
         with entrance.client(caller.given) as again:

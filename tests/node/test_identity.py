@@ -172,11 +172,11 @@ def test_a_second_proof_behind_the_first_joins_nobody_twice(door: Door, site: Si
         check_joined_once(client, user, door)
 
 
-def test_a_hello_behind_a_login_joins_nobody_twice(door: Door, site: Site) -> None:
+def test_a_login_behind_a_login_joins_nobody_twice(door: Door, site: Site) -> None:
     user = site.user()
     with door.client() as client:
-        greeting = hello(user, ["ticket"])
-        client.send(greeting, wire.authenticate("a-ticket"), greeting)
+        greeting, proof = hello(user, ["ticket"]), wire.authenticate("a-ticket")
+        client.send(greeting, proof, greeting, proof)
         answers = [client.receive_login()]
         while answers[-1][0] == wire.CHALLENGE:
             answers.append(client.receive_login())

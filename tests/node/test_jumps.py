@@ -42,7 +42,7 @@ def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Jumping]:
     folder = tmp_path_factory.mktemp("jumping")
-    clock = Clock(folder / "clock")
+    clock = Clock(folder)
     with ExitStack() as stack:
         store: dict[str, Any] = STORES["lmdb"]
         if request.param != "lmdb":

@@ -67,12 +67,12 @@ def nodes_apart(
     port = server.port
     with ExitStack() as stack:
         halves = []
-        for name, offset_s in (("right", 0), ("late", -BEHIND_S)):
+        late = clocks.environment(folder, -BEHIND_S)
+        for name, env in (("right", {}), ("late", late)):
             link = Link(port)
             stack.callback(link.cut)
             url = item["url"].replace(f":{port}/", f":{link.port}/")
             near = {**item, "url": url, "timeout": TIMEOUT_S}
-            env = clocks.environment(offset_s) if offset_s else {}
             place = Place(folder / name, near, f"{name} ", demands=DEMANDS, env=env)
             halves.append(Half(place, link))
         site = stack.enter_context(opened(item, [half.place for half in halves]))
