@@ -1,6 +1,7 @@
 """Runs inside the measured worker, on its reactor: answers calls, and watches how late it runs."""
 
 import cProfile
+import gc
 import os
 import time
 from contextlib import suppress
@@ -84,6 +85,7 @@ class Probe(ApplicationSession):
         await self.register(self._watch.start, "bench.watch")
         await self.register(self._watch.longest, "bench.stall")
         await self.register(self._watch.longest_own, "bench.own_stall")
+        await self.register(gc.collect, "bench.collect")
         await self.register(self._start_profile, "bench.profile")
         await self.register(self._save_profile, "bench.save_profile")
 

@@ -26,6 +26,9 @@ def crowd(port: int, caller_port: int, connections: int, seconds: float, end: bo
     number = -1 if end else -2
     user = config.AUTHIDS[number]
     clients = [_deaf(loop, port, number) for _ in range(connections)]
+    collected: list[int] = []
+    caller.call("bench.collect", then=collected.append)
+    loop.run(lambda: bool(collected))
     ended: list[Any] = [] if end else [{"cookies": 0}]
     stalls: list[float] = []
     begin = now() + WARMUP
