@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.node, pytest.mark.server]
 
 NOT_STORED = "cookietrack.error.login_not_stored"
 MANY = 10_000
+# To a worker, after which it has read what was sent to it before.
+ROUND_TRIPS = 20
 
 
 def id_in(client: RudeClient) -> str:
@@ -77,6 +79,26 @@ def test_a_login_that_began_before_its_user_was_revoked_elsewhere_is_refused(
                 wait_for(lambda: is_well(elsewhere), "its store answers again")
         with entrance.client(client.given) as again:
             assert again.say_hello(user)[0] == wire.CHALLENGE
+
+
+def test_until_its_login_is_stored_a_client_is_not_in(
+    half: Half, entrance: Door, apart: Apart
+) -> None:
+    user, other = apart.site.user(), entrance.client().log_in(apart.site.user())
+    authid, observer = user.partition("@")[0], entrance.observer
+    with other, entrance.client() as client:
+        assert client.say_hello(user, ["ticket"])[0] == wire.CHALLENGE
+        half.link.hold()
+        client.send(wire.authenticate(TICKET), client.babble(user))
+        for _ in range(ROUND_TRIPS):
+            assert other.answers()
+        observer.catch_up()
+        assert not observer.heard_of(user)
+        assert authid not in dict(observer.joined)
+        half.link.release()
+        assert client.receive_login()[0] == wire.WELCOME
+        observer.catch_up()
+        assert authid in dict(observer.joined)
 
 
 def is_well(half: Half) -> bool:
