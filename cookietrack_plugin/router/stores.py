@@ -1,6 +1,5 @@
 """The stores that a worker has open: one for each distinct `store` item, shared."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.settings import CookieSettings
+from cookietrack_plugin.config.sharing import store_key
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
@@ -53,7 +53,7 @@ class OpenStores:
 
     def tracker(self, options: Mapping[str, Any]) -> Tracker:
         """The tracker of a store that is open."""
-        return self.trackers()[_key(options)]
+        return self.trackers()[store_key(options)]
 
     @inlineCallbacks
     def for_transport(self, config: Mapping[str, Any]) -> Any:
@@ -76,7 +76,7 @@ class OpenStores:
 
     def shared(self, options: Mapping[str, Any]) -> Deferred[IRouterCookieStore]:
         """The store that a `store` item names, opened if it is not open yet."""
-        key = _key(options)
+        key = store_key(options)
         opened = self._stores.get(key)
         if opened is None:
             opened = self._stores[key] = self._open(options)
@@ -151,10 +151,6 @@ def _open_prepared(
     except BaseException:
         store.close()
         raise
-
-
-def _key(options: Mapping[str, Any]) -> str:
-    return json.dumps(options, sort_keys=True)
 
 
 _processes: dict[str, OpenStores] = {}

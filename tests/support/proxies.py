@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from autobahn.wamp import message
 from autobahn.wamp.auth import create_authenticator
 from autobahn.wamp.exception import TransportLost
 from autobahn.wamp.message import Goodbye, Hello, Welcome
@@ -161,3 +162,12 @@ def make_proxy(make_router: Callable[..., Router], controller: Controller) -> Ca
 def proxy(make_proxy: Callable[..., Router]) -> Router:
     """A proxy, which is a router to its clients."""
     return make_proxy()
+
+
+@pytest.fixture
+def challenged(proxy: Router) -> Any:
+    """A client of the proxy that has been asked for its ticket."""
+    client = proxy.connect()
+    client.hello()
+    proxy.until(client, message.Challenge)
+    return client

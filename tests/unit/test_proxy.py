@@ -24,14 +24,6 @@ def store(proxy):
     return proxy.store
 
 
-@pytest.fixture
-def challenged(proxy):
-    client = proxy.connect()
-    client.hello()
-    proxy.until(client, Challenge)
-    return client
-
-
 class TestALogin:
     def test_is_durable_before_the_router_hears_of_it(
         self, proxy, challenged, store, controller, reactor

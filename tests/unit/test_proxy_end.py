@@ -19,14 +19,6 @@ def store(proxy):
     return proxy.store
 
 
-@pytest.fixture
-def challenged(proxy):
-    client = proxy.connect()
-    client.hello()
-    proxy.until(client, Challenge)
-    return client
-
-
 class TestAnEnd:
     def test_is_acknowledged_when_the_router_does_not_list_the_session(
         self, proxy, controller, store, reactor, log
