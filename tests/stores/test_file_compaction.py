@@ -262,15 +262,16 @@ def test_a_compaction_that_fails_harms_nothing_and_is_tried_again(
     compact_always(store)
     outlive(store)
     wait_for(lambda: "cannot be compacted now, next try in 0.0 s: OSError(5" in caplog.text)
-    assert {each.name for each in tmp_path.iterdir()} == {NAME, f"{NAME}.lock"}
-    assert store.stat()["bytes"] == path.stat().st_size
+    # The next one may have begun by now.
+    wait_for(lambda: {each.name for each in tmp_path.iterdir()} == {NAME, f"{NAME}.lock"})
+    wait_for(lambda: store.stat()["bytes"] == path.stat().st_size)
     store.commit(create([400]))
 
     at = count(NOW + 5)
 
     def tried_again() -> bool:
         store.commit([Authenticate(id_at(1), JOE, next(at))])
-        return compactions(store) == 1
+        return compactions(store) >= 1
 
     wait_for(tried_again)
     expected = contents(store)
