@@ -21,6 +21,8 @@ from zope.interface import directlyProvides
 
 # Cancelled timers that may be in the heap before they are removed from it.
 MAX_CANCELLED = 1000
+# What a turn of the reactor may spend on timers that are due at once.
+SLICE_S = 0.002
 
 
 class DelayedCall:
@@ -71,7 +73,8 @@ class MonotonicTimers:
         self._cancelled = 0
         # Held for heap operations alone. The thread waits on it for an earlier deadline.
         self._changed = Condition()
-        # Whether the reactor was asked to run what is due, and has not done so yet.
+        # Those that the reactor was asked to run, and whether it has not yet run them all.
+        self._due: deque[DelayedCall] = deque()
         self._asked = False
         self._thread: Thread | None = None
 
@@ -101,17 +104,22 @@ class MonotonicTimers:
             self._reactor.callFromThread(self._run_due)
 
     def _run_due(self) -> None:
-        for delayed in self._take_due(time.monotonic()):
-            run_logged(self.log, delayed.run)
-
-    def _take_due(self, now: float) -> list[DelayedCall]:
-        due = []
+        """Run some of them in this turn, the others in the next ones."""
+        self._take_due(time.monotonic())
+        end = time.monotonic() + SLICE_S
+        while self._due and time.monotonic() < end:
+            run_logged(self.log, self._due.popleft().run)
+        if self._due:
+            self._reactor.callFromThread(self._run_due)
+            return
         with self._changed:
-            while self._heap and self._heap[0][0] <= now:
-                due.append(heappop(self._heap)[2])
             self._asked = False
             self._changed.notify()
-        return due
+
+    def _take_due(self, now: float) -> None:
+        with self._changed:
+            while self._heap and self._heap[0][0] <= now:
+                self._due.append(heappop(self._heap)[2])
 
     def _was_cancelled(self) -> None:
         """Remove those that were cancelled from the heap once there are many."""

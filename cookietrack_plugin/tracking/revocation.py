@@ -1,6 +1,7 @@
 """Ends cookies and users: refused at once, durable before it is acknowledged, sessions ended."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -14,6 +15,7 @@ from cookietrack_plugin.tracking.freshness import Freshness
 from cookietrack_plugin.tracking.insistence import Insistence
 from cookietrack_plugin.tracking.lifetime import Lifetimes
 from cookietrack_plugin.tracking.recent import RecentRevocations
+from cookietrack_plugin.tracking.spread import SpreadCalls
 from cookietrack_plugin.tracking.termination import Ending, Termination
 
 LOGOUT = "wamp.close.logout"
@@ -43,6 +45,7 @@ class Revoker:
         revocations: Insistence[UserRevoked],
         freshness: Freshness,
         events: Events,
+        calls: SpreadCalls,
     ) -> None:
         self._connections = connections
         self._termination = termination
@@ -52,6 +55,7 @@ class Revoker:
         self._revocations = revocations
         self._freshness = freshness
         self._events = events
+        self._calls = calls
 
     def revoke(self, ids: Iterable[str]) -> Deferred[Ended]:
         """
@@ -162,7 +166,7 @@ class Revoker:
             self._lifetimes.ended(cookie.id)
         ending = self._termination.begin(doomed)
         for event in events:
-            self._events.publish(event)
+            self._calls.add(partial(self._events.publish, event))
         return ending
 
 

@@ -2,22 +2,19 @@
 The end of connections: from one moment on nothing that their clients send counts.
 
 In three steps. Input is discarded at once. Then the sessions are taken off the router, a few in
-each turn of the reactor, as a hundred at once would keep it from everybody else. Once the end is
-durable, GOODBYE and Close are sent, and two seconds later the TCP connections are aborted
-(`Link.close`).
+each turn of the reactor. Once the end is durable, GOODBYE and Close are sent, and two seconds
+later the TCP connections are aborted (`Link.close`).
 """
 
-from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from txaio.tx import make_logger
 
-from cookietrack_plugin.tracking.connections import Connections, Link, TrackedConnection
-
-# What a turn of the reactor may spend on taking sessions off the router.
-SLICE_S = 0.002
+from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
+from cookietrack_plugin.tracking.spread import SpreadCalls
 
 # WebSocket close codes (RFC 6455, section 7.4.1).
 NORMAL_CLOSURE, INTERNAL_ERROR = 1000, 1011
@@ -35,21 +32,23 @@ class Ending:
         connections: list[TrackedConnection],
         detached: list[Deferred[None]],
         earlier: Deferred[None],
+        calls: SpreadCalls,
     ) -> None:
         self.connections = connections
         self._detached = detached
         self._earlier = earlier
+        self._calls = calls
 
     def close(self, reason: str, code: int = NORMAL_CLOSURE) -> Deferred[Any]:
         """
         Close them, each once its session is off the router. Fires when all of them are closed.
         """
 
-        def close(_: None, link: Link) -> None:
-            link.close(reason, code)
+        def close(_: None, connection: TrackedConnection) -> Deferred[Any]:
+            return self._calls.add(partial(connection.link.close, reason, code))
 
         pairs = zip(self.connections, self._detached, strict=True)
-        closed = [done.addCallback(close, each.link) for each, done in pairs]
+        closed = [done.addCallback(close, connection) for connection, done in pairs]
         return DeferredList([*closed, self._earlier])
 
 
@@ -58,13 +57,12 @@ class Termination:
 
     log = make_logger()
 
-    def __init__(self, connections: Connections, reactor: Any) -> None:
+    def __init__(self, connections: Connections, calls: SpreadCalls) -> None:
         self._connections = connections
-        self._reactor = reactor
+        self._calls = calls
         # How many sessions are not off the router yet, and who waits until none is.
         self._detaching = 0
         self._waiters: list[Deferred[None]] = []
-        self._queue: deque[tuple[TrackedConnection, Deferred[None]]] = deque()
 
     def begin(self, connections: Iterable[TrackedConnection]) -> Ending:
         """
@@ -77,7 +75,7 @@ class Termination:
             connection.link.discard_input()
             self._connections.drop(connection)
         earlier = self._all_detached()
-        return Ending(ending, self._detach(ending), earlier)
+        return Ending(ending, [self._detach(each) for each in ending], earlier, self._calls)
 
     def end(
         self, connections: Iterable[TrackedConnection], reason: str, code: int = NORMAL_CLOSURE
@@ -85,27 +83,13 @@ class Termination:
         """End connections where nothing has to be stored first. Fires when they are closed."""
         return self.begin(connections).close(reason, code)
 
-    def _detach(self, connections: list[TrackedConnection]) -> list[Deferred[None]]:
-        if connections and not self._queue:
-            self._reactor.callLater(0, self._detach_some)
-        waiters: list[Deferred[None]] = [Deferred() for _ in connections]
-        self._detaching += len(waiters)
-        self._queue.extend(zip(connections, waiters, strict=True))
-        return waiters
+    def _detach(self, connection: TrackedConnection) -> Deferred[None]:
+        self._detaching += 1
+        detached = self._calls.add(connection.link.detach)
+        return detached.addErrback(self._not_detached).addCallback(self._detached)
 
-    def _detach_some(self) -> None:
-        end = self._reactor.seconds() + SLICE_S
-        while self._queue:
-            connection, waiter = self._queue.popleft()
-            detached = maybeDeferred(connection.link.detach)
-            detached.addErrback(self._not_detached).addCallback(self._detached, waiter)
-            if self._queue and self._reactor.seconds() >= end:
-                self._reactor.callLater(0, self._detach_some)
-                return
-
-    def _detached(self, _: Any, waiter: Deferred[None]) -> None:
+    def _detached(self, _: Any) -> None:
         self._detaching -= 1
-        waiter.callback(None)
         if not self._detaching:
             waiters, self._waiters = self._waiters, []
             for each in waiters:

@@ -25,6 +25,7 @@ from cookietrack_plugin.tracking.recent import RecentRevocations
 from cookietrack_plugin.tracking.records import Records
 from cookietrack_plugin.tracking.remote import RemoteRevocations
 from cookietrack_plugin.tracking.revocation import LOGOUT, Ended, Revoker
+from cookietrack_plugin.tracking.spread import SpreadCalls
 from cookietrack_plugin.tracking.sweep import Sweep
 from cookietrack_plugin.tracking.termination import NORMAL_CLOSURE, Termination
 from cookietrack_plugin.tracking.touches import Touches
@@ -63,7 +64,8 @@ class Tracker(Records):
         )
         validity = Validity(clock, self._deletions, self._revocations)
         super().__init__(store, validity, connections)
-        self._termination = termination = Termination(connections, reactor)
+        calls = SpreadCalls(reactor)
+        self._termination = termination = Termination(connections, calls)
         self._lifetimes = Lifetimes(
             connections,
             store,
@@ -82,6 +84,7 @@ class Tracker(Records):
             self._revocations,
             freshness,
             events,
+            calls,
         )
         self._logins = Logins(
             store,

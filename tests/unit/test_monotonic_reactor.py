@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.interfaces import IReactorFDSet
 
 from cookietrack_plugin.access import reactor as module
-from cookietrack_plugin.access.reactor import MAX_CANCELLED, MonotonicReactor
+from cookietrack_plugin.access.reactor import MAX_CANCELLED, SLICE_S, MonotonicReactor
 from tests.support.reactor import PATIENCE, FakeReactor, WatchingReactor
 
 # A while that no test waits for.
@@ -98,6 +98,26 @@ class TestATimer:
         assert reactor.take_one(patience=PATIENCE)
         assert calls == [0, 1, 2]
         assert not reactor.take_one()
+
+    def test_is_run_in_a_later_turn_where_those_before_it_took_long(self, timers, reactor, clock):
+        calls: list[int] = []
+
+        def call(number: int) -> None:
+            calls.append(number)
+            clock.now += SLICE_S * 0.6
+
+        for number in range(5):
+            timers.callLater(0.001, call, number)
+        clock.now += 1
+        lengths = []
+        while len(calls) < 5:
+            assert reactor.take_one(patience=PATIENCE)
+            lengths.append(len(calls))
+        assert lengths == [2, 4, 5]
+        timers.callLater(0.001, call, 5)
+        clock.now += 1
+        assert reactor.take_one(patience=PATIENCE)
+        assert calls == list(range(6))
 
     def test_does_not_need_a_thread_of_its_own(self, timers, reactor):
         before = threading.active_count()

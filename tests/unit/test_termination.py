@@ -5,8 +5,10 @@ from twisted.internet.defer import Deferred, fail
 
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
-from cookietrack_plugin.tracking.termination import SLICE_S, Termination
+from cookietrack_plugin.tracking.spread import SLICE_S, SpreadCalls
+from cookietrack_plugin.tracking.termination import Termination
 from tests.support.connections import FakeLink
+from tests.support.turns import Turns
 
 REASON = "app.reason"
 
@@ -18,7 +20,7 @@ def connections():
 
 @pytest.fixture
 def termination(connections, reactor):
-    return Termination(connections, reactor)
+    return Termination(connections, SpreadCalls(reactor))
 
 
 @pytest.fixture
@@ -64,27 +66,7 @@ def test_a_connection_is_ended_once(termination, connect, reactor):
     assert link.reasons == [REASON]
 
 
-class Turns:
-    """A reactor whose turns a test takes one by one."""
-
-    def __init__(self):
-        self.now = 0.0
-        self.next = []
-
-    def seconds(self):
-        return self.now
-
-    def callLater(self, delay, call):
-        assert delay == 0
-        self.next.append(call)
-
-    def turn(self):
-        calls, self.next = self.next, []
-        for call in calls:
-            call()
-
-
-def test_many_sessions_are_detached_a_few_in_each_turn(connect, connections):
+def test_many_are_ended_a_few_in_each_turn(connect, connections):
     turns = Turns()
 
     class SlowLink(FakeLink):
@@ -92,14 +74,21 @@ def test_many_sessions_are_detached_a_few_in_each_turn(connect, connections):
             turns.now += SLICE_S / 3
             return super().detach()
 
+        def close(self, reason, code):
+            turns.now += SLICE_S / 2
+            super().close(reason, code)
+
     links = [connect(SlowLink()) for _ in range(10)]
-    closed = begin(Termination(connections, turns), *links).close(REASON)
+    closed = begin(Termination(connections, SpreadCalls(turns)), *links).close(REASON)
     assert all(link.ended for link in links)
-    detached = []
+    steps = []
     while not closed.called:
         turns.turn()
-        detached.append(sum("detach" in link.done for link in links))
-    assert detached == [3, 6, 9, 10]
+        detached, reasons = (
+            [name in link.done for link in links] for name in ("detach", (REASON, 1000))
+        )
+        steps.append((sum(detached), sum(reasons)))
+    assert steps == [(3, 0), (6, 0), (9, 0), (10, 2), (10, 4), (10, 6), (10, 8), (10, 10)]
 
 
 def test_those_that_come_during_it_are_detached_too(termination, connect, reactor):
