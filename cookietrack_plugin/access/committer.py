@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorFDSet
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.access.breaker import Breaker
+from cookietrack_plugin.access.deferreds import one_for_each
 from cookietrack_plugin.access.inplace import InPlace
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.access.nonblocking import NonBlockingBatcher
@@ -107,7 +108,7 @@ class Committer:
     def _make_runner(self, reactor: Any) -> Runner:
         store = self._store
         if not store.commits_block:
-            return InPlace(self._work)
+            return InPlace(self._work_on)
         limit = store.max_changes if IBatchLimit.providedBy(store) else MAX_CHANGES
         thread: BatchingThread[Change | Job] = BatchingThread(
             "cookietrack-writer", self._work, reactor, min(limit, MAX_CHANGES)
@@ -124,6 +125,13 @@ class Committer:
         if not changes:
             del self._pending[change.id]
         return result
+
+    def _work_on(self, item: Change | Job) -> Any:
+        if callable(item):
+            return item()
+        changes = [item]
+        [applied] = one_for_each(changes, self._breaker.call(lambda: self._timed(changes)))
+        return applied
 
     def _work(self, batch: Sequence[Change | Job]) -> list[Any]:
         results: list[Any] = []

@@ -1,12 +1,11 @@
 """Work that waits for nothing, done where it is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.access.deferreds import one_for_each
 from cookietrack_plugin.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -15,7 +14,7 @@ T = TypeVar("T")
 class InPlace(Generic[T]):
     """Like a `BatchingThread` whose batches are of one item, without the thread."""
 
-    def __init__(self, work: Callable[[Sequence[T]], Sequence[Any]]) -> None:
+    def __init__(self, work: Callable[[T], Any]) -> None:
         self._work = work
         self._closed = False
 
@@ -24,11 +23,9 @@ class InPlace(Generic[T]):
         if self._closed:
             return fail(StoreUnavailable("the store is closed"))
         try:
-            [result] = one_for_each([item], self._work([item]))
+            return succeed(self._work(item))
         except Exception:  # noqa: BLE001 - it is delivered to whoever asked
             return fail(Failure())
-        # Fires errback for a Failure.
-        return fail(result) if isinstance(result, Failure) else succeed(result)
 
     def close(self) -> Deferred[None]:
         """See `BatchingThread.close`."""

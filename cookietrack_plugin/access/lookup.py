@@ -55,7 +55,7 @@ class Lookup:
         self._reader: Reader = (
             BatchingThread("cookietrack-reader", self._load_guarded, reactor)
             if store.reads_block
-            else InPlace(self._load)
+            else InPlace(lambda id: self._load([id])[0])
         )
 
     def refusal(self) -> StoreUnavailable | None:

@@ -124,14 +124,14 @@ class Revoker:
         """
         self._connections.update(cookie, record)
         former, cookie.former = cookie.former, set()
-        self._termination.end(
-            [
-                each
-                for each in cookie.connections
-                if each.session and each.session.identity in former - {cookie.owner}
-            ],
-            LOGOUT,
-        )
+        doomed = [
+            each
+            for each in cookie.connections
+            if each.session and each.session.identity in former - {cookie.owner}
+        ]
+        # Each login comes by, and hardly any ends another.
+        if doomed:
+            self._termination.end(doomed, LOGOUT)
 
     def _revoke(self, id: str, spared: TrackedConnection | None = None) -> Deferred[Ended]:
         cookie = self._connections.active(id)

@@ -1,6 +1,5 @@
 """Work that waits for nothing: done before the call returns, and its errors go to whoever asked."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,32 +20,21 @@ def outcome(deferred: Deferred[Any]) -> Any:
     return result
 
 
-def test_an_item_is_a_batch_and_its_result_is_there_at_once():
-    batches: list[list[int]] = []
+def test_an_item_is_worked_on_at_once():
+    items: list[int] = []
 
-    def work(batch: Sequence[int]) -> list[int]:
-        batches.append(list(batch))
-        return [2 * item for item in batch]
+    def work(item: int) -> int:
+        items.append(item)
+        return 2 * item
 
     in_place = InPlace(work)
     assert [outcome(in_place.put(item)) for item in (1, 2)] == [2, 4]
-    assert batches == [[1], [2]]
-
-
-def test_a_failure_is_a_result_as_any():
-    with pytest.raises(ValueError, match="odd"):
-        outcome(InPlace(lambda _: [Failure(ValueError("odd"))]).put(1))
+    assert items == [1, 2]
 
 
 def test_what_the_work_raises_goes_to_whoever_asked():
     with pytest.raises(ZeroDivisionError):
-        outcome(InPlace(lambda _: [1 / 0]).put(1))
-
-
-@pytest.mark.parametrize("results", [[], [1, 2]])
-def test_as_many_results_as_items_are_expected(results):
-    with pytest.raises(RuntimeError, match=f"results: expected 1, found {len(results)}"):
-        outcome(InPlace(lambda _: results).put(1))
+        outcome(InPlace(lambda _: 1 / 0).put(1))
 
 
 def test_what_comes_after_the_end_fails():
