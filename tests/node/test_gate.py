@@ -2,16 +2,23 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from benchmarks import flush
 from benchmarks.load import wire
 from cookietrack_plugin.header import id_of
+from servers.redises import RedisServer
+from tests.node.conftest import server_store
 from tests.support.faults import FAULTY, Faults
+from tests.support.node import wait_for
 from tests.support.rude import TICKET, RudeClient
 from tests.support.sites import Door, Place, Site, opened
+from tests.support.wamp import GOODBYE
 
+pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.node
 
 NOT_STORED = "cookietrack.error.login_not_stored"
@@ -122,6 +129,47 @@ def test_a_cookie_whose_end_cannot_be_stored_is_shown_to_nobody(
         assert operator.call("cookietrack.count", authid) == 0
         with faulty_site.here["router"].client(client.given) as again:
             assert again.status == 503, "a new cookie cannot be stored either"
+
+
+@pytest.fixture
+def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """On a server that all of its workers share."""
+    with server_store("redis", request) as store, opened(store, [Place(tmp_path, store)]) as site:
+        yield site
+
+
+@contextmanager
+def full(server: RedisServer) -> Iterator[None]:
+    server.client().config_set("maxmemory", "1")
+    try:
+        yield
+    finally:
+        server.client().config_set("maxmemory", "0")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("procedure", ["revoke", "revoke_by_authid"])
+def test_nor_where_the_store_is_a_server_and_it_is_ended_once_there_is_room(
+    procedure: str, crowded: Site, redis_server: RedisServer
+) -> None:
+    """Its client came in by a proxy worker, which hears of it by way of the store."""
+    operator, user = crowded.operator, crowded.user()
+    authid = user.partition("@")[0]
+    with crowded.here["proxy"].client().log_in(user) as client:
+        assert client.given is not None
+        id = id_of(client.given.partition("=")[2])
+        assert operator.call("cookietrack.get", id)["id"] == id
+        with full(redis_server):
+            operator.call(f"cookietrack.{procedure}", id if procedure == "revoke" else authid)
+            assert operator.call("cookietrack.get", id) is None
+            assert operator.call("cookietrack.list", authid) == []
+            assert operator.call("cookietrack.count", authid) == 0
+            with crowded.here["router"].client(client.given) as again:
+                assert again.status == 503, "a new cookie cannot be stored either"
+        wait_for(lambda: client.has_received(GOODBYE), "its session ends")
+        assert client.session not in operator.sessions()
+        with crowded.here["proxy"].client(client.given) as again:
+            assert again.say_hello(user)[0] == wire.CHALLENGE
 
 
 # -- a disk on which a flush takes long ---------------------------------------------------------

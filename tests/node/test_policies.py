@@ -1,9 +1,17 @@
 """One store behind transports that demand different things: the strictest binds."""
 
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from benchmarks.load import wire
-from tests.support.node import wait_for
+from tests.node.conftest import Listener, server_store
+from tests.support import configs
+from tests.support.client import Clients
+from tests.support.node import Node, wait_for
 from tests.support.sites import BRIEF_S, Door, Site
 from tests.support.wamp import GOODBYE
 
@@ -30,3 +38,42 @@ def test_a_cookie_is_good_where_its_age_is_and_nowhere_else(door: Door, site: Si
         assert first.answers()
         with door.client(first.given) as again:
             again.come_back(user)
+
+
+Item = dict[str, Any]
+
+
+@pytest.fixture(params=["lmdb", pytest.param("redis", marks=pytest.mark.server)])
+def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Item]:
+    """A store that a node finds again."""
+    if request.param == "lmdb":
+        yield {"type": "lmdb", "path": str(tmp_path / "cookies")}
+    else:
+        with server_store(request.param, request) as item:
+            yield item
+
+
+def test_after_a_restart_with_shorter_lifetimes_a_cookie_is_good_for_these(
+    lasting: Item,
+    place: Callable[..., Item],
+    make_node: Callable[..., Node],
+    clients: Clients,
+) -> None:
+    day = {"store": lasting, "max_age": 86_400}
+    brief = {"max_age": BRIEF_S}, {"idle_timeout": BRIEF_S}
+    rolling = {"rolling": True, "absolute_max_age": BRIEF_S, "max_age": BRIEF_S}
+    before, *after = (Listener() for _ in range(5))
+    node = make_node(place(configs.websocket(before.port, day)))
+    node.start(before.port)
+    session = clients.login(before.url)
+    born = time.monotonic()
+    node.stop()
+    cookies = day, *({**day, **shorter} for shorter in (*brief, rolling))
+    transports = [
+        configs.websocket(listener.port, cookie)
+        for listener, cookie in zip(after, cookies, strict=True)
+    ]
+    make_node(place(*transports)).start(*(each.port for each in after))
+    wait_for(lambda: time.monotonic() - born > BRIEF_S, "it is too old")
+    challenged = [clients.login(each.url, cookie=session.cookie).challenged for each in after]
+    assert challenged == [False, True, True, True]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.header import id_of
-from tests.node.conftest import STORES, Listener, placed
+from tests.node.conftest import STORES, Listener, placed, server_store
 from tests.node.test_secrecy import files_with
 from tests.support import configs
 from tests.support.client import Clients
@@ -17,10 +17,9 @@ from tests.support.late import LateServices
 from tests.support.node import Node, running, wait_for
 from tests.support.raw import END, RawHandshake, handshake
 
+pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.node
 
-HOME = {"store": STORES["lmdb"]}
-NAMED = {"name": "sid", "store": STORES["lmdb"]}
 BARE = {"type": "websocket"}
 LARGE = "X: " + "x" * 66_000
 
@@ -32,15 +31,16 @@ def tcp(listener: Listener) -> dict[str, Any]:
 class Places:
     """The listener at which a cookie is at home, and one of every other kind beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: dict[str, Any]) -> None:
+        self._home, self._named = {"store": store}, {"name": "sid", "store": store}
         self.home, self.bare, self.named, self.database = (Listener() for _ in range(4))
         self.web, self.universal, self.elsewhere = (Listener() for _ in range(3))
 
     def transports(self) -> Iterator[dict[str, Any]]:
         """Those of one worker. The one without a cookie begins, and does not know the others."""
         yield configs.websocket(self.bare.port, auth=None)
-        yield configs.websocket(self.home.port, HOME)
-        yield configs.websocket(self.named.port, NAMED, None)
+        yield configs.websocket(self.home.port, self._home)
+        yield configs.websocket(self.named.port, self._named, None)
         yield configs.websocket(self.database.port, {"store": STORES["database"]}, None)
         yield {"type": "web", "endpoint": tcp(self.web), "paths": self._paths()}
         yield {
@@ -56,7 +56,7 @@ class Places:
         backend = {"type": "websocket", "url": self.home.url, "endpoint": endpoint}
         return {
             "ws": BARE,
-            "named": {**BARE, "cookie": NAMED},
+            "named": {**BARE, "cookie": self._named},
             "deep": {"type": "path", "paths": {"ws": BARE}},
             "reverse": {"type": "websocket-reverseproxy", "backend": backend},
         }
@@ -74,25 +74,37 @@ class Places:
         return [*((listener.port, "/") for listener in alone), (self.universal.port, "/ws")]
 
     def ports(self) -> list[int]:
-        return [each.port for each in vars(self).values()]
+        return [each.port for each in vars(self).values() if isinstance(each, Listener)]
 
 
 class Running:
     """A node with all places, on a router or a proxy worker, and one on another router worker."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
-        self.places = Places()
+    def __init__(self, kind: str, store: dict[str, Any], folder: Path) -> None:
+        self.places = Places(store)
         config = placed(kind, folder, *self.places.transports())
         bare = configs.websocket(self.places.elsewhere.port, auth=None)
         config["workers"].append(configs.router_worker(bare))
         self.node = Node(folder / "node", config)
 
 
+@pytest.fixture(scope="module", params=["lmdb", pytest.param("redis", marks=pytest.mark.server)])
+def store(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """One of the node's own, and one on a server."""
+    if request.param == "lmdb":
+        yield STORES["lmdb"]
+    else:
+        with server_store(request.param, request) as item:
+            yield item
+
+
 @pytest.fixture(scope="module", params=["router", "proxy"])
 def running_places(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    store: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Running]:
-    made = Running(request.param, tmp_path_factory.mktemp("redaction"))
+    made = Running(request.param, store, tmp_path_factory.mktemp("redaction"))
     with running(made.node, *made.places.ports(), loglevel="debug"):
         yield made
 
@@ -202,7 +214,8 @@ def test_a_cookie_that_comes_at_run_time_is_hidden_by_its_whole_worker(
     make_node: Callable[..., Node], clients: Clients
 ) -> None:
     late, home, bare = LateServices(), Listener(), Listener()
-    config = late.config(configs.websocket(home.port, HOME), configs.websocket(bare.port))
+    at_home = {"store": STORES["lmdb"]}
+    config = late.config(configs.websocket(home.port, at_home), configs.websocket(bare.port))
     node = make_node(config)
     node.start(*late.ports, home.port, bare.port, loglevel="debug")
     service = {**BARE, "cookie": {"name": "later", "store": STORES["lmdb"]}}
