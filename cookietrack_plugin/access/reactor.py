@@ -86,8 +86,9 @@ class MonotonicTimers:
             if self._heap[0][2] is delayed:
                 self._changed.notify()
         if self._thread is None:
-            self._thread = Thread(target=self._wait, name="cookietrack-timers", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._wait, name="cookietrack-timers", daemon=True)
+            thread.start()
+            self._thread = thread
         return delayed
 
     def _wait(self) -> None:

@@ -139,17 +139,18 @@ def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def full(server: RedisServer) -> Iterator[None]:
-    server.client().config_set("maxmemory", "1")
+def refusing(server: RedisServer) -> Iterator[None]:
+    """It takes no writes for want of a replica, and answers everything else."""
+    server.client().config_set("min-replicas-to-write", "1")
     try:
         yield
     finally:
-        server.client().config_set("maxmemory", "0")
+        server.client().config_set("min-replicas-to-write", "0")
 
 
 @pytest.mark.server
 @pytest.mark.parametrize("procedure", ["revoke", "revoke_by_authid"])
-def test_nor_where_the_store_is_a_server_and_it_is_ended_once_there_is_room(
+def test_nor_where_a_server_refuses_it_and_it_is_ended_once_that_is_over(
     procedure: str, crowded: Site, redis_server: RedisServer
 ) -> None:
     """Its client came in by a proxy worker, which hears of it by way of the store."""
@@ -159,7 +160,7 @@ def test_nor_where_the_store_is_a_server_and_it_is_ended_once_there_is_room(
         assert client.given is not None
         id = id_of(client.given.partition("=")[2])
         assert operator.call("cookietrack.get", id)["id"] == id
-        with full(redis_server):
+        with refusing(redis_server):
             operator.call(f"cookietrack.{procedure}", id if procedure == "revoke" else authid)
             assert operator.call("cookietrack.get", id) is None
             assert operator.call("cookietrack.list", authid) == []

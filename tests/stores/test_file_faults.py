@@ -4,11 +4,15 @@ import errno
 import os
 import resource
 import stat
+import threading
+from contextlib import suppress
+from time import monotonic
 
 import pytest
 
 from cookietrack_plugin.errors import StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Delete
+from cookietrack_plugin.stores.file.compaction import Compaction
 from cookietrack_plugin.stores.file.provider import FileProvider
 from tests.support.cookiefile import (
     JOE,
@@ -42,6 +46,15 @@ def fails(error):
         raise OSError(error, os.strerror(error))
 
     return fail
+
+
+def fails_in_compactions(function, error):
+    def maybe_fail(*args):
+        if threading.current_thread().name == "cookietrack-compaction":
+            raise OSError(error, os.strerror(error))
+        return function(*args)
+
+    return maybe_fail
 
 
 @pytest.fixture
@@ -141,6 +154,63 @@ def test_after_a_failed_flush_nothing_is_committed_until_the_file_is_rewritten(
     assert path.stat().st_ino != inode
     assert set(contents(store)) == {*before, id_at(3)}
     assert set(contents(reopened(store, tmp_path))) == {*before, id_at(3)}
+
+
+@pytest.mark.parametrize("call", ["open", "write", "fdatasync", "rename"])
+def test_after_a_long_fault_it_is_rewritten_within_seconds_though_nobody_asks(
+    tmp_path, store, path, monkeypatch, caplog, call
+):
+    inode = path.stat().st_ino
+    schedule = store._compactor._schedule
+    # As many failures as hours of a fault have.
+    for _ in range(100):
+        schedule.failed(urgent=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fails(errno.EIO))
+        if call != "fdatasync":
+            patched.setattr(os, call, fails_in_compactions(getattr(os, call), errno.EROFS))
+        with pytest.raises(StoreUnavailable):
+            store.commit([Delete(id_at(0))])
+        wait_for(lambda: "cannot be compacted now" in caplog.text)
+    over = monotonic()
+    wait_for(lambda: path.stat().st_ino != inode)
+    assert monotonic() - over < 5
+    wait_for(lambda: _commits(store, [4]))
+    assert set(contents(reopened(store, tmp_path))) == {id_at(number) for number in (0, 1, 2, 4)}
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_where_no_thread_can_be_started_it_is_tried_again(
+    tmp_path, store, monkeypatch, caplog, is_trusted
+):
+    compact_always(store)
+    with monkeypatch.context() as patched:
+        patched.setattr(Compaction, "start", cannot_start)
+        if not is_trusted:
+            patched.setattr(os, "fdatasync", fails(errno.EIO))
+            with pytest.raises(StoreUnavailable):
+                store.commit(create([3]))
+        for _ in range(20):
+            _commits(store, [3])
+            _commits_deletion(store, 3)
+        assert "cannot be compacted, next try in 0.0 s: can't start new thread" in caplog.text
+
+    def has_compacted() -> bool:
+        _commits(store, [3])
+        _commits_deletion(store, 3)
+        return store.stat()["compactions"] > 0
+
+    wait_for(has_compacted)
+    store.close()
+
+
+def cannot_start(_: Compaction) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def _commits_deletion(store, number) -> None:
+    with suppress(StoreUnavailable):
+        store.commit([Delete(id_at(number))])
 
 
 def test_a_partial_write_that_cannot_be_taken_back_is_not_trusted_either(

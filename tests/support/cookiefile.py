@@ -38,7 +38,8 @@ class EagerFileProvider(FileProvider):
 def compact_always(store: FileStore) -> None:
     """Have it compact its file from now on, however small it is, and retry without a pause."""
     store._compactor.compacts_from = 0
-    store._compactor._schedule._backoff = Backoff(0.01, 0.01)
+    schedule = store._compactor._schedule
+    schedule._patient = schedule._urgent = Backoff(0.01, 0.01)
 
 
 _opened: list[FileStore] = []

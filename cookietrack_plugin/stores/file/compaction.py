@@ -25,7 +25,8 @@ class Stopped(Exception):
 class Compaction(Thread):
     """
     One rewriting of the file, in a thread of its own. It ends with the journal on the new file, or
-    with everything as it was and a warning in the log; the schedule knows which.
+    with everything as it was and a warning in the log; the schedule knows which. Where the journal
+    is not to be trusted any more, nothing can be stored before it succeeds, so it tries again.
 
     The table is copied as it is at any moment. What was committed since is copied again, in rounds,
     until so little is left that commits can wait for it.
@@ -66,15 +67,18 @@ class Compaction(Thread):
         self.join()
 
     def run(self) -> None:
-        try:
-            if not self._is_urgent:
-                self._check_room()
-            with Draft(self._path, self._table) as draft:
-                self._copy(draft)
-                self._publish(draft)
-        except Exception as error:  # noqa: BLE001 - the old file is still there
-            with self._commits:
-                self._fail(error)
+        while not self.is_over:
+            try:
+                self._rewrite()
+            except Exception as error:  # noqa: BLE001 - the old file is still there
+                self._stopping.wait(self._failed(error))
+
+    def _rewrite(self) -> None:
+        if not self._is_urgent:
+            self._check_room()
+        with Draft(self._path, self._table) as draft:
+            self._copy(draft)
+            self._publish(draft)
 
     def _check_room(self) -> None:
         """Half of the room on the disk stays for the commits."""
@@ -112,9 +116,13 @@ class Compaction(Thread):
         # Not with `commits` held: the kernel takes a while to free a large file.
         old.close()
 
-    def _fail(self, error: Exception) -> None:
-        self.is_over = True
-        if not isinstance(error, Stopped):
-            pause = self._schedule.failed()
-            message = "%s cannot be compacted now, next try in %.1f s: %r"
-            _log.warning(message, self._path, pause, error)
+    def _failed(self, error: Exception) -> float:
+        """Seconds to wait before the next try, if it is this thread's."""
+        with self._commits:
+            self.is_over = not self._is_urgent or self._stopping.is_set()
+            if isinstance(error, Stopped):
+                return 0.0
+            pause = self._schedule.failed(self._is_urgent)
+        message = "%s cannot be compacted now, next try in %.1f s: %r"
+        _log.warning(message, self._path, pause, error)
+        return pause if self._is_urgent else 0.0

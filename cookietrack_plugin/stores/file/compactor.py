@@ -1,6 +1,7 @@
 """Whether the `file` store's file is to be compacted, and the compaction that is at work."""
 
 from collections.abc import Sequence
+from logging import getLogger
 from threading import Lock
 
 from cookietrack_plugin.stores.file.compaction import Compaction
@@ -8,6 +9,8 @@ from cookietrack_plugin.stores.file.journal import Journal
 from cookietrack_plugin.stores.file.lines import State
 from cookietrack_plugin.stores.file.schedule import CompactionSchedule
 from cookietrack_plugin.stores.file.table import FileTable
+
+_log = getLogger(__name__)
 
 
 class Compactor:
@@ -40,12 +43,19 @@ class Compactor:
 
     def run_if_worth(self) -> None:
         """Begin a compaction, unless one is at work or the last one has just failed."""
-        if not self._is_worth() or not self._schedule.is_due() or self._is_at_work():
+        if not self._is_worth() or self._is_at_work():
             return
-        self._latest = Compaction(
+        compaction = Compaction(
             self._path, self._table, self._journal, self._schedule, self._commits
         )
-        self._latest.start()
+        try:
+            compaction.start()
+        except RuntimeError as error:
+            # "can't start new thread": the process has as many as it may.
+            pause = self._schedule.failed(not self._journal.is_trusted)
+            _log.warning("%s cannot be compacted, next try in %.1f s: %s", self._path, pause, error)
+            return
+        self._latest = compaction
 
     def stop(self) -> None:
         """End the compaction that is at work; wait for its thread."""
@@ -53,9 +63,10 @@ class Compactor:
             self._latest.stop()
 
     def _is_worth(self) -> bool:
-        journal = self._journal
-        is_dead = journal.size > max(self.compacts_from, 2 * self._table.live)
-        return is_dead or not journal.is_trusted
+        if not self._journal.is_trusted:
+            return True
+        is_dead = self._journal.size > max(self.compacts_from, 2 * self._table.live)
+        return is_dead and self._schedule.is_due()
 
     def _is_at_work(self) -> bool:
         return self._latest is not None and not self._latest.is_over

@@ -4,8 +4,10 @@ from time import monotonic
 
 from cookietrack_plugin.stores.kit.backoff import Backoff
 
-# The pause after the first failure, and the longest one.
-_FIRST_S, _LAST_S = 1.0, 300.0
+# The pause after the first failure, and the longest one. Where nothing can be stored until it
+# succeeds, and where the file is only larger than it need be.
+_URGENT_S = 0.1, 2.0
+_PATIENT_S = 1.0, 300.0
 
 
 class CompactionSchedule:
@@ -13,7 +15,7 @@ class CompactionSchedule:
 
     def __init__(self) -> None:
         self.done = 0
-        self._backoff = Backoff(_FIRST_S, _LAST_S)
+        self._urgent, self._patient = Backoff(*_URGENT_S), Backoff(*_PATIENT_S)
         self._not_before = 0.0
 
     def is_due(self) -> bool:
@@ -22,10 +24,13 @@ class CompactionSchedule:
 
     def succeeded(self) -> None:
         self.done += 1
-        self._backoff.reset()
+        self._urgent.reset()
+        self._patient.reset()
 
-    def failed(self) -> float:
-        """The seconds until the next try."""
-        pause = self._backoff.pause()
+    def failed(self, urgent: bool) -> float:
+        """The seconds until the next try. `urgent`: nothing can be stored before it succeeds."""
+        if urgent:
+            return self._urgent.pause()
+        pause = self._patient.pause()
         self._not_before = monotonic() + pause
         return pause

@@ -7,6 +7,9 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Partition
 
+# In this order a full server takes it: see `swap_script`.
+_WRITE = "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], 1)"
+
 
 class Replicas:
     """
@@ -43,6 +46,6 @@ class Replicas:
         something is written here: what a replica gets, it gets in order.
         """
         pipeline: Any = self._client.master_of(partition.written).pipeline(transaction=False)
-        pipeline.execute_command("SET", partition.written, 1)
+        pipeline.execute_command("EVAL", _WRITE, 1, partition.written)
         pipeline.execute_command("WAIT", self._number, self._milliseconds)
         return int(pipeline.execute()[1])

@@ -17,6 +17,9 @@ ANY = "any"
 # Returns 0 where a record or the last fence was not as expected. Otherwise for each item 1 or 0: a
 # deletion whose id was there; a new value, but not the one of an item that expects any, where there
 # was one.
+# A full server refuses a script whose first write takes room, not one whose first write makes some.
+# So new values come first, that what lets somebody in is refused, and deletions come before what
+# tells of them, that they succeed where they are alone.
 # The time is the server's: it drops members from indexes, which no node with a wrong clock may do.
 SWAP = Script("""
 local grace, kept, fence = tonumber(ARGV[1]), ARGV[2], ARGV[3]
@@ -38,20 +41,26 @@ local function join(index, id, expires)
   if last[2] then keep(index, last[2]) end
 end
 
+local function leave(index, id)
+  if index ~= '0' then redis.call('ZREM', KEYS[tonumber(index)], id) end
+end
+
+local function delete(item, record, id, leaves)
+  redis.call('DEL', record)
+  results[item] = redis.call('ZREM', KEYS[1], id)
+  leave(leaves, id)
+end
+
 local function store(item, record, id, expected, value, expires, leaves, joins)
-  if value == '' then
-    redis.call('DEL', record)
-    results[item] = redis.call('ZREM', KEYS[1], id)
-  elseif expected == 'any' and redis.call('EXISTS', record) == 1 then
+  if expected == 'any' and redis.call('EXISTS', record) == 1 then
     results[item] = 0
     return
-  else
-    redis.call('SET', record, value)
-    keep(record, expires)
-    redis.call('ZADD', KEYS[1], expires, id)
-    results[item] = 1
   end
-  if leaves ~= '0' then redis.call('ZREM', KEYS[tonumber(leaves)], id) end
+  redis.call('SET', record, value)
+  keep(record, expires)
+  redis.call('ZADD', KEYS[1], expires, id)
+  results[item] = 1
+  leave(leaves, id)
   if joins ~= '0' then join(KEYS[tonumber(joins)], id, expires) end
 end
 
@@ -63,12 +72,20 @@ for item = 1, items do
     if expected ~= (value and redis.sha1hex(value) or 'absent') then return 0 end
   end
 end
+local deletions = {}
+for item = 1, items do
+  if ARGV[6 * item + 2] == '' then
+    table.insert(deletions, item)
+  else
+    store(item, KEYS[4 + item], unpack(ARGV, 6 * item, 6 * item + 5))
+  end
+end
+for _, item in ipairs(deletions) do
+  delete(item, KEYS[4 + item], ARGV[6 * item], ARGV[6 * item + 4])
+end
 for revoked = behind + realms + 1, #ARGV do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', kept, '*', 'id', ARGV[revoked])
 end
 if realms > 0 then redis.call('SADD', KEYS[4], unpack(ARGV, behind + 1, behind + realms)) end
-for item = 1, items do
-  store(item, KEYS[4 + item], unpack(ARGV, 6 * item, 6 * item + 5))
-end
 return results
 """)
