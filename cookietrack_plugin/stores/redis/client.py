@@ -52,21 +52,25 @@ class Client:
         """The same, with an error in the place of an answer where the server gave one."""
         if not commands:
             return []
-        arguments = {} if self._url.kind == "cluster" else {"transaction": False}
+        arguments = {} if self.is_cluster else {"transaction": False}
         pipeline = self._client.pipeline(**arguments)
         for command in commands:
             pipeline.execute_command(*command)
         return pipeline.execute(raise_on_error=False)
 
+    @property
+    def is_cluster(self) -> bool:
+        return self._url.kind == "cluster"
+
     def masters(self) -> list[Any]:
         """A client for each server that takes writes."""
-        if self._url.kind != "cluster":
+        if not self.is_cluster:
             return [self._client]
         return [self._client.get_redis_connection(node) for node in self._client.get_primaries()]
 
     def master_of(self, key: str) -> Any:
         """A client for the server that has the key."""
-        if self._url.kind != "cluster":
+        if not self.is_cluster:
             return self._client
         return self._client.get_redis_connection(self._client.get_node_from_key(key))
 

@@ -52,6 +52,11 @@ class Partition:
         """The key that is written before replicas are waited for."""
         return f"{{{self.tag}}}:written"
 
+    @property
+    def nothing(self) -> str:
+        """The key of nothing: see `lookup_script`."""
+        return f"{{{self.tag}}}:nothing"
+
     def cookie(self, id: str) -> str:
         """The record, as `codec` encodes it."""
         return f"{{{self.tag}}}:cookie:{id}"

@@ -23,7 +23,7 @@ from cookietrack_plugin.stores.redis.feed import Cursor, FeedReader
 from cookietrack_plugin.stores.redis.indexes import Indexes, Recent
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
 from cookietrack_plugin.stores.redis.replicas import Replicas
-from cookietrack_plugin.stores.redis.swap import read
+from cookietrack_plugin.stores.redis.swap import look_up
 from cookietrack_plugin.stores.redis.user_revocation import UserRevoker
 
 # Records whose size is measured, as a sample of all.
@@ -58,7 +58,7 @@ class RedisStore:
         for id in dict.fromkeys(ids):
             wanted[self._layout.of(id)].append(id)
         with self._answering():
-            found = read(self._client, wanted)
+            found = look_up(self._client, wanted)
         records = (each.record for each in found.values())
         return {record.id: record for record in records if isinstance(record, Cookie)}
 

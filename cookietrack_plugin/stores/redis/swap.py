@@ -7,6 +7,7 @@ from hashlib import sha1
 from typing import Any
 
 from attrs import field, frozen
+from redis.exceptions import ResponseError
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Cookie
@@ -14,6 +15,7 @@ from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
 from cookietrack_plugin.stores.redis.client import Client, Command
 from cookietrack_plugin.stores.redis.keys import Partition, encoded
+from cookietrack_plugin.stores.redis.lookup_script import LOOK_UP
 from cookietrack_plugin.stores.redis.swap_script import ABSENT, ANY, SWAP
 
 # For how long the server keeps a record that has expired: the sweep comes first.
@@ -103,6 +105,13 @@ class RecordQuery:
             for partition, ids in self._wanted.items()
         ]
 
+    def calls(self) -> list[Command]:
+        """The same of `LOOK_UP`."""
+        return [
+            (1 + len(ids), partition.nothing, *(partition.cookie(id) for id in ids))
+            for partition, ids in self._wanted.items()
+        ]
+
     def read(self, answers: Iterator[Any]) -> dict[str, Found]:
         """What was found, by id, from the answers to the commands."""
         return {
@@ -113,9 +122,29 @@ class RecordQuery:
 
 
 def read(client: Client, wanted: Mapping[Partition, Sequence[str]]) -> dict[str, Found]:
-    """What lies under the ids, by id; in one round trip."""
+    """What lies under the ids, by id; in one round trip. For what a swap makes sure of."""
     query = RecordQuery(wanted)
     return query.read(iter(client.run(query.commands())))
+
+
+def look_up(client: Client, wanted: Mapping[Partition, Sequence[str]]) -> dict[str, Found]:
+    """
+    The same, of a server that may say so: see `lookup_script`.
+
+    :raises RedisError: it takes no writes.
+    """
+    if client.is_cluster:
+        # Its replicas give no answers, and its nodes none while they are cut off.
+        return read(client, wanted)
+    query = RecordQuery(wanted)
+    try:
+        answers = LOOK_UP.run(client, query.calls())
+    except ResponseError as error:
+        if not str(error).startswith("MISCONF"):
+            raise
+        # A master whose disk is at fault: what it has in memory is true.
+        return read(client, wanted)
+    return query.read(iter(answers))
 
 
 def _record(id: str, value: bytes | None) -> Stored | None:
