@@ -10,7 +10,10 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.sql.url import driven, is_file
+from cookietrack_plugin.stores.sql.url import driven, is_file, shown
+
+# What is wrong with a server that follows another one.
+STALE = "it may not know the last logouts"
 
 # Rows of one INSERT statement.
 INSERT_ROWS = 1000
@@ -102,14 +105,21 @@ class _PostgreSQL:
             milliseconds = str(ceil(timeout * 1000))
             names = ("statement_timeout", "idle_in_transaction_session_timeout")
             calls = ", ".join(f"set_config('{name}', %s, false)" for name in names)
-            _run(connection, f"SELECT {calls}", [milliseconds] * len(names))
+            statement = f"SELECT pg_is_in_recovery(), {calls}"
+            if _run(connection, statement, [milliseconds] * len(names))[0]:
+                # Once is enough: to become a standby, a primary has to be restarted.
+                connection.close()
+                raise StoreUnavailable(f"{shown(engine.url)} is a standby: {STALE}")
 
 
 class _MySQL:
     @staticmethod
     def arguments(url: URL, timeout: float) -> dict[str, Any]:
         bounds = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), timeout)
-        return {"connect_args": {"charset": "utf8mb4", **bounds}}
+        # What does not fit is an error, never cut off. Said with the connection, as SQLAlchemy asks
+        # at once how names are quoted.
+        mode = {"sql_mode": "STRICT_ALL_TABLES"}
+        return {"connect_args": {"charset": "utf8mb4", **mode, **bounds}}
 
     @staticmethod
     def listen(engine: Engine, timeout: float) -> None:
@@ -124,9 +134,11 @@ class _MySQL:
         def prepare(connection: Any, _record: Any) -> None:
             # Reads for update lock the records that are there, and no gaps between them.
             _run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            # What does not fit is an error, never cut off.
-            _run(connection, "SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
-            _run(connection, f"SET SESSION innodb_lock_wait_timeout = {max(1, int(timeout))}")
+            # MariaDB ends the transaction of a node that has vanished during it. MySQL has no such
+            # variable, and takes this for a comment.
+            idle = f"/*M!100300 , SESSION idle_transaction_timeout = {ceil(timeout)} */"
+            lock = f"innodb_lock_wait_timeout = {max(1, int(timeout))}"
+            _run(connection, f"SET SESSION {lock} {idle}")
 
 
 class _SQLite:

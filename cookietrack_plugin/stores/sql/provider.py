@@ -16,7 +16,7 @@ from cookietrack_plugin.stores.sql.durability import durability_warnings
 from cookietrack_plugin.stores.sql.engine import make_engine
 from cookietrack_plugin.stores.sql.faults import translated
 from cookietrack_plugin.stores.sql.schema import prepare_tables, require_tables
-from cookietrack_plugin.stores.sql.store import PostgreSQLStore, ServerStore, SqlStore
+from cookietrack_plugin.stores.sql.store import MySQLStore, PostgreSQLStore, SqlStore
 from cookietrack_plugin.stores.sql.tables import Tables, make_tables
 from cookietrack_plugin.stores.sql.url import is_file, parse_url, shown, under
 
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _STORES: Mapping[str, type[SqlStore]] = {
     "postgresql": PostgreSQLStore,
-    "mysql": ServerStore,
-    "mariadb": ServerStore,
+    "mysql": MySQLStore,
+    "mariadb": MySQLStore,
     "sqlite": SqlStore,
 }
 

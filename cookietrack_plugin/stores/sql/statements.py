@@ -139,8 +139,11 @@ def _mysql(cookies: Table) -> Statements:
         connection.execute(insert, rows)
         return {row["id"] for row in rows}
 
+    common = _common(cookies, _in_list(cookies))
+    # Whether it is a replica by now: see `MySQLStore`.
+    common["load"] = common["load"].add_columns(literal_column("@@read_only"))
     return Statements(
-        **_common(cookies, _in_list(cookies)),
+        **common,
         insert=insert_all,
         update=lambda connection, rows: connection.execute(update, rows),
         insert_tells=False,

@@ -20,6 +20,7 @@ from cookietrack_plugin.interfaces import (
 from cookietrack_plugin.record import Change, Cookie, UserRevoked, matches
 from cookietrack_plugin.stores.sql.batch import Batches, Collision
 from cookietrack_plugin.stores.sql.clock import time_of
+from cookietrack_plugin.stores.sql.engine import STALE
 from cookietrack_plugin.stores.sql.faults import is_conflict, translated
 from cookietrack_plugin.stores.sql.feed import Cursor, Feed
 from cookietrack_plugin.stores.sql.fences import Fences
@@ -66,7 +67,7 @@ class SqlStore:
         def read(connection: Connection) -> dict[str, Cookie]:
             load = self._statements.load
             pages = [connection.execute(load, portion) for portion in portions(ids)]
-            records = (record_of(row) for page in pages for row in page)
+            records = (record_of(self._trusted(row)) for page in pages for row in page)
             return {record.id: record for record in records if isinstance(record, Cookie)}
 
         self._check_open()
@@ -132,6 +133,14 @@ class SqlStore:
             page = page.where(cookies.c.authrealm == authrealm)
         return self._read(lambda connection: connection.execute(page).all())
 
+    def _trusted(self, row: Sequence[Any]) -> Sequence[Any]:
+        """
+        The columns of a record that was looked up.
+
+        :raises StoreUnavailable: who answered may not know the last logouts.
+        """
+        return row
+
     def _read(self, work: Callable[[Connection], T]) -> T:
         with translated(self._place), self._connection() as connection:
             return work(connection)
@@ -164,6 +173,16 @@ class ServerStore(SqlStore):
 
     def server_time(self) -> int:
         return self._read(time_of)
+
+
+class MySQLStore(ServerStore):
+    """The same on MySQL or MariaDB, where a primary becomes a replica under open connections."""
+
+    def _trusted(self, row: Sequence[Any]) -> Sequence[Any]:
+        *columns, read_only = row
+        if read_only not in (0, "OFF"):
+            raise StoreUnavailable(f"{self._place} is read-only: {STALE}")
+        return columns
 
 
 @implementer(IRevocationSignal)
