@@ -47,7 +47,7 @@ from tests.support.silence import answers, check_unavailable
 
 pytest_plugins = ["tests.support.servers"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOBODY = "NAME_OF_NO_VARIABLE"
 ONE_BY_ONE = "a batch is all or none in each partition: see docs/scaling.md"
 
