@@ -185,8 +185,8 @@ def test_no_login_from_before_a_revocation_survives_it(
 ):
     """
     Two nodes log joe in, with positions that are fresh or some time old, and two clients revoke him
-    in different ways. Whatever is there after a revocation began after it did, by the stream of its
-    own partition.
+    in different ways. Each login that is there after a revocation began after it did, by the stream
+    of its own partition.
     """
     revoke_in(way, monkeypatch)
     nodes = [open_redis(**options) for _ in range(2)]
