@@ -49,7 +49,7 @@ def parse(header: str, name: str) -> list[str]:
 
 def hide(header: str, names: Collection[str]) -> str:
     """
-    The same `Cookie` header with its id in the place of each value of `names`.
+    The same `Cookie` header with its id in place of each value of `names`.
 
     A pair that follows a comma counts too: some servers join two headers with one. Takes time in
     proportion to the header, however many names there are.

@@ -15,7 +15,7 @@ length, with NUL, with half of a surrogate pair; it comes back as it was. Times 
 `authextra` is None or a mapping of what CBOR carries: text, bytes, numbers, truth values, None,
 lists and mappings; `{}` and None are two values. What a store cannot encode raises `ValueError`
 from `commit`, and nothing of that batch is applied. A store keeps no reference to an `authextra`
-that it was given and gives each caller one of its own: whoever has it may alter it.
+that it was given and gives each caller one of its own, which the caller may alter.
 
 After `close` every method but `close` raises `StoreUnavailable`.
 """
@@ -70,7 +70,7 @@ class ICookieStore(Interface):
     """
     A set of `Cookie` records by id.
 
-    Records that have expired may still be there or not: whoever reads checks `Cookie.expires`.
+    Records that have expired may still be there or not: a reader checks `Cookie.expires`.
     A record whose bytes cannot be decoded counts as absent for `load` and `scan`, cannot be
     updated, can be deleted, and never makes a method fail.
 
@@ -183,7 +183,7 @@ class INonBlockingCommit(Interface):
 
         :returns: False where that is not possible now (there is no connection yet, there is too
             much to send). Nothing was begun then: the caller calls `commit` on the writer thread,
-            as it does when this raises whatever it may.
+            as it does when this raises anything.
         """
 
     def fileno() -> int:
@@ -214,7 +214,7 @@ class IUserRevocation(Interface):
         records there are. With `IRevocationFeed`, the feed has one entry of it, a `UserRevoked`,
         even where there was no record: there may be sessions without one. That entry's position is
         the user's *fence*: from then on an `Authenticate` of the user whose `since` is an earlier
-        position does not apply, whoever commits it, nor one whose `since` the feed no longer knows.
+        position does not apply, in any process, nor one whose `since` the feed no longer knows.
         A login on one of the ids `keep` is measured by the revocation before this one. Without a
         feed nobody else writes to the store, and the caller keeps such logins out itself.
 
@@ -289,8 +289,8 @@ class IVerifiable(Interface):
         decoded, and for each index entry or other part that contradicts the records.
 
         For people: it says where (an id, a line number) and what is wrong, and shows nothing of a
-        record's content. In any order; never holding the whole store in memory; what changes
-        meanwhile is no damage. On any thread but the reactor's.
+        record's content. In any order; never holding the whole store in memory; a change that is
+        made during the call is no damage. On any thread but the reactor's.
 
         :raises StoreUnavailable: the engine does not answer.
         """

@@ -25,7 +25,7 @@ LONG_AGO = 1_000_000_000_000
 @benchmark("compaction", "The longest stall of the reactor while a file of 500 MB is compacted")
 def measure(bench: Bench) -> list[Figure]:
     """
-    As in `sweep`, until the `file` store has written its file of 500 MB anew. Nine tenths of its
+    As in `sweep`, until the `file` store has rewritten its file of 500 MB. Nine tenths of its
     cookies were touched once, and so stand in it twice; an eighth has expired, and while they
     are swept less than half of the file is alive: that is when it compacts itself.
     """

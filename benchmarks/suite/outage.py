@@ -88,12 +88,12 @@ def measure(bench: Bench) -> list[Figure]:
     How late a call that is due every millisecond comes at worst on the reactor of a node, while 100
     new clients a second come to a transport and 25 log in and out again, and the server of its
     store is away for a second: silent (SIGSTOP) in the first round, then killed and
-    started anew, cut off by a proxy, stopped and started, and full. So the largest of the spread is
-    the longest stall of all. Clients are refused meanwhile, and served at the end. The undisturbed
-    case is the same load without an outage: what the machine adds, on which node, load generator
-    and servers share the processors. Of each stall Linux tells how long the reactor's thread could
-    have run and had no processor, as others had them all; the second rows are the longest stalls
-    without that.
+    restarted, cut off by a proxy, stopped and started, and full. So the largest of the spread is
+    the longest stall of all. Clients are refused during the outage, and served at the end. The
+    undisturbed case is the same load without an outage: what the machine adds, on which node, load
+    generator and servers share the processors. Of each stall Linux tells how long the reactor's
+    thread could have run and had no processor, as others had them all; the second rows are the
+    longest stalls without that.
     """
     with ExitStack() as stack:
         load = stack.enter_context(generator.running())

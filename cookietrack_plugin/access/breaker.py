@@ -23,7 +23,7 @@ class Breaker:
 
     When they fail for want of an answer, it opens: for a pause everybody is refused at once. Then
     one call is a trial, while all others are still refused; if it succeeds the breaker closes, and
-    if it fails the next pause is longer. Whatever else a store raises, it has answered.
+    if it fails the next pause is longer. A store that raises any other error has answered.
 
     :param seconds: the time, on any thread.
     """

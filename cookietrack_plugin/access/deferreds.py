@@ -19,8 +19,8 @@ class _Failed:
 
 def fan_out(source: Deferred[T]) -> Deferred[T]:
     """
-    Another Deferred that fires as `source` does: a Deferred can be given to one alone. Whoever
-    holds `source` does nothing with it but fan it out; it may have fired already.
+    Another Deferred that fires as `source` does: a Deferred has one consumer. The owner of `source`
+    does nothing with it but fan it out; it may have fired already.
     """
     branch: Deferred[Any] = Deferred()
 

@@ -92,7 +92,7 @@ class SignalWaiter:
             return False
         try:
             self._signal.await_revocation(MAX_WAIT_S)
-        except Exception as error:  # noqa: BLE001 - whatever it is, polling does without it
+        except Exception as error:  # noqa: BLE001 - polling needs no signal
             self._retry_at = self._seconds() + self._backoff.pause()
             self.cause = error
             return False
@@ -101,7 +101,7 @@ class SignalWaiter:
         return True
 
     def stop(self) -> None:
-        """Wait no more. On the reactor's thread, which closes the store whatever this raises."""
+        """Wait no more. On the reactor's thread, which then closes the store: raises nothing."""
         if self._signal is not None:
             with suppress(Exception):
                 self._signal.interrupt()

@@ -24,7 +24,7 @@ class InPlace(Generic[T]):
             return fail(StoreUnavailable("the store is closed"))
         try:
             return succeed(self._work(item))
-        except Exception:  # noqa: BLE001 - it is delivered to whoever asked
+        except Exception:  # noqa: BLE001 - it is delivered to the caller
             return fail(Failure())
 
     def close(self) -> Deferred[None]:

@@ -175,7 +175,7 @@ class MonotonicReactor:
 
 
 def run_logged(log: Any, call: Callable[[], Any]) -> None:
-    """Call, and log whatever it raises, so that the next one is called all the same."""
+    """Call, and log any exception, so that the next one is called all the same."""
     try:
         call()
     except BaseException:  # noqa: BLE001 - as a reactor does with its own timers

@@ -75,7 +75,7 @@ class AsyncStore:
             self._lookup.invalidate(id)
 
     def answered(self) -> None:
-        """It has answered, to whoever reads the feed: the next look-up need not wait."""
+        """The store has answered the reader of its feed: the next look-up need not wait."""
         self._lookup.insist()
 
     def barrier(self) -> Deferred[None]:

@@ -115,7 +115,7 @@ class BatchingThread(Generic[T]):
     def _results(self, items: list[T]) -> Sequence[Any]:
         try:
             return one_for_each(items, self._work(items))
-        except BaseException:  # noqa: BLE001 - the waiters must hear of it, whatever it is
+        except BaseException:  # noqa: BLE001 - the waiters must hear of any error
             return [Failure()] * len(items)
 
     def _deliver(self, waiters: Sequence[Any], results: Sequence[Any]) -> None:

@@ -58,12 +58,8 @@ def revoke(
     with opened(place, "alter", f"{instead}, or stop the node first") as cookies:
         ended = delete(cookies, ids) if ids else _revoke_user(cookies, authid, authrealm)
     absent = len(ids) - ended if ids else 0
-    if as_json:
-        print_json({"store": place.label, "ended": ended, "absent": absent})
-    else:
-        click.echo(f"{counted(ended, 'cookie')} ended")
+    _report(place, ended, absent, as_json)
     if absent:
-        note(f"{counted(absent, 'id')} not in {place.label}")
         ctx.exit(1)
 
 
@@ -87,6 +83,15 @@ def _question(place: Place, ids: Sequence[str], authid: str | None, authrealm: s
     else:
         what = "ALL cookies"
     return f"End {what} in {place.label}?"
+
+
+def _report(place: Place, ended: int, absent: int, as_json: bool) -> None:
+    if as_json:
+        print_json({"store": place.label, "ended": ended, "absent": absent})
+    else:
+        click.echo(f"{counted(ended, 'cookie')} ended")
+    if absent:
+        note(f"{counted(absent, 'id')} not in {place.label}")
 
 
 def _revoke_user(cookies: ICookieStore, authid: str | None, authrealm: str | None) -> int:

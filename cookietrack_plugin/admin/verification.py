@@ -67,10 +67,7 @@ def verify(
                 click.echo(printable(line))
     if repair:
         _repair(place, verification, yes)
-    if as_json:
-        print_json(_as_data(place, verification))
-    else:
-        _print(place, verification)
+    _report(place, verification, as_json)
     if verification.damaged and verification.removed is None:
         ctx.exit(1)
 
@@ -94,6 +91,13 @@ def _repair(place: Place, verification: Verification, yes: bool) -> None:
     with opened(place, "alter", INSTEAD) as cookies:
         if IVerifiable.providedBy(cookies):
             verification.removed = cookies.repair()
+
+
+def _report(place: Place, verification: Verification, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_data(place, verification))
+    else:
+        _print(place, verification)
 
 
 def _as_data(place: Place, verification: Verification) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Policy:
 
     def limit(self, created: int, handshake: int) -> int:
         """
-        The millisecond from which on a cookie is worth nothing, whatever its client does.
+        The millisecond from which on a cookie is not valid, even if its client stays active.
 
         :param created: when the cookie was made, milliseconds.
         :param handshake: when it was last presented, milliseconds.

@@ -179,7 +179,7 @@ class Gate:
         )
 
     def _refuse(self, failure: Failure) -> Deferred[Any]:
-        # Whoever has ended the connection has said why.
+        # An end that came first has given its own reason.
         if not self._link.ended:
             self.log.error(
                 "cookie {id}: a login is not stored: {cause}",

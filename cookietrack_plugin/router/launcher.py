@@ -8,7 +8,7 @@ from typing import Any
 PERSONALITIES = ("standalone", "edge", "master", "network")
 # Crossbar's own commands that start no node and know no personality.
 ELSEWHERE = ("shell", "quickstart", "quickstart-venv")
-# Crossbar answers these two for its `master` personality, whatever the node.
+# Crossbar answers these two for its `master` personality, on a node of any personality.
 INFORMATION = ("version", "legal")
 
 

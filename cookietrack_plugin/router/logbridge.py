@@ -17,7 +17,7 @@ class CrossbarHandler(logging.Handler):
         level = name if name in ("debug", "info", "error", "critical") else "warn"
         try:
             getattr(self.log, level)("{message}", message=self.format(record))
-        except Exception:  # noqa: BLE001 - as logging demands: whoever logs must not fail by it
+        except Exception:  # noqa: BLE001 - as logging demands: a log call must not fail
             self.handleError(record)
 
 

@@ -66,7 +66,7 @@ class MetricsResource(Resource):
         trackers = self._stores.trackers()
         stats = yield gatherResults([_stat(each) for each in trackers.values()])
         if gone.called:
-            # Whoever asked has given up: nobody is left to answer.
+            # The client has disconnected: nobody is left to answer.
             return
         labels = store_labels(trackers)
         labelled = [

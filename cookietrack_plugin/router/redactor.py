@@ -38,8 +38,8 @@ class HandshakeRedactor:
 
     def redact_request(self, head: bytes) -> bytes:
         """
-        The same head with ids in the place of values, and without a `Set-Cookie` header, which has
-        no business in a request: Crossbar would take it for a login (ROUTER_CONTRACT, "Traps").
+        The same head with ids in place of values, and without a `Set-Cookie` header, which has no
+        business in a request: Crossbar would take it for a login (ROUTER_CONTRACT, "Traps").
 
         :raises HeadTooLarge: it has more than `HEAD_LINES` header lines.
         """
@@ -58,7 +58,7 @@ class HandshakeRedactor:
             for name, line in fields
             if name != "set-cookie"
         ]
-        # Autobahn logs what stands in the place of a request line.
+        # Autobahn logs the first line, even if it is no request line.
         if _name(request) in ("cookie", "set-cookie"):
             request = _without_values(request, self._names)
         return "\r\n".join([request, *kept]).encode("iso-8859-1") + END_OF_HEAD
@@ -99,7 +99,7 @@ class HandshakeRedactor:
         )
 
     def restore_response(self, data: bytes) -> bytes:
-        """The response with the value in the place of the id, at the moment in which it leaves."""
+        """The response with the value in place of the id, at the moment in which it leaves."""
         if self._leaving is None:
             return data
         (hidden, shown), self._leaving = self._leaving, None

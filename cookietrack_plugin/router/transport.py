@@ -71,6 +71,6 @@ class CookieWebTransport(_CookieListener, RouterWebTransport):
 
 
 def create_router_transport(worker: Any, transport_id: str, config: Any) -> RouterTransport:
-    """In the place of Crossbar's function of this name, for routers and for proxies."""
+    """Replaces Crossbar's function of this name, for routers and for proxies."""
     has_web = config["type"] == "web" or (config["type"] == "universal" and config.get("web"))
     return (CookieWebTransport if has_web else CookieTransport)(worker, transport_id, config)

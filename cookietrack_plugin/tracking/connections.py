@@ -29,7 +29,7 @@ class Link(Protocol):
     def close(self, reason: str, code: int) -> None:
         """
         Send GOODBYE with the WAMP `reason`, or ABORT, and Close with the WebSocket `code`; abort
-        the TCP connection two seconds later, whatever the client does.
+        the TCP connection two seconds later, even if the client does not respond.
         """
 
     def forget_login(self) -> None:

@@ -64,12 +64,12 @@ class Events:
         for observer in list(self._observers):
             try:
                 observer(event)
-            except Exception:  # noqa: BLE001 - what has happened goes on, whoever is told of it
+            except Exception:  # noqa: BLE001 - an observer must not stop the tracker
                 self.log.failure("an event cannot be passed on: {log_failure.value}")
 
 
 def _printable(text: str) -> str:
-    """On one line, whatever it is: what looks like another event would be taken for one."""
+    """Any text on one line: a second line could be taken for another event."""
     return text if text.isprintable() else ascii(text)
 
 

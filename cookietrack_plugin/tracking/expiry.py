@@ -57,7 +57,7 @@ class Expiry(Generic[T]):
             self._items[tick].discard(item)
 
     def stop(self) -> None:
-        """Call no more, whatever is set. Idempotent."""
+        """Cancel all calls. Idempotent."""
         self._stopped = True
         self._ticks.clear()
         self._items.clear()

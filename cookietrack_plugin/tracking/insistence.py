@@ -96,7 +96,7 @@ class Insistence(Collection[T]):
         # One that began later ends what came after this one: until then it is in force.
         if not unstored.attempts:
             del self._ends[end]
-            # Otherwise the end would come once more, over whoever has logged in since.
+            # Otherwise the end would come once more, and end logins that were made since.
             unstored.cancel()
             if unstored.failure:
                 self.log.info("the end of {name} is stored now", name=self._name(end))

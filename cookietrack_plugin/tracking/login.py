@@ -100,7 +100,7 @@ class Logins:
             return self._join_now(connection, session)
         rotates, owner = connection.policy.rotates, cookie.owner
         if rotates and owner not in (None, session.identity):
-            # It may have been planted: whoever knows it must not become the one who logs in.
+            # It may have been planted: others who know it would become the user who logs in.
             ended = self._revoker.log_out(connection)
             return ended.addCallback(lambda _: self._join(connection, session))
         if rotates and owner is None and not connection.fresh:
@@ -127,7 +127,7 @@ class Logins:
         if not applied:
             raise LoginRefused("the cookie was ended, or its user revoked, during the login")
         auth, record = change.auth, cookie.record
-        # First: the cookie's other connections know its owner by it, whoever may join.
+        # First: the cookie's other connections know its owner by it, even if this one is refused.
         self._revoker.update(cookie, evolve(record, auth=auth, seen=max(record.seen, change.at)))
         self._join(connection, auth)
         self._events.publish(

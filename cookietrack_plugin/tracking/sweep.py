@@ -50,7 +50,7 @@ class Sweep:
             return succeed(None)
         now = self._clock.now()
         done = self._store.expire(now, STEP)
-        # In this order: whatever a store answers, there is a next time.
+        # In this order: if `_swept` fails at a wrong answer, `_failed` plans the next run.
         return done.addCallback(self._swept).addErrback(self._failed)
 
     def _swept(self, deleted: int) -> None:

@@ -1,4 +1,4 @@
-"""Copying and comparing: nobody is logged out, whatever the two stores know of a cookie."""
+"""Copying and comparing: nobody is logged out, even if the two stores differ about a cookie."""
 
 from collections import Counter
 
@@ -141,7 +141,7 @@ def test_what_no_update_takes_back_is_replaced(there):
 
 
 def test_a_login_is_copied_with_the_position_at_which_the_copy_began(observed):
-    """A target that several nodes share keeps out the login of a user who is revoked meanwhile."""
+    """A target that several nodes share keeps out a login whose user is revoked during the copy."""
     from observed_store import ObservedStore
 
     target = ObservedStore()

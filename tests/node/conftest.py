@@ -61,7 +61,7 @@ class Listener:
 
 
 class SharedNode:
-    """The listeners of a node that runs: whoever uses it leaves the others' cookies alone."""
+    """The listeners of a node that runs: a test that uses it leaves the others' cookies alone."""
 
     def __init__(self) -> None:
         self._listeners = {name: Listener() for name in TRANSPORTS}

@@ -171,7 +171,7 @@ def test_wrong_arguments_are_told_and_change_nothing(
     unknown = alice.call("cookietrack.list", user="alice")
     assert unknown["error"] == INVALID
     assert unknown["args"] == ["got an unexpected keyword argument 'user'"]
-    # Whoever takes a cookie's value for its id does not find it in the log.
+    # A value that a caller takes for an id does not get into the log.
     alice.call("cookietrack.get", value)
     alice.call("cookietrack.my.revoke", value)
     assert value not in administered.output()

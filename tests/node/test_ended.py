@@ -1,4 +1,4 @@
-"""Ended is ended, whatever its client does: raw clients that ignore GOODBYE and Close."""
+"""Ended is ended: raw clients that ignore GOODBYE and Close."""
 
 from collections.abc import Iterator
 

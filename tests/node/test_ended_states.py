@@ -1,4 +1,4 @@
-"""An end reaches connections in whatever state they are, and however many there are."""
+"""An end reaches connections in any state, and any number of them."""
 
 import time
 from collections.abc import Callable, Sequence

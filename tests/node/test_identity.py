@@ -1,4 +1,4 @@
-"""Who is in is a session's identity, `(authid, authrealm)`, whatever cookie it came with."""
+"""Who is in is a session's identity, `(authid, authrealm)`, and not the cookie it came with."""
 
 from collections.abc import Callable
 
@@ -185,7 +185,7 @@ def test_a_login_behind_a_login_joins_nobody_twice(door: Door, site: Site) -> No
 
 
 def check_joined_once(client: RudeClient, user: str, door: Door) -> None:
-    """Nothing but one session, if it is in, whatever it was told besides."""
+    """At most one session has joined, even if the client got other messages too."""
     door.observer.catch_up()
     joined = [authid for authid, _ in door.observer.joined if authid == name_of(user)]
     assert len(joined) <= 1

@@ -244,7 +244,7 @@ def has_grown(load: list[Load]) -> Callable[[], bool]:
 
 
 def is_undisturbed(session: Session) -> bool:
-    """A call to the worker is answered, whatever its store does."""
+    """A call to the worker is answered, even while its store is away."""
     return session.call("wamp.session.get", session.session)["authid"] == session.authid
 
 

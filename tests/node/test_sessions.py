@@ -50,7 +50,7 @@ def test_kill_by_authid_with_the_logout_reason_ends_every_cookie_of_the_user(
 def test_after_a_logout_the_same_connection_has_to_log_in_again(
     shared: SharedNode, clients: Clients
 ) -> None:
-    """Not behind a proxy: Crossbar's answers no second HELLO on a connection, whatever it says."""
+    """Not behind a proxy: Crossbar's answers no second HELLO on a connection."""
     first = clients.login(shared.url())
     first.close()
     again = clients.open(shared.url(), first.cookie, ("cookie",), stay=True)

@@ -1,4 +1,4 @@
-"""Messages over a socket: whole, whatever their size, or the end is told."""
+"""Messages over a socket: whole, of any size, or the end is reported."""
 
 import struct
 from select import select

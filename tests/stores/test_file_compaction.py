@@ -1,4 +1,4 @@
-"""The file store writes its file anew in the background, and nobody notices."""
+"""The file store rewrites its file in the background, and nobody notices."""
 
 import errno
 import logging

@@ -57,7 +57,7 @@ def entry(value: str = VALUE, status: str = "created", **fields: object) -> dict
 
 
 def everything(directory: Path) -> bytes:
-    """What stands in any file of the directory, whatever its name."""
+    """The contents of all files of the directory, of any name."""
     return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
 
 

@@ -1,4 +1,4 @@
-"""A cookie file that is looked at: as it is, whoever wrote it, and without a trace."""
+"""A cookie file that is looked at: as it is, ours or Crossbar's, and without a trace."""
 
 import pytest
 from zope.interface.verify import verifyClass, verifyObject

@@ -118,7 +118,7 @@ def test_it_ends_with_a_process_that_is_killed(start_lmdb):
     parent.call("commit", [Create(make_cookie())])
     [child] = psutil.Process(parent.pid).children()
     parent.kill()
-    # Whoever inherits it need not wait for it.
+    # The process that inherits it need not wait for it.
     wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
 
 

@@ -3,7 +3,12 @@
 import pytest
 
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option, wrong_url
+from cookietrack_plugin.stores.kit.options import (
+    check_options,
+    timeout_of,
+    wrong_option,
+    wrong_url,
+)
 
 REQUIRED = {"path": str}
 OPTIONAL = {"maxsize": int, "sync": bool, "timeout": float, "hosts": list, "tls": dict}
@@ -118,3 +123,15 @@ def test_a_store_words_its_own_limits_in_the_same_way():
     assert str(wrong_url("no host", "a URL such as redis://host")) == (
         '"url" in the store item: expected a URL such as redis://host, found no host'
     )
+
+
+def test_a_timeout_has_a_default_and_bounds():
+    assert timeout_of({}) == 5
+    assert [timeout_of({"timeout": each}) for each in (0.1, 3600)] == [0.1, 3600]
+    for wrong in (0.09, 3601, float("nan")):
+        with pytest.raises(ConfigError) as caught:
+            timeout_of({"timeout": wrong})
+        assert str(caught.value) == (
+            '"timeout" in the store item: expected a number of seconds from 0.1 to 3600, '
+            f"found {wrong}"
+        )

@@ -666,7 +666,7 @@ def test_a_connection_that_is_cut_within_a_batch_leaves_no_half_of_it(server: Da
 
 @pytest.mark.server
 def test_a_connection_that_is_cut_before_new_records_are_inserted(postgresql: PostgreSQL):
-    """All connections of the pool are made anew: those of the same server are gone as well."""
+    """All connections of the pool are replaced: those of the same server are gone as well."""
     with postgresql.database() as name:
         store = open_sql(postgresql.url(name))
         with store._engine.connect(), store._engine.connect():

@@ -21,7 +21,7 @@ from tests.support.opening import open_sql
 pytest_plugins = ["tests.support.servers"]
 
 PATIENCE = 30.0
-# Longer than any test takes: whoever polls comes too late.
+# Longer than any test takes: a worker that polls comes too late.
 LONG = 3600.0
 
 

@@ -53,7 +53,7 @@ def chromium(profile: Path) -> Iterator[Chrome]:
 
 @contextmanager
 def forgetting(browser: Chrome) -> Iterator[None]:
-    """Whatever the browser does within the block, it has forgotten afterwards."""
+    """The browser forgets afterwards what it did within the block."""
     first = browser.current_window_handle
     origins = set()
     try:

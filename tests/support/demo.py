@@ -77,7 +77,7 @@ class Demo:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def _end(self, family: list[psutil.Process]) -> None:
-        """Whatever went wrong before: leave no process behind."""
+        """Leave no process behind, even after a failure."""
         for process in family:
             if process.is_running():
                 process.kill()

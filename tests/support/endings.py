@@ -19,7 +19,7 @@ EXPIRED = "cookietrack.close.expired"
 MAINTENANCE = "com.example.maintenance"
 # Seconds until another worker or node has heard of an end.
 ELSEWHERE_S = 2.0
-# Seconds within which a connection is cut off, whatever its client does.
+# Seconds within which a connection is cut off, even if its client does not respond.
 CUT_OFF_S = 4.0
 # Seconds between two things that a client says.
 PACE_S = 0.1
@@ -61,7 +61,7 @@ class Victim:
         self.client.send(self.client.babble(self.key))
 
     def go_on(self) -> None:
-        """Say something, whatever it was told; one that is idle does so when it was told to go."""
+        """Say something, even after a GOODBYE; one that is idle does so only then."""
         # In this order: on a busy machine both can have come since the last look.
         if self.ended is None and self.client.has_received(GOODBYE):
             self.ended = time.monotonic()

@@ -27,7 +27,7 @@ class Example:
 
     :param env: what its README exports.
     :param servers: the ports of servers that are elsewhere than the example says.
-    :param store: a store item in the place of its own.
+    :param store: a store item that replaces its own.
     """
 
     def __init__(

@@ -238,11 +238,11 @@ class Router:
         return client
 
     def revoke(self, client: Client) -> None:
-        """Begin to end the cookie of a client, whatever becomes of that."""
+        """Begin to end the cookie of a client; a failure is ignored."""
         self.tracker.revoke([client.protocol._cbtid]).addErrback(lambda _: None)
 
     def revoke_user(self, authid: str, authrealm: str | None = None) -> None:
-        """Begin to end a user, whatever becomes of that."""
+        """Begin to end a user; a failure is ignored."""
         self.tracker.revoke_user(authid, authrealm).addErrback(lambda _: None)
 
     def until(self, client: Client, *said: Any) -> None:

@@ -1,4 +1,4 @@
-"""Redis stores on real servers, of each topology that a store treats in its own way."""
+"""Redis stores on real servers: opening them, and what tests do to them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,25 +15,10 @@ from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.stores.redis.url import parse_url
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
-# The fixture of the server, and the number of partitions.
-TOPOLOGIES = [
-    pytest.param(("redis_server", 1), id="server"),
-    pytest.param(("redis_server", 3), id="server-partitions"),
-    pytest.param(("redis_cluster", 1), id="cluster"),
-    pytest.param(("redis_cluster", 7), id="cluster-partitions"),
-]
-
 JOE = "joe", "realm1"
 # How users are revoked: see `user_revocation`.
 WAYS = ["at once", "in steps", "behind a fence"]
 USERS = [("joe", "realm1"), ("joe", "realm2"), ("mary", "realm1"), None]
-
-
-def options_for(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The options of a new store, for a fixture that has `TOPOLOGIES` as its parameters."""
-    name, partitions = request.param
-    url = request.getfixturevalue(name).url()
-    return {"url": url, "prefix": new_prefix(), "partitions": partitions}
 
 
 def open_redis(url: str, node_dir: object = ".", **options: Any) -> RedisStore:

@@ -16,7 +16,7 @@ IDS = [make_id(number) for number in range(6)]
 def contradictions(*stores: Any) -> list[str]:
     """
     Let each store commit a thousand random changes, in batches, all at once; then compare what they
-    answered with what is there: a record's creations and deletions alternate, whoever made them.
+    answered with what is there: a record's creations and deletions alternate, by any node.
     """
     with ThreadPoolExecutor(len(stores)) as nodes:
         counts = sum(nodes.map(_change_at_random, stores, range(len(stores))), Counter())

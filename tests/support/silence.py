@@ -10,7 +10,7 @@ from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
 
 
 def check_unavailable(store: Any) -> None:
-    """Whatever the store is asked, it says that its server is away."""
+    """The store answers every call with the error that its server is away."""
     for call in (
         lambda: store.load([make_id(0)]),
         lambda: store.commit([Create(make_cookie(1))]),

@@ -15,7 +15,7 @@ PATIENCE = 30.0
 
 
 class Gate:
-    """A place in a store: open, until it is shut. Whoever comes to a shut one waits."""
+    """A place in a store: open, until it is shut. A caller that comes to a shut one waits."""
 
     def __init__(self) -> None:
         self._open = threading.Event()

@@ -83,7 +83,7 @@ MakeStore = Callable[..., ScriptedStore]
 
 @pytest.fixture
 def make_store() -> Iterator[MakeStore]:
-    """A function that makes stores; whoever waits at their gates is let through in the end."""
+    """A function that makes stores; callers that wait at their gates are let through in the end."""
     stores: list[ScriptedStore] = []
 
     def make(reads_block: bool = False, commits_block: bool = False) -> ScriptedStore:

@@ -330,7 +330,7 @@ class TestClosing:
         done = access.submit(Create(make_cookie(2)))
         closed: list[object] = []
         access.close().addBoth(closed.append)
-        # What is queued is stored whatever the reader does.
+        # What is queued is stored even if the reader still waits.
         assert reactor.result_of(done) is True
         reactor.turn()
         assert (closed, store.closed) == ([], 0)

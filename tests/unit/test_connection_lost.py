@@ -1,4 +1,4 @@
-"""Connections that are lost, and workers that stop: whatever was begun on them, nothing is left."""
+"""Connections that are lost, and workers that stop: nothing that was begun on them is left."""
 
 import gc
 import weakref

@@ -63,7 +63,7 @@ class Turns:
 def test_many_results_take_several_turns_and_a_share_of_each(
     dispatcher, reactor, took, others, each, turns
 ):
-    """However many have waited, and whatever others (`others` seconds a turn) have to do."""
+    """With any number of waiters, and any load by others (`others` seconds a turn)."""
     dispatcher.took(took)
     passing = Turns(reactor, dispatcher, each, others)
     passing.give(range(12))
@@ -111,7 +111,7 @@ def test_a_failure_is_a_failure(dispatcher, reactor):
 
 
 def test_results_that_come_from_a_callback_get_no_slice_of_their_own(dispatcher, reactor):
-    """Whoever gets the last of them asks for more, and the answer is there."""
+    """The one who gets the last of them asks for more, and the answer is there."""
     slices = []
     real = reactor.callLater
 

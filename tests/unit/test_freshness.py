@@ -119,7 +119,7 @@ class TestWhoeverWaits:
         assert not freshness.is_awaited()
 
     def test_goes_on_when_the_feed_fails_and_waits_for_it_the_next_time(self, freshness):
-        """A revocation is stored by then: whoever asked for it is not kept waiting."""
+        """A revocation is stored by then: its caller is not kept waiting."""
         waiting = freshness.next_sync()
         freshness.failed()
         assert has_fired(waiting)

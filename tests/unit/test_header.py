@@ -18,7 +18,7 @@ JSON = '{"theme":"dark","tags":["a","b"],"n":1}'
 SPACE = st.text(" \t", max_size=2)
 OTHER_NAMES = st.sampled_from(["xcbtid", "cbtid2", "cb", "a", "session_id", "CBTID", '"', ""])
 NAMES = OTHER_NAMES | st.just("cbtid")
-# Whatever a browser lets a page put into a cookie: anything but a semicolon.
+# What a browser lets a page put into a cookie: anything but a semicolon.
 TEXTS = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters=";,"), max_size=20
 )

@@ -1,4 +1,4 @@
-"""Work that waits for nothing: done before the call returns, and its errors go to whoever asked."""
+"""Work that waits for nothing: done before the call returns, and its errors go to the caller."""
 
 from typing import Any
 

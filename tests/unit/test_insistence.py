@@ -220,7 +220,7 @@ class TestTheLastAttempt:
         assert reactor.getDelayedCalls() == []
 
     def test_was_before_what_comes_afterwards(self, ends, store, log):
-        """It is in force all the same, for whoever still has a connection."""
+        """It is in force all the same, for clients that still have a connection."""
         ends.stop()
         [error] = outcomes(ends.start(7))
         assert isinstance(error, StoreUnavailable)

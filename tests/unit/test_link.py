@@ -1,4 +1,4 @@
-"""The end of a connection, in whatever state it is and whatever its client does."""
+"""The end of a connection, in any state, and with a client that does not cooperate."""
 
 import pytest
 from autobahn.wamp.message import Abort, Challenge, Event, Goodbye, Welcome

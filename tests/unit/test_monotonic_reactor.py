@@ -1,4 +1,4 @@
-"""Timers that the wall clock does not move: in order, each once, whatever one of them raises."""
+"""Timers that the wall clock does not move: in order, each once, even if one of them raises."""
 
 import subprocess
 import sys

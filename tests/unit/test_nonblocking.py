@@ -20,7 +20,7 @@ from tests.support.stores import Gate
 
 
 class Starter:
-    """Negates numbers, once the test lets it answer; whatever is no number does not suit."""
+    """Negates numbers, once the test lets it answer; refuses what is no number."""
 
     def __init__(self) -> None:
         self._near, self._far = socket.socketpair()

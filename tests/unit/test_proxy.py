@@ -19,25 +19,18 @@ pytest_plugins = ["tests.support.proxies"]
 PROTOCOL_ERROR, INTERNAL_ERROR = 1002, 1011
 
 
-@pytest.fixture
-def store(proxy):
-    return proxy.store
-
-
 class TestALogin:
-    def test_is_durable_before_the_router_hears_of_it(
-        self, proxy, challenged, store, controller, reactor
-    ):
-        store.commits.shut()
+    def test_is_durable_before_the_router_hears_of_it(self, proxy, challenged, controller, reactor):
+        proxy.store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(proxy.store.commits.reached(2))
         reactor.turn()
         assert controller.behind == []
-        store.commits.open()
+        proxy.store.commits.open()
         proxy.until(challenged, Welcome)
         assert controller.joined == [True]
         assert controller.behind[0].told[0].authextra["proxy_authid"] == "joe"
-        assert store.cookies[challenged.protocol._cbtid].auth.authid == "joe"
+        assert proxy.store.cookies[challenged.protocol._cbtid].auth.authid == "joe"
 
     def test_lets_nothing_through_until_welcome(self, proxy, challenged, controller, reactor):
         controller.answers = False
@@ -58,30 +51,30 @@ class TestALogin:
         assert again.said == [Welcome]
         assert controller.joined == [True, True]
 
-    def test_of_a_hello_that_does_not_offer_the_cookie_leaves_that_as_it_is(self, proxy, store):
+    def test_of_a_hello_that_does_not_offer_the_cookie_leaves_that_as_it_is(self, proxy):
         first = proxy.enter()
-        before = dict(store.cookies)
+        before = dict(proxy.store.cookies)
         second = proxy.connect(first.cookie)
         second.hello("ann", ("ticket",))
         proxy.until(second, Challenge)
         second.authenticate("wrong")
         proxy.until(second, Abort)
-        assert store.cookies == before
+        assert proxy.store.cookies == before
 
     @pytest.mark.parametrize("cause", ["gone", "away", "revoked"])
     def test_that_cannot_be_stored_is_an_abort_and_unknown_to_the_router(
-        self, proxy, challenged, store, controller, reactor, cause
+        self, proxy, challenged, controller, reactor, cause
     ):
-        store.commits.shut()
+        proxy.store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(proxy.store.commits.reached(2))
         if cause == "gone":
-            store.cookies.clear()
+            proxy.store.cookies.clear()
         elif cause == "away":
-            store.fail_commits()
+            proxy.store.fail_commits()
         else:
             proxy.revoke_user("joe")
-        store.commits.open()
+        proxy.store.commits.open()
         proxy.until(challenged, INTERNAL_ERROR)
         assert challenged.said == [Challenge, Abort, INTERNAL_ERROR]
         assert challenged.frames[1].reason == NOT_STORED
@@ -90,14 +83,14 @@ class TestALogin:
         assert controller.behind == []
 
     def test_of_a_client_that_has_left_is_unknown_to_the_router(
-        self, proxy, challenged, store, controller, reactor
+        self, proxy, challenged, controller, reactor
     ):
-        store.commits.shut()
+        proxy.store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(proxy.store.commits.reached(2))
         challenged.lose()
-        store.commits.open()
-        reactor.turn_until(lambda: store.cookies[challenged.protocol._cbtid].auth)
+        proxy.store.commits.open()
+        reactor.turn_until(lambda: proxy.store.cookies[challenged.protocol._cbtid].auth)
         reactor.turn()
         assert controller.behind == []
 

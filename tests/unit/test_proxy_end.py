@@ -14,21 +14,16 @@ pytest_plugins = ["tests.support.proxies"]
 PROTOCOL_ERROR, INTERNAL_ERROR = 1002, 1011
 
 
-@pytest.fixture
-def store(proxy):
-    return proxy.store
-
-
 class TestAnEnd:
     def test_is_acknowledged_when_the_router_does_not_list_the_session(
-        self, proxy, controller, store, reactor, log
+        self, proxy, controller, reactor, log
     ):
         client = proxy.enter()
         [behind] = controller.behind
         behind.answers = False
         acknowledged = []
         proxy.tracker.revoke_user("joe").addCallback(acknowledged.append)
-        reactor.turn_until(lambda: Goodbye in map(type, behind.told) and not store.cookies)
+        reactor.turn_until(lambda: Goodbye in map(type, behind.told) and not proxy.store.cookies)
         reactor.turn()
         reactor.turn()
         client.publish("x")
@@ -126,23 +121,23 @@ class TestAnEnd:
 
 
 class TestASessionThatTheRouterEnds:
-    def test_is_told_why(self, proxy, controller, store, reactor):
+    def test_is_told_why(self, proxy, controller, reactor):
         client = proxy.enter()
         controller.behind[0].kill("wamp.close.killed", "bye")
         proxy.until(client, 1000)
         assert client.said == [Challenge, Welcome, Goodbye, 1000]
         assert (client.frames[2].reason, client.frames[2].message) == ("wamp.close.killed", "bye")
-        assert len(store.cookies) == 1
+        assert len(proxy.store.cookies) == 1
         reactor.advance(2)
         assert client.transport.aborted
 
-    def test_with_the_logout_reason_loses_its_cookie(self, proxy, controller, store):
+    def test_with_the_logout_reason_loses_its_cookie(self, proxy, controller):
         client = proxy.enter()
         sibling = proxy.connect(client.cookie)
         controller.behind[0].kill(LOGOUT)
         proxy.until(client, Goodbye, 1000)
         proxy.until(sibling, Abort, 1000)
-        assert store.cookies == {}
+        assert proxy.store.cookies == {}
 
     def test_because_it_is_lost_itself_is_ended(self, proxy, controller):
         client = proxy.enter()
@@ -154,18 +149,18 @@ class TestASessionThatTheRouterEnds:
 
 class TestALogout:
     def test_is_told_to_the_router_and_answered_when_it_is_durable(
-        self, proxy, controller, store, reactor
+        self, proxy, controller, reactor
     ):
         client = proxy.enter()
-        store.commits.shut()
+        proxy.store.commits.shut()
         client.log_out()
         reactor.turn_until(lambda: controller.joined == [False])
         reactor.turn()
         assert client.said == [Challenge, Welcome]
         assert controller.behind[0].told[-1].reason == LOGOUT
-        store.commits.open()
+        proxy.store.commits.open()
         proxy.until(client, Goodbye)
-        assert store.cookies == {}
+        assert proxy.store.cookies == {}
 
     def test_is_answered_once(self, proxy, reactor):
         """Crossbar's proxy sends an ABORT as well, when it is disconnected from the router."""

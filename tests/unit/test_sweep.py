@@ -1,4 +1,4 @@
-"""Expired records go in small steps, in the background, whatever happens."""
+"""Expired records go in small steps, in the background, even after a failure."""
 
 import pytest
 

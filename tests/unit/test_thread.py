@@ -1,4 +1,4 @@
-"""A thread for work that waits: everything in order, everything answered, whatever happens."""
+"""A thread for work that waits: everything in order, everything answered, even after an error."""
 
 import threading
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What would keep a worker's reactor waiting now and then, whatever its stores are."""
+"""What would stall a worker's reactor now and then, with stores of any type."""
 
 import fcntl
 import gc
@@ -26,8 +26,9 @@ def widen() -> None:
     Room for descriptors, once. On any thread but the reactor's: it can take 25 ms.
 
     Linux doubles the table when it is full, at 64, 128, 256 and so on. In a process with threads
-    the `accept` that needs the room sleeps meanwhile (`expand_fdtable`, for `synchronize_rcu`), and
-    the reactor with it, just when clients pile up before a store that is away.
+    the `accept` that needs the room sleeps while that is done (`expand_fdtable`, for
+    `synchronize_rcu`), and the reactor with it, just when clients pile up before a store that is
+    away.
     """
     with suppress(OSError):
         source = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

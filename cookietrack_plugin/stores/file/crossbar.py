@@ -90,8 +90,8 @@ class CrossbarLines:
 
 def redact(raw: bytes) -> bytes:
     """
-    A line that cannot be read, without what may be a cookie's value or the rest of one. Where a
-    value is known as such, its id stands instead; a question mark in the place of other words.
+    A line that cannot be read, without what may be a cookie's value or the rest of one. An id
+    replaces what is known to be a value; a question mark replaces other words.
     """
     values = set(_VALUE.findall(raw))
 

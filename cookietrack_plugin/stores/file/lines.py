@@ -13,7 +13,7 @@ from zlib import crc32
 
 FORMAT = 1
 START = b'["ct1","'
-# What stands in the place of a deleted record.
+# Replaces a deleted record.
 GONE = b"null"
 # For people, behind the number that is for versions older than the one that wrote it.
 _LEGEND = (

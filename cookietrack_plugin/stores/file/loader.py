@@ -132,8 +132,8 @@ def _report(path: str, reader: FileReader, kept: str | None) -> None:
         )
     if reader.foreign:
         _log.info(
-            "%s: %d lines are Crossbar's own; the file is rewritten, with ids in the place of "
-            "the cookies' values. Copies of the old file still log their users in",
+            "%s: %d lines are Crossbar's own; the file is rewritten, with ids in place of the "
+            "cookies' values. Copies of the old file still log their users in",
             *(path, reader.foreign),
         )
     if reader.incomplete:

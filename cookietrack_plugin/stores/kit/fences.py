@@ -22,7 +22,7 @@ class Fence:
     """
     `position`: in the feed, of the last revocation of this name. `keep`: the ids that it kept.
     `kept_from`: the position of the revocation before it, from which on logins on those apply.
-    Positions are whatever the store compares with `<`; None is before all of them.
+    Positions are of any type that the store can compare with `<`; None is before all of them.
     """
 
     position: Any

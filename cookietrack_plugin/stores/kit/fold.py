@@ -37,7 +37,7 @@ class Outcome:
     """
     `applied`: for each change of the batch whether it did. `before`, `after`: the records under the
     ids of the batch, without those that are absent. `revoked`: the ids that were deleted, or whose
-    login became another identity's, in order, whatever became of them later in the batch.
+    login became another identity's, in order, even if later changes of the batch undid that.
     """
 
     applied: Sequence[bool]
@@ -50,7 +50,7 @@ class Outcome:
         return [cookie for cookie in self.altered() if cookie.id not in self.before]
 
     def updated(self) -> list[Cookie]:
-        """Records in the place of others, by id."""
+        """Records that replace others, by id."""
         return [cookie for cookie in self.altered() if cookie.id in self.before]
 
     def deleted(self) -> list[str]:
@@ -59,8 +59,8 @@ class Outcome:
 
     def altered(self) -> list[Cookie]:
         """
-        New records and those in the place of others, by id: writers who all lock in one order do
-        not wait for one another.
+        New records and those that replace others, by id: writers who all lock in one order do not
+        wait for one another.
         """
         return [
             record

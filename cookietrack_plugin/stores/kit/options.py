@@ -7,6 +7,9 @@ from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit import wording
 
 PLACE = "the store item"
+TIMEOUT_S = 5.0
+MIN_TIMEOUT_S = 0.1
+MAX_TIMEOUT_S = 3600
 _DESCRIPTIONS: Mapping[type, str] = {
     str: "a string",
     bool: "true or false",
@@ -42,6 +45,20 @@ def check_options(
             raise wording.wrong_type(attribute, PLACE, _DESCRIPTIONS[kind], wording.MISSING)
         if options[attribute] == "":
             raise wrong_option(attribute, "", "a string that is not empty")
+
+
+def timeout_of(options: Mapping[str, Any]) -> float:
+    """
+    The seconds in the option `timeout` of a store on a server: `TIMEOUT_S` where it is not set.
+
+    :param options: a `store` item that `check_options` has accepted.
+    :raises ConfigError: it is not from `MIN_TIMEOUT_S` to `MAX_TIMEOUT_S`.
+    """
+    seconds = options.get("timeout", TIMEOUT_S)
+    if not MIN_TIMEOUT_S <= seconds <= MAX_TIMEOUT_S:
+        expected = f"a number of seconds from {MIN_TIMEOUT_S} to {MAX_TIMEOUT_S}"
+        raise wrong_option("timeout", seconds, expected)
+    return seconds
 
 
 def wrong_option(attribute: str, found: object, expected: str) -> ConfigError:

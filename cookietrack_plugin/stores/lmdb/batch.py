@@ -19,7 +19,7 @@ Packed = tuple[Any, ...]
 # nothing has to be read for it. These, in order; and the rest.
 Batch = tuple[Sequence[bool], Sequence[New], Sequence[Packed]]
 
-# In the place of a `since` that is none of this store's.
+# Replaces a `since` that is no position of this store.
 _NO_POSITION = -1
 
 

@@ -49,7 +49,7 @@ class Client:
         return answers
 
     def try_(self, commands: Sequence[Command]) -> list[Any]:
-        """The same, with an error in the place of an answer where the server gave one."""
+        """The same, but an error of the server is returned as the answer, and not raised."""
         if not commands:
             return []
         arguments = {} if self.is_cluster else {"transaction": False}

@@ -61,8 +61,8 @@ class Recent:
     Leaves out ids that were given before, as far as it remembers.
 
     ZSCAN gives an id a second time only where its table has shrunk in between, and then only one of
-    those that share a slot of the smaller table, which it gives one after the other. So among the
-    last `number` ids is whatever comes again, unless the table has shrunk by that factor. A small
+    those that share a slot of the smaller table, which it gives one after the other. So an id that
+    comes again is among the last `number`, unless the table has shrunk by that factor. A small
     index comes as a whole: there it is about records that changed from one index to another.
     """
 

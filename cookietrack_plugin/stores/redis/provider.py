@@ -8,7 +8,7 @@ from typing import Any
 from zope.interface import implementer
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.durability import durability_warnings
 from cookietrack_plugin.stores.redis.faults import translated
@@ -20,7 +20,6 @@ from cookietrack_plugin.stores.redis.topology import check_topology, infos
 from cookietrack_plugin.stores.redis.url import RedisUrl, parse_url
 
 PREFIX = "cookietrack"
-TIMEOUT_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +50,7 @@ class RedisProvider:
         prefix = options.get("prefix", PREFIX)
         if not _PREFIX.fullmatch(prefix):
             raise wrong_option("prefix", prefix, "up to 100 letters, digits, or any of _ . : -")
-        timeout = options.get("timeout", TIMEOUT_S)
-        if not 0.1 <= timeout <= 3600:
-            raise wrong_option("timeout", timeout, "a number of seconds from 0.1 to 3600")
+        timeout_of(options)
         for name, least in (("replicas", 0), ("partitions", 1)):
             if not least <= options.get(name, least) <= 1024:
                 raise wrong_option(name, options[name], f"an integer from {least} to 1024")
@@ -62,7 +59,7 @@ class RedisProvider:
         url = parse_url(options["url"])
         layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
         replicas = options.get("replicas", 0)
-        timeout = options.get("timeout", TIMEOUT_S)
+        timeout = timeout_of(options)
         with translated(url.shown, opening=True):
             client = Client(url, node_dir, timeout)
             try:

@@ -2,7 +2,7 @@
 
 from cookietrack_plugin.stores.redis.script import Script
 
-# What an item expects in the place of its record, beside the SHA-1 of a value.
+# Instead of the SHA-1 of a value: an item expects that it has no record.
 ABSENT = "absent"
 # What an item expects that does not matter to it, and a swap of the last fence.
 ANY = "any"

@@ -85,11 +85,7 @@ def parse_url(text: str) -> RedisUrl:
     """
     expanded = expand(text)
     split = urlsplit(expanded)
-    if split.scheme not in _SCHEMES:
-        # Without :// it may be the beginning of a login.
-        found = f'the scheme "{split.scheme}"' if "://" in expanded else "no scheme"
-        raise wrong_url(found, f"one of {_SHOWN_SCHEMES}")
-    kind, tls = _SCHEMES[split.scheme]
+    kind, tls = _kind(split.scheme, expanded)
     login, _, netloc = split.netloc.rpartition("@")
     username, _, password = login.partition(":")
     options = _options(split.query, kind, tls)
@@ -109,6 +105,15 @@ def parse_url(text: str) -> RedisUrl:
     )
     _check(url, parts)
     return url
+
+
+def _kind(scheme: str, text: str) -> tuple[str, bool]:
+    """The kind of the servers, and whether to speak TLS with them."""
+    if scheme not in _SCHEMES:
+        # Without :// it may be the beginning of a login.
+        found = f'the scheme "{scheme}"' if "://" in text else "no scheme"
+        raise wrong_url(found, f"one of {_SHOWN_SCHEMES}")
+    return _SCHEMES[scheme]
 
 
 def _check(url: RedisUrl, rest: list[str]) -> None:

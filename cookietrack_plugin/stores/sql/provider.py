@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
 from cookietrack_plugin.stores.sql.durability import durability_warnings
 from cookietrack_plugin.stores.sql.engine import make_engine
 from cookietrack_plugin.stores.sql.faults import translated
@@ -21,7 +21,6 @@ from cookietrack_plugin.stores.sql.tables import Tables, make_tables
 from cookietrack_plugin.stores.sql.url import is_file, parse_url, shown, under
 
 TABLE = "cookietrack"
-TIMEOUT_S = 5.0
 POOL_SIZE = 5
 
 log = logging.getLogger(__name__)
@@ -58,9 +57,7 @@ class SqlProvider:
         table = options.get("table", TABLE)
         if not _NAME.fullmatch(table):
             raise wrong_option("table", table, "up to 40 letters, digits or _, no digit first")
-        timeout = options.get("timeout", TIMEOUT_S)
-        if not 0.1 <= timeout <= 3600:
-            raise wrong_option("timeout", timeout, "a number of seconds from 0.1 to 3600")
+        timeout_of(options)
         pool_size = options.get("pool_size", POOL_SIZE)
         if not 2 <= pool_size <= 100:
             raise wrong_option("pool_size", pool_size, "an integer from 2 to 100")
@@ -81,7 +78,7 @@ class SqlProvider:
         options: Mapping[str, Any],
         prepare: Callable[[Connection, Tables, float], None],
     ) -> "SqlStore":
-        timeout = options.get("timeout", TIMEOUT_S)
+        timeout = timeout_of(options)
         engine = make_engine(url, timeout, options.get("pool_size", POOL_SIZE))
         tables = make_tables(options.get("table", TABLE), engine.dialect.name)
         try:

@@ -36,6 +36,15 @@ class Tables:
 def make_tables(name: str, dialect: str) -> Tables:
     """The tables of the store that is called `name`, on one kind of database."""
     metadata = MetaData()
+    cookies = _cookies(name, metadata)
+    revoked = _revoked(name, metadata)
+    fences = _fences(name, metadata)
+    locks = _locks(name, metadata) if dialect in MYSQL else None
+    meta = _meta(name, metadata)
+    return Tables(cookies, revoked, fences, locks, meta)
+
+
+def _cookies(name: str, metadata: MetaData) -> Table:
     cookies = _table(
         name,
         metadata,
@@ -55,7 +64,11 @@ def make_tables(name: str, dialect: str) -> Tables:
     )
     Index(f"{name}_by_expires", cookies.c.expires)
     Index(f"{name}_by_authid", cookies.c.authid_hash, cookies.c.id)
-    revoked = _table(
+    return cookies
+
+
+def _revoked(name: str, metadata: MetaData) -> Table:
+    return _table(
         f"{name}_revoked",
         metadata,
         Column("number", BigInteger, primary_key=True, autoincrement=False),
@@ -63,7 +76,10 @@ def make_tables(name: str, dialect: str) -> Tables:
         Column("at", Milliseconds, nullable=False),
         *_user_columns(),
     )
-    fences = _table(
+
+
+def _fences(name: str, metadata: MetaData) -> Table:
+    return _table(
         f"{name}_fences",
         metadata,
         Column("name", Id, primary_key=True),
@@ -71,17 +87,20 @@ def make_tables(name: str, dialect: str) -> Tables:
         Column("keep", UnicodeText, nullable=False),
         Column("kept_from", BigInteger),
     )
-    locks = None
-    if dialect in MYSQL:
-        slot = Column("slot", Integer, primary_key=True, autoincrement=False)
-        locks = _table(f"{name}_locks", metadata, slot)
-    meta = _table(
+
+
+def _locks(name: str, metadata: MetaData) -> Table:
+    slot = Column("slot", Integer, primary_key=True, autoincrement=False)
+    return _table(f"{name}_locks", metadata, slot)
+
+
+def _meta(name: str, metadata: MetaData) -> Table:
+    return _table(
         f"{name}_meta",
         metadata,
         Column("version", Integer, primary_key=True, autoincrement=False),
         Column("revoked", BigInteger, nullable=False),
     )
-    return Tables(cookies, revoked, fences, locks, meta)
 
 
 def _user_columns() -> list[Column[Any]]:

@@ -20,7 +20,7 @@ Bytes = LargeBinary().with_variant(LONGBLOB(), *MYSQL)
 
 
 def storable(text: str) -> str:
-    """The text with marks in the place of what a database refuses."""
+    """The text, with a mark for each character that a database refuses."""
     return _UNSTORABLE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 

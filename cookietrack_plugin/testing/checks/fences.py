@@ -155,7 +155,7 @@ class FenceChecks(SharedCase, UnblockedCase):
     def test_every_process_heeds_the_fence(self, fenced: Any, other: StoreProcess) -> None:
         """A revocation by one process refuses a login by another, whose position travels.
 
-        IUserRevocation.revoke_user: "whoever commits it"
+        IUserRevocation.revoke_user: "does not apply, in any process"
         """
         fenced.commit([Create(make_cookie(n, make_auth("mary"))) for n in range(2)])
         mine, theirs = _position(fenced), other.call("revoked_since", None)[1]

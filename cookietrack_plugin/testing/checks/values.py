@@ -136,7 +136,7 @@ class IsolationChecks(StoreCase):
     def test_what_was_got_back_can_be_altered(self, store: ICookieStore) -> None:
         """Altering an authextra that load() or scan() gave does not alter what is stored.
 
-        interfaces: "gives each caller one of its own: whoever has it may alter it"
+        interfaces: "gives each caller one of its own, which the caller may alter"
         """
         store.commit([Create(make_cookie(1, make_auth(authextra={"a": {"b": [1]}})))])
         _alter(_extra(store.load([make_id(1)])[make_id(1)]))

@@ -31,7 +31,7 @@ class LoginWithoutItsTime(MemoryStore):
 
 @fails("test_an_update_takes_no_time_back")
 class LatestTouch(MemoryStore):
-    """A touch counts whatever it says."""
+    """A touch counts even if it says less than the record."""
 
     def load(self, ids):
         found = super().load(ids)

@@ -53,7 +53,7 @@ class FirstDeadline(MemoryStore):
 
 @fails("test_a_late_touch_takes_nothing_back")
 class LatestDeadline(MemoryStore):
-    """A touch counts whatever it says."""
+    """A touch counts even if it says less than the record."""
 
     def expire(self, now, limit):
         due = [id for id in self._cookies if self.touched.get(id, now + 1) <= now][:limit]

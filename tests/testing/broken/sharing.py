@@ -39,7 +39,7 @@ class ReadsStale(ReadsOnce):
     "test_no_process_revives_what_another_deleted", "test_a_collision_between_processes_is_found"
 )
 class WritesWhatItHas(SqliteStore):
-    """Writes its own idea of a record over whatever is there."""
+    """Writes its own idea of a record over what is there."""
 
     def __init__(self, path):
         super().__init__(path)

@@ -89,7 +89,7 @@ class RevokesAThousand(MemoryStore):
 
 @fails("test_commits_go_on_during_a_revocation")
 class RevokesFromACopy(MemoryStore):
-    """What others store meanwhile is lost."""
+    """What others store during the revocation is lost."""
 
     def revoke_user(self, authid, authrealm, keep=frozenset()):
         every = list(self.scan())

@@ -1,6 +1,6 @@
 """Users who are revoked in Redis: what is deleted, in which steps, and what the feed says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -27,7 +27,6 @@ from servers.process import running
 from servers.redises import RedisServer
 from tests.support.redis_stores import (
     JOE,
-    TOPOLOGIES,
     USERS,
     WAYS,
     between_trips,
@@ -35,7 +34,6 @@ from tests.support.redis_stores import (
     last_user,
     login,
     open_redis,
-    options_for,
     populate,
     position,
     revoke_in,
@@ -49,26 +47,6 @@ pytestmark = pytest.mark.server
 
 NO_ENTRIES = (b"x", b""), (b"1-1", ""), (b"9" * 30 + b"-0", b""), b"1-1", ()
 NAMES = list(product(("joe", None), ("realm1", None)))
-
-
-@pytest.fixture(params=TOPOLOGIES)
-def options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return options_for(request)
-
-
-@pytest.fixture
-def store(options: dict[str, Any]) -> Iterator[RedisStore]:
-    store = open_redis(**options)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def other(options: dict[str, Any], store: RedisStore) -> Iterator[RedisStore]:
-    """The same store, as another node has it."""
-    other = open_redis(**options)
-    yield other
-    other.close()
 
 
 # -- what is deleted -------------------------------------------------------------------------------

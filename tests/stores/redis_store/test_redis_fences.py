@@ -1,7 +1,6 @@
 """The fence in Redis: logins that began before their user was revoked are not stored."""
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from threading import Event, Semaphore
@@ -28,11 +27,9 @@ from cookietrack_plugin.testing.samples import (
 )
 from tests.support.redis_stores import (
     JOE,
-    TOPOLOGIES,
     WAYS,
     login,
     open_redis,
-    options_for,
     position,
     revoke_in,
     run_command,
@@ -44,26 +41,6 @@ pytestmark = pytest.mark.server
 
 
 NAMES = list(product(("joe", None), ("realm1", None)))
-
-
-@pytest.fixture(params=TOPOLOGIES)
-def options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return options_for(request)
-
-
-@pytest.fixture
-def store(options: dict[str, Any]) -> Iterator[RedisStore]:
-    store = open_redis(**options)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def other(options: dict[str, Any], store: RedisStore) -> Iterator[RedisStore]:
-    """The same store, as another node has it."""
-    other = open_redis(**options)
-    yield other
-    other.close()
 
 
 @pytest.mark.parametrize(("authid", "authrealm"), NAMES)
@@ -208,8 +185,8 @@ def test_no_login_from_before_a_revocation_survives_it(
 ):
     """
     Two nodes log joe in, with positions that are fresh or some time old, and two clients revoke him
-    in different ways. Whatever is there after a revocation began after it did, by the stream of its
-    own partition.
+    in different ways. Each login that is there after a revocation began after it did, by the stream
+    of its own partition.
     """
     revoke_in(way, monkeypatch)
     nodes = [open_redis(**options) for _ in range(2)]

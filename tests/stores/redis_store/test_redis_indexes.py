@@ -1,6 +1,5 @@
 """What is read from the indexes of Redis, and stores of the schema before."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -24,37 +23,15 @@ from cookietrack_plugin.testing.samples import (
 )
 from tests.support.redis_stores import (
     JOE,
-    TOPOLOGIES,
     USERS,
     keys_of,
     open_redis,
-    options_for,
     populate,
     run_command,
 )
 
 pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(params=TOPOLOGIES)
-def options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return options_for(request)
-
-
-@pytest.fixture
-def store(options: dict[str, Any]) -> Iterator[RedisStore]:
-    store = open_redis(**options)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def other(options: dict[str, Any], store: RedisStore) -> Iterator[RedisStore]:
-    """The same store, as another node has it."""
-    other = open_redis(**options)
-    yield other
-    other.close()
 
 
 def test_a_scan_gives_each_record_once_when_the_index_shrinks(

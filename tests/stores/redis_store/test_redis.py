@@ -36,10 +36,8 @@ from servers.redises import (
 )
 from tests.support.node import wait_for
 from tests.support.redis_stores import (
-    TOPOLOGIES,
     new_prefix,
     open_redis,
-    options_for,
     run_command,
 )
 from tests.support.rivals import contradictions, told_and_revoked
@@ -47,7 +45,7 @@ from tests.support.silence import answers, check_unavailable
 
 pytest_plugins = ["tests.support.servers"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOBODY = "NAME_OF_NO_VARIABLE"
 ONE_BY_ONE = "a batch is all or none in each partition: see docs/scaling.md"
 
@@ -138,26 +136,6 @@ class TestRedisWithPartitions(PartitionSuite):
 
 
 # -- one server, and a cluster --------------------------------------------------------------------
-
-
-@pytest.fixture(params=TOPOLOGIES)
-def options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return options_for(request)
-
-
-@pytest.fixture
-def store(options: dict[str, Any]) -> Iterator[RedisStore]:
-    store = open_redis(**options)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def other(options: dict[str, Any], store: RedisStore) -> Iterator[RedisStore]:
-    """The same store, as another node has it."""
-    other = open_redis(**options)
-    yield other
-    other.close()
 
 
 @pytest.mark.server
