@@ -10,7 +10,17 @@ from functools import partial
 from typing import Any
 
 from autobahn.wamp.exception import ProtocolError
-from autobahn.wamp.message import Abort, Authenticate, Challenge, Goodbye, Hello, Welcome
+from autobahn.wamp.message import (
+    Abort,
+    Authenticate,
+    Call,
+    Challenge,
+    Error,
+    Goodbye,
+    Hello,
+    Result,
+    Welcome,
+)
 from autobahn.wamp.types import Accept, Deny
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -42,6 +52,8 @@ class Stage(Enum):
     EXAMINED = auto()
     CHALLENGED = auto()
     JOINED = auto()
+    # It has said GOODBYE, and may join again.
+    LEFT = auto()
 
 
 class Gate:
@@ -63,6 +75,8 @@ class Gate:
         self._stage = Stage.OUT
         # Whether the router hears the client's GOODBYE at this moment.
         self._leaving = False
+        # The request ids of its calls that are not answered yet.
+        self._calls: set[int] = set()
 
     def hear(self, session: Any, message: Any) -> None:
         """
@@ -77,6 +91,8 @@ class Gate:
         elif self._stage is not Stage.JOINED and isinstance(message, (Hello, Authenticate)):
             heard = self._examine(session, message)
         else:
+            if isinstance(message, Call):
+                self._note_call(message)
             heard = session.take(message)
         if isinstance(heard, Deferred):
             heard.addErrback(self.failed)
@@ -125,7 +141,8 @@ class Gate:
             self.killed(message.reason, message.message)
             # Behind a proxy one comes when the client has left.
             return self._stage in (Stage.EXAMINED, Stage.CHALLENGED)
-        return True
+        # Nobody is told anything after having left, not even by a router that does not know it.
+        return self._stage is not Stage.LEFT
 
     def sent(self, message: Any) -> None:
         """It was sent, or waits for its turn."""
@@ -140,6 +157,8 @@ class Gate:
             self._expect(None)
         elif isinstance(message, Goodbye):
             self._expect(None)
+        elif self._calls and _is_last_answer(message):
+            self._calls.discard(message.request)
 
     def killed(self, reason: str, explanation: str | None = None) -> None:
         """The router has ended the session: `wamp.session.kill*`, or its realm is stopped."""
@@ -191,8 +210,20 @@ class Gate:
             self._cookies.tracker.kill(self._connection, NOT_STORED, INTERNAL_ERROR)
         return Deferred()
 
+    def _note_call(self, call: Call) -> None:
+        """
+        Of two calls with one request id Crossbar forgets one, and then fails to let the session
+        leave: its registrations would stay.
+
+        :raises ProtocolError: the client has such a call already.
+        """
+        if call.request in self._calls:
+            raise ProtocolError(f"CALL {call.request} is not answered yet")
+        self._calls.add(call.request)
+
     def _hear_goodbye(self, session: Any, message: Goodbye) -> Any:
-        self._stage = Stage.OUT
+        self._stage = Stage.LEFT
+        self._calls.clear()
         if message.reason == LOGOUT:
             logged_out = self._cookies.tracker.log_out(self._connection)
             self._protocol.held.hold(logged_out, self._logout_not_stored)
@@ -206,6 +237,13 @@ class Gate:
     def _logout_not_stored(self, failure: Failure) -> None:
         self.log.error("a logout is not stored yet: {cause}", cause=failure.value)
         self._cookies.tracker.kill(self._connection, LOGOUT_NOT_STORED, INTERNAL_ERROR)
+
+
+def _is_last_answer(message: Any) -> bool:
+    """Whether it is the last one to a call."""
+    if isinstance(message, Error):
+        return bool(message.request_type == Call.MESSAGE_TYPE)
+    return isinstance(message, Result) and not message.progress
 
 
 def _session_of(accept: Accept) -> Auth:

@@ -2,17 +2,46 @@
 Crossbar's proxy worker: its transports checked, and its sessions ended in the router behind it.
 """
 
+import socket
+from contextlib import suppress
 from typing import Any
 
 from crossbar.worker.proxy import ProxyController
 from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.interfaces import IPushProducer
 from txaio.tx import make_logger
+from zope.interface import implementer
 
 from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.router.protocol import TrackedProtocol
 
 # So long the router may take to confirm that a session has left.
 LEAVE_TIMEOUT_S = 2.0
+# Bytes on the way to the router, besides those that Twisted holds before it pauses a producer.
+SEND_BUFFER_BYTES = 32_768
+
+
+@implementer(IPushProducer)
+class Backpressure:
+    """
+    Reads no more from a client than its router takes: what has been passed on is heard, also after
+    the client was ended.
+
+    :param client: the transport of its connection.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def pauseProducing(self) -> None:
+        self._client.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._client.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The router is gone; the client may log in again."""
+        self._client.resumeProducing()
 
 
 class Backend:
@@ -32,6 +61,16 @@ class Backend:
         """It is connected: be there when it leaves."""
         session.on("leave", lambda _, details: self._left(details))
         session.on("disconnect", lambda *_, **__: self.lost())
+        if session._transport is not None:
+            self._bound(session._transport.transport)
+
+    def _bound(self, transport: Any) -> None:
+        """Let no more than a little be on the way to the router."""
+        with suppress(AttributeError, OSError):
+            transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        transport.registerProducer(Backpressure(self._protocol.transport), True)
+        # A connection that has a producer is not closed.
+        fan_out(self._gone).addCallback(lambda _: transport.unregisterProducer())
 
     def lost(self) -> None:
         """It is not there any more, or could not be connected."""

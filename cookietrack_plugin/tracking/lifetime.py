@@ -17,6 +17,8 @@ from cookietrack_plugin.tracking.touches import Touches
 
 EXPIRED = "cookietrack.close.expired"
 
+# For so long after its end a connection waits for a store that may know of a later one.
+ANSWER_MS = 1000
 # A touch is written at once if the record expires sooner than this.
 URGENT_MS = 20_000
 
@@ -41,6 +43,8 @@ class Lifetimes:
         self._events = events
         self._touches = touches
         self._expiry = expiry
+        # Those that are due, and whose record is being read.
+        self._asking: set[TrackedConnection] = set()
         expiry.start(self._is_due)
 
     def watch(self, connection: TrackedConnection) -> None:
@@ -60,6 +64,7 @@ class Lifetimes:
     def left(self, connection: TrackedConnection, cookie: ActiveCookie | None) -> None:
         """A connection was lost; its cookie, if it had one."""
         self._expiry.forget(connection)
+        self._asking.discard(connection)
         if cookie is None or cookie.connections or connection.last_heard <= cookie.record.seen:
             return
         latest = self._latest(cookie)
@@ -75,10 +80,13 @@ class Lifetimes:
         self._touches.flush()
 
     def _is_due(self, connection: TrackedConnection) -> None:
-        if connection.cookie is None:
+        if connection.cookie is None or connection in self._asking:
             self._judge(connection)
-        else:
-            self._latest(connection.cookie).addCallback(self._refreshed, connection)
+            return
+        self._asking.add(connection)
+        # A store that hangs prolongs nothing.
+        self._expiry.set(connection, _good_until(connection) + ANSWER_MS)
+        self._latest(connection.cookie).addCallback(self._refreshed, connection)
 
     def _latest(self, cookie: ActiveCookie) -> Deferred[None]:
         """
@@ -98,6 +106,7 @@ class Lifetimes:
             self._prolong(cookie, connection.last_heard, [connection])
 
     def _refreshed(self, _: None, connection: TrackedConnection) -> None:
+        self._asking.discard(connection)
         if (cookie := connection.cookie) is not None:
             self._prolong(cookie, cookie.last_heard(), list(cookie.connections))
         self._judge(connection)

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.load import wire
 from tests.support.endings import CUT_OFF_S, WAYS, Victim, end_all
-from tests.support.sites import Site
+from tests.support.node import wait_for
+from tests.support.sites import OPERATOR, Door, Site
 from tests.support.wamp import GOODBYE
 
 pytest_plugins = ["tests.support.servers"]
@@ -47,3 +49,22 @@ def test_it_is_told_why_and_then_cut_off(way: str, victims: list[Victim]) -> Non
         farewells = [message[2] for message in victim.told if message[0] == GOODBYE]
         assert farewells == [WAYS[way].reason], victim.key
         assert victim.told[-1][0] == GOODBYE, f"{victim.key} was told more behind it"
+
+
+def test_a_request_id_of_two_calls_leaves_nothing_of_a_session_on_the_router(
+    door: Door, site: Site
+) -> None:
+    user = site.user()
+    own, slow = f"test.own.{user}", f"test.slow.{user}"
+    with (
+        site.here["router"].client().log_in(OPERATOR) as callee,
+        door.client().log_in(user) as victim,
+    ):
+        callee.register(slow)
+        victim.register(own)
+        victim.send(*[wire.message(wire.CALL, 777, {}, slow, [])] * 2)
+        site.operator.call("cookietrack.revoke_by_authid", *user.split("@"))
+        wait_for(victim.is_gone, "it is cut off")
+        assert site.operator.call("wamp.registration.lookup", own) is None
+        # Another one may have it.
+        callee.register(own)

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import pytest
 
 from benchmarks.load import wire
 from cookietrack_plugin.header import id_of
 from tests.support.endings import CUT_OFF_S, ELSEWHERE_S, PACE_S
+from tests.support.flood import flooding, listening
 from tests.support.node import wait_for
 from tests.support.rude import CLOSE, PUBLISH, TICKET, RudeClient, hello
 from tests.support.sites import OPERATOR, Door, Site
@@ -22,6 +24,8 @@ LOAD, LOADS = "x" * 60_000, 100
 CROWD = 100
 # Seconds after which none of a crowd has a connection any more.
 CROWD_GONE_S = 3.0
+# Seconds after an acknowledged end in which what is on the way is heard.
+FLOOD_OVER_S = 2.0
 
 
 # -- connections that one cookie has: with what each of them tries when the cookie has ended ----
@@ -157,3 +161,27 @@ def chatter(crowd: Sequence[RudeClient], keys: Sequence[str], until: float) -> l
                 client.send_anyway(client.babble(key))
         time.sleep(PACE_S)
     return gone
+
+
+# -- a client that gives its router more than it takes -------------------------------------------
+
+
+def test_what_waited_on_the_way_to_a_router_is_little(site: Site) -> None:
+    """Behind a proxy: what it has passed on cannot be taken back, so that must not be much."""
+    door, user, topic = site.here["proxy"], site.user(), "test.flood"
+    with ExitStack() as stack:
+        first = stack.enter_context(door.client().log_in(user))
+        victim = stack.enter_context(door.client(first.given).come_back(user))
+        router = site.here["router"]
+        others = [stack.enter_context(router.client().log_in(OPERATOR)) for _ in range(10)]
+        for other in others:
+            other.subscribe(topic)
+        ear = stack.enter_context(listening(others))
+        stack.enter_context(flooding(victim, topic))
+        wait_for(lambda: ear.heard > 1_000_000, "the flood has come")
+        assert first.log_out()[0] == GOODBYE
+        ended = time.monotonic()
+        assert victim.session not in site.operator.sessions()
+        wait_for(victim.is_gone, "it is cut off")
+        wait_for(lambda: time.monotonic() - ear.last > 1, "nothing comes any more")
+        assert ear.last - ended < FLOOD_OVER_S

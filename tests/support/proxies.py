@@ -15,7 +15,7 @@ from crossbar.worker import proxy as crossbars
 from twisted.internet.defer import Deferred
 
 from cookietrack_plugin.router.proxy import CookieProxyController
-from tests.support.protocols import Router
+from tests.support.protocols import Router, Wire
 from tests.support.reactor import FakeReactor
 from tests.support.realm import ROLES, Scripted, SessionFactory
 
@@ -37,6 +37,7 @@ class Behind:
         self._proxy_other_side = frontend
         self._reactor = reactor
         self._session: Any = None
+        self.transport = Wire()
         self.told: list[Any] = []
         self.joined = False
         self.answers = answers

@@ -159,6 +159,12 @@ class RudeClient(WampClient):
         """Wait for a message as long as it takes."""
         self._socket.settimeout(None)
 
+    def take(self) -> bytes:
+        """What there is to read, undecoded; nothing at the end of the connection."""
+        with suppress(OSError):
+            return self._socket.recv(65536)
+        return b""
+
     def rest(self) -> list[list[Any]]:
         """The messages up to the server's Close, or to the end of the connection."""
         return self.wait_closed()[0]

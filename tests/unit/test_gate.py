@@ -1,7 +1,18 @@
 """The gate before a session: who joins has a login that is durable, and nobody else joins."""
 
 import pytest
-from autobahn.wamp.message import Abort, Authenticate, Challenge, Goodbye, Welcome
+from autobahn.wamp.message import (
+    Abort,
+    Authenticate,
+    Call,
+    Challenge,
+    Error,
+    Event,
+    Goodbye,
+    Register,
+    Result,
+    Welcome,
+)
 from autobahn.wamp.types import Accept
 from twisted.internet.defer import Deferred
 
@@ -13,7 +24,7 @@ from tests.support.realm import SECRET
 
 pytest_plugins = ["tests.support.routers"]
 
-INTERNAL_ERROR = 1011
+PROTOCOL_ERROR, INTERNAL_ERROR = 1002, 1011
 
 
 def logins(store):
@@ -227,3 +238,43 @@ class TestALoginThatCannotBeStored:
         client.hello(methods=("scripted",))
         router.until(client, INTERNAL_ERROR)
         assert router.realm.meta == []
+
+
+class TestACall:
+    def test_with_the_request_id_of_one_that_is_not_answered_ends_the_connection(self, router):
+        """Crossbar forgets one of them, and then lets the session leave by half."""
+        client = router.enter()
+        client.send(Call(777, "a.procedure"), Call(777, "a.procedure"))
+        assert client.said[-1] == PROTOCOL_ERROR
+
+    @pytest.mark.parametrize(
+        "answer", [Result(777), Error(Call.MESSAGE_TYPE, 777, "a.reason")], ids=["result", "error"]
+    )
+    def test_may_have_the_request_id_of_one_that_was_answered(self, router, answer):
+        client = router.enter()
+        client.send(Call(777, "a.procedure"))
+        client.protocol.send(answer)
+        client.send(Call(777, "a.procedure"))
+        assert client.protocol.state == client.protocol.STATE_OPEN
+
+    @pytest.mark.parametrize(
+        "answer",
+        [Result(777, progress=True), Result(778), Error(Register.MESSAGE_TYPE, 777, "a.reason")],
+        ids=["progress", "another one's", "of no call"],
+    )
+    def test_goes_on_until_its_last_answer(self, router, answer):
+        client = router.enter()
+        client.send(Call(777, "a.procedure"))
+        client.protocol.send(answer)
+        client.send(Call(777, "a.procedure"))
+        assert client.said[-1] == PROTOCOL_ERROR
+
+
+def test_who_has_left_is_told_nothing_though_the_router_may_not_know(router):
+    client = router.enter()
+    client.leave()
+    said = list(client.said)
+    client.protocol.send(Event(1, 2))
+    assert client.said == said
+    client.hello()
+    assert Challenge in client.said[len(said) :]

@@ -167,10 +167,28 @@ class TestWhenItsTimeSeemsUp:
         tracked.reactor.turn_until(lambda: client.reasons)
         assert client.reasons == [EXPIRED]
 
+    @pytest.mark.parametrize(
+        ("policy", "seconds"),
+        [
+            (Policy(max_age=100), 100),
+            (Policy(max_age=100, rolling=True), 100),
+            (Policy(max_age=1000, rolling=True, absolute_max_age=100), 100),
+            (IDLE, 60),
+        ],
+    )
+    def test_a_store_that_hangs_prolongs_nothing(self, tracked, pass_time, policy, seconds):
+        _, client = tracked.visit(policy=policy)
+        tracked.store.reads.shut()
+        pass_time(seconds, calm=False)
+        assert client.reasons == []
+        pass_time(2, calm=False)
+        assert client.reasons == [EXPIRED]
+        tracked.store.reads.open()
+
     def test_a_client_that_leaves_meanwhile_is_left_alone(self, tracked, pass_time):
         _, client = tracked.visit(policy=Policy(max_age=100))
         tracked.store.reads.shut()
-        pass_time(101, calm=False)
+        pass_time(100, calm=False)
         tracked.reactor.turn_until(tracked.store.reads.reached())
         tracked.tracker.drop(client.connection)
         tracked.store.reads.open()

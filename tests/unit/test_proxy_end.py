@@ -188,3 +188,30 @@ class TestALogout:
         say(client)
         assert client.said == [Challenge, Welcome, Goodbye, code]
         assert len([text for text in log.at("critical") if "a session failed" in text]) == 1
+
+
+class TestAClientThatSendsFasterThanItsRouterTakes:
+    def test_is_read_no_more_until_the_router_has_caught_up(self, proxy, controller):
+        """What has been passed on is heard, also after its end."""
+        client = proxy.enter()
+        behind = controller.behind[-1].transport
+        assert behind.streaming
+        behind.producer.pauseProducing()
+        assert client.transport.producerState == "paused"
+        behind.producer.resumeProducing()
+        assert client.transport.producerState == "producing"
+
+    def test_is_read_again_when_the_router_is_gone(self, proxy, controller):
+        client = proxy.enter()
+        producer = controller.behind[-1].transport.producer
+        producer.pauseProducing()
+        producer.stopProducing()
+        assert client.transport.producerState == "producing"
+        assert not client.transport.disconnecting
+
+    def test_keeps_no_connection_to_a_router_that_it_has_left(self, proxy, controller, reactor):
+        client = proxy.enter()
+        behind = controller.behind[-1].transport
+        client.leave()
+        reactor.turn()
+        assert behind.producer is None
