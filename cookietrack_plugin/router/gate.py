@@ -26,7 +26,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.record import Auth
+from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.handshake import UNAVAILABLE
 from cookietrack_plugin.tracking.connections import NO_LOGIN, TrackedConnection
@@ -178,8 +178,11 @@ class Gate:
         self._expect(Abort)
         # It may come long after the handshake: the cookie's login has to be good still.
         begun = self._cookies.tracker.hello(self._connection)
-        begun.addCallback(self._protocol.confirm_login)
-        return begun.addCallback(lambda _: None if self._link.ended else session.take(message))
+        return begun.addCallback(self._take_hello, session, message)
+
+    def _take_hello(self, record: Cookie | None, session: Any, message: Hello) -> Any:
+        self._protocol.confirm_login(record)
+        return None if self._link.ended else session.take(message)
 
     def _expect(self, farewell: type[Abort] | type[Goodbye] | None) -> None:
         """Note what ends the session for its client, once all that was said before has left."""

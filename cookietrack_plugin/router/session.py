@@ -3,7 +3,7 @@
 from typing import Any
 
 from autobahn.wamp.types import Accept
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 
 class GatedSession:
@@ -32,8 +32,8 @@ class GatedRouterSession(GatedSession):
         return self._decide(super().onAuthenticate(signature, extra))  # type: ignore[misc]
 
     def _decide(self, result: Any) -> Any:
-        decided = result if isinstance(result, Deferred) else succeed(result)
-        return decided.addBoth(self._transport.gate.decided)
+        decided = self._transport.gate.decided
+        return result.addBoth(decided) if isinstance(result, Deferred) else decided(result)
 
 
 class GatedProxySession(GatedSession):

@@ -59,7 +59,7 @@ class Events:
         kind = event.kind.value
         known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
         # Formatted here: a log does it slowly, field by field, and each new client has a line.
-        words = (f" {name}={_printable(value)}" for name, value in known.items())
+        words = [f" {name}={_printable(value)}" for name, value in known.items()]
         self.log.info(_literal(f"cookie {kind}{''.join(words)}"), kind=kind, **known)
         for observer in list(self._observers):
             try:
