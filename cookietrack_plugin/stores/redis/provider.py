@@ -2,22 +2,22 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zope.interface import implementer
 
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
 from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.durability import durability_warnings
 from cookietrack_plugin.stores.redis.faults import translated
 from cookietrack_plugin.stores.redis.keys import Layout
 from cookietrack_plugin.stores.redis.replicas import Replicas
-from cookietrack_plugin.stores.redis.schema import prepare_schema
-from cookietrack_plugin.stores.redis.store import RedisStore
+from cookietrack_plugin.stores.redis.schema import prepare_schema, require_schema
+from cookietrack_plugin.stores.redis.store import RedisReader, RedisStore
 from cookietrack_plugin.stores.redis.topology import check_topology, infos
-from cookietrack_plugin.stores.redis.url import RedisUrl, parse_url
+from cookietrack_plugin.stores.redis.url import parse_url
 
 PREFIX = "cookietrack"
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 
-@implementer(ICookieStoreProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider)
 class RedisProvider:
     """
     `{"type": "redis", "url": "redis://user:${NAME}@host:6379/0"}`, with `prefix` of all keys,
@@ -56,26 +56,38 @@ class RedisProvider:
                 raise wrong_option(name, options[name], f"an integer from {least} to 1024")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> RedisStore:
-        url = parse_url(options["url"])
-        layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
-        replicas = options.get("replicas", 0)
-        timeout = timeout_of(options)
-        with translated(url.shown, opening=True):
-            client = Client(url, node_dir, timeout)
-            try:
-                _prepare(client, url, layout, replicas)
-            except BaseException:
-                client.close()
-                raise
-        return RedisStore(client, layout, Replicas(client, replicas, timeout / 2), url.shown)
+        return _open(RedisStore, _prepare, options, node_dir)
+
+    def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> RedisStore:
+        return _open(RedisReader, require_schema, options, node_dir)
 
 
-def _prepare(client: Client, url: RedisUrl, layout: Layout, replicas: int) -> None:
-    described = infos(client)
-    for info in described:
-        check_topology(info, url)
+def _open(
+    made: type[RedisStore],
+    prepare: Callable[[Client, Layout], None],
+    options: Mapping[str, Any],
+    node_dir: str,
+) -> RedisStore:
+    url = parse_url(options["url"])
+    layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
+    replicas = options.get("replicas", 0)
+    timeout = timeout_of(options)
+    with translated(url.shown, opening=True):
+        client = Client(url, node_dir, timeout)
+        try:
+            described = infos(client)
+            for info in described:
+                check_topology(info, url)
+            prepare(client, layout)
+            for warning in durability_warnings(client, described, replicas):
+                log.warning("%s can lose logins: %s", url.shown, warning)
+        except BaseException:
+            client.close()
+            raise
+    return made(client, layout, Replicas(client, replicas, timeout / 2), url.shown)
+
+
+def _prepare(client: Client, layout: Layout) -> None:
     # A user without the right to ask would otherwise be refused at the first login.
     client.time_at(layout.partitions[0].expiry)
     prepare_schema(client, layout)
-    for warning in durability_warnings(client, described, replicas):
-        log.warning("%s can lose logins: %s", url.shown, warning)

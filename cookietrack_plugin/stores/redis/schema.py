@@ -1,10 +1,13 @@
 """The schema of a Redis store: marked when it is first opened, and checked ever after."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from redis.exceptions import ResponseError
 
-from cookietrack_plugin.errors import StoreCorrupt
+from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.stores.kit.options import PLACE, wrong_option
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout
@@ -22,8 +25,45 @@ def prepare_schema(client: Client, layout: Layout) -> None:
     :raises StoreCorrupt: what is under the prefix is another program's, or of a newer version.
     :raises ConfigError: the store was made with another number of partitions.
     """
+    with _ours(client, layout) as marks:
+        if None in marks:
+            client.run([("HSETNX", layout.meta, "version", VERSION)])
+            client.run([("HSETNX", layout.meta, "partitions", len(layout.partitions))])
+            marks = _marks(client, layout)
+        version, partitions = map(int, marks)
+    _check(version, partitions, len(layout.partitions))
+    if version < VERSION:
+        _upgrade(client, layout, version)
+
+
+def require_schema(client: Client, layout: Layout) -> None:
+    """
+    Check the marks of a store that is there. Nothing is written.
+
+    :raises StoreUnavailable: there is none, or an older one.
+    :raises StoreCorrupt, ConfigError: as `prepare_schema`.
+    """
+    with _ours(client, layout) as marks:
+        if None in marks:
+            raise StoreUnavailable(f'there is no cookie store under the key "{layout.meta}"')
+        version, partitions = map(int, marks)
+    _check(version, partitions, len(layout.partitions))
+    if version < VERSION:
+        raise StoreUnavailable(
+            f"the store has schema version {version}: the next node that starts brings it to"
+            f" {VERSION}"
+        )
+
+
+@contextmanager
+def _ours(client: Client, layout: Layout) -> Iterator[list[Any]]:
+    """
+    The store's marks, None for one that is missing.
+
+    :raises StoreCorrupt: also for what is found in the block: the keys are another program's.
+    """
     try:
-        version, partitions = _marks(client, layout)
+        yield _marks(client, layout)
         client.run([("ZCARD", each.expiry) for each in layout.partitions])
         client.run([("XLEN", each.revoked) for each in layout.partitions])
     except (ResponseError, ValueError) as error:
@@ -33,20 +73,12 @@ def prepare_schema(client: Client, layout: Layout) -> None:
             f'the keys "{layout.meta}" and so on are another program\'s:'
             f' choose another "prefix" in {PLACE}'
         ) from error
-    _check(version, partitions, len(layout.partitions))
-    if version < VERSION:
-        _upgrade(client, layout, version)
 
 
-def _marks(client: Client, layout: Layout) -> tuple[int, int]:
-    """The version and the number of partitions, ours where there were none."""
-    wanted = ("HMGET", layout.meta, "version", "partitions")
-    marks = client.run([wanted])[0]
-    if None in marks:
-        client.run([("HSETNX", layout.meta, "version", VERSION)])
-        client.run([("HSETNX", layout.meta, "partitions", len(layout.partitions))])
-        marks = client.run([wanted])[0]
-    return int(marks[0]), int(marks[1])
+def _marks(client: Client, layout: Layout) -> list[Any]:
+    """The version and the number of partitions."""
+    marks: list[Any] = client.run([("HMGET", layout.meta, "version", "partitions")])[0]
+    return marks
 
 
 def _check(version: int, partitions: int, number: int) -> None:

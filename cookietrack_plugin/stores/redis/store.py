@@ -23,7 +23,7 @@ from cookietrack_plugin.stores.redis.feed import Cursor, FeedReader
 from cookietrack_plugin.stores.redis.indexes import Indexes, Recent
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
 from cookietrack_plugin.stores.redis.replicas import Replicas
-from cookietrack_plugin.stores.redis.swap import look_up
+from cookietrack_plugin.stores.redis.swap import look_up, read
 from cookietrack_plugin.stores.redis.user_revocation import UserRevoker
 
 # Records whose size is measured, as a sample of all.
@@ -41,6 +41,7 @@ class RedisStore:
 
     reads_block = True
     commits_block = True
+    _look_up = staticmethod(look_up)
 
     def __init__(self, client: Client, layout: Layout, replicas: Replicas, place: str) -> None:
         self._client = client
@@ -58,7 +59,7 @@ class RedisStore:
         for id in dict.fromkeys(ids):
             wanted[self._layout.of(id)].append(id)
         with self._answering():
-            found = look_up(self._client, wanted)
+            found = self._look_up(self._client, wanted)
         records = (each.record for each in found.values())
         return {record.id: record for record in records if isinstance(record, Cookie)}
 
@@ -142,3 +143,9 @@ class RedisStore:
             raise StoreUnavailable(f"{self._place} is closed")
         with translated(self._place):
             yield
+
+
+class RedisReader(RedisStore):
+    """The same for people who look at it, whose user may have the right to read and no other."""
+
+    _look_up = staticmethod(read)
