@@ -6,8 +6,10 @@ each turn of the reactor. Once the end is durable, GOODBYE and Close are sent, a
 later the TCP connections are aborted (`Link.close`).
 """
 
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from functools import partial
+from itertools import count
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -60,9 +62,10 @@ class Termination:
     def __init__(self, connections: Connections, calls: SpreadCalls) -> None:
         self._connections = connections
         self._calls = calls
-        # How many sessions are not off the router yet, and who waits until none is.
-        self._detaching = 0
-        self._waiters: list[Deferred[None]] = []
+        # Sessions that are not off the router yet, by number; and who waits for those up to one.
+        self._numbers = count()
+        self._detaching: OrderedDict[int, None] = OrderedDict()
+        self._waiters: deque[tuple[int, Deferred[None]]] = deque()
 
     def begin(self, connections: Iterable[TrackedConnection]) -> Ending:
         """
@@ -84,23 +87,24 @@ class Termination:
         return self.begin(connections).close(reason, code)
 
     def _detach(self, connection: TrackedConnection) -> Deferred[None]:
-        self._detaching += 1
+        number = next(self._numbers)
+        self._detaching[number] = None
         detached = self._calls.add(connection.link.detach)
-        return detached.addErrback(self._not_detached).addCallback(self._detached)
+        return detached.addErrback(self._not_detached).addCallback(self._detached, number)
 
-    def _detached(self, _: Any) -> None:
-        self._detaching -= 1
-        if not self._detaching:
-            waiters, self._waiters = self._waiters, []
-            for each in waiters:
-                each.callback(None)
+    def _detached(self, _: Any, number: int) -> None:
+        del self._detaching[number]
+        oldest = next(iter(self._detaching), None)
+        while self._waiters and (oldest is None or self._waiters[0][0] < oldest):
+            self._waiters.popleft()[1].callback(None)
 
     def _all_detached(self) -> Deferred[None]:
-        """Fires when no session that is to be taken off the router is on it any more."""
+        """Fires when all sessions that are to be taken off the router now are off it."""
         if not self._detaching:
             return succeed(None)
-        self._waiters.append(Deferred())
-        return self._waiters[-1]
+        latest = next(reversed(self._detaching))
+        self._waiters.append((latest, Deferred()))
+        return self._waiters[-1][1]
 
     def _not_detached(self, failure: Any) -> None:
         self.log.failure("a session cannot be taken off the router", failure=failure)

@@ -126,3 +126,17 @@ def test_one_that_stays_on_the_router_keeps_no_other_open(termination, connect, 
     assert not closed.called
     silent.detaching.callback(None)
     reactor.result_of(closed)
+
+
+def test_an_end_waits_for_those_before_it_and_not_for_those_after_it(termination, connect, reactor):
+    before, own, after = connect(), connect(), connect()
+    before.detaching, after.detaching = Deferred(), Deferred()
+    begin(termination, before)
+    closed = begin(termination, own).close(REASON)
+    begin(termination, after)
+    reactor.turn()
+    assert own.reasons == [REASON]
+    assert not closed.called
+    before.detaching.callback(None)
+    reactor.turn()
+    assert closed.called
