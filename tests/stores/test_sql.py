@@ -257,6 +257,22 @@ def test_old_revocations_are_forgotten_and_old_cursors_refused(
     assert store.revoked_since(new) == ([], new)
 
 
+def test_more_of_them_are_forgotten_than_one_step_removes(
+    url: str, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+):
+    store.commit([Create(make_cookie(n)) for n in range(30)])
+    store.commit([Delete(make_id(n)) for n in range(30)])
+    execute(url, ".", "UPDATE cookietrack_revoked SET at = 0")
+    monkeypatch.setattr(sql_feed, "_STEP", 3)
+    sweeping = open_sql(url)
+    _, last = sweeping.revoked_since(None)
+    sweeping.expire(NOW, 10)
+    assert sweeping.revoked_since(last) == ([], last)
+    with sweeping._engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM cookietrack_revoked")).scalar() == 1
+    sweeping.close()
+
+
 def test_a_cursor_that_was_the_last_for_long_is_kept(url: str, store: SqlStore):
     store.commit([Create(make_cookie(n)) for n in range(3)])
     store.commit([Delete(make_id(0)), Delete(make_id(1))])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from cookietrack_plugin.stores.sql import fences as sql_fences
 from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
@@ -28,8 +28,13 @@ class statements:
         event.remove(self._engine, "before_cursor_execute", self._note)
         self._patch.undo()
 
-    def _note(self, *args: Any) -> None:
-        self._seen.append(args[2])
+    def _note(
+        self, connection: Connection, _cursor: Any, statement: str, rows: Any, _: Any, many: bool
+    ) -> None:
+        # psycopg sends one for each row.
+        is_split = many and isinstance(rows, list) and connection.dialect.driver == "psycopg"
+        number = len(rows) if is_split else 1
+        self._seen += [statement] * number
 
     def _noting(self, ask: Any) -> Any:
         def noted(connection: Any, statement: bytes, value: bytes) -> Any:

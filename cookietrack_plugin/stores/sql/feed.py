@@ -24,8 +24,9 @@ from cookietrack_plugin.stores.sql.tables import Tables
 
 # How long a position is kept. Readers that were away longer have lost theirs.
 KEPT_MS = 3_600_000
-# How many are removed in one step, and read in one.
+# How many are removed in one step, in how many at a time, and how many are read in one.
 _STEP = 1000
+_STEPS = 100
 _PAGE = 1000
 
 # The number of the last revocation that was seen, and whose it was. Another one under that number
@@ -66,6 +67,8 @@ class Feed:
         notify = [func.pg_notify(revoked.name, "")] if notifies else []
         self._reserved = select(meta.c.revoked, *notify)
         self._insert = insert(revoked)
+        # psycopg has a statement for each row, unless something is returned. PyMySQL makes one.
+        self._insert_all = self._insert.returning(revoked.c.number) if notifies else self._insert
         last = select(revoked.c.number, revoked.c.id)
         self._last = last.order_by(revoked.c.number.desc()).limit(1)
         entries = select(*revoked.columns).where(revoked.c.number >= bindparam("number"))
@@ -86,7 +89,7 @@ class Feed:
         """
         first, at = self._next(connection, len(ids)), _now()
         rows = [{"number": first + n, "id": id, "at": at} for n, id in enumerate(ids)]
-        connection.execute(self._insert, rows)
+        connection.execute(self._insert_all, rows)
 
     def append_user(self, connection: Connection, revoked: UserRevoked) -> int:
         """Add a user, at the end of a transaction like that; the entry's number."""
@@ -135,8 +138,14 @@ class Feed:
         return [_entry_of(row) for row in rows[1:]], (rows[-1].number, rows[-1].id)
 
     def trim(self, connection: Connection) -> None:
+        """Remove those that are too old, in steps: more than come between two sweeps."""
+        for _ in range(_STEPS):
+            if self._trim_some(connection) < _STEP:
+                return
+
+    def _trim_some(self, connection: Connection) -> int:
         """
-        Remove a step of those that are too old. Cursors stand on an entry until the next one comes,
+        Remove a step of them; how many it were. Cursors stand on an entry until the next one comes,
         so its age is that of the next one, and the last one stays.
         """
         rows: Sequence[Any] = connection.execute(self._oldest).all()
@@ -145,6 +154,7 @@ class Feed:
         if old:
             for statement in self._trim:
                 connection.execute(statement, {"number": old[-1]})
+        return len(old)
 
 
 def _entry_of(row: Any) -> str | UserRevoked:
