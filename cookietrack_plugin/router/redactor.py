@@ -8,6 +8,8 @@ from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.router.head import END_OF_HEAD, HEAD_LINES, HeadTooLarge
 
 _END_OF_LINE = re.compile("\r\n|\r|\n")
+# Where a line may go on with the next one.
+_FOLD = re.compile("[\r\n][ \t]")
 
 
 class HandshakeRedactor:
@@ -148,6 +150,9 @@ def _unfolded(head: str) -> list[str]:
     The lines as HTTP splits them, with a folded Cookie header as one (RFC 9112, section 5.2).
     Autobahn knows no such lines: the value would pass in the second one, and be logged.
     """
+    if not _FOLD.search(head):
+        # Hardly any client folds lines.
+        return _END_OF_LINE.split(head)
     lines: list[list[str]] = []
     in_cookie = False
     for line in _END_OF_LINE.split(head):

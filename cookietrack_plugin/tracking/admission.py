@@ -92,8 +92,15 @@ class Admissions:
         if not visitor.presented:
             return self._create(visitor, issue, policy)
         asked = self._seconds()
-        loads = [self._store.load(id) for id in dict.fromkeys(visitor.presented)]
-        return gathered(loads).addCallback(self._loaded, visitor, issue, policy, asked)
+        return self._load(visitor.presented).addCallback(
+            self._loaded, visitor, issue, policy, asked
+        )
+
+    def _load(self, ids: Sequence[str]) -> Deferred[list[Cookie | None]]:
+        if len(ids) == 1:
+            # As nearly all visitors have it.
+            return self._store.load(ids[0]).addCallback(lambda cookie: [cookie])
+        return gathered([self._store.load(id) for id in dict.fromkeys(ids)])
 
     def _loaded(
         self,
