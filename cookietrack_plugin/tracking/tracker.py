@@ -126,7 +126,9 @@ class Tracker(Records):
             cookie = self._connections.activate(admission.cookie, admission.read)
             cookie.handshake = now
             limit, fresh = admission.limit, admission.created
-            connection = TrackedConnection(link, cookie, policy, limit, fresh, now)
+            # Not now: who leaves without a word was seen when its record says so.
+            heard = admission.cookie.seen
+            connection = TrackedConnection(link, cookie, policy, limit, fresh, heard)
         self._connections.add(connection)
         self._lifetimes.watch(connection)
         return connection

@@ -6,6 +6,7 @@ from attrs import evolve
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Touch
 from cookietrack_plugin.testing.samples import NOW
+from tests.support.connections import FakeLink
 
 EXPIRED = "cookietrack.close.expired"
 IDLE = Policy(max_age=3600, idle_timeout=60)
@@ -75,6 +76,18 @@ class TestAnActiveClient:
         pass_time(6)
         tracked.reactor.turn_until(lambda: tracked.store.cookies[id].seen == NOW + 10_000)
         assert tracked.store.cookies[id].expires == NOW + 70_000
+
+    def test_that_leaves_without_a_word_is_not_asked_for_and_not_written(self, tracked):
+        """However long its handshake took."""
+        admission = tracked.reactor.result_of(tracked.admit(policy=IDLE))
+        tracked.reactor.advance(1)
+        link = FakeLink()
+        link.connection = tracked.tracker.enter(admission, IDLE, link)
+        changes, loads = len(tracked.store.changes), len(tracked.store.loaded)
+        tracked.tracker.drop(link.connection)
+        tracked.reactor.advance(60)
+        tracked.reactor.turn()
+        assert (len(tracked.store.changes), len(tracked.store.loaded)) == (changes, loads)
 
     def test_counts_for_the_other_connections_of_its_cookie(self, tracked, pass_time):
         id, active = tracked.visit(policy=IDLE)
