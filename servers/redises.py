@@ -89,6 +89,12 @@ class RedisCluster:
         return all(info["cluster_state"] == "ok" for info in infos)
 
 
+def has_replica(master: RedisServer) -> bool:
+    """Whether a replica follows: before the master says so, WAIT does not count it."""
+    first = master.client().info("replication").get("slave0", {})
+    return bool(first.get("state") == "online")
+
+
 class RedisSentinel:
     """A master, a replica, and the one sentinel that moves the service from one to the other."""
 
@@ -116,7 +122,7 @@ class RedisSentinel:
         return f"redis+sentinel://:{secret}@127.0.0.1:{self.sentinel.port}/{self.service}"
 
     def _replicates(self) -> bool:
-        return self.replica.client().info("replication")["master_link_status"] == "up"
+        return has_replica(self.master)
 
     def _knows_replica(self) -> bool:
         return bool(self.sentinel.client().sentinel_slaves(self.service))

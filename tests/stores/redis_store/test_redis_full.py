@@ -10,7 +10,7 @@ from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from servers.process import running
-from servers.redises import RedisServer
+from servers.redises import RedisServer, has_replica
 from tests.support.node import wait_for
 from tests.support.redis_stores import new_prefix, open_redis
 
@@ -84,7 +84,7 @@ def test_a_batch_that_needs_room_is_refused_whole(change: Change, store, redis_s
 def test_replicas_are_waited_for_all_the_same():
     with running(RedisServer()) as master:
         with running(RedisServer("--replicaof", f"127.0.0.1 {master.port}")) as replica:
-            wait_for(lambda: replica.client().info()["master_link_status"] == "up", "a replica")
+            wait_for(lambda: has_replica(master), "a replica")
             store = open_redis(master.url(), replicas=1)
             store.commit([Create(make_cookie(1))])
             with full(master):
