@@ -75,7 +75,7 @@ PYTEST = python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadfile --no-loadsc
 test: | $(BIN)/pip
 	@$(MAKE) --no-print-directory -j2 lint $(OLDEST)/.ready $(DEMO)/node_modules/.package-lock.json
 	@echo "pytest ..." && $(BIN)/$(PYTEST) --cov --cov-report=term
-	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/$(PYTEST) $(OLDEST_TESTS)
+	@echo "pytest on Crossbar $(OLDEST_CROSSBAR) ..." && $(OLDEST)/bin/$(PYTEST) -m "not server" $(OLDEST_TESTS)
 
 $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the benchmarks: the first run takes a minute or two ..."
