@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from tests.support.late import LateServices
 from tests.support.node import Node, running, wait_for
 from tests.support.raw import END, RawHandshake, handshake
 
-pytest_plugins = ["tests.support.servers"]
+# Beside the oldest Crossbar there are no drivers of servers.
+pytest_plugins = ["tests.support.servers"] if find_spec("redis") else []
 pytestmark = pytest.mark.node
 
 BARE = {"type": "websocket"}
