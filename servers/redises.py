@@ -1,6 +1,7 @@
 """Redis in its four shapes: one server, one with TLS, a Sentinel, a cluster of three masters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import redis
@@ -34,6 +35,16 @@ class RedisServer(ServerProcess):
     def url(self, database: int = 0) -> str:
         secret = f":{quoted(self.password)}@" if self.password else ""
         return f"redis://{secret}127.0.0.1:{self.port}/{database}"
+
+    @contextmanager
+    def configured(self, name: str, value: str) -> Iterator[None]:
+        """With another setting within the block."""
+        before = self.client().config_get(name)[name]
+        self.client().config_set(name, value)
+        try:
+            yield
+        finally:
+            self.client().config_set(name, before)
 
     def client(self) -> "redis.Redis[bytes]":
         return redis.Redis(port=self.port, password=self.password or None, socket_timeout=5)

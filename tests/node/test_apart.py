@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from benchmarks.load import wire
-from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth, Cookie, Create, UserRevoked
 from tests.support.apart import Apart, Half
 from tests.support.endings import ELSEWHERE_S, command
 from tests.support.node import wait_for
-from tests.support.rude import TICKET, RudeClient
+from tests.support.rude import TICKET
 from tests.support.sites import OPERATOR, Door
 from tests.support.wamp import GOODBYE
 
@@ -22,11 +21,6 @@ NOT_STORED = "cookietrack.error.login_not_stored"
 MANY = 10_000
 # To a worker, after which it has read what was sent to it before.
 ROUND_TRIPS = 20
-
-
-def id_in(client: RudeClient) -> str:
-    assert client.given is not None
-    return id_of(client.given.partition("=")[2])
 
 
 @pytest.fixture(params=["right", "late"])
@@ -190,7 +184,7 @@ def test_a_node_whose_clock_is_behind_shortens_no_record(name: str, apart: Apart
     right, late = (half.doors[name] for half in apart.halves)
     user = apart.site.user()
     with right.client(demand="patient").log_in(user) as first:
-        [before] = apart.store.load([id_in(first)]).values()
+        [before] = apart.store.load([first.cookie_id]).values()
         with late.client(first.given, "patient").come_back(user) as tab:
             assert tab.answers()
         after = wait_for(lambda: touched(apart, before), "the tab is noted")

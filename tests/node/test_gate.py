@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ import pytest
 
 from benchmarks import flush
 from benchmarks.load import wire
-from cookietrack_plugin.header import id_of
 from servers.redises import RedisServer
 from tests.node.conftest import server_store
 from tests.support.faults import FAULTY, Faults
 from tests.support.node import wait_for
+from tests.support.observer import Observer
 from tests.support.rude import TICKET, RudeClient
 from tests.support.sites import Door, Place, Site, opened
 from tests.support.wamp import ERROR, GOODBYE
@@ -39,6 +38,10 @@ def joins(door: Door, user: str) -> list[float]:
     """When the user has joined."""
     door.observer.catch_up()
     return [at for authid, at in door.observer.joined if f"{authid}@" in user]
+
+
+def end(operator: Observer, procedure: str, id: str, authid: str) -> None:
+    operator.call(f"cookietrack.{procedure}", id if procedure == "revoke" else authid)
 
 
 # -- a store that hangs, or is full -------------------------------------------------------------
@@ -121,10 +124,9 @@ def test_a_cookie_whose_end_cannot_be_stored_is_shown_to_nobody(
     operator, user = faulty_site.operator, faulty_site.user()
     authid = user.partition("@")[0]
     with faulty_site.here["router"].client().log_in(user) as client:
-        assert client.given is not None
-        id = id_of(client.given.partition("=")[2])
+        id = client.cookie_id
         faults.switch(commit="full")
-        operator.call(f"cookietrack.{procedure}", id if procedure == "revoke" else authid)
+        end(operator, procedure, id, authid)
         assert operator.call("cookietrack.get", id) is None
         assert operator.call("cookietrack.list", authid) == []
         assert operator.call("cookietrack.count", authid) == 0
@@ -137,16 +139,6 @@ def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """On a server that all of its workers share."""
     with server_store("redis", request) as store, opened(store, [Place(tmp_path, store)]) as site:
         yield site
-
-
-@contextmanager
-def refusing(server: RedisServer) -> Iterator[None]:
-    """It takes no writes for want of a replica."""
-    server.client().config_set("min-replicas-to-write", "1")
-    try:
-        yield
-    finally:
-        server.client().config_set("min-replicas-to-write", "0")
 
 
 def shows(answer: Any) -> bool:
@@ -163,11 +155,11 @@ def test_nor_where_a_server_refuses_it_and_it_is_ended_once_that_is_over(
     operator, user = crowded.operator, crowded.user()
     authid = user.partition("@")[0]
     with crowded.here["proxy"].client().log_in(user) as client:
-        assert client.given is not None
-        id = id_of(client.given.partition("=")[2])
+        id = client.cookie_id
         assert shows(operator.call("cookietrack.get", id))
-        with refusing(redis_server):
-            operator.call(f"cookietrack.{procedure}", id if procedure == "revoke" else authid)
+        # For want of a replica.
+        with redis_server.configured("min-replicas-to-write", "1"):
+            end(operator, procedure, id, authid)
             for asked, argument in (("get", id), ("list", authid), ("count", authid)):
                 assert not shows(operator.call(f"cookietrack.{asked}", argument))
             with crowded.here["router"].client(client.given) as again:

@@ -1,6 +1,7 @@
 """Redis stores on real servers: opening them, and what tests do to them."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ from cookietrack_plugin.stores.redis.url import parse_url
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 JOE = "joe", "realm1"
+# Of users who can be revoked, with None for any.
+NAMES = list(product(("joe", None), ("realm1", None)))
 # How users are revoked: see `user_revocation`.
 WAYS = ["at once", "in steps", "behind a fence"]
 USERS = [("joe", "realm1"), ("joe", "realm2"), ("mary", "realm1"), None]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from benchmarks.load import wire
+from cookietrack_plugin.header import id_of
 from tests.support.wamp import Closed, WampClient
 
 PUBLISH, PUBLISHED, SUBSCRIBE, SUBSCRIBED, EVENT = 16, 17, 32, 33, 36
@@ -134,6 +135,13 @@ class RudeClient(WampClient):
 
     def register(self, procedure: str) -> None:
         assert self.ask(REGISTER, {}, procedure)[0] == REGISTERED
+
+    # -- what it was given ---------------------------------------------------------------------
+
+    @property
+    def cookie_id(self) -> str:
+        assert self.given is not None
+        return id_of(self.given.partition("=")[2])
 
     # -- how it stands -----------------------------------------------------------------------
 

@@ -1,8 +1,6 @@
 """The schema of a Redis store: marked when it is first opened, and checked ever after."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -25,14 +23,12 @@ def prepare_schema(client: Client, layout: Layout) -> None:
     :raises StoreCorrupt: what is under the prefix is another program's, or of a newer version.
     :raises ConfigError: the store was made with another number of partitions.
     """
-    with _ours(client, layout) as marks:
-        if None in marks:
-            client.run([("HSETNX", layout.meta, "version", VERSION)])
-            client.run([("HSETNX", layout.meta, "partitions", len(layout.partitions))])
-            marks = _marks(client, layout)
-        version, partitions = map(int, marks)
-    _check(version, partitions, len(layout.partitions))
-    if version < VERSION:
+    marks = _marks(client, layout)
+    if None in marks:
+        client.run([("HSETNX", layout.meta, "version", VERSION)])
+        client.run([("HSETNX", layout.meta, "partitions", len(layout.partitions))])
+        marks = _marks(client, layout)
+    if (version := _checked(marks, layout)) < VERSION:
         _upgrade(client, layout, version)
 
 
@@ -43,42 +39,48 @@ def require_schema(client: Client, layout: Layout) -> None:
     :raises StoreUnavailable: there is none, or an older one.
     :raises StoreCorrupt, ConfigError: as `prepare_schema`.
     """
-    with _ours(client, layout) as marks:
-        if None in marks:
-            raise StoreUnavailable(f'there is no cookie store under the key "{layout.meta}"')
-        version, partitions = map(int, marks)
-    _check(version, partitions, len(layout.partitions))
-    if version < VERSION:
+    marks = _marks(client, layout)
+    if None in marks:
+        raise StoreUnavailable(f'there is no cookie store under the key "{layout.meta}"')
+    if (version := _checked(marks, layout)) < VERSION:
         raise StoreUnavailable(
             f"the store has schema version {version}: the next node that starts brings it to"
             f" {VERSION}"
         )
 
 
-@contextmanager
-def _ours(client: Client, layout: Layout) -> Iterator[list[Any]]:
+def _marks(client: Client, layout: Layout) -> list[Any]:
     """
-    The store's marks, None for one that is missing.
+    The version and the number of partitions, None for one that is missing.
 
-    :raises StoreCorrupt: also for what is found in the block: the keys are another program's.
+    :raises StoreCorrupt: the keys are another program's.
     """
     try:
-        yield _marks(client, layout)
+        marks: list[Any] = client.run([("HMGET", layout.meta, "version", "partitions")])[0]
         client.run([("ZCARD", each.expiry) for each in layout.partitions])
         client.run([("XLEN", each.revoked) for each in layout.partitions])
-    except (ResponseError, ValueError) as error:
-        if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
+    except ResponseError as error:
+        if not str(error).startswith("WRONGTYPE"):
             raise
-        raise StoreCorrupt(
-            f'the keys "{layout.meta}" and so on are another program\'s:'
-            f' choose another "prefix" in {PLACE}'
-        ) from error
-
-
-def _marks(client: Client, layout: Layout) -> list[Any]:
-    """The version and the number of partitions."""
-    marks: list[Any] = client.run([("HMGET", layout.meta, "version", "partitions")])[0]
+        raise _foreign(layout) from error
     return marks
+
+
+def _checked(marks: list[Any], layout: Layout) -> int:
+    """The version of a store that has these marks, once they are checked."""
+    try:
+        version, partitions = map(int, marks)
+    except ValueError as error:
+        raise _foreign(layout) from error
+    _check(version, partitions, len(layout.partitions))
+    return version
+
+
+def _foreign(layout: Layout) -> StoreCorrupt:
+    return StoreCorrupt(
+        f'the keys "{layout.meta}" and so on are another program\'s:'
+        f' choose another "prefix" in {PLACE}'
+    )
 
 
 def _check(version: int, partitions: int, number: int) -> None:

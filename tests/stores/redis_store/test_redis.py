@@ -32,6 +32,7 @@ from servers.redises import (
     RedisSentinel,
     RedisServer,
     TlsRedisServer,
+    has_replica,
     quoted,
 )
 from tests.support.node import wait_for
@@ -367,9 +368,7 @@ def test_replicas_that_follow_later_are_warned_of_unless_they_are_waited_for(
     with running(RedisServer()) as master:
         replica_of = ("--replicaof", f"127.0.0.1 {master.port}")
         with running(RedisServer(*replica_of)) as replica:
-            wait_for(
-                lambda: master.client().info()["connected_slaves"], "the replica does not come"
-            )
+            wait_for(lambda: has_replica(master), "the replica does not come")
             open_redis(master.url(), replicas=replicas).close()
             with pytest.raises(ConfigError, match=r"expected its master, or .* found a replica"):
                 open_redis(replica.url())

@@ -2,7 +2,6 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from threading import Event, Semaphore
 from typing import Any
 
@@ -27,6 +26,7 @@ from cookietrack_plugin.testing.samples import (
 )
 from tests.support.redis_stores import (
     JOE,
+    NAMES,
     WAYS,
     login,
     open_redis,
@@ -38,9 +38,6 @@ from tests.support.redis_stores import (
 
 pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.server
-
-
-NAMES = list(product(("joe", None), ("realm1", None)))
 
 
 @pytest.mark.parametrize(("authid", "authrealm"), NAMES)

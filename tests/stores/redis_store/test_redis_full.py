@@ -1,7 +1,7 @@
 """A Redis server that has no room left: nobody new gets in, and everybody can be let go."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -21,13 +21,8 @@ NUMBERS = range(20)
 IDS = [make_id(number) for number in NUMBERS]
 
 
-@contextmanager
-def full(server: RedisServer) -> Iterator[None]:
-    server.client().config_set("maxmemory", 1)
-    try:
-        yield
-    finally:
-        server.client().config_set("maxmemory", 0)
+def full(server: RedisServer) -> AbstractContextManager[None]:
+    return server.configured("maxmemory", "1")
 
 
 @pytest.fixture(params=[1, 3])

@@ -49,10 +49,11 @@ def test_a_demoted_master_lets_nobody_in(store, server):
 
 
 def test_a_master_without_the_replicas_that_it_needs_lets_nobody_in(store, server):
-    server.client().config_set("min-replicas-to-write", 1)
-    with pytest.raises(StoreUnavailable, match="takes no writes: NOREPLICAS"):
+    with (
+        server.configured("min-replicas-to-write", "1"),
+        pytest.raises(StoreUnavailable, match="takes no writes: NOREPLICAS"),
+    ):
         store.load([make_id(1)])
-    server.client().config_set("min-replicas-to-write", 0)
     assert set(store.load([make_id(1)])) == {make_id(1)}
 
 

@@ -1,7 +1,6 @@
 """Users who are revoked in Redis: what is deleted, in which steps, and what the feed says."""
 
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from servers.process import running
 from servers.redises import RedisServer
 from tests.support.redis_stores import (
     JOE,
+    NAMES,
     USERS,
     WAYS,
     between_trips,
@@ -46,7 +46,6 @@ pytestmark = pytest.mark.server
 
 
 NO_ENTRIES = (b"x", b""), (b"1-1", ""), (b"9" * 30 + b"-0", b""), b"1-1", ()
-NAMES = list(product(("joe", None), ("realm1", None)))
 
 
 # -- what is deleted -------------------------------------------------------------------------------
