@@ -4,7 +4,7 @@ OLDEST := .venv-oldest
 OLDEST_CROSSBAR := 25.12.1
 # Those of what another Crossbar may do otherwise.
 OLDEST_TESTS := $(patsubst %,tests/node/test_%.py, \
-	fixation launcher redaction secrecy sessions story transports)
+	launcher redaction secrecy sessions story transports)
 BIN := $(VENV)/bin
 DEMO := node_examples/demo
 INSTALL := python -m pip install --quiet
@@ -20,6 +20,10 @@ help:
 	@echo "make demo   a node on the lmdb store, with a page at http://localhost:8080 (PORT=number for another)"
 	@echo "make test   lint, types and every test"
 	@echo "make bench  the benchmarks (make bench ONLY=name for one)"
+	@echo "make docs   the documentation as a site, in docs/_build/html"
+	@echo "make changelog  CHANGELOG.md, of the fragments in changelog.d"
+	@echo "make release  an sdist, a wheel, a bill of materials and checksums of the last commit, in dist/"
+	@echo "make campaign  faults of every kind for the stores, some minutes (SCALE=10 for hours)"
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -37,7 +41,7 @@ $(VENV)/.runtime: setup.cfg pyproject.toml | $(BIN)/pip
 $(VENV)/.ready: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Setting up $(VENV) for the tests: the first run takes a few minutes ..."
 	@$(BIN)/$(INSTALL) --editable '.[dev]'
-	@touch $@ $(VENV)/.runtime $(VENV)/.bench
+	@touch $@ $(VENV)/.runtime $(VENV)/.bench $(VENV)/.docs
 
 # npm writes this file last. Without npm, or without its registry, the demo says what is missing.
 $(DEMO)/node_modules/.package-lock.json: $(DEMO)/package.json $(DEMO)/package-lock.json
@@ -86,3 +90,35 @@ $(VENV)/.bench: setup.cfg pyproject.toml | $(BIN)/pip
 .PHONY: bench
 bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+# ONLY: a trial, a store behind it, or several. SEED: one round again, as a failure is shown with.
+.PHONY: campaign
+campaign: $(VENV)/.bench
+	@$(BIN)/python -m campaign $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(SCALE),--scale $(SCALE)) $(ARGS)
+
+$(VENV)/.release: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Setting up $(VENV) for a release ..."
+	@$(BIN)/$(INSTALL) --editable '.[release]'
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.docs: setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Setting up $(VENV) for the documentation: the first run takes a minute or two ..."
+	@$(BIN)/$(INSTALL) --editable '.[docs,lmdb,metrics,redis,sql]'
+	@touch $@ $(VENV)/.runtime
+
+# Warnings are errors. No network is needed: the parts that are made of the code import it.
+.PHONY: docs
+docs: $(VENV)/.docs
+	@$(BIN)/sphinx-build -b html -q -W --keep-going -j auto docs docs/_build/html
+	@echo "The site is docs/_build/html/index.html"
+
+# The fragments stay until the release is out: until then this can be done again.
+.PHONY: changelog
+changelog: $(VENV)/.release
+	@rm -f CHANGELOG.md
+	@$(BIN)/towncrier build --keep
+
+.PHONY: release
+release: $(VENV)/.release
+	@$(BIN)/python tools/release.py

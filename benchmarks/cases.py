@@ -11,7 +11,7 @@ from attrs import field, frozen
 from benchmarks import node
 from benchmarks.bench import CROSSBARS, Bench
 from benchmarks.config import Transport
-from benchmarks.figure import Figure, Target
+from benchmarks.figure import Figure, Target, Targets
 from benchmarks.node import Node
 
 NO_COOKIE = "no cookie"
@@ -94,7 +94,7 @@ def compare(
     measure: Callable[[Case], float],
     metric: str,
     unit: str,
-    target: Target | None = None,
+    target: Targets | None = None,
 ) -> list[Figure]:
     """A figure for each case, as a ratio to the transport without cookie of its node."""
     return figures(measured(bench, compared, measure), float, metric, unit, target)
@@ -105,7 +105,7 @@ def figures(
     value: Callable[[M], float],
     metric: str,
     unit: str,
-    target: Target | None = None,
+    target: Targets | None = None,
 ) -> list[Figure]:
     """The same for what was measured already, of which it is one `value`."""
     rows: dict[str, list[Figure]] = {}
@@ -114,7 +114,7 @@ def figures(
         label, baseline = pair.case.label, pair.baseline.label
         found, before = [value(each) for each in pair.found], [value(each) for each in pair.before]
         undisturbed.setdefault(baseline, []).extend(before)
-        judged = target if label in JUDGED else None
+        judged = _target_of(label, target)
         row = Figure(metric, label, unit, found, baseline, before, judged)
         rows.setdefault(baseline, []).append(row)
     return [
@@ -122,3 +122,9 @@ def figures(
         for baseline, values in undisturbed.items()
         for figure in (Figure(metric, baseline, unit, values), *rows[baseline])
     ]
+
+
+def _target_of(label: str, target: Targets | None) -> Target | None:
+    if isinstance(target, Mapping):
+        return target.get(label)
+    return target if label in JUDGED else None

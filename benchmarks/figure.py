@@ -1,6 +1,7 @@
 """What a benchmark finds: figures, each with its rounds, what it is compared with, and a target."""
 
 import operator
+from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
@@ -21,6 +22,10 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.comparison} {number(self.limit)}"
+
+
+# One for all cases that are judged, or one for each of them, by label.
+Targets = Target | Mapping[str, Target]
 
 
 @frozen

@@ -1,6 +1,7 @@
 """
-A forwarder to a server that counts: `python -m benchmarks.forwarder PORT` prints the port at which
-it listens, and for each line that it reads what has passed since the last one, as JSON.
+A forwarder to a server that counts: `python -m benchmarks.forwarder PORT SECONDS` prints the port
+at which it listens, and for each line that it reads what has passed since the last one, as JSON. It
+passes everything on SECONDS later.
 
 A round trip is begun by what a client sends after the server has answered, however much it is.
 """
@@ -36,17 +37,18 @@ class Forwarder:
 
 
 @contextmanager
-def to(port: int) -> Iterator[Forwarder]:
-    """A forwarder to the server at `port` of this machine."""
-    with module("benchmarks.forwarder", str(port)) as process:
+def to(port: int, round_trip_s: float = 0.0) -> Iterator[Forwarder]:
+    """A forwarder to the server at `port` of this machine, as far away as a round trip takes."""
+    with module("benchmarks.forwarder", str(port), str(round_trip_s / 2)) as process:
         yield Forwarder(process)
 
 
 class Counter:
     """The far end."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, delay_s: float) -> None:
         self._port = port
+        self._delay_s = delay_s
         self._round_trips = self._bytes = 0
 
     async def serve(self) -> None:
@@ -71,12 +73,16 @@ class Counter:
         connection: "_Connection",
         asks: bool,
     ) -> None:
+        loop = asyncio.get_running_loop()
         while data := await source.read(CHUNK):
             self._bytes += len(data)
             self._round_trips += asks and not connection.asked
             connection.asked = asks
-            target.write(data)
-        target.close()
+            if self._delay_s:
+                loop.call_later(self._delay_s, target.write, data)
+            else:
+                target.write(data)
+        loop.call_later(self._delay_s, target.close)
 
 
 class _Connection:
@@ -86,4 +92,4 @@ class _Connection:
 
 
 if __name__ == "__main__":
-    asyncio.run(Counter(int(sys.argv[1])).serve())
+    asyncio.run(Counter(int(sys.argv[1]), float(sys.argv[2])).serve())

@@ -57,16 +57,17 @@ def running(
     stores: Mapping[str, Mapping[str, object] | None],
     worker_env: Mapping[str, str] | None = None,
     administered: Mapping[str, object] | None = None,
+    transport: type[config.Transport] = config.Transport,
 ) -> Iterator[Node]:
     """
     A node started by `launcher` (a command of this environment), with a transport for each of
     `stores` by label; None is a transport without cookie item. `administered`: the store that its
-    procedures `cookietrack.*` are about.
+    procedures `cookietrack.*` are about. `transport`: the kind of its transports.
     """
     home = Path(tempfile.mkdtemp(prefix="cookietrack-bench-"))
     ports = config.free_ports(len(stores))
     transports = {
-        label: config.Transport(label, port, store)
+        label: transport(label, port, store)
         for port, (label, store) in zip(ports, stores.items(), strict=True)
     }
     (home / "config.json").write_text(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.bench import Options
-from servers.databases import PostgreSQL
+from servers.databases import MariaDB, PostgreSQL
 from servers.process import running
 from servers.redises import RedisServer
 
@@ -17,6 +17,13 @@ def postgresql() -> Iterator[tuple[PostgreSQL, Options]]:
     :raises NotInstalled: there is none on this machine.
     """
     with running(PostgreSQL()) as server, server.database() as name:
+        yield server, {"type": "sql", "url": server.url(name)}
+
+
+@contextmanager
+def mariadb() -> Iterator[tuple[MariaDB, Options]]:
+    """The same for a MariaDB."""
+    with running(MariaDB()) as server, server.database() as name:
         yield server, {"type": "sql", "url": server.url(name)}
 
 

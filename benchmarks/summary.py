@@ -1,4 +1,4 @@
-"""The README's short table: a row for each target, from the results of the last run."""
+"""The README's short table: what a newcomer asks, from the results of the last run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,51 +12,123 @@ from benchmarks.result import Result
 README = Path(__file__).parent.parent / "README.md"
 OURS, CROSSBARS = ("lmdb", "file"), ("file (Crossbar)", "database (Crossbar)")
 STORES = (*OURS, *CROSSBARS)
-HEAD = ("", "target", "`lmdb`", "`file`", "Crossbar's `file`", "Crossbar's `database`")
+HEAD = ("", "in", "`lmdb`", "`file`", "Crossbar's `file`", "Crossbar's `database`", "in words")
+_TIMES = "times "
+NO_COOKIE, DATABASE = f"{_TIMES}no cookie", f"{_TIMES}Crossbar's `database`"
 
 
 @frozen
 class Row:
-    """`cases` are those of the benchmark's figures that stand in the columns, by store."""
+    """
+    `unit`: of all its numbers; a ratio where it begins with `_TIMES`. `cases`: those of the
+    benchmark's figures that stand in the columns, by store. `words`: what it means.
+    """
 
     what: str
+    unit: str
+    words: str
     benchmark: str
     metric: str
     cases: Mapping[str, str] = field(factory=lambda: dict(zip(STORES, STORES, strict=True)))
 
 
 ROWS = (
-    Row("handshakes/s with a new cookie¹", "handshakes", "new-cookie handshakes"),
-    Row("the same where a disk flush takes 4 ms¹", "slow_flush", "new-cookie handshakes"),
-    Row("handshakes/s with a returning cookie¹", "handshakes", "returning-cookie handshakes"),
-    Row("joins/s by ticket, 4 ms flush¹", "joins", "ticket joins"),
     Row(
-        "99th percentile of a call, 150 new cookies/s, 4 ms flush¹",
+        "new visitors a second",
+        NO_COOKIE,
+        "tracking slows nobody down: what the plugin adds, it saves elsewhere",
+        "handshakes",
+        "new-cookie handshakes",
+    ),
+    Row(
+        "the same on a slow disk",
+        NO_COOKIE,
+        "a flush of 4 ms holds up no visitor",
+        "slow_flush",
+        "new-cookie handshakes",
+    ),
+    Row(
+        "returning visitors a second",
+        NO_COOKIE,
+        "a look-up costs next to nothing",
+        "handshakes",
+        "returning-cookie handshakes",
+    ),
+    Row(
+        "logins by ticket a second, slow disk",
+        NO_COOKIE,
+        "each is on disk before its client is told",
+        "joins",
+        "ticket joins",
+    ),
+    Row(
+        "slowest of 100 calls, slow disk",
+        NO_COOKIE,
+        "150 new cookies a second are not felt by those who work",
         "calls",
         "99th percentile of a call",
     ),
-    Row("longest stall of the reactor, sweep of a million", "sweep", "longest stall"),
-    Row("the same, compaction of 500 MB", "compaction", "longest stall"),
-    Row("look-ups/s²", "lookups", "look-ups"),
     Row(
-        "durable new cookies/s, 64 at a time²",
+        "longest stall, a million expire",
+        "ms",
+        "the router goes on while the store is cleaned",
+        "sweep",
+        "longest stall",
+    ),
+    Row(
+        "longest stall, 500 MB rewritten",
+        "ms",
+        "and while its file is compacted",
+        "compaction",
+        "longest stall",
+    ),
+    Row(
+        "look-ups a second",
+        DATABASE,
+        "how fast the store itself reads",
+        "lookups",
+        "look-ups",
+        dict(zip(STORES[:2], OURS, strict=True)),
+    ),
+    Row(
+        "durable new cookies a second",
+        DATABASE,
+        "how fast it writes, 64 in one flush",
         "commits",
         "new cookies",
         {store: f"{store}, 64 at a time" for store in OURS},
     ),
-    Row("time to open with a million cookies³", "opening", "time to open"),
-    Row("memory for that³", "opening", "memory"),
-    Row("bytes on disk for a cookie with a login²", "disk", "bytes, with what both keep"),
     Row(
-        "look-up among 10,000,000, to one among 10,000",
+        "opening a million cookies",
+        "ms",
+        "how long a restart waits for the store",
+        "opening",
+        "time to open",
+    ),
+    Row(
+        "memory for a million cookies", "MiB", "what the worker keeps of them", "opening", "memory"
+    ),
+    Row(
+        "a cookie with a login on disk",
+        "bytes",
+        "of what all of them keep",
+        "disk",
+        "bytes, with what both keep",
+    ),
+    Row(
+        "look-up among 10,000,000",
+        f"{_TIMES}one among 10,000",
+        "a full store is as quick as an empty one",
         "scaling",
         "look-up",
         {"lmdb": "10,000,000 cookies"},
     ),
     Row(
-        "what the plugin adds to the start of a node",
+        "start of a node",
+        f"{_TIMES}`crossbar`",
+        "the same node with Crossbar's own command is 1",
         "start",
-        "added by the plugin",
+        "time to listen",
         {"lmdb": "crossbar-cookietrack"},
     ),
 )
@@ -80,18 +152,15 @@ def _line_of(what: str, text: str) -> str | None:
 def _line(row: Row, result: Result) -> str:
     figures = {figure.case: figure for figure in result.figures if figure.metric == row.metric}
     shown = [figures.get(row.cases.get(store, "")) for store in STORES]
-    targets = dict.fromkeys(_target(figure) for figure in shown if figure and figure.target)
-    return _cells([row.what, "; ".join(targets), *map(_shown, shown)])
+    numbers = [_shown(figure, row.unit) for figure in shown]
+    return _cells([row.what, row.unit, *numbers, row.words])
 
 
-def _target(figure: Figure) -> str:
-    return f"{figure.target}" if figure.compared_with else f"{figure.target} {figure.unit}"
-
-
-def _shown(figure: Figure | None) -> str:
+def _shown(figure: Figure | None, unit: str) -> str:
     if figure is None:
         return ""
-    return f"{number(figure.value)} {figure.unit}" if figure.ratio is None else number(figure.ratio)
+    value = figure.ratio if unit.startswith(_TIMES) else figure.value
+    return "" if value is None else number(value)
 
 
 def _cells(cells: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from attrs import frozen
 from benchmarks import cases, generator
 from benchmarks.bench import Bench
 from benchmarks.cases import Case
-from benchmarks.figure import Figure, Target
+from benchmarks.figure import Figure, Targets
 from benchmarks.generator import Generator
 
 CLIENTS = 32
@@ -47,7 +47,13 @@ class Visits:
         self._join = join
         self._cookies = cookies or {}
 
-    def compare(self, compared: Iterable[Case], metric: str, target: Target) -> list[Figure]:
+    def compare(
+        self,
+        compared: Iterable[Case],
+        metric: str,
+        target: Targets,
+        cpu_target: Targets | None = None,
+    ) -> list[Figure]:
         """
         Visits a second, with the target; and for each the processor time of the worker, and that of
         its reactor's thread.
@@ -55,7 +61,9 @@ class Visits:
         pairs = cases.measured(self._bench, compared, self._cost)
         return [
             *cases.figures(pairs, lambda cost: cost.rate, f"{metric}s", "1/s", target),
-            *cases.figures(pairs, lambda cost: cost.worker, f"worker CPU, {metric}", "µs"),
+            *cases.figures(
+                pairs, lambda cost: cost.worker, f"worker CPU, {metric}", "µs", cpu_target
+            ),
             *cases.figures(pairs, lambda cost: cost.reactor, f"reactor CPU, {metric}", "µs"),
         ]
 

@@ -7,13 +7,15 @@ from collections.abc import Collection
 from functools import lru_cache
 from hashlib import sha256
 
+from attrs import frozen
 from werkzeug.http import dump_cookie
 
 ID_LENGTH = 24
 # How many values of one name a request may present.
 MOST_VALUES = 4
-# What stands before an equals sign at the start of a pair, and behind each comma in it.
-_KEYS = re.compile(r"(?:^|,)([^,=]*)=")
+# The words before equals signs.
+_KEYS = re.compile(r"(?<![\w-])([\w-]+)\s*=", re.ASCII)
+_PLAIN = re.compile(r"\s*[\w-]*\s*", re.ASCII)
 
 
 def id_of(value: str) -> str:
@@ -51,15 +53,20 @@ def hide(header: str, names: Collection[str]) -> str:
     """
     The same `Cookie` header with its id in place of each value of `names`.
 
-    A pair that follows a comma counts too: some servers join two headers with one. Takes time in
+    A name counts behind a comma too, as some servers join two headers with one, and behind anything
+    else that ends a word: what a neighbour's pair then loses, no log gains. Takes time in
     proportion to the header, however many names there are.
     """
     return ";".join(_without_value(pair, names) for pair in header.split(";"))
 
 
 def _without_value(pair: str, names: Collection[str]) -> str:
+    name, _, value = pair.partition("=")
+    if "=" not in value and _PLAIN.fullmatch(name) and name.strip() not in names:
+        # As nearly all of a browser's other cookies.
+        return pair
     for key in _KEYS.finditer(pair):
-        if key[1].strip() in names:
+        if key[1] in names:
             value = _bare(pair[key.end() :])
             return pair[: key.end()] + (id_of(value) if value else "")
     return pair
@@ -69,35 +76,45 @@ def _bare(value: str) -> str:
     return value.strip(' \t"')
 
 
-def render(
-    name: str,
-    value: str,
-    max_age: int,
-    secure: bool = False,
-    http_strict: bool = False,
-    same_site: str | None = None,
-) -> str:
+@frozen
+class Attributes:
     """
-    A `Set-Cookie` header's value (RFC 6265 section 4.1). `value` is a secret or an id, which need
-    no quotes; `max_age` is in seconds.
+    What a `Set-Cookie` header says of a cookie besides its name, value and age: RFC 6265 section
+    4.1.2, and of `partitioned` the draft "Cookies Having Independent Partitioned State" (CHIPS).
 
-    Without `Path`, as Crossbar has always sent it: with another path, browsers that hold one of
-    Crossbar's cookies would present two of the same name.
+    Without `path` browsers take the directory of the URL, as Crossbar has always had it: with
+    another one, those that hold a cookie of Crossbar's would present two of the same name.
     """
-    return f"{name}={value}{_attributes(max_age, secure, http_strict, same_site)}"
+
+    secure: bool = False
+    http_only: bool = False
+    same_site: str | None = None
+    path: str | None = None
+    domain: str | None = None
+    partitioned: bool = False
+
+
+def render(name: str, value: str, max_age: int | None, attributes: Attributes) -> str:
+    """
+    A `Set-Cookie` header's value. `value` is a secret or an id, which need no quotes; `max_age` is
+    in seconds, None for a cookie that ends with the browser's session.
+    """
+    return f"{name}={value}{_rendered(max_age, attributes)}"
 
 
 @lru_cache
-def _attributes(max_age: int, secure: bool, http_strict: bool, same_site: str | None) -> str:
+def _rendered(max_age: int | None, attributes: Attributes) -> str:
     # Most clients get the same ones.
     whole = dump_cookie(
         "name",
         "value",
         max_age=max_age,
-        path=None,
-        secure=secure,
-        httponly=http_strict,
-        samesite=same_site,
+        path=attributes.path,
+        domain=attributes.domain,
+        secure=attributes.secure,
+        httponly=attributes.http_only,
+        samesite=attributes.same_site,
+        partitioned=attributes.partitioned,
         sync_expires=False,
     )
     return whole.removeprefix("name=value")

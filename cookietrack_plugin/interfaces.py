@@ -10,9 +10,10 @@ and `stores.kit` has what most stores need.
 Errors are those of `cookietrack_plugin.errors`. A store chains its driver's exception as the cause
 (`raise StoreUnavailable(...) from error`) and puts no password into a message.
 
-Values. An id is 24 characters of base64url. Every other text is any Python string: empty, of any
-length, with NUL, with half of a surrogate pair; it comes back as it was. Times are integers. An
-`authextra` is None or a mapping of what CBOR carries: text, bytes, numbers, truth values, None,
+Values. An id is 24 characters of base64url. A text that is no id is the id of no record: it is
+absent for `load`, and for every change but `Create`. Every other text is any Python string: empty,
+of any length, with NUL, with half of a surrogate pair; it comes back as it was. Times are integers.
+An `authextra` is None or a mapping of what CBOR carries: text, bytes, numbers, truth values, None,
 lists and mappings; `{}` and None are two values. What a store cannot encode raises `ValueError`
 from `commit`, and nothing of that batch is applied. A store keeps no reference to an `authextra`
 that it was given and gives each caller one of its own, which the caller may alter.
@@ -27,12 +28,21 @@ from zope.interface import Attribute, Interface
 
 from cookietrack_plugin.record import Change, Cookie, UserRevoked
 
+# The version of this contract, and the oldest that a provider may be written for: see
+# docs/compatibility.md. It is raised when a store that kept to the contract no longer does.
+CONTRACT = 1
+OLDEST_CONTRACT = 1
+
 
 class ICookieStoreProvider(Interface):
     """
     One store type. The entry point's name is the `store.type` in the node configuration; the entry
     point's object is a provider, or a class or function that gives one when called without
     arguments.
+
+    It may say which version of the contract it is written for, in an attribute `contract`: an
+    integer, `CONTRACT` of its day. A plugin that does not have that version does not use it, and
+    says which package to upgrade. Without the attribute it is taken for version 1.
     """
 
     summary: str = Attribute("One line for people who choose a store.")
@@ -58,9 +68,13 @@ class ICookieStoreProvider(Interface):
         """
         Open the store that `options`, checked before, describe. Paths are relative to `node_dir`.
 
-        Called once for each distinct `options` in a worker process, on a thread that may wait.
+        Called once for each distinct `options` in a worker process, on a thread that may wait; and
+        again, with growing pauses, where it raised `StoreUnavailable`: transports are there already
+        then, and answer with HTTP 503.
 
-        :raises StoreUnavailable: the engine does not answer, or the place cannot be used.
+        :raises ConfigError: what the options name is wrong, and waiting does not help: a password,
+            a database that does not exist, a folder that cannot be used. No transport starts.
+        :raises StoreUnavailable: the engine does not answer now.
         :raises StoreLocked: another process has it, and it cannot be shared.
         :raises StoreCorrupt: what is there is not a store of this type, or one of a newer format.
         """
@@ -71,11 +85,19 @@ class ICookieStore(Interface):
     A set of `Cookie` records by id.
 
     Records that have expired may still be there or not: a reader checks `Cookie.expires`.
-    A record whose bytes cannot be decoded counts as absent for `load` and `scan`, cannot be
+    A record whose bytes cannot be decoded counts as absent for `load` and `page`, cannot be
     updated, can be deleted, and never makes a method fail.
 
+    Methods that raise `StoreUnavailable` can raise `ConfigError` as well: what the options name has
+    become wrong, such as a password. The store is asked again, with pauses of up to a minute.
+
     `commit`, `expire` and `close` are called by one thread at a time. Other threads call `load`,
-    `scan` and `stat` at the same time; these neither wait for a commit nor see half of one.
+    `page` and `stat` at the same time; these neither wait for a commit nor see half of one.
+
+    A fault of the engine, its disk or the network makes methods raise `StoreUnavailable`. When it
+    is over the store answers again within five seconds, without being opened again. A store whose
+    place was removed, replaced or emptied while it is open acknowledges nothing that would not be
+    there after it was opened again.
     """
 
     reads_block: bool = Attribute(
@@ -103,12 +125,13 @@ class ICookieStore(Interface):
 
         :returns: for each change whether it applied. It does not for a `Create` of an id that
             exists, nor for any other change of an id that is absent at that point of the sequence.
-            An `Authenticate` does not apply either where its user was revoked: see
-            `IUserRevocation`. Such a change alters nothing and is no error: updates never bring a
-            record back.
+            An `Authenticate`, and a `Create` with a login, do not apply either where their user
+            was revoked: see `IUserRevocation`. Such a change alters nothing and is no error:
+            updates never bring a record back.
         :raises ValueError: something cannot be encoded. None was applied.
         :raises StoreUnavailable: none was applied, or it cannot be known; trying again is safe.
-        :raises StoreFull: none was applied; there is no room.
+        :raises StoreFull: none was applied; there is no room. A batch of deletions alone is applied
+            all the same, and so are `expire` and `IUserRevocation.revoke_user`.
 
         On the store's writer thread; on the reactor's, unless `commits_block`.
         """
@@ -122,24 +145,39 @@ class ICookieStore(Interface):
         :raises StoreUnavailable: the engine does not answer.
         """
 
-    def scan(authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+    def page(
+        cursor: str | None, limit: int, authid: str | None = None, authrealm: str | None = None
+    ) -> tuple[Sequence[Cookie], str | None]:
         """
-        Iterate over all records, or over those logged in as `authid` and/or in `authrealm`, which
-        are compared character by character. In any order; never holding the whole store in memory,
-        and without keeping writers waiting.
+        At most `limit` of all records, or of those logged in as `authid` and/or in `authrealm`,
+        which are compared character by character; and the cursor of the next page, None at the end.
 
-        Each record is given once. One that changes during the iteration is given in one of its
-        states or not at all. An iterator that is abandoned holds nothing: no lock, no transaction,
-        no connection. On any thread but the reactor's.
+        A page can be shorter than `limit`, even empty, and not be the last. A walk that begins with
+        None and goes on to the end meets each record that is there and unchanged all the while, and
+        meets it once. One that changes during the walk is met in one of its states, in several, or
+        not at all.
 
+        A cursor is a text that names a place in an order. Each is greater than the one before it,
+        as Python compares texts, so that no walk stands still. It is good for the same `authid` and
+        `authrealm`, in every process that has the store open and after it was opened again, even
+        when the record at its place has gone. `stores.kit.paging` makes an iterator of it.
+
+        Takes time in proportion to `limit`, not to the size of the store; a page of one user may
+        look at all records of that user. Nothing is held between two pages: no lock, no
+        transaction, no connection. On any thread but the reactor's.
+
+        :param cursor: None for the first page, then what the last call gave.
+        :param limit: 1 at least.
+        :raises ValueError: `cursor` is no text that this store gives.
         :raises StoreUnavailable: the engine does not answer.
         """
 
     def stat() -> Mapping[str, Any]:
         """
         Numbers about the store: `cookies` (records, expired ones included, possibly estimated),
-        `bytes` (room that they take on disk or in memory), and what else its operator wants to see.
-        It may wait as `load` does. On any thread but the reactor's.
+        `bytes` (room that they take on disk or in memory), `authenticated` (records with a login)
+        where that is cheap to tell, and what else its operator wants to see. It may wait as `load`
+        does. On any thread but the reactor's.
         """
 
     def close() -> None:
@@ -174,7 +212,8 @@ class INonBlockingCommit(Interface):
     is what makes it worth while: each switch of threads costs a busy reactor more than the call.
 
     The three methods are about one batch, and are called in turn, on the reactor's thread. Until
-    `finish` has given its result neither `begin` nor `commit`, `expire` or `close` is called.
+    `finish` has given its result neither `begin` nor `commit`, `expire` or `close` is called;
+    `load` and the methods of `INonBlockingLoad` may be.
     """
 
     def begin(changes: Sequence[Change]) -> bool:
@@ -193,7 +232,37 @@ class INonBlockingCommit(Interface):
     def finish() -> Sequence[bool] | None:
         """
         What `ICookieStore.commit` returns, or raises; None as long as it is not known. Waits for
-        nothing.
+        nothing. A commit may take several steps: each call does what can be done now.
+
+        Called when the descriptor can be read, and every second besides: a store whose engine is
+        silent gives up with `StoreUnavailable`, after the time that it gives `commit`.
+        """
+
+
+class INonBlockingLoad(Interface):
+    """
+    An optional power of a store that reads from a server: the counterpart of `INonBlockingCommit`
+    for `load`. The three methods are about one look-up, and are called in turn, on the reactor's
+    thread. Until `finish_load` has given its result `begin_load` is not called again. Commits go
+    on, and other threads call `load`.
+    """
+
+    def begin_load(ids: Sequence[str]) -> bool:
+        """
+        Begin what `ICookieStore.load` does with `ids`, 128 at most; waits for nothing.
+
+        :returns: False where that is not possible now, or it raises anything. The caller calls
+            `load` on a reader thread.
+        """
+
+    def load_fileno() -> int:
+        """A file descriptor that can be read once there is something to `finish_load`, and until
+        then stays the same."""
+
+    def finish_load() -> Mapping[str, Cookie] | None:
+        """
+        What `ICookieStore.load` returns, or raises; None as long as it is not known. Waits for
+        nothing. Called like `INonBlockingCommit.finish`.
         """
 
 
@@ -213,10 +282,11 @@ class IUserRevocation(Interface):
         All or nothing where the engine can do that, in as few steps as it allows, however many
         records there are. With `IRevocationFeed`, the feed has one entry of it, a `UserRevoked`,
         even where there was no record: there may be sessions without one. That entry's position is
-        the user's *fence*: from then on an `Authenticate` of the user whose `since` is an earlier
-        position does not apply, in any process, nor one whose `since` the feed no longer knows.
-        A login on one of the ids `keep` is measured by the revocation before this one. Without a
-        feed nobody else writes to the store, and the caller keeps such logins out itself.
+        the user's *fence*: from then on an `Authenticate` of the user, or a `Create` with a login,
+        whose `since` is an earlier position does not apply, in any process, nor one whose `since`
+        the feed no longer knows (`record.fenced_login` tells which these are). A login on one of
+        the ids `keep` is measured by the revocation before this one. Without a feed nobody else
+        writes to the store, and the caller keeps such logins out itself.
 
         :param keep: at most `record.MAX_KEPT_IDS` ids of records that stay: the caller's own.
         :returns: how many records were deleted.
@@ -320,6 +390,35 @@ class IReadOnlyProvider(Interface):
         :raises StoreUnavailable, StoreLocked, StoreCorrupt: as `ICookieStoreProvider.open` does;
             `StoreUnavailable` also where there is no store.
         """
+
+
+class IRecognizer(Interface):
+    """
+    An optional power of a provider: it knows a store of its type by what lies on the disk, for the
+    command's hint to somebody who named another type, or none.
+    """
+
+    def recognize(path: str) -> str | None:
+        """
+        With which value of the option `ICookieStoreProvider.place` the store at `path`, a file or
+        a directory, is opened; None where it is none of this type. A few pages are read, nothing
+        is opened or altered, and no driver is needed.
+
+        :raises OSError: it cannot be read.
+        """
+
+
+class IReaderSlots(Interface):
+    """
+    An optional power of a store whose readers each take one of a few places, and keep it when they
+    are killed: then no room is reused, and in the end nobody can read. `cookietrack diagnose` asks.
+    """
+
+    def stale_readers() -> int:
+        """How many places belong to processes that have ended. It may wait as `load` does."""
+
+    def clear_stale_readers() -> int:
+        """Free these places. How many there were. Safe at any time; idempotent."""
 
 
 class IRouterCookieStore(Interface):

@@ -6,8 +6,8 @@ different users in different realms.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 
 from attrs import evolve, field, frozen
 
@@ -18,14 +18,18 @@ MAX_KEPT_IDS = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{24}")
 
 
-def is_id(text: str) -> bool:
+def is_id(text: object) -> TypeGuard[str]:
     """Whether `text` has the form of a cookie's id."""
-    return _ID.fullmatch(text) is not None
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 @frozen
 class Auth:
-    """Who a cookie stands for: what Crossbar needs to let its client in without a challenge."""
+    """
+    Who a cookie stands for: what Crossbar needs to let its client in without a challenge.
+
+    `at`: when its user last proved it, with anything but the cookie; None where that is not known.
+    """
 
     authid: str
     authrole: str
@@ -33,6 +37,7 @@ class Auth:
     authrealm: str
     # Applications put tokens in here: it is stored, and never printed.
     authextra: Mapping[str, Any] | None = field(default=None, repr=False)
+    at: int | None = None
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -84,9 +89,13 @@ class Cookie:
 
 @frozen
 class Create:
-    """Store a new record. Does not apply where the id exists: a collision is never overwritten."""
+    """
+    Store a new record. Does not apply where the id exists: a collision is never overwritten. Nor
+    where the record has a login whose user was revoked since `since`: see `Authenticate`.
+    """
 
     cookie: Cookie
+    since: Any = None
 
     @property
     def id(self) -> str:
@@ -134,6 +143,46 @@ class Delete:
 Change = Create | Authenticate | Touch | Delete
 
 
+def stores_login(change: Change) -> bool:
+    """Whether somebody is logged in by `change`, if it applies."""
+    if isinstance(change, Create):
+        return change.cookie.auth is not None
+    return isinstance(change, Authenticate)
+
+
+@frozen
+class Login:
+    """A login that a change stores, as its user's fences see it. `since`: see `Authenticate`."""
+
+    id: str
+    authid: str
+    authrealm: str
+    since: Any
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Whose login it is: `(authid, authrealm)`."""
+        return self.authid, self.authrealm
+
+
+def fenced_login(change: Change) -> Login | None:
+    """The login that `change` stores, if a revocation of its user since `since` forbids that."""
+    if isinstance(change, Authenticate):
+        auth: Auth | None = change.auth
+    elif isinstance(change, Create):
+        auth = change.cookie.auth
+    else:
+        return None
+    if auth is None or change.since is None:
+        return None
+    return Login(change.id, auth.authid, auth.authrealm, change.since)
+
+
+def fenced_logins(changes: Iterable[Change]) -> list[Login]:
+    """Those of `changes`, in order."""
+    return [login for change in changes if (login := fenced_login(change))]
+
+
 def applies(cookie: Cookie | None, change: Change) -> bool:
     """Whether `change` has an effect on the record stored under its id, None for no record."""
     return (cookie is None) == isinstance(change, Create)
@@ -173,6 +222,7 @@ def as_mapping(cookie: Cookie) -> dict[str, Any]:
         "authrole": auth and auth.authrole,
         "authmethod": auth and auth.authmethod,
         "authrealm": auth and auth.authrealm,
+        "logged_in": auth and auth.at,
         "created": cookie.created,
         "seen": cookie.seen,
         "expires": cookie.expires,

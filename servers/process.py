@@ -134,8 +134,9 @@ class ServerProcess:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def log(self) -> str:
-        return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""
+    def log(self, characters: int = 4000) -> str:
+        """The end of it."""
+        return self._log.read_text(errors="replace")[-characters:] if self._log.exists() else ""
 
     def _answers(self) -> bool:
         assert self._process is not None

@@ -9,7 +9,7 @@ import redis
 from servers.databases import PASSWORD
 from servers.patience import wait_for
 from servers.ports import free_port
-from servers.process import ServerProcess, account, new_folder, program, run
+from servers.process import ServerProcess, account, new_folder, program, run, running
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
 
@@ -90,6 +90,21 @@ class RedisCluster:
     def client(self) -> "redis.RedisCluster[bytes]":
         return redis.RedisCluster("127.0.0.1", self.servers[0].port, password=PASSWORD)
 
+    @contextmanager
+    def joined(self) -> Iterator[RedisServer]:
+        """A fourth master within the block. It has no slots until somebody gives it some."""
+        stays_master = ("--cluster-allow-replica-migration", "no")
+        with running(self._server(stays_master)) as server:
+            self.servers.append(server)
+            first = self.servers[0]
+            bus = first.client().config_get("cluster-port")["cluster-port"]
+            server.client().execute_command("CLUSTER MEET", "127.0.0.1", first.port, bus)
+            try:
+                wait_for(self._agrees, "the cluster does not know the new master")
+                yield server
+            finally:
+                self.servers.remove(server)
+
     @staticmethod
     def _server(settings: Sequence[str]) -> RedisServer:
         bus = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
@@ -97,7 +112,8 @@ class RedisCluster:
 
     def _agrees(self) -> bool:
         infos = [server.client().execute_command("CLUSTER INFO") for server in self.servers]
-        return all(info["cluster_state"] == "ok" for info in infos)
+        known = {(info["cluster_state"], int(info["cluster_known_nodes"])) for info in infos}
+        return known == {("ok", len(self.servers))}
 
 
 def has_replica(master: RedisServer) -> bool:
@@ -131,6 +147,30 @@ class RedisSentinel:
     def url(self) -> str:
         secret = quoted(PASSWORD)
         return f"redis+sentinel://:{secret}@127.0.0.1:{self.sentinel.port}/{self.service}"
+
+    def master_port(self) -> int:
+        """The port of the server that is the master now, as the sentinel knows it."""
+        _, port = self.sentinel.client().sentinel_get_master_addr_by_name(self.service)
+        return int(port)
+
+    def fail_over(self) -> None:
+        """Have the replica take over while the master lives."""
+        self.sentinel.client().sentinel_failover(self.service)
+
+    def wait_for_master_but(self, port: int) -> None:
+        wait_for(lambda: self.master_port() != port, "no other master")
+
+    def wait_for_replica(self) -> None:
+        """Until the master of now has a replica that follows it."""
+        wait_for(self._is_whole, "the master has no replica")
+
+    def _is_whole(self) -> bool:
+        port = self.master_port()
+        master, other = self.master, self.replica
+        if port == other.port:
+            master, other = other, master
+        role = other.client().info("replication")
+        return role["role"] == "slave" and role["master_port"] == port and has_replica(master)
 
     def _replicates(self) -> bool:
         return has_replica(self.master)

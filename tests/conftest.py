@@ -14,7 +14,7 @@ from tests.support.client import Clients
 SLOW = ("server", "browser", "install", "node")
 # Files of `tests/node` whose tests use the nodes of a fixture that lasts for the whole session.
 SHARES = {
-    "shared": ("fixation", "lifetimes", "secrecy", "sessions"),
+    "shared": ("fixation", "freshness", "lifetimes", "secrecy", "sessions"),
     "site": ("ended", "ended_states", "identity", "policies"),
     "apart": ("apart", "history"),
 }

@@ -15,7 +15,7 @@ SET = {"PORT": "8080", "COOKIE_DB_PASSWORD": "secret", "COOKIE_REDIS_PASSWORD": 
 @pytest.mark.parametrize(
     "name",
     [
-        *("memory", "file", "lmdb", "proxy", "demo"),
+        *("memory", "file", "lmdb", "proxy", "demo", "hardened", "observability"),
         *("sql", "redis", "cluster/one", "cluster/two"),
     ],
 )

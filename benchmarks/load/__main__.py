@@ -5,13 +5,15 @@ import sys
 import traceback
 from typing import Any
 
-from benchmarks.load import jobs, revoked
+from benchmarks.load import jobs, kept, revoked
 
 
 def main() -> None:
     held = jobs.Held()
     doing = {
         "visits": jobs.visits,
+        "strangers": jobs.strangers,
+        "requests": kept.ask,
         "collect": jobs.collect,
         "calls": jobs.calls,
         "stall": jobs.stall,

@@ -36,6 +36,22 @@ def visits(
     return {"rate": len(crowd.spans) / elapsed, **_summary(crowd)}
 
 
+def strangers(port: int, clients: int, count: int, cookies: list[str]) -> dict[str, Any]:
+    """
+    `count` visits without a cookie and without a login, while one client after the other comes back
+    with these, if there are any, and is in when its cookie alone lets it in. What became of both.
+    """
+    loop = Loop()
+    new = Crowd(loop, port, scripts(port), now())
+    again = Crowd(loop, port, _by_cookie(port, cookies), now())
+    new.keep(clients)
+    again.keep(1 if cookies else 0)
+    loop.run(lambda: new.served + new.failed >= count)
+    new.disperse()
+    again.disperse()
+    return {"strangers": _summary(new), "users": _summary(again)}
+
+
 def collect(port: int, clients: int, count: int) -> list[str]:
     """The cookies of so many clients that logged in by ticket."""
     loop = Loop()
@@ -156,6 +172,14 @@ def scripts(
             wire.GOODBYE if leave else wire.WELCOME,
         )
         for number in range(math.lcm(people, len(requests)))
+    ]
+
+
+def _by_cookie(port: int, cookies: list[str]) -> list[Script]:
+    hello = wire.hello(config.REALM, ["cookie"])
+    return [
+        Script(wire.upgrade(port, config.PATH, cookie), hello, until=wire.WELCOME)
+        for cookie in cookies
     ]
 
 

@@ -27,6 +27,21 @@ def upgrade(port: int, path: str, cookie: str | None = None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
+def get(port: int, path: str, cookie: str) -> str:
+    """A request for a file, with what a browser sends with it, on a connection that is kept."""
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        "User-Agent: benchmarks",
+        "Accept: */*",
+        "Accept-Language: en",
+        "Accept-Encoding: gzip, deflate, br",
+        "Sec-Fetch-Site: same-origin",
+        f"Cookie: {cookie}",
+    ]
+    return "\r\n".join([*lines, "", ""])
+
+
 def accepted(response: bytes) -> bool:
     return response.startswith(b"HTTP/1.1 101 ")
 

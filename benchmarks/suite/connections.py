@@ -17,7 +17,7 @@ def measure(bench: Bench) -> list[Figure]:
     """
     What the worker's memory grows by, for each of 100 clients that log in by ticket and stay, each
     with a cookie of its own. Those of all rounds stay until the end, so that no round finds memory
-    that an earlier one has left; the first 100 are not counted: they find what the start has left.
+    that an earlier one has left. The first 100 are not counted: they find what the start has left.
     """
     _allow_many_files()
     with generator.running() as load, cases.running(bench) as compared:

@@ -25,7 +25,7 @@ def measure(bench: Bench) -> list[Figure]:
     """
     Bytes on the disk, indexes and unused pages included, for each of 20,000 cookies that were
     created and then logged in, in batches of 64. Once with what Crossbar's stores and ours both
-    keep; and once with everything that a router gives them, which is Crossbar's `authextra` for its
+    keep, and once with everything that a router gives them. That is Crossbar's `authextra` for its
     own, and the client's address and browser for ours.
     """
     return [

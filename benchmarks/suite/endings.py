@@ -46,13 +46,13 @@ class Site:
 def measure(bench: Bench) -> list[Figure]:
     """
     A hundred clients of one user, each with a cookie of its own, never read and never close, and
-    are revoked at once: how late a call that is due every millisecond comes at worst on the
-    worker's reactor, until all connections are cut off. What their logins have left is collected
-    before, as a full collection takes as long. Then a user with 10,000 cookies, none of
-    which is connected, is revoked: the longest of 500 calls a second to a procedure of the same
-    worker, and the same without a revocation. A `memory` store begins empty, and has no part in
-    that. The second rows are the stalls without the time for which the thread could have run and
-    had no processor, as others had them all.
+    are revoked at once. What counts is how late a call that is due every millisecond comes at worst
+    on the worker's reactor, until all connections are cut off. What their logins have left is
+    collected before, as a full collection takes as long. Then a user with 10,000 cookies, none of
+    which is connected, is revoked. What counts is the longest of 500 calls a second to a procedure
+    of the same worker, beside the same without a revocation. A `memory` store begins empty, and has
+    no part in that. The second rows are the stalls without the time for which the thread could have
+    run and had no processor, as others had them all.
     """
     with ExitStack() as stack:
         load = stack.enter_context(generator.running())

@@ -13,6 +13,7 @@ from benchmarks.bench import OURS, Bench, Options
 from benchmarks.figure import Figure
 from benchmarks.registry import benchmark
 from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.stores.kit.paging import records
 
 SIZES = (10_000, 100_000, 1_000_000)
 # As many handshakes as share a round trip under load.
@@ -24,10 +25,10 @@ FIRST_NEW = 2**40
 @benchmark("growth", "Stores with 10,000, 100,000 and 1,000,000 cookies", servers=True)
 def measure(bench: Bench) -> list[Figure]:
     """
-    In `lmdb`, and in PostgreSQL and Redis of the benchmark's own, which flush each commit: the time
-    of a look-up and of a new cookie, in batches of 64 as they come under load; of listing what one
-    user has, as `cookietrack ls --authid` and `revoke --authid` do; and of counting all. Each size
-    has a directory, a table, or a prefix of its own.
+    In `lmdb`, and in PostgreSQL and Redis of the benchmark's own, which flush each commit. It
+    measures the time of a look-up and of a new cookie, in batches of 64 as they come under load. It
+    also measures listing what one user has, as `cookietrack ls --authid` and `revoke --authid` do,
+    and counting all. Each size has a directory, a table, or a prefix of its own.
     """
     sizes = [bench.size(size) for size in SIZES]
     with servers.postgresql() as (_, sql), servers.redis() as (_, redis):
@@ -106,7 +107,7 @@ def _look_up(store: ICookieStore, size: int) -> float:
 
 def _list(store: ICookieStore, size: int) -> float:
     users = [f"user{random.randrange(size)}" for _ in range(BATCHES)]
-    return _microseconds(lambda: [list(store.scan(user)) for user in users]) / BATCHES
+    return _microseconds(lambda: [list(records(store, user)) for user in users]) / BATCHES
 
 
 def _create(numbers: "count[int]", store: ICookieStore, size: int) -> float:

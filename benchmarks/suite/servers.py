@@ -17,7 +17,11 @@ from benchmarks.visits import Visits, known
 
 POSTGRESQL, REDIS = "PostgreSQL", "Redis"
 COUNTED = ", counted"
-RATE, TRIPS = Target("≥", 0.80), Target("≤", 0.2)
+TRIPS = Target("≤", 0.2)
+NEW = {POSTGRESQL: Target("≥", 1.0), REDIS: Target("≥", 1.0)}
+RETURNING = {POSTGRESQL: Target("≥", 0.95), REDIS: Target("≥", 1.0)}
+LOGINS = {POSTGRESQL: Target("≥", 0.85), REDIS: Target("≥", 0.95)}
+LOGIN_CPU = Target("≤", 1.2)
 
 
 @frozen
@@ -33,13 +37,13 @@ class Service:
         return {self.label: self.store, self.label + COUNTED: self.counted}
 
 
-@benchmark("servers", "Handshakes a second on PostgreSQL and Redis", servers=True)
+@benchmark("servers", "Handshakes and logins a second on PostgreSQL and Redis", servers=True)
 def measure(bench: Bench) -> list[Figure]:
     """
-    As in `handshakes`, on a PostgreSQL and a Redis of the benchmark's own, which flush each commit
-    and share the machine with the node and the load generator. In visits of their own a forwarder
-    between the worker and the server counts all bytes, and the round trips: how often the worker
-    sends something after an answer.
+    As in `handshakes` and `joins`, on a PostgreSQL and a Redis of the benchmark's own, which flush
+    each commit and share the machine with the node and the load generator. In visits of their own a
+    forwarder between the worker and the server counts all bytes, and the round trips: how often the
+    worker sends something after an answer.
     """
     with ExitStack() as stack:
         load = stack.enter_context(generator.running())
@@ -57,9 +61,18 @@ def measure(bench: Bench) -> list[Figure]:
             for label, transport in started.transports.items()
         }
         return [
-            *_figures(bench, load, services, found, "new", {}),
-            *_figures(bench, load, services, found, "returning", known(load, found.values())),
+            *_figures(bench, load, services, found, "new", {}, NEW),
+            *_figures(
+                bench, load, services, found, "returning", known(load, found.values()), RETURNING
+            ),
+            *Visits(bench, load, join=True).compare(
+                _compared(found), "ticket join", LOGINS, LOGIN_CPU
+            ),
         ]
+
+
+def _compared(found: Mapping[str, Case]) -> list[Case]:
+    return [found[label] for label in (NO_COOKIE, POSTGRESQL, REDIS)]
 
 
 def _figures(
@@ -69,10 +82,10 @@ def _figures(
     found: Mapping[str, Case],
     kind: str,
     cookies: Mapping[str, list[str]],
+    target: Mapping[str, Target],
 ) -> list[Figure]:
     visits = Visits(bench, load, cookies=cookies)
-    compared = [found[label] for label in (NO_COOKIE, POSTGRESQL, REDIS)]
-    figures = visits.compare(compared, f"{kind}-cookie handshake", RATE)
+    figures = visits.compare(_compared(found), f"{kind}-cookie handshake", target)
     for service in services:
         case = found[service.label + COUNTED]
         counts = [_counted(service, visits, case) for _ in range(bench.rounds)]

@@ -18,5 +18,5 @@ def measure(bench: Bench) -> list[Figure]:
         new = Visits(bench, load)
         return [
             new.ceiling(),
-            *new.compare(compared, "new-cookie handshake", Target("≥", 0.88)),
+            *new.compare(compared, "new-cookie handshake", Target("≥", 1.0)),
         ]

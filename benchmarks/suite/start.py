@@ -12,7 +12,7 @@ STORES = {"memory": {"type": "memory"}}
 def measure(bench: Bench) -> list[Figure]:
     """
     Seconds from the command until the transport listens, for one node configuration with a
-    `memory` store, which both know.
+    `memory` store, which both know. A tenth is about 0.3 s.
     """
     values = bench.interleaved(
         {
@@ -21,11 +21,17 @@ def measure(bench: Bench) -> list[Figure]:
         }
     )
     crossbar, ours = values["crossbar"], values["crossbar-cookietrack"]
-    added = [with_ours - without for with_ours, without in zip(ours, crossbar, strict=True)]
     return [
-        Figure("time to listen", "crossbar start", "s", crossbar),
-        Figure("time to listen", "crossbar-cookietrack start", "s", ours),
-        Figure("added by the plugin", "crossbar-cookietrack", "s", added, target=Target("≤", 0.3)),
+        Figure("time to listen", "crossbar", "s", crossbar),
+        Figure(
+            "time to listen",
+            "crossbar-cookietrack",
+            "s",
+            ours,
+            "crossbar",
+            crossbar,
+            Target("≤", 1.1),
+        ),
     ]
 
 

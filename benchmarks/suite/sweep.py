@@ -16,11 +16,11 @@ IDLE, IDLE_SECONDS = "idle reactor", 2.0
 def measure(bench: Bench) -> list[Figure]:
     """
     How late a call that is due every millisecond comes at worst, on a reactor with the plugin's
-    sweep and committer, while 150 visitors a second look up a cookie and are given one. The pauses
-    between the steps of a sweep are left out, which makes it harder. Each round removes its share
-    of the same million, so that the largest of the spread is the longest stall of the whole sweep.
-    They have expired because the clock of that reactor is years ahead. The idle reactor shows what
-    the machine itself adds.
+    sweep and committer. All the while 150 visitors a second look up a cookie and are given one. The
+    pauses between the steps of a sweep are left out, which makes it harder. Each round removes its
+    share of the same million, so that the largest of the spread is the longest stall of the whole
+    sweep. They have expired because the clock of that reactor is years ahead. The idle reactor
+    shows what the machine itself adds.
     """
     expired = bench.size(EXPIRED)
     cases: dict[str, Callable[[], float]] = {IDLE: partial(idle, bench)}

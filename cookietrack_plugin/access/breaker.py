@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.kit.backoff import Backoff
+from cookietrack_plugin.errors import ConfigError, StoreUnavailable
+from cookietrack_plugin.stores.kit.backoff import AWAY_S, WRONG_S, Backoff
 
 # A failure that took this long is a silent server: it opens the breaker at once. Otherwise it takes
 # so many failures in a row.
 SILENT_S = 0.5
 MAX_FAILURES = 5
-# The pauses between two attempts, which back off from the first to the last.
-FIRST_PAUSE_S = 0.2
-LAST_PAUSE_S = 5.0
 
 T = TypeVar("T")
 
@@ -23,16 +20,18 @@ class Breaker:
 
     When they fail for want of an answer, it opens: for a pause everybody is refused at once. Then
     one call is a trial, while all others are still refused; if it succeeds the breaker closes, and
-    if it fails the next pause is longer. A store that raises any other error has answered.
+    if it fails the next pause is longer. With a `ConfigError`, such as a password that was changed
+    at the server, it opens at once, and pauses are longer. A store that raises any other error has
+    answered.
 
     :param seconds: the time, on any thread.
     """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._backoff = Backoff(FIRST_PAUSE_S, LAST_PAUSE_S)
+        self._away, self._wrong = Backoff(*AWAY_S), Backoff(*WRONG_S)
         self._failures = 0
-        self._cause: StoreUnavailable | None = None
+        self._cause: Exception | None = None
         self._until = 0.0
         self._asking = False
 
@@ -60,8 +59,8 @@ class Breaker:
         self._asking, began = True, self._seconds()
         try:
             answer = ask()
-        except StoreUnavailable as error:
-            self._failed(error, self._seconds() - began)
+        except (StoreUnavailable, ConfigError) as error:
+            self.failed(error, self._seconds() - began)
             raise
         except BaseException:
             self.close()
@@ -75,12 +74,16 @@ class Breaker:
         """Let the next call ask. On any thread."""
         self._failures = 0
         self._cause = None
-        self._backoff.reset()
+        self._away.reset()
+        self._wrong.reset()
 
-    def _failed(self, error: StoreUnavailable, waited: float) -> None:
+    def failed(self, error: StoreUnavailable | ConfigError, waited: float) -> None:
+        """A call that was made without waiting for it has failed, after so many seconds."""
         self._failures += 1
-        if self._cause or waited >= SILENT_S or self._failures >= MAX_FAILURES:
-            self._until = self._seconds() + self._backoff.pause()
+        is_wrong = isinstance(error, ConfigError)
+        if is_wrong or self._cause or waited >= SILENT_S or self._failures >= MAX_FAILURES:
+            backoff = self._wrong if is_wrong else self._away
+            self._until = self._seconds() + backoff.pause()
             self._cause = error
 
     def _pauses(self) -> bool:

@@ -1,10 +1,10 @@
 """Group commit: changes go to the store in order, and are visible to this worker at once."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from time import perf_counter
 from typing import Any, Protocol
 
-from attrs import define
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.python.failure import Failure
@@ -14,10 +14,11 @@ from cookietrack_plugin.access.deferreds import one_for_each
 from cookietrack_plugin.access.inplace import InPlace
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.access.nonblocking import NonBlockingBatcher
+from cookietrack_plugin.access.starter import GuardedStarter
 from cookietrack_plugin.access.thread import BatchingThread
-from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreUnavailable
 from cookietrack_plugin.interfaces import IBatchLimit, ICookieStore, INonBlockingCommit
-from cookietrack_plugin.record import Authenticate, Change, Cookie, after
+from cookietrack_plugin.record import Change, Cookie, after, stores_login
 
 Job = Callable[[], Any]
 
@@ -49,11 +50,23 @@ class Committer:
         self._metrics = metrics
         # Changes that are not known to be durable yet, by id.
         self._pending: dict[str, list[Change]] = {}
+        # When each of them was submitted, the oldest first, by the number that it was given.
+        self._submitted: dict[int, float] = {}
+        self._numbers = count()
+        self._seconds: Callable[[], float] = reactor.seconds
         self._breaker = Breaker(reactor.seconds)
         self._runner = self._make_runner(reactor)
-        # How many changes are queued or being stored.
-        self.pending = 0
         self.closed = False
+
+    @property
+    def pending(self) -> int:
+        """How many changes are queued or being stored."""
+        return len(self._submitted)
+
+    def queue_age(self) -> float:
+        """For how many seconds the oldest of them has waited; 0 where there is none."""
+        oldest = next(iter(self._submitted.values()), None)
+        return 0.0 if oldest is None else self._seconds() - oldest
 
     def submit(self, change: Change) -> Deferred[bool]:
         """
@@ -63,8 +76,9 @@ class Committer:
         if refusal := self.refusal():
             return fail(refusal)
         self._pending.setdefault(change.id, []).append(change)
-        self.pending += 1
-        return self._runner.put(change).addBoth(self._settle, change)
+        number = next(self._numbers)
+        self._submitted[number] = self._seconds()
+        return self._runner.put(change).addBoth(self._settle, change, number)
 
     def refusal(self) -> StoreUnavailable | None:
         """Why no change is taken now, as the store is known not to answer; None if they are."""
@@ -90,13 +104,25 @@ class Committer:
         logins, which count when they are durable.
         """
         for change in self._pending.get(id, ()):
-            if not isinstance(change, Authenticate):
+            if not stores_login(change):
                 cookie = after(cookie, change)
         return cookie
 
-    def stores_login(self, id: str) -> bool:
-        """Whether a login of the cookie is queued, or being stored."""
-        return any(isinstance(change, Authenticate) for change in self._pending.get(id, ()))
+    def stores_login(self, id: str, cookie: Cookie | None) -> bool:
+        """
+        Whether a login of the cookie, which the store has as `cookie`, is queued or being stored,
+        and nothing behind it deletes the record.
+        """
+        pending = self._pending.get(id, ())
+        if not any(map(stores_login, pending)):
+            return False
+        for change in pending:
+            cookie = after(cookie, change)
+        return cookie is not None
+
+    def is_idle(self, id: str) -> bool:
+        """Whether no change of the cookie is queued or being stored."""
+        return id not in self._pending
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store where its commits run."""
@@ -114,12 +140,22 @@ class Committer:
             "cookietrack-writer", self._work, reactor, min(limit, MAX_CHANGES)
         )
         if INonBlockingCommit.providedBy(store) and IReactorFDSet.providedBy(reactor):
-            starter = _NonBlockingStarter(store, self._breaker, self._observe)
-            return NonBlockingBatcher(thread, starter, reactor, limit)
+            return NonBlockingBatcher(thread, self._make_starter(store), reactor, limit)
         return thread
 
-    def _settle(self, result: Any, change: Change) -> Any:
-        self.pending -= 1
+    def _make_starter(self, store: Any) -> GuardedStarter[Any]:
+        return GuardedStarter(
+            breaker=self._breaker,
+            suits=lambda item: not callable(item),
+            begin=store.begin,
+            fileno=store.fileno,
+            finish=store.finish,
+            unpack=lambda batch, results: list(results),
+            observe=self._observe,
+        )
+
+    def _settle(self, result: Any, change: Change, number: int) -> Any:
+        del self._submitted[number]
         changes = self._pending[change.id]
         changes.remove(change)
         if not changes:
@@ -152,7 +188,7 @@ class Committer:
         if not isinstance(outcome, Failure):
             return outcome
         # One change that the store cannot take must not fail those that share its batch.
-        if len(changes) > 1 and not outcome.check(StoreUnavailable):
+        if len(changes) > 1 and not outcome.check(StoreUnavailable, ConfigError):
             return [result for change in changes for result in self._commit([change])]
         return [outcome] * len(changes)
 
@@ -165,38 +201,6 @@ class Committer:
     def _observe(self, seconds: float, size: int) -> None:
         self._metrics.commit_seconds.observe(seconds)
         self._metrics.batch_size.observe(size)
-
-
-@define
-class _NonBlockingStarter:
-    """
-    Batches of changes for a store with `INonBlockingCommit`. While it is away none are begun: the
-    breaker's trials are the writer thread's.
-    """
-
-    store: Any
-    breaker: Breaker
-    observe: Callable[[float, int], None]
-    start: float = 0.0
-    size: int = 0
-
-    def suits(self, item: Change | Job) -> bool:
-        return not callable(item)
-
-    def begin(self, batch: Sequence[Change | Job]) -> bool:
-        self.start, self.size = perf_counter(), len(batch)
-        return not self.breaker.is_open() and bool(self.store.begin(batch))
-
-    def fileno(self) -> int:
-        return int(self.store.fileno())
-
-    def finish(self) -> list[bool] | None:
-        results = self.store.finish()
-        if results is None:
-            return None
-        self.breaker.close()
-        self.observe(perf_counter() - self.start, self.size)
-        return list(results)
 
 
 def _outcome(job: Job) -> Any:

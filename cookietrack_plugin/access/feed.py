@@ -10,13 +10,10 @@ from twisted.internet.defer import Deferred
 from cookietrack_plugin.access.thread import BatchingThread
 from cookietrack_plugin.interfaces import IRevocationSignal
 from cookietrack_plugin.record import UserRevoked
-from cookietrack_plugin.stores.kit.backoff import Backoff
+from cookietrack_plugin.stores.kit.backoff import AWAY_S, Backoff
 
 # The longest wait for a signal: short enough to notice within a second what the store did not say.
 MAX_WAIT_S = 0.8
-# The pauses before a store that does not signal is waited for again.
-FIRST_RETRY_S = 0.4
-LAST_RETRY_S = 60.0
 
 
 @frozen
@@ -81,7 +78,7 @@ class SignalWaiter:
     def __init__(self, store: Any, seconds: Callable[[], float]) -> None:
         self._signal = store if IRevocationSignal.providedBy(store) else None
         self._seconds = seconds
-        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
+        self._backoff = Backoff(*AWAY_S)
         self._retry_at = float("-inf")
         # Why a store that could signal does not.
         self.cause: Exception | None = None

@@ -20,12 +20,20 @@ class InPlace(Generic[T]):
 
     def put(self, item: T) -> Deferred[Any]:
         """See `BatchingThread.put`: the Deferred has fired."""
-        if self._closed:
-            return fail(StoreUnavailable("the store is closed"))
         try:
-            return succeed(self._work(item))
+            return succeed(self.do(item))
         except Exception:  # noqa: BLE001 - it is delivered to the caller
             return fail(Failure())
+
+    def do(self, item: T) -> Any:
+        """
+        What `put` fires with.
+
+        :raises StoreUnavailable: it is closed; and what the work raises.
+        """
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        return self._work(item)
 
     def close(self) -> Deferred[None]:
         """See `BatchingThread.close`."""

@@ -5,15 +5,18 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.access.breaker import Breaker
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.inplace import InPlace
 from cookietrack_plugin.access.metrics import Metrics
+from cookietrack_plugin.access.nonblocking import NonBlockingBatcher
+from cookietrack_plugin.access.starter import GuardedStarter
 from cookietrack_plugin.access.thread import BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.interfaces import ICookieStore, INonBlockingLoad
 from cookietrack_plugin.record import Cookie
 
 
@@ -41,7 +44,8 @@ class Lookup:
     for: until then nobody is in by it. On the reactor's thread.
 
     Where `store.reads_block`, a reader thread loads all ids that are asked for in one round trip,
-    behind a breaker. Otherwise the store is read in place.
+    behind a breaker. With `INonBlockingLoad` that needs no thread, as long as nothing goes wrong.
+    Otherwise the store is read in place.
     """
 
     def __init__(
@@ -52,11 +56,8 @@ class Lookup:
         self._committer = committer
         self._in_flight: dict[str, _Reading] = {}
         self._breaker = Breaker(reactor.seconds)
-        self._reader: Reader = (
-            BatchingThread("cookietrack-reader", self._load_guarded, reactor)
-            if store.reads_block
-            else InPlace(lambda id: self._load([id])[0])
-        )
+        self._reads_in_place = not store.reads_block
+        self._reader = self._make_reader(reactor)
 
     def refusal(self) -> StoreUnavailable | None:
         """Why nothing is read now, as the store is known not to answer; None if it is."""
@@ -70,6 +71,9 @@ class Lookup:
         """The record; fails as the store's `load` does."""
         if refusal := self.refusal():
             return fail(refusal)
+        if self._reads_in_place and self._committer.is_idle(id):
+            # Nothing comes in between: that is a third of the time.
+            return self._reader.put(id)
         waiter: Deferred[Cookie | None] = Deferred()
         reading = self._in_flight.get(id)
         if reading is None:
@@ -79,6 +83,16 @@ class Lookup:
         else:
             reading.waiters.append(waiter)
         return waiter
+
+    def load_at_once(self, id: str) -> Cookie | None:
+        """The record that `load` fires with where that waits for nothing; None for any other."""
+        if not isinstance(self._reader, InPlace) or not self._committer.is_idle(id):
+            return None
+        try:
+            found: Cookie | None = self._reader.do(id)
+        except Exception:  # noqa: BLE001 - `load` says so
+            return None
+        return found
 
     def invalidate(self, id: str) -> None:
         """The record has changed: a look-up in flight may not see it, and is made again."""
@@ -93,6 +107,26 @@ class Lookup:
     def close(self) -> Deferred[None]:
         """End the reader thread once it has answered what it was asked."""
         return self._reader.close()
+
+    def _make_reader(self, reactor: Any) -> Reader:
+        store: Any = self._store
+        if not store.reads_block:
+            return InPlace(lambda id: self._load([id])[0])
+        thread = BatchingThread("cookietrack-reader", self._load_guarded, reactor)
+        if INonBlockingLoad.providedBy(store) and IReactorFDSet.providedBy(reactor):
+            return NonBlockingBatcher(thread, self._make_starter(store), reactor)
+        return thread
+
+    def _make_starter(self, store: Any) -> GuardedStarter[str]:
+        return GuardedStarter(
+            breaker=self._breaker,
+            suits=lambda id: True,
+            begin=store.begin_load,
+            fileno=store.load_fileno,
+            finish=store.finish_load,
+            unpack=_one_for_each_id,
+            observe=lambda seconds, _: self._metrics.load_seconds.observe(seconds),
+        )
 
     def _read(self, result: Any, id: str, reading: _Reading) -> None:
         if reading.stale:
@@ -109,7 +143,7 @@ class Lookup:
         self._reader.put(id).addBoth(self._read, id, reading)
 
     def _awaits_login(self, id: str, result: Cookie | Failure | None) -> bool:
-        return self._committer.stores_login(id) and isinstance(self._overlaid(id, result), Cookie)
+        return not isinstance(result, Failure) and self._committer.stores_login(id, result)
 
     def _deliver(self, result: Any, id: str, reading: _Reading) -> None:
         del self._in_flight[id]
@@ -124,6 +158,10 @@ class Lookup:
 
     def _load(self, ids: Sequence[str]) -> list[Cookie | None]:
         start = perf_counter()
-        found: Mapping[str, Cookie] = self._store.load(tuple(ids))
+        found = self._store.load(tuple(ids))
         self._metrics.load_seconds.observe(perf_counter() - start)
-        return [found.get(id) for id in ids]
+        return _one_for_each_id(ids, found)
+
+
+def _one_for_each_id(ids: Sequence[str], found: Mapping[str, Cookie]) -> list[Cookie | None]:
+    return [found.get(id) for id in ids]

@@ -35,6 +35,7 @@ class Metrics:
     """
 
     handshakes: Counter[str] = field(factory=Counter)
+    requests: Counter[str] = field(factory=Counter)
     events: Counter[str] = field(factory=Counter)
     batch_size: Histogram = field(factory=lambda: Histogram(SIZES))
     commit_seconds: Histogram = field(factory=lambda: Histogram(LATENCIES))

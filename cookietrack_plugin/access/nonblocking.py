@@ -23,6 +23,8 @@ _Entry = tuple[T, Deferred[Any]]
 
 # Items of a batch: preparing them takes the reactor some milliseconds at most.
 MAX_ITEMS = 128
+# A starter is asked so often whether it gives up, where no answer comes.
+PATROL_S = 1.0
 
 
 class Starter(Protocol[T_contra]):
@@ -66,6 +68,8 @@ class NonBlockingBatcher(Generic[T]):
         self._began = 0.0
         self._answer: _Answer | None = None
         self._lent = 0
+        # Whether a timer looks after the in-flight batch.
+        self._patrols = False
         # When the first item of this turn of the reactor came, or one a LONG_TURN_S after that;
         # None if none has.
         self._since: float | None = None
@@ -134,29 +138,52 @@ class NonBlockingBatcher(Generic[T]):
             return False
         if begun:
             self._in_flight = batch
+            self._patrol()
+            self._await_answer()
+        return begun
+
+    def _await_answer(self) -> None:
+        """Where the descriptor cannot be watched, the patrol finds the answer."""
+        try:
             self._answer = _Answer(self._starter.fileno(), self._look)
             self._reactor.addReader(self._answer)
-        return begun
+        except Exception:  # noqa: BLE001 - the batch is begun, and nobody else may do it
+            self._answer = None
+
+    def _patrol(self) -> None:
+        """A server may be silent. One timer for all batches: one for each would cost as much."""
+        if not self._patrols:
+            self._patrols = True
+            self._reactor.callLater(PATROL_S, self._patrolled)
+
+    def _patrolled(self) -> None:
+        self._patrols = False
+        if self._in_flight:
+            self._patrol()
+            self._look()
 
     def _look(self) -> None:
         """Whether there is an answer to the in-flight batch."""
         if not self._in_flight:
             return
         # Before `finish`, which may close the descriptor: its number would be another's then.
-        self._reactor.removeReader(self._answer)
+        if self._answer is not None:
+            self._reactor.removeReader(self._answer)
         try:
             results = self._results()
         except Exception:  # noqa: BLE001 - the thread commits it again, or reports why not
             self._lend(self._over())
             return
         if results is None:
-            self._reactor.addReader(self._answer)
+            self._await_answer()
             return
         self._dispatcher.took(self._reactor.seconds() - self._began)
         waiters = [done for _, done in self._over()]
-        # First the store, which is idle.
-        self._go_on()
-        self._dispatcher.give(waiters, results)
+        try:
+            # First the store, which is idle.
+            self._go_on()
+        finally:
+            self._dispatcher.give(waiters, results)
 
     def _results(self) -> Sequence[Any] | None:
         results = self._starter.finish()

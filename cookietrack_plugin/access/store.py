@@ -3,17 +3,24 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, fail, inlineCallbacks
+from twisted.internet.defer import Deferred, DeferredList, fail, inlineCallbacks
 from twisted.internet.threads import deferToThreadPool
 
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.deferreds import gathered
 from cookietrack_plugin.access.feed import FeedReader
+from cookietrack_plugin.access.listing import Listing
 from cookietrack_plugin.access.lookup import Lookup
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IUserRevocation
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    IRevocationFeed,
+    IUserRevocation,
+    IVerifiable,
+)
 from cookietrack_plugin.record import Change, Cookie, Delete, UserRevoked
+from cookietrack_plugin.stores.kit.paging import records
 
 T = TypeVar("T")
 
@@ -38,13 +45,20 @@ class AsyncStore:
         self.metrics = Metrics()
         self._committer = Committer(store, reactor, self.metrics)
         self._lookup = Lookup(store, self._committer, reactor, self.metrics)
+        self._listing = Listing(store, reactor)
         self.reads_block = bool(store.reads_block)
+        # Whether it has the power to find damage.
+        self.is_verifiable = IVerifiable.providedBy(store)
         self._commits_block = bool(store.commits_block)
 
     @property
     def pending(self) -> int:
         """How many changes are queued or being stored."""
         return self._committer.pending
+
+    def queue_age(self) -> float:
+        """For how many seconds the oldest of them has waited; 0 where there is none."""
+        return self._committer.queue_age()
 
     def submit(self, change: Change) -> Deferred[bool]:
         """Store a change. Fires with whether it applied, once that is durable."""
@@ -57,6 +71,19 @@ class AsyncStore:
         stored is waited for.
         """
         return self._lookup.load(id)
+
+    def load_at_once(self, id: str) -> Cookie | None:
+        """The record that `load` fires with where that waits for nothing; None for any other."""
+        return self._lookup.load_at_once(id)
+
+    def list_user(
+        self, authid: str, authrealm: str, wanted: Callable[[Cookie], bool]
+    ) -> Deferred[list[Cookie]]:
+        """
+        The records that are logged in as a user, and `wanted`, which is asked on a thread. What is
+        queued is not seen; what has fired is.
+        """
+        return self._listing.of(authid, authrealm, wanted)
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
         """
@@ -84,7 +111,7 @@ class AsyncStore:
 
     def revoke_user(self, revoked: UserRevoked) -> Deferred[int]:
         """
-        Delete all records of a user; how many there were. Without `IUserRevocation` this is a scan
+        Delete all records of a user; how many there were. Without `IUserRevocation` this is a walk
         and deletions: logins that other workers store at the same time can be left.
         """
         if not IUserRevocation.providedBy(self._store):
@@ -135,13 +162,14 @@ class AsyncStore:
 
     def close(self) -> Deferred[Any]:
         """Store what is queued, then close the store, once nobody reads from it any more."""
-        return self._lookup.close().addBoth(lambda _: self._committer.close())
+        read = DeferredList([self._lookup.close(), self._listing.close()])
+        return read.addBoth(lambda _: self._committer.close())
 
     @inlineCallbacks
     def _delete_all(self, revoked: UserRevoked) -> Any:
         def ids(store: ICookieStore) -> list[str]:
-            records = store.scan(revoked.authid, revoked.authrealm)
-            return [each.id for each in records if revoked.ends(each.id, each.auth)]
+            found = records(store, revoked.authid, revoked.authrealm)
+            return [each.id for each in found if revoked.ends(each.id, each.auth)]
 
         # Logins that are queued are stored first, and then found.
         yield self.barrier()

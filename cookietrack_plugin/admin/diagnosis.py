@@ -1,22 +1,22 @@
 """`cookietrack diagnose`: looks for what keeps cookies from being kept, and says what to do."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from os.path import dirname, exists
+from contextlib import suppress
+from os.path import isdir
 from typing import Any
 
 import click
-from attrs import asdict
 
 from cookietrack_plugin.admin.filesystem import check_clock, check_place
-from cookietrack_plugin.admin.finding import Finding, error, ok, warning
+from cookietrack_plugin.admin.finding import SOON, Finding, by_urgency, error, ok, warning
 from cookietrack_plugin.admin.node import NodeConfig, running_pid
 from cookietrack_plugin.admin.opening import opened
-from cookietrack_plugin.admin.output import print_finding, print_json
+from cookietrack_plugin.admin.output import print_finding, print_json, print_line
 from cookietrack_plugin.admin.params import json_option, store_argument, transport_option
 from cookietrack_plugin.admin.place import Place, chosen, distinct, find_node, places
 from cookietrack_plugin.admin.servertime import check_server_time
 from cookietrack_plugin.admin.software import check_software
-from cookietrack_plugin.admin.text import counted, size
+from cookietrack_plugin.admin.text import counted, printable, size
 from cookietrack_plugin.config.components import administrations, check_administration
 from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.settings import check_cookie_item
@@ -27,7 +27,8 @@ from cookietrack_plugin.config.sharing import (
     sharing_warning,
 )
 from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreLocked
-from cookietrack_plugin.interfaces import ICookieStore
+from cookietrack_plugin.interfaces import ICookieStore, IReaderSlots, IRecognizer
+from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_read_only, nearest
 
 # The share of its limit above which a store is almost full.
 ALMOST_FULL = 0.8
@@ -36,23 +37,44 @@ ALMOST_FULL = 0.8
 @click.command()
 @store_argument
 @transport_option
+@click.option("--fix", is_flag=True, help="Set right what can be without a risk.")
 @json_option
 @click.pass_context
-def diagnose(ctx: click.Context, store: str | None, transport: str | None, as_json: bool) -> None:
+def diagnose(
+    ctx: click.Context, store: str | None, transport: str | None, fix: bool, as_json: bool
+) -> None:
     """
-    Check the installation, a node's configuration, and its stores.
+    Check the installation, a node and its stores.
 
-    Prints a line for each check: ok, warning or error. The exit code is 1 where there is an error.
+    Prints a line for each check: ok, warning or error; then what to do, the most urgent first.
+    --fix takes the rights of others from a store's files, gives them to the owner of the node
+    directory, and frees the places of readers that were killed. The exit code is 1 where an error
+    is left.
     """
     findings = []
-    for finding in _check_all(store, transport):
+    for found in _check_all(store, transport):
+        finding = found.mended() if fix else found
         findings.append(finding)
         if not as_json:
             print_finding(finding)
+    in_order = by_urgency(findings)
     if as_json:
-        print_json([asdict(finding) for finding in findings])
-    if any(finding.level == "error" for finding in findings):
+        print_json([finding.as_data() for finding in in_order])
+    else:
+        _print_what_to_do([each for each in in_order if each.level in ("error", "warning")], fix)
+    if in_order[0].level == "error":
         ctx.exit(1)
+
+
+def _print_what_to_do(findings: Sequence[Finding], fix: bool) -> None:
+    if not findings:
+        return
+    print_line("")
+    print_line("What to do, the most urgent first:")
+    for number, finding in enumerate(findings, 1):
+        print_line(printable(f"{number}. {finding.about}: {finding.message}"))
+    if mendable := [number for number, each in enumerate(findings, 1) if each.mend and not fix]:
+        print_line(f"--fix does {' and '.join(map(str, mendable))}.")
 
 
 def _check_all(name: str | None, transport: str | None) -> Iterator[Finding]:
@@ -76,7 +98,11 @@ def _check_all(name: str | None, transport: str | None) -> Iterator[Finding]:
         yield from _check_components(node)
         found = distinct(node, right)
     for place in found:
-        yield from _check_store(place)
+        try:
+            yield from _check_store(place)
+        # What is wrong with one store is no reason not to look at the next.
+        except OSError as problem:
+            yield error(place.label, str(problem))
 
 
 def _check_node(node: NodeConfig) -> Iterator[Finding]:
@@ -111,15 +137,38 @@ def _right_stores(tracked: Sequence[Tracking]) -> list[NamedStore]:
 
 def _check_store(place: Place) -> Iterator[Finding]:
     yield from _check_sharing(place)
-    if place.path is not None:
-        owner = place.node.directory if place.node else dirname(place.path)
-        yield from check_place(place.label, place.path, owner)
+    try:
+        place.provider.check(place.options)
+    except ConfigError as problem:
+        yield error(place.label, str(problem))
+        return
+    path = place.disk_path
+    if path is not None:
+        # Of a store that was named without its node, all files are to be of one user.
+        owner = place.node.directory if place.node else path
+        yield from check_place(place.label, path, owner, _is_store(place, path))
     if place.provider.volatile:
         yield ok(place.label, "in each worker's memory: forgotten when the worker stops")
-    elif place.path is not None and not exists(place.path):
-        yield ok(place.label, "is not there yet, and made when the node starts")
-    else:
-        yield from _check_content(place)
+    elif path is None or _can_be_used(path):
+        if path is not None and is_absent(path):
+            yield ok(place.label, "is not there yet, and made when the node starts")
+        else:
+            yield from _check_content(place)
+
+
+def _is_store(place: Place, path: str) -> bool:
+    """Whether the type says that what is at `path` is a store of its own."""
+    provider = place.provider
+    with suppress(OSError):
+        return IRecognizer.providedBy(provider) and provider.recognize(path) is not None
+    return False
+
+
+def _can_be_used(path: str) -> bool:
+    """Whether there is something to look into, or nothing that keeps it from being made."""
+    if is_absent(path):
+        return isdir(nearest(path)) and denied(path) is None
+    return denied(path) is None or is_read_only(path)
 
 
 def _check_sharing(place: Place) -> Iterator[Finding]:
@@ -143,11 +192,25 @@ def _check_content(place: Place) -> Iterator[Finding]:
 
 
 def _check_opened(place: Place, cookies: ICookieStore) -> Iterator[Finding]:
+    # First, as reading frees places.
+    yield from _check_readers(place, cookies)
     numbers = cookies.stat()
     taken = f"{counted(numbers['cookies'], 'cookie')}, {size(numbers['bytes'])}"
-    is_full = numbers["bytes"] > ALMOST_FULL * _limit(place, numbers)
-    yield warning(place.label, f"{taken}: raise maxsize") if is_full else ok(place.label, taken)
+    if numbers["bytes"] > ALMOST_FULL * _limit(place, numbers):
+        yield warning(place.label, f"{taken}: raise maxsize", SOON)
+    else:
+        yield ok(place.label, taken)
     yield from check_server_time(place.label, cookies)
+
+
+def _check_readers(place: Place, cookies: ICookieStore) -> Iterator[Finding]:
+    if IReaderSlots.providedBy(cookies) and (stale := cookies.stale_readers()):
+        yield warning(
+            place.label,
+            f"{counted(stale, 'reader')} of processes that were killed keep the room of what is"
+            " deleted from being used again: `cookietrack diagnose --fix` frees it",
+            mend=cookies.clear_stale_readers,
+        )
 
 
 def _limit(place: Place, numbers: Mapping[str, Any]) -> float:

@@ -2,10 +2,18 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
-from cookietrack_plugin.admin.finding import Finding, error, ok, warning
+import psutil
+from attrs import evolve
+
+from cookietrack_plugin.admin.finding import NOW, OPEN, SOON, Finding, error, ok, warning
+from cookietrack_plugin.admin.mending import give, make_private
 from cookietrack_plugin.admin.text import absolute, now_ms, size
+from cookietrack_plugin.stores.kit.files import files_beside, files_of
+from cookietrack_plugin.stores.kit.permissions import denied, nearest
 
 # Memory maps and locks do not work there as stores need them.
 NETWORK = re.compile(r"nfs|cifs|smb|9p|afs|ceph|glusterfs|lustre|gpfs|ocfs|sshfs|davfs")
@@ -14,22 +22,30 @@ LITTLE, TOO_LITTLE = 100 * 2**20, 10 * 2**20
 EARLIEST = 1_735_689_600_000
 # Milliseconds by which a file may be younger than now.
 TOLERANCE = 60_000
-MOUNTS = "/proc/self/mounts"
 
 
-def check_place(about: str, path: str, owner_of: str) -> Iterator[Finding]:
+def check_place(about: str, path: str, owner_of: str, is_store: bool) -> Iterator[Finding]:
     """
     :param path: of the store: a file, a directory, or where one is going to be.
     :param owner_of: who owns this is expected to own the store too.
+    :param is_store: what is there is known to be one: of another directory nothing is mended.
     """
-    there = path
-    while not os.path.exists(there):
-        there = os.path.dirname(there)
-    if there == path:
-        yield from _check_permissions(about, path, owner_of)
-        yield from _check_age(about, path)
-    elif not os.access(there, os.W_OK):
-        yield error(about, f"it cannot be made: {there} is not writable")
+    there = nearest(path)
+    if (why := denied(path)) is not None:
+        yield error(about, why)
+    elif there != path and not os.path.isdir(there):
+        yield error(
+            about,
+            f"it cannot be made: {there} is no directory: move that away, or choose another place",
+        )
+    elif there == path:
+        # The store's own name may be a link. What another one leads to is no part of it.
+        path = os.path.realpath(path)
+        found = (*files_of(path), *files_beside(path))
+        files = [each for each in found if not os.path.islink(each)]
+        modes, owners = _check_modes(about, files), _check_owner(about, files, owner_of)
+        yield from (each if is_store else evolve(each, mend=None) for each in (*modes, *owners))
+        yield from _check_age(about, files)
     yield _check_room(about, there)
     yield from _check_mount(about, there)
 
@@ -38,59 +54,80 @@ def check_clock() -> Finding:
     """Expiry goes by the system's clock."""
     now = now_ms()
     if now < EARLIEST:
-        return error("clock", f"{absolute(now)} is in the past: no cookie would expire in time")
+        return error(
+            "clock", f"{absolute(now)} is in the past: no cookie would expire in time. Set it"
+        )
     return ok("clock", absolute(now))
 
 
 def mount_type(path: str) -> str:
     """The type of the file system that `path` lies in, empty where that is unknown."""
-    best = ("", "")
+    # Of two that are mounted at one place, the later one is seen.
+    found = ("", "")
+    for each in _mounts():
+        if _is_below(path, each.mountpoint) and len(each.mountpoint) >= len(found[0]):
+            found = (each.mountpoint, each.fstype)
+    return found[1]
+
+
+def _mounts() -> Sequence[Any]:
     try:
-        with open(MOUNTS, encoding="utf-8") as file:
-            for line in file:
-                _, point, kind = line.split(" ", 3)[:3]
-                # As the kernel writes a space in a name.
-                point = point.replace("\\040", " ")
-                if _is_below(path, point) and len(point) >= len(best[0]):
-                    best = (point, kind)
-    except (OSError, ValueError):
-        return ""
-    return best[1]
+        return psutil.disk_partitions(all=True)
+    # A container may have no /proc.
+    except OSError:
+        return []
 
 
 def _is_below(path: str, point: str) -> bool:
     return f"{os.path.realpath(path)}/".startswith(f"{point.rstrip('/')}/")
 
 
-def _check_permissions(about: str, path: str, owner_of: str) -> Iterator[Finding]:
-    files = _files(path)
-    if open_ones := [each for each in files if os.stat(each).st_mode & 0o077]:
-        names = " ".join(open_ones)
-        yield warning(about, f"others than its owner can use it: chmod go-rwx {names}")
-    else:
+def _check_modes(about: str, files: Sequence[str]) -> Iterator[Finding]:
+    open_ones = [each for each in files if os.stat(each).st_mode & 0o077]
+    if not open_ones:
         yield ok(about, "only its owner can read it")
-    expected = os.stat(owner_of).st_uid
-    if foreign := [each for each in files if os.stat(each).st_uid != expected]:
-        yield warning(
-            about, f"{' '.join(foreign)} belongs to another user than {owner_of}: chown it"
-        )
+        return
+    yield warning(
+        about,
+        f"others than its owner can use it: chmod go-rwx {' '.join(open_ones)}",
+        OPEN,
+        partial(make_private, open_ones),
+    )
 
 
-def _check_age(about: str, path: str) -> Iterator[Finding]:
-    latest = max(int(os.stat(each).st_mtime * 1000) for each in _files(path))
+def _check_owner(about: str, files: Sequence[str], owner_of: str) -> Iterator[Finding]:
+    owner = os.stat(owner_of)
+    foreign = [each for each in files if os.stat(each).st_uid != owner.st_uid]
+    if not foreign:
+        return
+    # A node may run as another user than that of its directory, but not on files of root's.
+    are_roots = all(os.stat(each).st_uid == 0 for each in foreign)
+    names = " ".join(foreign)
+    yield warning(
+        about,
+        f"{names} belongs to another user than {owner_of}: chown --reference={owner_of} {names}",
+        OPEN,
+        partial(give, foreign, owner) if are_roots else None,
+    )
+
+
+def _check_age(about: str, files: Sequence[str]) -> Iterator[Finding]:
+    latest = max(int(os.stat(each).st_mtime * 1000) for each in files)
     if latest > now_ms() + TOLERANCE:
         yield warning(
             about,
             f"it was written at {absolute(latest)}, which is in the future: the clock was set back,"
-            " and cookies live longer by that",
+            " and cookies live longer by that. Set the clock",
         )
 
 
 def _check_room(about: str, path: str) -> Finding:
-    disk = os.statvfs(path)
-    free = disk.f_bavail * disk.f_frsize
-    level = error if free < TOO_LITTLE else warning if free < LITTLE else ok
-    return level(about, f"{size(free)} free on its disk")
+    free = psutil.disk_usage(path).free
+    if free >= LITTLE:
+        return ok(about, f"{size(free)} free on its disk")
+    level, urgency = (error, NOW) if free < TOO_LITTLE else (warning, SOON)
+    told = f"{size(free)} free on its disk: make room, new cookies and logins are refused without"
+    return level(about, told, urgency)
 
 
 def _check_mount(about: str, path: str) -> Iterator[Finding]:
@@ -101,10 +138,3 @@ def _check_mount(about: str, path: str) -> Iterator[Finding]:
             f"it lies on a network file system ({kind}), where locks and memory maps fail: put it"
             " on a local disk, or use a store with a server (`sql`, `redis`)",
         )
-
-
-def _files(path: str) -> list[str]:
-    """What a store consists of: itself, and what is directly in it."""
-    if not os.path.isdir(path):
-        return [path]
-    return [path, *(entry.path for entry in os.scandir(path))]

@@ -1,30 +1,70 @@
-"""What a check of `cookietrack diagnose` has found."""
+"""What a check of `cookietrack diagnose` has found, what to do about it, and how urgent that is."""
 
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
-Level = Literal["ok", "warning", "error"]
+from cookietrack_plugin.errors import CookieTrackError
+
+Level = Literal["error", "warning", "mended", "ok"]
+_ORDER: tuple[Level, ...] = ("error", "warning", "mended", "ok")
+
+# Of findings of one level, the more urgent first: clients are refused now; others can read who was
+# here; it is going to fail; and all else.
+NOW, OPEN, SOON, LATER = range(4)
 
 
 @frozen
 class Finding:
-    """`about`: what was looked at. `message`: what was found and, unless `ok`, what to do."""
+    """
+    `about`: what was looked at. `message`: what was found and, unless it is fine, what to do.
+    `urgency`: NOW, OPEN, SOON or LATER. `mend`: does it, where that is safe; raises OSError.
+    """
 
     level: Level
     about: str
     message: str
+    urgency: int = LATER
+    mend: Callable[[], Any] | None = field(default=None, eq=False, repr=False)
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "level": self.level,
+            "about": self.about,
+            "message": self.message,
+            "mendable": self.mend is not None,
+        }
+
+    def mended(self) -> "Finding":
+        """What is found after `mend`, which is called here; why it could not be done."""
+        if self.mend is None:
+            return self
+        try:
+            self.mend()
+        except (OSError, CookieTrackError) as problem:
+            why = getattr(problem, "strerror", None) or problem
+            return evolve(self, message=f"{self.message} (--fix could not: {why})")
+        return evolve(self, level="mended", mend=None)
+
+
+def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, and of one level the most urgent; else as they come."""
+    return sorted(findings, key=lambda each: (_ORDER.index(each.level), each.urgency))
 
 
 def ok(about: str, message: str) -> Finding:
     return Finding("ok", about, message)
 
 
-def warning(about: str, message: str) -> Finding:
+def warning(
+    about: str, message: str, urgency: int = LATER, mend: Callable[[], Any] | None = None
+) -> Finding:
     """It works, and may not for long, or not as safely as it could."""
-    return Finding("warning", about, message)
+    return Finding("warning", about, message, urgency, mend)
 
 
-def error(about: str, message: str) -> Finding:
+def error(about: str, message: str, urgency: int = NOW) -> Finding:
     """It does not work."""
-    return Finding("error", about, message)
+    return Finding("error", about, message, urgency)

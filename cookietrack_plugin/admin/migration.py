@@ -1,6 +1,5 @@
 """`cookietrack migrate`: every client known to one store becomes known to another."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import click
 from attrs import define, field
 
+from cookietrack_plugin.admin.adoption import Adoption
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, progress_bar
 from cookietrack_plugin.admin.params import (
@@ -18,7 +18,9 @@ from cookietrack_plugin.admin.params import (
     the_place,
     yes_option,
 )
-from cookietrack_plugin.admin.place import Place
+from cookietrack_plugin.admin.place import Place, find_node
+from cookietrack_plugin.admin.pulse import PULSE
+from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.removal import delete
 from cookietrack_plugin.admin.text import counted, now_ms
 from cookietrack_plugin.admin.transfer import Comparison, Copied, compare, copy, only_in_target
@@ -27,21 +29,29 @@ from cookietrack_plugin.errors import ConfigError, StoreLocked
 from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
 
 INSTEAD = "stop the node first"
+INSTEAD_TO = "stop the node first: it goes on by what it knows, and not by what is copied there"
 # Ids that a report names.
 NAMED = 10
+
+
+_AGAIN = (
+    "Run the command again, unless a user was revoked in TO during the copy: that would log them in"
+)
 
 
 @define
 class Migration:
     """
     What was done. `damaged`: records of the source that cannot be read. `only_in_target`: records
-    that the source does not have, and `ended`: how many of these were ended.
+    that the source does not have, and `ended`: how many of these were ended. `was_empty`: whether
+    the target had no records before.
     """
 
     damaged: int = 0
     copied: Copied = field(factory=Copied)
     only_in_target: int = 0
     ended: int = 0
+    was_empty: bool = True
     comparison: Comparison = field(factory=Comparison)
 
     @property
@@ -72,24 +82,30 @@ def migrate(
     as_json: bool,
 ) -> None:
     """
-    Copy all cookies of the store FROM into the store TO; nobody has to log in again.
+    Copy all cookies of one store into another.
 
+    Nobody has to log in again.
     FROM can be of any type, Crossbar's own files (file:PATH) and databases (database:PATH)
     included, and is left as it is. No node may use it: what a node does with it during the copy
     would be lost. TO is made where it is missing. What TO has already stays there; where both know
     a cookie, the later state wins. Expired cookies are left behind.
 
+    Where FROM or TO is a node, a relative path in the other begins in its node directory, as in the
+    configuration: `cookietrack migrate . lmdb:.cookies`. The store item to put there is printed.
+
     After an interruption, run the same command again: it goes on from there. At the end both stores
     are read again and compared.
     """
-    origin = the_place(source, from_transport, "--from-transport")
-    goal = the_place(target, to_transport, "--to-transport")
+    base = find_node(source) or find_node(target)
+    origin = the_place(source, from_transport, "--from-transport", base)
+    goal = the_place(target, to_transport, "--to-transport", base)
     _check(origin, goal)
     if mirror:
         confirm(f"End the cookies in {goal.label} that are not in {origin.label}?", yes)
     with (
-        opened(origin, "read", INSTEAD) as old,
-        opened(goal, "make", INSTEAD) as new,
+        opened(origin, "read", INSTEAD, through_node=False) as old,
+        opened(goal, "make", INSTEAD_TO) as new,
+        PULSE.expected(),
         _resumable(),
     ):
         migration = _migrate(old, new, mirror, quiet=as_json)
@@ -111,17 +127,13 @@ def _check(origin: Place, goal: Place) -> None:
             " Of a cookie we have only the id, which does not tell its value: it can be migrated"
             " from, but not to"
         )
-    if _identity(origin) == _identity(goal):
+    if origin.identity == goal.identity:
         raise ConfigError(f"FROM and TO are the same store, {goal.label}")
     if (pid := origin.running_pid()) is not None:
         raise StoreLocked(
             f"{origin.label} is in use by a running node (pid {pid}), and what happens there"
             f" during the copy would be lost: {INSTEAD}"
         )
-
-
-def _identity(place: Place) -> Any:
-    return os.path.realpath(place.path) if place.path is not None else dict(place.options)
 
 
 @contextmanager
@@ -137,15 +149,15 @@ def _migrate(old: ICookieStore, new: ICookieStore, mirror: bool, quiet: bool) ->
     now = now_ms()
     total = old.stat()["cookies"]
     migration = Migration()
-    if IVerifiable.providedBy(old):
-        migration.damaged = sum(1 for _ in old.damaged())
     # Everything in a store that was empty comes from this copy.
-    is_empty = next(iter(new.scan()), None) is None
+    migration.was_empty = next(read_all(new), None) is None
     with progress_bar("copying", total, quiet) as advance:
         migration.copied = copy(old, new, now, advance)
+    if IVerifiable.providedBy(old):
+        migration.damaged = sum(1 for _ in old.damaged())
     if mirror:
         migration.ended = delete(new, only_in_target(old, new, now))
-    elif not is_empty:
+    elif not migration.was_empty:
         migration.only_in_target = sum(1 for _ in only_in_target(old, new, now))
     with progress_bar("verifying", total, quiet) as advance:
         migration.comparison = compare(old, new, now, advance)
@@ -153,11 +165,12 @@ def _migrate(old: ICookieStore, new: ICookieStore, mirror: bool, quiet: bool) ->
 
 
 def _report(migration: Migration, origin: Place, goal: Place, as_json: bool) -> None:
+    adoption = Adoption.of(origin, goal)
     if as_json:
-        print_json(_as_data(migration, origin, goal))
+        print_json(_as_data(migration, origin, goal) | adoption.as_data())
     else:
-        print_fields(_as_fields(migration, origin, goal))
-        for warning in _warnings(migration):
+        print_fields(_as_fields(migration, origin, goal) | adoption.as_fields())
+        for warning in (*_warnings(migration), *adoption.warnings()):
             note(warning)
 
 
@@ -172,6 +185,7 @@ def _as_data(migration: Migration, origin: Place, goal: Place) -> dict[str, Any]
         "damaged": migration.damaged,
         "only_in_target": migration.only_in_target,
         "ended": migration.ended,
+        "was_empty": migration.was_empty,
         "verified": migration.is_whole,
         "cookies": {"from": comparison.source.count, "to": comparison.target.count},
         "digest": {"from": comparison.source.hex(), "to": comparison.target.hex()},
@@ -202,9 +216,14 @@ def _warnings(migration: Migration) -> Iterator[str]:
     if copied.refused:
         yield f"TO cannot hold {_named(copied.refused)}"
     if comparison.missing:
-        yield f"not in TO: {_named(comparison.missing)}"
+        yield f"not in TO: {_named(comparison.missing)}. {_AGAIN}"
     if comparison.different:
-        yield f"changed during the copy, run the command again: {_named(comparison.different)}"
+        yield f"changed during the copy: {_named(comparison.different)}. {_AGAIN}"
+    if not migration.was_empty and (created := copied.counts["created"]):
+        yield (
+            f"TO had cookies before: whoever has logged out there since an earlier run is among the"
+            f" {counted(created, 'cookie')} copied, and is logged in again"
+        )
     if migration.ended:
         yield f"{counted(migration.ended, 'cookie')} ended that FROM does not have"
     if migration.only_in_target:

@@ -6,14 +6,20 @@ import re
 from contextlib import suppress
 from typing import Any
 
+import psutil
 from attrs import frozen
 
+from cookietrack_plugin.admin.recognition import names_in, names_of
 from cookietrack_plugin.config.listeners import Tracking, in_node
+from cookietrack_plugin.config.registry import installed_types
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.stores.kit.permissions import denied, is_hidden
 from cookietrack_plugin.stores.kit.redaction import HIDDEN, redact_url
 
 # In the order in which Crossbar looks for them.
 CONFIG_FILES = ("config.yaml", "config.json")
+# Stores that a message names.
+_NAMED = 5
 _QUOTED_WORD = re.compile("'[^']{2,}'")
 
 
@@ -32,19 +38,17 @@ class NodeConfig:
 
 def running_pid(directory: str) -> int | None:
     """The process that runs the node in `directory`, by the file that Crossbar leaves for that."""
-    with suppress(OSError, ValueError, LookupError, TypeError):
+    with suppress(OSError, ValueError, LookupError, TypeError, psutil.Error):
         with open(os.path.join(directory, "node.pid"), encoding="utf-8") as file:
-            pid = int(json.load(file)["pid"])
+            process = psutil.Process(int(json.load(file)["pid"]))
         # After a crash the file is still there, and the number may be somebody else's by now.
-        with open(f"/proc/{pid}/cmdline", "rb") as command:
-            words = command.read().split(b"\0")
-        return pid if any(map(_names_crossbar, words)) else None
+        return process.pid if any(map(_names_crossbar, process.cmdline())) else None
     return None
 
 
-def _names_crossbar(word: bytes) -> bool:
+def _names_crossbar(word: str) -> bool:
     # The launcher's name, or the title that the node gives itself.
-    return os.path.basename(word).startswith(b"crossbar")
+    return os.path.basename(word).startswith("crossbar")
 
 
 def default_directory() -> str:
@@ -62,7 +66,16 @@ def read_node(place: str) -> NodeConfig:
     :raises ConfigError: there is none, or it cannot be read.
     """
     path = os.path.abspath(_config_file(place))
-    return NodeConfig(path, os.path.dirname(path), _read(path))
+    try:
+        return NodeConfig(path, os.path.dirname(path), _read(path))
+    except ConfigError:
+        _check_no_store(place)
+        raise
+
+
+def _check_no_store(path: str) -> None:
+    if names := names_of(path):
+        raise ConfigError(f"{path} is a store and no node: name it {' or '.join(names)}")
 
 
 def _config_file(place: str) -> str:
@@ -72,12 +85,27 @@ def _config_file(place: str) -> str:
         for name in CONFIG_FILES:
             if os.path.isfile(path := os.path.join(directory, name)):
                 return path
+    if is_hidden(os.path.abspath(place)):
+        raise ConfigError(f"{place} cannot be read: {denied(os.path.abspath(place))}")
+    if place in installed_types():
+        raise ConfigError(f"{place!r} is a store type: expected {place}:LOCATION")
     if not os.path.isdir(place):
         raise ConfigError(
             f"{redact_url(place)!r} is neither a node directory nor a store (TYPE:LOCATION, see"
             " `cookietrack stores`)"
         )
-    raise ConfigError(f"no {' or '.join(CONFIG_FILES)} in {os.path.abspath(place)}")
+    _check_no_store(place)
+    raise ConfigError(
+        f"no {' or '.join(CONFIG_FILES)} in {os.path.abspath(place)}{_stores_in(place)}"
+    )
+
+
+def _stores_in(directory: str) -> str:
+    stores = names_in(directory)
+    if not stores:
+        return ""
+    more = f" and {len(stores) - _NAMED} more" if len(stores) > _NAMED else ""
+    return f". There are stores in it: {', '.join(stores[:_NAMED])}{more}"
 
 
 def _read(path: str) -> Any:
@@ -86,8 +114,8 @@ def _read(path: str) -> Any:
             text = file.read()
         return _parse_yaml(text) if path.endswith(".yaml") else json.loads(text)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+        raise ConfigError(f"{path} cannot be read: {denied(path) or error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         cause = " ".join(str(error).split())
         raise ConfigError(f"{path} is no valid configuration: {cause}") from error
 

@@ -2,13 +2,21 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
+from cookietrack_plugin.admin.nodestore import running_store
+from cookietrack_plugin.admin.output import note
+from cookietrack_plugin.admin.ownership import kept_ownership
 from cookietrack_plugin.admin.place import Place
+from cookietrack_plugin.admin.pulse import PULSE
+from cookietrack_plugin.admin.readcopy import read_copy
+from cookietrack_plugin.admin.recognition import hinted
+from cookietrack_plugin.config.location import location_of
 from cookietrack_plugin.config.registry import keeps_records
-from cookietrack_plugin.errors import ConfigError, StoreLocked, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
+from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_read_only
 
 # `read`: alter nothing, not even by opening, so far as the provider can. `alter`: what is there.
 # `make`: it, where it is missing.
@@ -16,33 +24,89 @@ Purpose = Literal["read", "alter", "make"]
 
 
 @contextmanager
-def opened(place: Place, purpose: Purpose, instead: str) -> Iterator[ICookieStore]:
+def opened(
+    place: Place, purpose: Purpose, instead: str, *, through_node: bool = True
+) -> Iterator[ICookieStore]:
     """
     The store, open within the block.
 
+    One that a running node alone can have open is that node's, where it can be asked: a
+    `NodeStore`. It is not made there.
+
     :param instead: what to do where the store is a running node's alone: ends a sentence.
+    :param through_node: False: it has to be opened here, or not at all.
     :raises ConfigError: the store item is wrong, or the type keeps no records of ours.
     :raises CookieTrackError: what opening a store raises; `StoreUnavailable` where there is none.
     """
+    with running_store(place) as running:
+        if running is None:
+            with _opened(place, purpose, instead) as store:
+                yield store
+        elif purpose == "make" or not through_node:
+            raise StoreLocked(f"{place.label} is in use by a running node: {instead}")
+        else:
+            with PULSE.naming(place.label):
+                yield running
+
+
+@contextmanager
+def _opened(place: Place, purpose: Purpose, instead: str) -> Iterator[ICookieStore]:
     provider = place.provider
     if provider.volatile:
-        raise StoreUnavailable(f"a {place.type} store is in its worker's memory alone: {instead}")
-    provider.check(place.options)
+        why = "nothing can be put there" if purpose == "make" else "no node runs that has it open"
+        raise StoreUnavailable(f"a {place.type} store is in its worker's memory alone: {why}")
     try:
-        store = _open(provider, place, purpose)
-    except StoreLocked as error:
-        raise StoreLocked(f"{error}: {instead}") from error
-    try:
-        yield store
-    finally:
-        store.close()
+        provider.check(place.options)
+    except ConfigError as error:
+        raise type(error)(_hinted(place, error)) from error
+    if purpose != "make":
+        _check_present(place)
+    with PULSE.naming(place.label), kept_ownership(place), ExitStack() as undo:
+        try:
+            store = _open(provider, place, purpose)
+        except StoreLocked as error:
+            raise StoreLocked(f"{error}: {instead}") from error
+        except (StoreUnavailable, ConfigError, OSError) as error:
+            if purpose != "read" or not _can_be_copied(place):
+                raise _explained(place, error) from error
+            copy = undo.enter_context(read_copy(place))
+            store = _open(provider, copy, purpose)
+            note(f"{place.label} cannot be written to from here: a copy of it is read")
+        except StoreCorrupt as error:
+            raise StoreCorrupt(_hinted(place, error)) from error
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _can_be_copied(place: Place) -> bool:
+    return place.disk_path is not None and is_read_only(place.disk_path)
+
+
+def _explained(place: Place, error: Exception) -> Exception:
+    """The same error with what the permissions, or what lies there, say about it."""
+    path = place.disk_path
+    if path is not None and (why := denied(path, error)) is not None:
+        return StoreUnavailable(f"{place.label} cannot be used: {why}")
+    if isinstance(error, OSError):
+        return error
+    return type(error)(_hinted(place, error))
+
+
+def _hinted(place: Place, error: Exception) -> str:
+    """The error's text; where another type's store lies there, with the name of that."""
+    if place.disk_path is not None:
+        return hinted(str(error), place.disk_path, place.type)
+    location = location_of(place.options)
+    if location is None or place.transports:
+        return str(error)
+    return hinted(str(error), os.path.join(place.directory, location[1]))
 
 
 def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICookieStore:
     # A node's start purges, not a look into the store.
     options = {key: value for key, value in place.options.items() if key != "purge_on_startup"}
-    if purpose != "make" and place.path is not None and not os.path.exists(place.path):
-        raise StoreUnavailable(f"there is no store at {place.label}")
     if purpose == "read" and IReadOnlyProvider.providedBy(provider):
         return provider.open_readonly(options, place.directory)
     _check_alterable(provider, place)
@@ -53,6 +117,21 @@ def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICo
         store.close()
         raise _not_ours(place)
     return store
+
+
+def _check_present(place: Place) -> None:
+    if place.path is None or not is_absent(place.path):
+        return
+    raise StoreUnavailable(f"there is no store at {place.label}{_elsewhere(place)}")
+
+
+def _elsewhere(place: Place) -> str:
+    """A hint, where a relative path was meant to begin in the current directory."""
+    location = location_of(place.options)
+    if place.transports or location is None or not os.path.exists(location[1]):
+        return ""
+    found = os.path.abspath(location[1])
+    return f": its path begins in the node directory. There is something at {found}"
 
 
 def _check_alterable(provider: ICookieStoreProvider, place: Place) -> None:

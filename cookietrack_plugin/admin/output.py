@@ -1,10 +1,12 @@
 """What a command prints: JSON for programs, columns for people, and nothing else on stdout."""
 
 import json
+import os
+import select
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,11 @@ PAGE = 100
 # Columns where stdout is no terminal: a program reads it, and nothing may be cut off.
 ENDLESS = 1_000_000
 GAP = "  "
-_STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
+_STYLES = {"ok": "green", "mended": "cyan", "warning": "yellow", "error": "bold red"}
+
+
+class NobodyReads(Exception):
+    """The reader of stdout has had enough, such as `head`: what would follow goes nowhere."""
 
 
 def console(stderr: bool = False) -> "Console":
@@ -29,14 +35,44 @@ def console(stderr: bool = False) -> "Console":
     # rich takes longer to import than all the rest, and --json does not need it.
     from rich.console import Console
 
+    class ReadConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise _nobody_reads()
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else ENDLESS
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+    return ReadConsole(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def print_row(line: str) -> None:
+    """
+    Print a line of many.
+
+    :raises NobodyReads: so the rest need not be looked for.
+    :raises ClickException: it cannot be written, such as to a full disk.
+    """
+    try:
+        click.echo(line)
+    except BrokenPipeError as error:
+        raise _nobody_reads() from error
+    except OSError as error:
+        raise click.ClickException(f"the output cannot be written: {error.strerror}") from error
+
+
+def print_line(line: str) -> None:
+    """Print a line of a result. Where nobody reads it, the command goes on, for its exit code."""
+    with suppress(NobodyReads):
+        print_row(line)
 
 
 def print_json(value: Any) -> None:
     """One line. Bytes become what WAMP makes of them in JSON: a string of NUL and base64."""
-    click.echo(json.dumps(value, default=_data))
+    print_line(json_line(value))
+
+
+def json_line(value: Any) -> str:
+    """What `print_json` prints."""
+    return json.dumps(value, default=_data)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
@@ -49,11 +85,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     page = [_clean(row) for row in islice(iterator, PAGE)]
     if not page:
         return 0
-    print_line = _line_printer(_widths([columns, *page]))
-    print_line(columns, "bold")
+    print_cells = _row_printer(_widths([columns, *page]))
+    print_cells(columns, "bold")
     count = 0
     for row in chain(page, map(_clean, iterator)):
-        print_line(row)
+        print_cells(row)
         count += 1
     return count
 
@@ -62,20 +98,41 @@ def print_fields(fields: Mapping[str, str]) -> None:
     """Print a value a line, behind its name."""
     width = max(map(len, fields))
     for name, value in fields.items():
-        click.echo(f"{name:{width}}{GAP}{printable(value)}")
+        print_line(f"{name:{width}}{GAP}{printable(value)}")
 
 
 def print_finding(finding: Finding) -> None:
     """One line: how it is, what was looked at, and what was found."""
+    screen = console()
+    level, text = f"{finding.level:8}", printable(f"{finding.about}: {finding.message}")
+    if not screen.is_terminal:
+        print_line(level + text)
+        return
     from rich.text import Text
 
-    line = Text(f"{finding.level:8}", _STYLES[finding.level])
-    console().print(line.append(printable(f"{finding.about}: {finding.message}"), style="none"))
+    with suppress(NobodyReads):
+        screen.print(Text(level, _STYLES[finding.level]).append(text, style="none"))
 
 
 def note(text: str) -> None:
     """Say something that is no result: on stderr."""
-    click.echo(printable(text), err=True)
+    with suppress(OSError):
+        click.echo(printable(text), err=True)
+
+
+def discard_output() -> None:
+    """From now on stdout leads nowhere: the interpreter too would complain as it flushes it."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def is_unread() -> bool:
+    """Whether stdout is a pipe that nobody reads any more."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 @contextmanager
@@ -96,21 +153,26 @@ def progress_bar(task: str, total: int, quiet: bool) -> Iterator[Callable[[int],
         yield lambda count: progress.advance(bar, count)
 
 
-def _line_printer(widths: Sequence[int]) -> Callable[..., None]:
+def _row_printer(widths: Sequence[int]) -> Callable[..., None]:
     from rich.cells import cell_len
     from rich.text import Text
 
     screen = console()
 
-    def print_line(cells: Sequence[str], style: str = "") -> None:
+    def print_cells(cells: Sequence[str], style: str = "") -> None:
         pairs = zip(cells, widths, strict=True)
         line = GAP.join(cell + " " * (width - cell_len(cell)) for cell, width in pairs).rstrip()
         if screen.is_terminal:
             screen.print(Text(line, style), no_wrap=True, overflow="ellipsis")
         else:
-            click.echo(line)
+            print_row(line)
 
-    return print_line
+    return print_cells
+
+
+def _nobody_reads() -> NobodyReads:
+    discard_output()
+    return NobodyReads("nobody reads the output")
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

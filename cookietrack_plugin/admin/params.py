@@ -1,38 +1,19 @@
 """The arguments and options that commands share, and how a shell completes them."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from cookietrack_plugin.admin.node import default_directory, read_node
+from cookietrack_plugin.admin.node import NodeConfig, default_directory, read_node
 from cookietrack_plugin.admin.place import Place, places
 from cookietrack_plugin.config.registry import installed_types
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.record import is_id
 
 Command = Callable[..., Any]
-
-
-class TakesIds(click.Command):
-    """A command with ids among its arguments: one in 64 begins with a dash, and is no option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        takers = {name for each in self.params if _takes_value(each) for name in each.opts}
-        kept: list[str] = []
-        dashed: list[str] = []
-        for previous, word in zip(["", *args], args, strict=False):
-            is_dashed = word.startswith("-") and is_id(word) and previous not in takers
-            (dashed if is_dashed else kept).append(word)
-        if dashed and "--" not in args:
-            args = [*kept, "--", *dashed]
-        return super().parse_args(ctx, args)
-
-
-def _takes_value(param: click.Parameter) -> bool:
-    return isinstance(param, click.Option) and not param.is_flag
 
 
 class NotConfirmed(click.ClickException):
@@ -63,14 +44,6 @@ def store_argument(command: Command) -> Command:
     return click.argument("store", required=False, shell_complete=complete_store)(command)
 
 
-def names_argument(command: Command) -> Command:
-    """`[STORE] [ID]...`: for `split_names`."""
-    argument = click.argument(
-        "names", nargs=-1, metavar="[STORE] [ID]...", shell_complete=complete_store
-    )
-    return argument(command)
-
-
 def transport_option(command: Command) -> Command:
     """`--transport NAME`: which store of a node."""
     option = click.option(
@@ -92,30 +65,20 @@ def yes_option(command: Command) -> Command:
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
-def split_names(names: Sequence[str]) -> tuple[str | None, list[str]]:
-    """
-    The store's name, None without one, and the ids. A store's name of that form is written ./NAME.
-
-    :raises UsageError: another name than the first is no id.
-    """
-    store = names[0] if names and not is_id(names[0]) else None
-    ids = list(names[store is not None :])
-    for name in ids:
-        if not is_id(name):
-            raise click.UsageError(
-                f"{name!r} is no cookie id: those have 24 characters, and follow STORE"
-            )
-    return store, list(dict.fromkeys(ids))
-
-
-def the_place(name: str | None, transport: str | None, option: str = "--transport") -> Place:
+def the_place(
+    name: str | None,
+    transport: str | None,
+    option: str = "--transport",
+    base: NodeConfig | None = None,
+) -> Place:
     """
     The one store that the arguments stand for; asks where there are several, and somebody to ask.
 
     :param option: the one that chooses, for the message.
+    :param base: the node that a relative LOCATION is read by.
     :raises ConfigError: there is none, or several and nobody to ask.
     """
-    found = places(name, transport)
+    found = places(name, transport, base)
     if len(found) == 1:
         return found[0]
     if not is_terminal():

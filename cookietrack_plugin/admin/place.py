@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from cookietrack_plugin.admin.node import NodeConfig, default_directory, read_node, running_pid
+from cookietrack_plugin.admin.recognition import hinted
 from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.location import path_of
 from cookietrack_plugin.config.redaction import label_of
@@ -17,6 +18,7 @@ from cookietrack_plugin.config.sharing import named_stores
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import ICookieStoreProvider
 
+_SQLITE = re.compile(r"(?P<scheme>sqlite(\+\w+)?:///)(?P<file>[^?]+)(?P<rest>.*)")
 _DESCRIBED = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*:")
 
 
@@ -26,7 +28,8 @@ class Place:
     A store, not opened yet.
 
     `options`: its `store` item. `directory`: where relative paths begin. `transports`: the names of
-    those that use it, and `node` their node; none where it was named as TYPE:LOCATION.
+    those that use it, none where it was named as TYPE:LOCATION. `node`: the node that it was named
+    by, or whose directory TYPE:LOCATION is relative to.
     """
 
     options: Mapping[str, Any]
@@ -54,17 +57,56 @@ class Place:
         """Where it is in the file system, absolute; None where it is not known to be there."""
         return path_of(self.options, self.directory)
 
+    @property
+    def disk_path(self) -> str | None:
+        """Where its bytes are: `path`, or the file of an SQLite URL; None without a file."""
+        if (path := self.path) is not None:
+            return path
+        url = _SQLITE.match(str(self.options.get("url")))
+        return os.path.abspath(os.path.join(self.directory, url["file"])) if url else None
+
+    @property
+    def identity(self) -> Any:
+        """Equal for names of one store, by whichever way they lead there."""
+        path = self.disk_path
+        return os.path.realpath(path) if path is not None else dict(self.options)
+
+    def item(self, directory: str | None) -> Mapping[str, Any]:
+        """
+        The `store` item that opens it from `directory`; None for any directory.
+
+        A relative path stays as it is where it begins in that directory.
+        """
+        option, path = find_provider(self.type).place, self.disk_path
+        if option is None or path is None or directory == self.directory:
+            return self.options
+        return self._item_at(option, path)
+
+    def moved(self, path: str) -> "Place":
+        """The same store in another file or directory; only for one with a `disk_path`."""
+        option = find_provider(self.type).place
+        return self if option is None else evolve(self, options=self._item_at(option, path))
+
+    def _item_at(self, option: str, path: str) -> Mapping[str, Any]:
+        url = _SQLITE.match(str(self.options[option]))
+        place = path if url is None else f"{url['scheme']}{path}{url['rest']}"
+        return {**self.options, option: place}
+
     def running_pid(self) -> int | None:
         """The process of the node that uses the store, so far as that can be known."""
-        directory = self.node.directory if self.node else os.path.dirname(self.path or "")
-        return running_pid(directory) if directory else None
+        if self.node is not None and self.transports:
+            return running_pid(self.node.directory)
+        return None if self.disk_path is None else running_pid(os.path.dirname(self.disk_path))
 
 
-def places(name: str | None, transport: str | None = None) -> list[Place]:
+def places(
+    name: str | None, transport: str | None = None, base: NodeConfig | None = None
+) -> list[Place]:
     """
     The distinct stores that `name` stands for: those of a node, or the one that TYPE:LOCATION says.
 
     :param name: None for the node directory that Crossbar would take.
+    :param base: reads a relative LOCATION as this node would; None: from the current directory.
     :param transport: only that of this transport, or of those below this worker or path.
     :raises ConfigError: there is no such node, transport or store type, or a store item is wrong.
     """
@@ -73,7 +115,12 @@ def places(name: str | None, transport: str | None = None) -> list[Place]:
     if transport is not None:
         raise ConfigError("--transport chooses in a node directory, not in TYPE:LOCATION")
     store_type, location = str(name).split(":", 1)
-    return [Place(_described(store_type, location), os.getcwd())]
+    directory = os.getcwd() if base is None else base.directory
+    try:
+        return [Place(_described(store_type, location), directory, node=base)]
+    except ConfigError as error:
+        path = os.path.join(directory, location)
+        raise type(error)(hinted(str(error), path)) from error
 
 
 def find_node(name: str | None) -> NodeConfig | None:
@@ -136,6 +183,6 @@ def _parse_item(text: str) -> dict[str, Any]:
     # The text is not shown: it may have a password in it.
     try:
         item: dict[str, Any] = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"the store item is no JSON: {error}") from error
     return item

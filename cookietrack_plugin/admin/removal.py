@@ -4,21 +4,22 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
+from cookietrack_plugin.admin.auditing import audit_revocation
 from cookietrack_plugin.admin.batches import STEP, commit
+from cookietrack_plugin.admin.ids import TakesIds, names_argument, split_names, values_among
+from cookietrack_plugin.admin.nodestore import NodeStore
 from cookietrack_plugin.admin.opening import opened
-from cookietrack_plugin.admin.output import note, print_json
+from cookietrack_plugin.admin.output import note, print_json, print_line
 from cookietrack_plugin.admin.params import (
-    TakesIds,
     confirm,
     json_option,
-    names_argument,
-    split_names,
     store_argument,
     the_place,
     transport_option,
     yes_option,
 )
 from cookietrack_plugin.admin.place import Place
+from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.text import counted, now_ms
 from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation
 from cookietrack_plugin.record import Delete
@@ -28,7 +29,11 @@ from cookietrack_plugin.record import Delete
 @names_argument
 @transport_option
 @click.option("--authid", metavar="NAME", help="All cookies that are logged in as this authid.")
-@click.option("--authrealm", metavar="REALM", help="With --authid: only in this realm.")
+@click.option(
+    "--authrealm",
+    metavar="REALM",
+    help="All that are logged in to this realm; or --authid's there.",
+)
 @click.option("--all", "everything", is_flag=True, help="All cookies of the store.")
 @yes_option
 @json_option
@@ -44,32 +49,56 @@ def revoke(
     as_json: bool,
 ) -> None:
     """
-    End sessions: by id, of a user, or all.
+    End sessions: by id, of a user, of a realm, or all.
+
+    ID is a cookie's id, which `ls` shows, and not its value, which only its browser has.
 
     The records are deleted, durably, before this prints how many there were. Running workers that
-    share the store end their sessions and close their connections within a second. By --authid and
-    --all that reaches sessions without a record too, and logins in progress.
+    share the store end their sessions and close their connections within a second. By --authid,
+    --authrealm and --all that reaches sessions without a record too, and logins in progress.
     """
     store, ids = split_names(names)
     _check_choice(ids, authid, authrealm, everything)
     place = the_place(store, transport)
-    instead = "call the WAMP procedure cookietrack.revoke" + ("_by_authid" if authid else "")
     confirm(_question(place, ids, authid, authrealm), yes)
-    with opened(place, "alter", f"{instead}, or stop the node first") as cookies:
+    with opened(place, "alter", _instead(ids, authid)) as cookies:
         ended = delete(cookies, ids) if ids else _revoke_user(cookies, authid, authrealm)
-    absent = len(ids) - ended if ids else 0
+        absent = len(ids) - ended if ids else 0
+        values = list(values_among(cookies, ids)) if absent else []
+        # A node writes its audit log by itself.
+        is_audited = isinstance(cookies, NodeStore)
+    if not is_audited:
+        audit_revocation(place, ids, authid, authrealm)
     _report(place, ended, absent, as_json)
+    for line in values:
+        note(line)
     if absent:
         ctx.exit(1)
+
+
+def _instead(ids: Sequence[str], authid: str | None) -> str:
+    """What to do where the node has the store: no procedure ends a whole realm, or everybody."""
+    if not ids and authid is None:
+        return "stop the node first"
+    procedure = "revoke" if ids else "revoke_by_authid"
+    return f"call the WAMP procedure cookietrack.{procedure}, or stop the node first"
 
 
 def _check_choice(
     ids: Sequence[str], authid: str | None, authrealm: str | None, everything: bool
 ) -> None:
-    if [bool(ids), authid is not None, everything].count(True) != 1:
-        raise click.UsageError("say what to end: ids, --authid NAME, or --all")
-    if authrealm is not None and authid is None:
-        raise click.UsageError("--authrealm goes with --authid")
+    of_login = {"--authid": authid, "--authrealm": authrealm}
+    found = [name for name, value in of_login.items() if value is not None]
+    found += ["ids"] * bool(ids) + ["--all"] * everything
+    if not found:
+        raise click.UsageError(
+            "expected what to end, which is ids, --authid NAME, --authrealm REALM or --all; found"
+            " nothing"
+        )
+    if len(found) > 1 and found != ["--authid", "--authrealm"]:
+        raise click.UsageError(
+            f"expected one answer to what is to be ended, found both {' and '.join(found)}"
+        )
     # Otherwise a script's variable that is not set would look like a user without cookies.
     if "" in (authid, authrealm):
         raise click.UsageError("--authid and --authrealm need a name that is not empty")
@@ -80,6 +109,8 @@ def _question(place: Place, ids: Sequence[str], authid: str | None, authrealm: s
         what = counted(len(ids), "cookie")
     elif authid is not None:
         what = f"all cookies of {authid!r}" + (f" in realm {authrealm!r}" if authrealm else "")
+    elif authrealm is not None:
+        what = f"all cookies that are logged in to realm {authrealm!r}"
     else:
         what = "ALL cookies"
     return f"End {what} in {place.label}?"
@@ -89,7 +120,7 @@ def _report(place: Place, ended: int, absent: int, as_json: bool) -> None:
     if as_json:
         print_json({"store": place.label, "ended": ended, "absent": absent})
     else:
-        click.echo(f"{counted(ended, 'cookie')} ended")
+        print_line(f"{counted(ended, 'cookie')} ended")
     if absent:
         note(f"{counted(absent, 'id')} not in {place.label}")
 
@@ -109,12 +140,12 @@ def _delete_matching(cookies: ICookieStore, authid: str | None, authrealm: str |
     """
     Delete the records that are there, for a store without `IUserRevocation`.
 
-    The second scan finds a login that was stored on one of them during the first. A login on a
+    The second walk finds a login that was stored on one of them during the first. A login on a
     record that is created later stays: its user has logged in after this began.
     """
     started = now_ms()
-    ended = delete(cookies, (cookie.id for cookie in cookies.scan(authid, authrealm)))
-    late = (each.id for each in cookies.scan(authid, authrealm) if each.created < started)
+    ended = delete(cookies, (cookie.id for cookie in read_all(cookies, authid, authrealm)))
+    late = (each.id for each in read_all(cookies, authid, authrealm) if each.created < started)
     return ended + delete(cookies, late)
 
 
@@ -142,7 +173,7 @@ def purge(store: str | None, transport: str | None, yes: bool, as_json: bool) ->
     if as_json:
         print_json({"store": place.label, "removed": removed})
     else:
-        click.echo(f"{counted(removed, 'expired cookie')} removed")
+        print_line(f"{counted(removed, 'expired cookie')} removed")
 
 
 def _expire(cookies: ICookieStore, now: int) -> Iterator[int]:

@@ -1,14 +1,9 @@
 """Values as people read them: times, sizes, counts, and names that somebody else has chosen."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
-_UNITS = (
-    (86_400, "day"),
-    (3_600, "hour"),
-    (60, "minute"),
-    (1, "second"),
-)
+from humanize import naturaldelta, naturalsize
 
 
 def now_ms() -> int:
@@ -28,12 +23,14 @@ def printable(text: str) -> str:
 
 def relative(moment: int, now: int) -> str:
     """How long ago, or in how long, `moment` is: the largest unit that fits. In milliseconds."""
-    seconds = abs(moment - now) // 1000
-    for length, unit in _UNITS:
-        if seconds >= length:
-            span = counted(seconds // length, unit)
-            return f"in {span}" if moment > now else f"{span} ago"
-    return "now"
+    distance = abs(moment - now)
+    if distance < 1000:
+        return "now"
+    try:
+        span = naturaldelta(timedelta(milliseconds=distance))
+    except OverflowError:
+        span = f"{distance} ms"
+    return f"in {span}" if moment > now else f"{span} ago"
 
 
 def absolute(moment: int) -> str:
@@ -52,10 +49,5 @@ def counted(number: int, noun: str) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes, in the unit that leaves at most four digits."""
-    value = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
+    """A number of bytes in a binary unit, with one decimal: `528.0 KiB`."""
+    return naturalsize(count, binary=True)

@@ -6,15 +6,16 @@ written only where it has become newer. So an interruption costs no more than th
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
 from typing import Any, Literal
 
 import cbor2
-from attrs import define, field, frozen
+from attrs import astuple, define, field, frozen
 
 from cookietrack_plugin.admin.batches import at_most, batched
+from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.text import now_ms
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Delete, Touch, after
@@ -77,11 +78,24 @@ class Comparison:
 def fingerprint(cookie: Cookie) -> bytes:
     """32 bytes that differ where anything in the record does."""
     auth = cookie.auth
-    login = auth and [auth.authid, auth.authrole, auth.authmethod, auth.authrealm, auth.authextra]
+    login = auth and astuple(auth)
     times = [cookie.created, cookie.expires, cookie.seen]
     fields = [cookie.id, *times, cookie.peer, cookie.user_agent, login]
     # Canonical: a store may give a mapping back in another order.
-    return sha256(cbor2.dumps(fields, canonical=True)).digest()
+    return sha256(cbor2.dumps(_plain(fields), canonical=True)).digest()
+
+
+def _plain(value: Any) -> Any:
+    """The same for CBOR, which carries no text with half of a surrogate pair."""
+    if isinstance(value, str):
+        return value if _is_unicode(value) else value.encode("utf-8", "surrogatepass")
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    return list(map(_plain, value)) if isinstance(value, list | tuple) else value
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def copy(source: ICookieStore, target: ICookieStore, now: int, progress: Progress) -> Copied:
@@ -94,7 +108,7 @@ def copy(source: ICookieStore, target: ICookieStore, now: int, progress: Progres
     """
     copied = Copied()
     since = _position(target)
-    for batch in batched(source.scan(), BATCH):
+    for batch in batched(read_all(source), BATCH):
         good = [cookie for cookie in batch if cookie.expires > now]
         copied.counts["expired"] += len(batch) - len(good)
         held = target.load([cookie.id for cookie in good])
@@ -119,7 +133,7 @@ def compare(source: ICookieStore, target: ICookieStore, now: int, progress: Prog
     is in `source` or in a later state?
     """
     found = Comparison()
-    for batch in batched(source.scan(), BATCH):
+    for batch in batched(read_all(source), BATCH):
         good = [cookie for cookie in batch if cookie.expires > now]
         held = target.load([cookie.id for cookie in good])
         for cookie in good:
@@ -130,7 +144,7 @@ def compare(source: ICookieStore, target: ICookieStore, now: int, progress: Prog
 
 def only_in_target(source: ICookieStore, target: ICookieStore, now: int) -> Iterator[str]:
     """The ids of the records that are in `target`, good at `now`, and not in `source`."""
-    for batch in batched(target.scan(), BATCH):
+    for batch in batched(read_all(target), BATCH):
         ids = [cookie.id for cookie in batch if cookie.expires > now]
         known = source.load(ids)
         yield from (id for id in ids if id not in known)
@@ -146,7 +160,7 @@ class _Step:
 def _step(cookie: Cookie, held: Cookie | None, since: Any) -> _Step:
     """What is to be done with a record of the source, given what the target has under its id."""
     if held is None:
-        return _Step(cookie.id, "created", [Create(cookie)])
+        return _Step(cookie.id, "created", [Create(cookie, since)])
     if held.seen > cookie.seen:
         return _Step(cookie.id, "kept")
     if fingerprint(held) == fingerprint(cookie):
@@ -167,7 +181,7 @@ def _update(cookie: Cookie, held: Cookie, since: Any) -> Sequence[Change]:
     if updated == cookie:
         return changes
     # A login that has gone, or an earlier end: no update takes these back.
-    return [Delete(cookie.id), Create(cookie)]
+    return [Delete(cookie.id), Create(cookie, since)]
 
 
 def _portions(steps: Iterable[_Step], most: int) -> Iterator[list[_Step]]:

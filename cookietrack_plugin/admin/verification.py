@@ -7,7 +7,7 @@ import click
 from attrs import define, field
 
 from cookietrack_plugin.admin.opening import opened
-from cookietrack_plugin.admin.output import note, print_json
+from cookietrack_plugin.admin.output import note, print_json, print_line
 from cookietrack_plugin.admin.params import (
     confirm,
     json_option,
@@ -17,6 +17,8 @@ from cookietrack_plugin.admin.params import (
     yes_option,
 )
 from cookietrack_plugin.admin.place import Place
+from cookietrack_plugin.admin.pulse import PULSE
+from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.text import counted, printable
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
@@ -61,10 +63,10 @@ def verify(
     """
     place = the_place(store, transport)
     verification = Verification()
-    with opened(place, "read", INSTEAD) as cookies:
+    with opened(place, "read", INSTEAD) as cookies, PULSE.expected():
         for line in _read(cookies, verification):
             if not as_json:
-                click.echo(printable(line))
+                print_line(printable(line))
     if repair:
         _repair(place, verification, yes)
     _report(place, verification, as_json)
@@ -73,10 +75,11 @@ def verify(
 
 
 def _read(cookies: ICookieStore, verification: Verification) -> Iterator[str]:
-    verification.cookies = sum(1 for _ in cookies.scan())
+    verification.cookies = sum(1 for _ in read_all(cookies))
     verification.verifiable = IVerifiable.providedBy(cookies)
     if IVerifiable.providedBy(cookies):
         for line in cookies.damaged():
+            PULSE.beat()
             verification.damaged.append(line)
             yield line
 
@@ -111,12 +114,12 @@ def _as_data(place: Place, verification: Verification) -> dict[str, Any]:
 
 
 def _print(place: Place, verification: Verification) -> None:
-    click.echo(f"{counted(verification.cookies, 'cookie')} in {place.label} can be read")
+    print_line(f"{counted(verification.cookies, 'cookie')} in {place.label} can be read")
     if not verification.verifiable:
         note(f"stores of type {place.type!r} cannot say what is damaged")
     elif not verification.damaged:
-        click.echo("nothing is damaged")
+        print_line("nothing is damaged")
     else:
-        click.echo(f"{counted(len(verification.damaged), 'damage')} found")
+        print_line(f"{counted(len(verification.damaged), 'damage')} found")
     if verification.removed:
-        click.echo(f"{verification.removed:,} removed, with what referred to it")
+        print_line(f"{verification.removed:,} removed, with what referred to it")

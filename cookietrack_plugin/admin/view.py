@@ -6,7 +6,7 @@ from typing import Any
 from cookietrack_plugin.admin.text import absolute, relative
 from cookietrack_plugin.record import Cookie, as_mapping
 
-COLUMNS = ("ID", "AUTHID", "REALM", "ROLE", "SEEN", "EXPIRES", "PEER")
+COLUMNS = ("ID", "AUTHID", "REALM", "ROLE", "CREATED", "SEEN", "EXPIRES", "PEER")
 _NOBODY = "-"
 
 
@@ -22,6 +22,7 @@ def as_row(cookie: Cookie, now: int) -> tuple[str, ...]:
     return (
         cookie.id,
         *who,
+        relative(cookie.created, now),
         relative(cookie.seen, now),
         relative(cookie.expires, now),
         cookie.peer or _NOBODY,

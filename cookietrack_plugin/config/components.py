@@ -8,8 +8,8 @@ from attrs import frozen
 
 from cookietrack_plugin.config.listeners import Numbers, items, workers
 from cookietrack_plugin.config.registry import find_provider, keeps_records
-from cookietrack_plugin.config.settings import check_store_item
 from cookietrack_plugin.config.sharing import NamedStore, store_key
+from cookietrack_plugin.config.validators import check_store_item
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit.redaction import redact_options
 from cookietrack_plugin.stores.kit.wording import naming, unknown_attribute, wrong, wrong_type

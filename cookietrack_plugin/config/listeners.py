@@ -39,6 +39,20 @@ def cookie_names_of(found: Iterable[Tracking]) -> frozenset[str]:
 
 def in_node(content: Any) -> Iterator[Tracking]:
     """Every place of a node's configuration where cookies are tracked, in the order of the file."""
+    for name, transport in transports_of(content):
+        yield from in_transport(transport, name)
+
+
+def untracked_in_node(content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every other listener for WAMP, raw sockets too: its name and its item."""
+    for name, transport in transports_of(content):
+        for place, item in (*_websockets(name, transport), *_raw_sockets(name, transport)):
+            if "cookie" not in item:
+                yield place, item
+
+
+def transports_of(content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The transports in a node's configuration, with Crossbar's ids of worker and transport."""
     of_routers = Numbers("transport")
     for worker_id, worker in workers(content):
         # A proxy counts its own transports, from zero; routers share one count, from one.
@@ -46,13 +60,13 @@ def in_node(content: Any) -> Iterator[Tracking]:
         transports = Numbers("transport", 0) if is_proxy else of_routers
         if worker.get("type") in ("router", "proxy"):
             for transport in items(worker.get("transports")):
-                yield from in_transport(transport, f"{worker_id}/{transports.id_of(transport)}")
+                yield f"{worker_id}/{transports.id_of(transport)}", transport
 
 
 def workers(content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The workers in a node's configuration, with Crossbar's ids of them."""
     numbers = Numbers("worker")
-    for worker in items(_mapping(content).get("workers")):
+    for worker in items(mapping(content).get("workers")):
         yield numbers.id_of(worker), worker
 
 
@@ -72,36 +86,53 @@ class Numbers:
 
 def in_transport(transport: Mapping[str, Any], name: str = "transport") -> Iterator[Tracking]:
     """Every place of a transport where cookies are tracked."""
+    for place, item in _websockets(name, transport):
+        if "cookie" in item:
+            yield Tracking(place, item["cookie"], item)
+
+
+def _websockets(name: str, transport: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     match transport.get("type"):
         case "websocket":
-            yield from _in_websocket(name, transport)
+            yield name, transport
         case "web":
             yield from _in_paths(name, transport)
         case "universal":
-            for path, item in _mapping(transport.get("websocket")).items():
-                yield from _in_websocket(_below(name, path), _mapping(item))
-            yield from _in_paths(name, _mapping(transport.get("web")))
+            for path, item in mapping(transport.get("websocket")).items():
+                yield _below(name, path), mapping(item)
+            yield from _in_paths(name, mapping(transport.get("web")))
 
 
-def _in_paths(name: str, item: Mapping[str, Any]) -> Iterator[Tracking]:
-    for path, service in _mapping(item.get("paths")).items():
-        match _mapping(service).get("type"):
+def _in_paths(name: str, item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for path, service in mapping(item.get("paths")).items():
+        match mapping(service).get("type"):
             case "websocket":
-                yield from _in_websocket(_below(name, path), service)
+                yield _below(name, path), service
             case "path":
                 yield from _in_paths(_below(name, path), service)
+            case "cookietrack-guard":
+                # It looks up the cookie that a WebSocket gives; behind it may be others.
+                yield _below(name, path), service
+                behind = {"paths": {"/": mapping(service).get("path")}}
+                yield from _in_paths(_below(name, path), behind)
 
 
-def _in_websocket(name: str, item: Mapping[str, Any]) -> Iterator[Tracking]:
-    if "cookie" in item:
-        yield Tracking(name, item["cookie"], item)
+def _raw_sockets(
+    name: str, transport: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    match transport.get("type"):
+        case "rawsocket":
+            yield name, transport
+        case "universal":
+            yield f"{name}/rawsocket", mapping(transport.get("rawsocket"))
 
 
 def _below(name: str, path: Any) -> str:
     return name if path == "/" else f"{name}/{path}"
 
 
-def _mapping(found: Any) -> Mapping[str, Any]:
+def mapping(found: Any) -> Mapping[str, Any]:
+    """What was found, if it is a mapping; else an empty one."""
     return found if isinstance(found, Mapping) else {}
 
 

@@ -1,12 +1,16 @@
 """From a `store.type` to the provider that an installed package registers under that name."""
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
+from cookietrack_plugin.config.contract import check_contract
 from cookietrack_plugin.errors import ConfigError, UnknownStoreType
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
 from cookietrack_plugin.stores.kit.redaction import redact_url
@@ -17,13 +21,12 @@ DISTRIBUTION = "cookietrack-plugin"
 
 def registrations(store_type: str) -> list[EntryPoint]:
     """The entry points that claim `store_type`, one for each distribution."""
-    found = entry_points(group=GROUP, name=store_type)
-    return list({owner(entry): entry for entry in found}.values())
+    return list(_claims(store_type).values())
 
 
 def installed_types() -> list[str]:
     """Every registered store type, sorted. Imports nothing."""
-    return sorted(entry_points(group=GROUP).names)
+    return sorted(_installed(_state_of_path()))
 
 
 def owner(entry: EntryPoint) -> str:
@@ -36,28 +39,61 @@ def find_provider(store_type: str) -> ICookieStoreProvider:
     Import and return the provider of `store_type`, and of no other.
 
     :raises UnknownStoreType: nobody, or more than one distribution, registers the name.
-    :raises ConfigError: its package cannot be imported (that error is the cause), or does not give
-        a provider.
+    :raises ConfigError: its package cannot be imported (that error is the cause), does not give a
+        provider, or is written for another version of the contract.
     """
-    claims = registrations(store_type)
+    claims = _claims(store_type)
     if not claims:
         raise _unknown(store_type)
     if len(claims) > 1:
         raise _ambiguous(store_type, claims)
-    provider = _load(claims[0])
+    [(distribution, entry)] = claims.items()
+    provider = _load(entry)
     try:
         verifyObject(ICookieStoreProvider, provider)
     except Invalid as error:
         raise ConfigError(
-            f"store type {store_type!r} of {owner(claims[0])} does not give an"
+            f"store type {store_type!r} of {distribution} does not give an"
             f" ICookieStoreProvider: {error}"
         ) from error
+    check_contract(provider, distribution)
     return provider
 
 
 def keeps_records(provider: ICookieStoreProvider) -> bool:
     """Whether this plugin reads and writes the records of its stores: see `opens`."""
     return bool(provider.opens.isOrExtends(ICookieStore))
+
+
+def _claims(store_type: str) -> Mapping[str, EntryPoint]:
+    """The entry points that claim a type, by their distributions."""
+    return _installed(_state_of_path()).get(store_type, {})
+
+
+@lru_cache(maxsize=1)
+def _installed(state: object) -> Mapping[str, Mapping[str, EntryPoint]]:
+    """
+    The claims of every type. It takes long to find them: all distributions are looked through.
+
+    :param state: of what is installed.
+    """
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, {})[owner(entry)] = entry
+    return found
+
+
+def _state_of_path() -> tuple[object, ...]:
+    """Another one once something was installed or removed, which alters its directory."""
+    return tuple(map(_state_of, sys.path))
+
+
+def _state_of(directory: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(directory or os.curdir)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _load(entry: EntryPoint) -> ICookieStoreProvider:
@@ -95,8 +131,8 @@ def _is_foreign_import(entry: EntryPoint, error: Exception) -> bool:
     return missing.partition(".")[0] != entry.module.partition(".")[0]
 
 
-def _ambiguous(store_type: str, claims: Sequence[EntryPoint]) -> UnknownStoreType:
-    owners = " and ".join(sorted(owner(entry) for entry in claims))
+def _ambiguous(store_type: str, distributions: Iterable[str]) -> UnknownStoreType:
+    owners = " and ".join(sorted(distributions))
     return UnknownStoreType(
         f"store type {store_type!r} is claimed by {owners}: uninstall all but one of them"
     )

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from attrs import frozen
 
 from cookietrack_plugin.config.listeners import Tracking
+from cookietrack_plugin.config.location import location_of, path_of
+from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.settings import CookieSettings, check_cookie_item
 from cookietrack_plugin.errors import ConfigError
@@ -34,6 +37,11 @@ class NamedStore:
 def store_key(options: Mapping[str, Any]) -> str:
     """Equal for `store` items that stand for one open store of a worker."""
     return json.dumps(options, sort_keys=True, default=str)
+
+
+def store_digest(options: Mapping[str, Any]) -> str:
+    """The same without what may be secret in them: a name that others may see."""
+    return sha256(store_key(options).encode()).hexdigest()
 
 
 def named_stores(transports: Iterable[Tracking]) -> list[NamedStore]:
@@ -74,6 +82,38 @@ def check_sharing(store: NamedStore) -> None:
             f"expected one worker to name it, as one process at a time can have a {store.type}"
             f" store open, found {', '.join(store.workers)}: use a type that workers share"
         )
+
+
+def check_places(stores: Iterable[NamedStore]) -> None:
+    """
+    Check that no two of these distinct items name one place.
+
+    :raises ConfigError: they do, so that one store would be open twice.
+    """
+    seen: dict[tuple[Any, ...], NamedStore] = {}
+    for store in stores:
+        place = _place_of(store.options)
+        if place is None:
+            continue
+        other = seen.setdefault(place, store)
+        if other is not store:
+            raise ConfigError(
+                f"{store.transports[0]}: expected the same store item as in {other.transports[0]},"
+                f" which names {label_of(store.options)} too, found other options"
+            )
+
+
+def _place_of(options: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """
+    Equal for items of one place; None where there is no place. On a server it is the URL with all
+    other names, such as a table or a prefix: what they mean only the store knows.
+    """
+    if location_of(options) is None:
+        return None
+    if (path := path_of(options, "/")) is not None:
+        return options["type"], path
+    names = {name: value for name, value in options.items() if isinstance(value, str)}
+    return tuple(sorted(names.items()))
 
 
 def sharing_warning(store: NamedStore) -> str | None:

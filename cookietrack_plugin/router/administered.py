@@ -6,6 +6,7 @@ from typing import Any
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import inlineCallbacks
 
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.router.stores import OpenStores
 
 NO_STORE = "cookietrack.error.no_store"
@@ -25,17 +26,27 @@ class AdministeredStore:
     @inlineCallbacks
     def tracker(self) -> Any:
         """
-        The store's tracker, once the store is open.
+        The store's tracker. It waits for a store that is being opened, but not for one that is
+        away.
 
         :returns: a Deferred with a `Tracker`. It fails with an ApplicationError where it is
             not clear which store is meant, and with what opening the store raises.
         """
         if self._options is not None:
-            yield self._stores.shared(self._options)
-            return self._stores.tracker(self._options)
+            if refusal := self._stores.awaited(self._options).refusal:
+                raise refusal
+            return (yield self.opened(self._options))
         trackers = list(self._stores.trackers().values())
+        if not trackers and self._stores.away():
+            raise StoreUnavailable("the store of this worker is away")
         if len(trackers) != 1:
             raise ApplicationError(
                 NO_STORE, f'name the store in "extra": this worker has {len(trackers)} open'
             )
         return trackers[0]
+
+    @inlineCallbacks
+    def opened(self, options: Mapping[str, Any]) -> Any:
+        """The tracker of the store that `options` name, however long it is away."""
+        yield self._stores.awaited(options).opened()
+        return self._stores.tracker(options)

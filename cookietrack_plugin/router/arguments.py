@@ -1,15 +1,18 @@
 """Arguments of WAMP procedures, checked: what is wrong is `wamp.error.invalid_argument`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
+from attrs import fields
 from autobahn.wamp.exception import ApplicationError
 
 from cookietrack_plugin.header import ID_LENGTH
 from cookietrack_plugin.record import is_id
+from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.stores.kit.wording import type_of
 
+_FILTERS = {each.name for each in fields(Selection)} - {"authid", "authrealm", "expired"}
 _ID = f"a cookie's id, {ID_LENGTH} letters, digits, - and _"
 
 
@@ -78,3 +81,29 @@ def limit(value: object, most: int = 10_000) -> int:
     if not 1 <= value <= most:
         raise invalid(f"limit: expected {expected}, found {value}")
     return value
+
+
+def search(
+    user: tuple[str | None, str | None], given: Mapping[str, object]
+) -> tuple[Selection, str | None, int]:
+    """
+    Which of a user's cookies are meant, None for any user; the cursor behind which the page begins,
+    None for the first; and how many it has.
+
+    :param given: `cursor`, `limit`, and what else `Selection` has; expired ones are no cookies.
+    """
+    filters = {name: value for name, value in given.items() if name not in ("cursor", "limit")}
+    if unknown := filters.keys() - _FILTERS:
+        raise invalid(f"got an unexpected keyword argument {min(unknown)!r}")
+    authid, authrealm = user
+    try:
+        selection = Selection.parse({**filters, "authid": authid, "authrealm": authrealm})
+    except ValueError as error:
+        raise invalid(str(error)) from None
+    return selection, _cursor(given.get("cursor")), limit(given.get("limit", 100))
+
+
+def _cursor(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise invalid(f"cursor: expected a string or null, found {type_of(value)}")

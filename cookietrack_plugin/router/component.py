@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.config.components import check_extra
-from cookietrack_plugin.errors import CookieTrackError, StoreUnavailable
+from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.router import arguments
 from cookietrack_plugin.router.administered import AdministeredStore
 from cookietrack_plugin.router.devices import SESSION_GET, DeviceProcedures
@@ -65,7 +65,7 @@ class CookieAdministration(ApplicationSession):
                 # Crossbar takes a component for ready when its onJoin ends, with an error too.
                 yield Deferred()
         if options is not None:
-            store.tracker().addCallbacks(self._publish_from, self._not_opened)
+            store.opened(options).addCallbacks(self._publish_from, self._not_opened)
         yield self._check_session_get()
 
     @inlineCallbacks
@@ -79,7 +79,7 @@ class CookieAdministration(ApplicationSession):
 
     def _procedures(self, store: AdministeredStore, realm: str) -> dict[str, Callable[..., Any]]:
         """By name, with their arguments checked, and without a store's faults in their errors."""
-        operators = OperatorProcedures(store).by_name()
+        operators = OperatorProcedures(store, realm).by_name()
         devices = DeviceProcedures(store, self, realm).by_name()
         return {
             f"{PREFIX}{name}": self._guarded(arguments.checked(procedure))
@@ -105,9 +105,7 @@ class CookieAdministration(ApplicationSession):
         reactor.callFromThread(self.leave, NOT_STARTED, cause)  # type: ignore[attr-defined]
 
     def _not_opened(self, failure: Failure) -> None:
-        """One that is unavailable is opened by a later call; `OpenStores` has logged why."""
-        if not failure.check(StoreUnavailable):
-            self._fail(str(failure.value))
+        self._fail(str(failure.value))
 
     def _publish_from(self, tracker: Tracker) -> None:
         if self.is_attached():

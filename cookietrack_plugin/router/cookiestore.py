@@ -8,10 +8,13 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from cookietrack_plugin import header
+from cookietrack_plugin.config.authextra import without_lifetime
+from cookietrack_plugin.config.proxies import TrustedProxies
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.router.newcomers import Newcomers
 from cookietrack_plugin.tracking.connections import NO_LOGIN
 from cookietrack_plugin.tracking.tracker import Tracker
 
@@ -34,9 +37,13 @@ class RouterCookieStore:
         self.tracker = tracker
         self.reactor = reactor
         self.settings = settings
+        if settings.fresh_for is not None:
+            tracker.asks_freshness = True
         # Without auth.cookie the cookie only tracks, and logins are not stored.
         self.authenticates = "cookie" in methods
         self.policy = settings.policy(self.authenticates and bool(set(methods) - NO_LOGIN))
+        self.newcomers = Newcomers(settings.max_new_per_second, settings.max_new_per_peer, reactor)
+        self.trusted_proxies = TrustedProxies.of(settings.trusted_proxies)
         self._cookie_id_field = settings.name
         # Whether the router is to pass it over, as our own protocol handles a handshake's cookie.
         self.stands_aside = False
@@ -99,4 +106,4 @@ def login_of(cookie: Cookie | None) -> Login:
     auth = cookie.auth
     # A copy: the router's proxy changes what it gets.
     extra = deepcopy(dict(auth.authextra)) if auth.authextra is not None else None
-    return auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra
+    return auth.authid, auth.authrole, auth.authmethod, auth.authrealm, without_lifetime(extra)

@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from crossbar.router.protocol import WampWebSocketServerFactory
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import inlineCallbacks
+from twisted.python.failure import Failure
 
+from cookietrack_plugin.config.audit import AuditSettings
 from cookietrack_plugin.config.settings import CookieSettings
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IRouterCookieStore
+from cookietrack_plugin.router.awaited import AwaitedStore
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.names import cookie_names
 from cookietrack_plugin.router.protocol import TrackedProtocol
 from cookietrack_plugin.router.redacted import RedactedFactory
-from cookietrack_plugin.router.session import gated
+from cookietrack_plugin.router.refusing import RefusingProtocol
+from cookietrack_plugin.router.session import claiming, gated
 from cookietrack_plugin.router.stores import open_stores
 from cookietrack_plugin.router.untracked import RevealingStore, UntrackedProtocol
 
@@ -20,7 +25,7 @@ from cookietrack_plugin.router.untracked import RevealingStore, UntrackedProtoco
 class CookieWebSocketFactory(WampWebSocketServerFactory):
     """
     The base class is built without the `cookie` item, as it would open one of Crossbar's own
-    stores; then it gets ours.
+    stores. Ours comes when it is open: until then connections are refused.
     """
 
     noisy = False
@@ -31,16 +36,31 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
         node_dir: str,
         config: Mapping[str, Any],
         templates: Any,
-        store: IRouterCookieStore,
+        awaited: AwaitedStore,
     ) -> None:
         without_cookie = {key: item for key, item in config.items() if key != "cookie"}
-        tracked = isinstance(store, RouterCookieStore)
-        make_session = gated(session_factory) if tracked else session_factory
+        make_session = (
+            gated(session_factory) if awaited.tracked else claiming(session_factory, config)
+        )
         super().__init__(make_session, node_dir, without_cookie, templates)
         self._config = config
-        self._cookiestore = store if tracked else RevealingStore(store)
-        self.protocol = _with_options(self, TrackedProtocol if tracked else UntrackedProtocol)
         self.anonymous_alone = set(config.get("auth", ())) - {"cookie"} == {"anonymous"}
+        if awaited.store is None:
+            self.protocol = _with_options(self, RefusingProtocol)
+            awaited.opened().addCallback(self._serve).addErrback(self._not_served)
+        else:
+            self._serve(awaited.store)
+
+    def _not_served(self, failure: Failure) -> None:
+        """The worker stops, or the store cannot serve this transport."""
+        if not failure.check(StoreUnavailable):
+            self.log.failure("a transport cannot be served: {log_failure.value}", failure=failure)
+
+    def _serve(self, store: IRouterCookieStore) -> None:
+        view = store.for_transport(self._config["cookie"], self._config.get("auth", {}).keys())
+        tracked = isinstance(view, RouterCookieStore)
+        self._cookiestore = view if tracked else RevealingStore(view)
+        self.protocol = _with_options(self, TrackedProtocol if tracked else UntrackedProtocol)
 
 
 def _with_options(factory: Any, protocol: Any) -> Any:
@@ -55,19 +75,27 @@ def _with_options(factory: Any, protocol: Any) -> Any:
     return type(protocol.__name__, (protocol,), {**settled, "CONFIG_ATTRS": ()})
 
 
-def create_factory(transport: Any, config: Mapping[str, Any]) -> Deferred[Any]:
+@inlineCallbacks
+def create_factory(transport: Any, config: Mapping[str, Any]) -> Any:
     """
     The factory for a WebSocket listener, given its configuration item. Where there is no `cookie`
     in it, other listeners' cookies are hidden; where the node has none, it is Crossbar's own.
 
-    :returns: a Deferred, as the store is opened on a thread; it fails with the store's error.
+    :returns: a Deferred, as the store is opened on a thread. It does not wait for a store that is
+        away, and fails with what is wrong with one.
     """
     place = (transport.worker._router_session_factory, transport.cbdir, config, transport.templates)
     if "cookie" not in config:
         plain = RedactedFactory if cookie_names.known() else WampWebSocketServerFactory
-        factory = plain(*place)
+        sessions, *rest = place
+        factory = plain(claiming(sessions, config), *rest)
         factory.noisy = False
-        return succeed(factory)
-    cookie_names.add([CookieSettings.of(config["cookie"]).name])
-    store = open_stores(transport.cbdir).for_transport(config)
-    return store.addCallback(lambda opened: CookieWebSocketFactory(*place, opened))
+        return factory
+    settings = CookieSettings.of(config["cookie"])
+    cookie_names.add([settings.name])
+    stores = open_stores(transport.cbdir)
+    awaited = stores.awaited(settings.store)
+    yield awaited.started()
+    if settings.audit is not None:
+        stores.audit(settings.store, AuditSettings.of(settings.audit))
+    return CookieWebSocketFactory(*place, awaited)

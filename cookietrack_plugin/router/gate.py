@@ -3,8 +3,6 @@ The gate before a session: nothing of a client reaches the router while its logi
 no session joins before its login is stored.
 """
 
-from collections.abc import Mapping
-from copy import deepcopy
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -26,20 +24,29 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.audit.entry import By
+from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.router.accepted import AcceptedLogins
+from cookietrack_plugin.router.claimed import claimed_extra
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
-from cookietrack_plugin.router.handshake import UNAVAILABLE
-from cookietrack_plugin.tracking.connections import NO_LOGIN, TrackedConnection
+from cookietrack_plugin.router.refusing import UNAVAILABLE
+from cookietrack_plugin.tracking.audit import LoginNotAudited
+from cookietrack_plugin.tracking.connections import TrackedConnection
+from cookietrack_plugin.tracking.limits import TooManySessions
 from cookietrack_plugin.tracking.login import LoginRefused
 from cookietrack_plugin.tracking.revocation import LOGOUT
 from cookietrack_plugin.tracking.termination import INTERNAL_ERROR
 
 # The reason of the ABORT where an authenticator raises, as Crossbar has it.
 AUTHENTICATOR_FAILED = "wamp.error.authorization_failed"
-# A WebSocket close code (RFC 6455, section 7.4.1).
-PROTOCOL_ERROR = 1002
+# WebSocket close codes (RFC 6455, section 7.4.1).
+PROTOCOL_ERROR, POLICY_VIOLATION = 1002, 1008
 # The reason of the ABORT for a login that cannot be stored, or whose user was revoked during it.
 NOT_STORED = "cookietrack.error.login_not_stored"
+# The reason of the ABORT for a login of a user who has as many as there may be.
+TOO_MANY_SESSIONS = "cookietrack.error.too_many_sessions"
+# The reason of the ABORT for a login of which the audit log has no line, though it must.
+NOT_AUDITED = "cookietrack.error.login_not_audited"
 # The reason of the GOODBYE for a logout that cannot be stored yet.
 LOGOUT_NOT_STORED = "cookietrack.error.logout_not_stored"
 
@@ -72,7 +79,10 @@ class Gate:
         self._link = protocol.link
         self._cookies = cookies
         self._connection = connection
+        self._accepted = AcceptedLogins(cookies, connection)
         self._stage = Stage.OUT
+        # Who the client says that it is.
+        self._claimed: tuple[str | None, str | None] = None, None
         # Whether the router hears the client's GOODBYE at this moment.
         self._leaving = False
         # The request ids of its calls that are not answered yet.
@@ -110,12 +120,16 @@ class Gate:
         What an authenticator accepts, once its login is stored. Never fires where it cannot be, and
         the connection is ended with an ABORT, or where nobody waits for it any more.
         """
-        session = _session_of(accept)
-        if accept.authprovider == "cookie" and not self._is_known_as(session):
-            refused = LoginRefused("the cookie was ended during the login")
-            return self._refuse(Failure(refused))
-        accepted = self._cookies.tracker.accept(self._connection, session, self._stores(accept))
-        return accepted.addCallbacks(lambda _: accept, self._refuse)
+        identity = accept.authid or "", accept.realm or ""
+        tracker, stores = self._cookies.tracker, self._accepted.is_stored(accept)
+        try:
+            session = self._accepted.session_of(accept)
+        except LoginRefused as refused:
+            return self._refuse(Failure(refused), identity)
+        resumed = accept.authprovider == "cookie"
+        audited = tracker.audit.session(self._connection, session, resumed)
+        accepted = audited.addCallback(lambda _: tracker.accept(self._connection, session, stores))
+        return accepted.addCallbacks(lambda _: accept, self._refuse, errbackArgs=(identity,))
 
     def failed(self, failure: Failure) -> None:
         """What a session raises later ends its connection as what it raises at once does."""
@@ -152,6 +166,8 @@ class Gate:
         elif isinstance(message, Challenge):
             self._stage = Stage.CHALLENGED
         elif isinstance(message, Abort):
+            if self._stage in (Stage.EXAMINED, Stage.CHALLENGED):
+                self._deny(self._claimed, By.AUTHENTICATOR, message.reason)
             self._stage = Stage.OUT
             self._cookies.tracker.leave(self._connection)
             self._expect(None)
@@ -175,7 +191,9 @@ class Gate:
         self._stage = Stage.EXAMINED
         if isinstance(message, Authenticate):
             return session.take(message)
+        self._claimed = message.authid, message.realm
         self._expect(Abort)
+        message.authextra = claimed_extra(message.authextra)
         # It may come long after the handshake: the cookie's login has to be good still.
         begun = self._cookies.tracker.hello(self._connection)
         return begun.addCallback(self._take_hello, session, message)
@@ -188,30 +206,20 @@ class Gate:
         """Note what ends the session for its client, once all that was said before has left."""
         self._protocol.held.send(partial(setattr, self._link, "farewell", farewell))
 
-    def _is_known_as(self, session: Auth) -> bool:
-        id = self._connection.id
-        record = self._cookies.tracker.known(id, self._cookies.policy) if id else None
-        return bool(record and record.auth and record.auth.identity == session.identity)
-
-    def _stores(self, accept: Accept) -> bool:
-        return (
-            self._cookies.authenticates
-            and accept.authprovider != "cookie"
-            and accept.authmethod not in NO_LOGIN
-        )
-
-    def _refuse(self, failure: Failure) -> Deferred[Any]:
+    def _refuse(self, failure: Failure, identity: tuple[str, str]) -> Deferred[Any]:
         # An end that came first has given its own reason.
         if not self._link.ended:
-            self.log.error(
-                "cookie {id}: a login is not stored: {cause}",
-                id=self._connection.id,
-                cause=failure.value,
-            )
-            expected = failure.check(LoginRefused)
-            self._link.explanation = str(failure.value) if expected else UNAVAILABLE
-            self._cookies.tracker.kill(self._connection, NOT_STORED, INTERNAL_ERROR)
+            cause, expected = str(failure.value), failure.check(LoginRefused, TooManySessions)
+            if not failure.check(TooManySessions):
+                id = self._connection.id
+                self.log.error("cookie {id}: a login is not stored: {cause}", id=id, cause=cause)
+            self._deny(identity, By.POLICY if expected else By.STORE, cause)
+            self._link.explanation = cause if expected else UNAVAILABLE
+            self._cookies.tracker.kill(self._connection, *_reason_of(failure))
         return Deferred()
+
+    def _deny(self, identity: tuple[str | None, str | None], by: By, reason: str) -> None:
+        self._cookies.tracker.deny(self._connection, identity, by, reason)
 
     def _note_call(self, call: Call) -> None:
         """
@@ -242,26 +250,15 @@ class Gate:
         self._cookies.tracker.kill(self._connection, LOGOUT_NOT_STORED, INTERNAL_ERROR)
 
 
+def _reason_of(failure: Failure) -> tuple[str, int]:
+    """Of the ABORT for a login that failed, and the code of the Close."""
+    if failure.check(TooManySessions):
+        return TOO_MANY_SESSIONS, POLICY_VIOLATION
+    return NOT_AUDITED if failure.check(LoginNotAudited) else NOT_STORED, INTERNAL_ERROR
+
+
 def _is_last_answer(message: Any) -> bool:
     """Whether it is the last one to a call."""
     if isinstance(message, Error):
         return bool(message.request_type == Call.MESSAGE_TYPE)
     return isinstance(message, Result) and not message.progress
-
-
-def _session_of(accept: Accept) -> Auth:
-    """Who joins. What of the authextra outlives its connection is stored with it."""
-    return Auth(
-        accept.authid or "",
-        accept.authrole or "",
-        accept.authmethod or "",
-        accept.realm or "",
-        _lasting(accept.authextra),
-    )
-
-
-def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Without what Crossbar puts into it about the connection, the peer's port for example."""
-    # Keys need not be strings where a client speaks CBOR or MessagePack.
-    kept = {k: deepcopy(v) for k, v in (extra or {}).items() if not str(k).startswith("x_cb_")}
-    return kept or None

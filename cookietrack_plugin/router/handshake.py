@@ -10,29 +10,28 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
-from cookietrack_plugin.config.policy import SECOND
+from cookietrack_plugin.config.lifespan import SECOND
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.router.cookiestore import RouterCookieStore, login_of
 from cookietrack_plugin.router.fast.quiet import QuietLogger
 from cookietrack_plugin.router.fast.traffic import QuickProtocol
+from cookietrack_plugin.router.forwarded import client_of
 from cookietrack_plugin.router.redacted import RedactedHandshake
-from cookietrack_plugin.tracking.admission import Admission, Visitor
+from cookietrack_plugin.router.refusing import TOO_MANY_REQUESTS, RetryLater, unavailable
+from cookietrack_plugin.tracking.admission import Admission, TooManyNewcomers, Visitor
 
-UNAVAILABLE = "cookie store not available"
-# Seconds after which a client that was turned away may come again.
-RETRY_AFTER_S = "5"
 # What is kept of a user agent, in characters: a client may send as many as it likes.
 MAX_USER_AGENT = 512
 
 
-class CheckedProtocol(WampWebSocketServerProtocol):
+class CheckedProtocol(RetryLater, WampWebSocketServerProtocol):
     """Crossbar's own, failing closed: it accepts a connection when its cookie store raises."""
 
     def onConnect(self, request: ConnectionRequest) -> Any:
         accepted = super().onConnect(request)
         if accepted is None:
-            raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+            raise unavailable()
         return accepted
 
 
@@ -42,7 +41,9 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
     log = QuietLogger(make_logger())
 
     _cookies: RouterCookieStore
-    # Crossbar's own attributes.
+    _is_newcomer = False
+    # Crossbar's and Autobahn's own attributes.
+    _transport_details: Any
     _authprovider: str | None
     _cbtid: Any
 
@@ -57,13 +58,27 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
         return self._cookies.settings
 
     def onConnect(self, request: ConnectionRequest) -> Deferred[Any]:
+        if self._cookies.trusted_proxies:
+            self._note_client(request)
         self._require_subprotocol(request)
         agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT] or None
         visitor = Visitor(self._redactor.presented, request.peer, agent)
-        admitted = self._cookies.tracker.admit(visitor, self._redactor.issue, self._cookies.policy)
+        admitted = self._cookies.tracker.admit(visitor, self._issue, self._cookies.policy)
         return admitted.addCallbacks(
             self._admitted, self._refused, callbackArgs=(request,), errbackArgs=(request,)
         )
+
+    def _issue(self) -> str:
+        # Where a value is taken already there is another one, for the same client.
+        if not self._is_newcomer:
+            self._cookies.newcomers.admit(self.peer)
+            self._is_newcomer = True
+        return self._redactor.issue()
+
+    def _note_client(self, request: ConnectionRequest) -> None:
+        """The peer is the client, and not the proxy, for whoever asks from now on."""
+        peer = client_of(self.peer, request.headers, self._cookies.trusted_proxies)
+        self.peer = self._transport_details.peer = request.peer = peer
 
     def _require_subprotocol(self, request: ConnectionRequest) -> None:
         """Nothing is stored for a client that the router is going to turn away."""
@@ -94,9 +109,12 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
         return max(1, round(left / SECOND))
 
     def _refused(self, failure: Failure, request: ConnectionRequest) -> Any:
+        if isinstance(limited := failure.value, TooManyNewcomers):
+            self.retry_after_s = limited.retry_after
+            raise ConnectionDeny(TOO_MANY_REQUESTS, str(limited))
         if self._cookies.settings.on_failure == "anonymous":
             return self._untracked(request)
-        raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, UNAVAILABLE)
+        raise unavailable()
 
     def _untracked(self, request: ConnectionRequest) -> Any:
         """Go on without a cookie: a client that has one keeps it, and is not known by it."""
@@ -120,11 +138,6 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
                 login_of(cookie)
             )
             self._authprovider = "cookie" if self._authid else None
-
-    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        if code == ConnectionDeny.SERVICE_UNAVAILABLE:
-            responseHeaders = [*(responseHeaders or ()), ("Retry-After", RETRY_AFTER_S)]
-        super().failHandshake(reason, code, responseHeaders)
 
     def onOpen(self) -> None:
         super().onOpen()

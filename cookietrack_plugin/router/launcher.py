@@ -10,6 +10,8 @@ PERSONALITIES = ("standalone", "edge", "master", "network")
 ELSEWHERE = ("shell", "quickstart", "quickstart-venv")
 # Crossbar answers these two for its `master` personality, on a node of any personality.
 INFORMATION = ("version", "legal")
+# Of `check`: warnings are errors.
+STRICT = "--strict"
 
 
 def main() -> None:
@@ -25,6 +27,11 @@ def main() -> None:
         word, *args = args
     elif args[0] in INFORMATION:
         word = "master"
+    if args[:1] == ["init"]:
+        # Instead of Crossbar's template, which has no cookie item.
+        from cookietrack_plugin.router.newnode import init
+
+        init.main(args[1:], prog_name="crossbar-cookietrack init")
     run_node(f"cookietrack_plugin.router.personalities.{word}.Personality", args)
 
 
@@ -40,6 +47,9 @@ def run_node(personality: str, args: list[str]) -> None:
     _import_serializers()
     module, _, name = personality.rpartition(".")
     chosen = getattr(import_module(module), name)
+    if args[:1] == ["check"] and STRICT in args:
+        args = [each for each in args if each != STRICT]
+        chosen = type(name, (chosen,), {"warnings_are_errors": True})
     from crossbar.node.main import main as crossbar_main
 
     sys.argv[1:] = args

@@ -36,6 +36,10 @@ class ProtocolLink:
         # What the router wants its client to be told besides the reason.
         self.explanation: str | None = None
 
+    @property
+    def peer(self) -> str:
+        return str(self._protocol.peer)
+
     def discard_input(self) -> None:
         self.ended = True
 

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from autobahn.wamp.types import CallDetails
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.python.failure import Failure
 
+from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.record import Cookie, as_mapping
 from cookietrack_plugin.router import arguments
 from cookietrack_plugin.router.administered import AdministeredStore
-from cookietrack_plugin.tracking.revocation import Ended
+from cookietrack_plugin.router.outcome import counts
+from cookietrack_plugin.search.page import SearchPage
+from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.tracking.tracker import Tracker
 
 
@@ -18,16 +22,43 @@ def shown(tracker: Tracker, cookie: Cookie) -> dict[str, Any]:
     return {**as_mapping(cookie), "connections": tracker.connections_of(cookie.id)}
 
 
-def counts(ended: Ended) -> dict[str, int]:
-    """How much a revocation has ended, for its caller."""
-    return {"cookies": ended.cookies, "connections": ended.connections}
+def listed(
+    tracker: Tracker,
+    selection: Selection,
+    cursor: str | None,
+    limit: int,
+    show: Callable[[Tracker, Cookie], dict[str, Any]] = shown,
+) -> Deferred[dict[str, Any]]:
+    """
+    A page for callers: `cookies`, how many records were `looked_at` for it, and the next `cursor`.
+    """
+
+    def page_shown(page: SearchPage) -> dict[str, Any]:
+        cookies = [show(tracker, cookie) for cookie in page.cookies]
+        return {"cookies": cookies, "looked_at": page.looked_at, "cursor": page.cursor}
+
+    return tracker.search(selection, cursor, limit).addCallbacks(page_shown, _no_cursor)
+
+
+def _no_cursor(failure: Failure) -> Any:
+    """What the store does not know as one of its own is the caller's mistake."""
+    failure.trap(ValueError)
+    raise arguments.invalid(
+        "cursor: expected null, or what the page before has for the same arguments, found another"
+        " string"
+    ) from None
 
 
 class OperatorProcedures:
-    """Each looks at, or ends, the cookies of any user. Answers have ids, never values."""
+    """
+    Each looks at, or ends, the cookies of any user. Answers have ids, never values.
 
-    def __init__(self, store: AdministeredStore) -> None:
+    :param realm: of the component, and so of its callers.
+    """
+
+    def __init__(self, store: AdministeredStore, realm: str) -> None:
         self._store = store
+        self._realm = realm
 
     def by_name(self) -> dict[str, Callable[..., Any]]:
         """The procedures, by what follows `cookietrack.` in their names."""
@@ -48,12 +79,18 @@ class OperatorProcedures:
         limit: Any = 100,
         *,
         details: CallDetails | None = None,
+        **search: Any,
     ) -> Any:
-        """At most `limit` cookies, of `authid` and/or in `authrealm` if given."""
+        """
+        At most `limit` cookies, of `authid` and/or in `authrealm` if given. With a `cursor`, null
+        for the first, or a filter of `Selection`: a page of them.
+        """
         user = arguments.user(authid, authrealm)
-        limit = arguments.limit(limit)
+        asked = arguments.search(user, {**search, "limit": limit})
         tracker = yield self._store.tracker()
-        cookies = yield tracker.scan(*user, limit)
+        if search:
+            return (yield listed(tracker, *asked))
+        cookies = yield tracker.select(*user, limit)
         return [shown(tracker, cookie) for cookie in cookies]
 
     @inlineCallbacks
@@ -72,7 +109,7 @@ class OperatorProcedures:
         user = arguments.user(authid, authrealm)
         tracker = yield self._store.tracker()
         if user == (None, None):
-            # The store knows that without a scan of everything.
+            # The store knows that without reading everything.
             return (yield tracker.stat())["cookies"]
         return (yield tracker.count(*user))
 
@@ -88,7 +125,7 @@ class OperatorProcedures:
         """End a cookie, or a list of them."""
         ids = arguments.ids(id)
         tracker = yield self._store.tracker()
-        return counts((yield tracker.revoke(ids)))
+        return (yield counts(tracker.revoke(ids, self._actor(details))))
 
     @inlineCallbacks
     def revoke_by_authid(
@@ -97,4 +134,10 @@ class OperatorProcedures:
         """End everything that a user has: cookies, sessions, and logins in progress."""
         user = (arguments.name("authid", authid), arguments.optional_name("authrealm", authrealm))
         tracker = yield self._store.tracker()
-        return counts((yield tracker.revoke_user(*user, frozenset())))
+        ended = tracker.revoke_user(*user, frozenset(), self._actor(details))
+        return (yield counts(ended))
+
+    def _actor(self, details: CallDetails | None) -> Actor:
+        """The caller, whose name is known if its role discloses it."""
+        authid = details.caller_authid if details else None
+        return Actor(By.OPERATOR, authid, self._realm if authid else None)

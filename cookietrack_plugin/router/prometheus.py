@@ -1,18 +1,19 @@
 """Prometheus metrics of the worker's stores, as a path service of a Web transport."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from json import loads
 from typing import Any
 
 from crossbar.common.checkconfig import InvalidConfigException, check_dict_args
 from crossbar.webservice.base import RouterWebService
-from twisted.internet.defer import Deferred, gatherResults, inlineCallbacks, succeed
+from twisted.internet.defer import gatherResults, inlineCallbacks
+from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from cookietrack_plugin.access.metrics import Histogram
-from cookietrack_plugin.config.redaction import label_of
+from cookietrack_plugin.router.health import LivenessResource, ReadinessResource
+from cookietrack_plugin.router.probe import Probes
+from cookietrack_plugin.router.storelabels import store_labels
 from cookietrack_plugin.router.stores import OpenStores, open_stores
 from cookietrack_plugin.tracking.tracker import Tracker
 
@@ -46,13 +47,22 @@ class MetricsService(RouterWebService):
 
 
 class MetricsResource(Resource):
-    """Renders the text format. The stores that are not known to be away are asked, on threads."""
-
-    isLeaf = True
+    """
+    Renders the text format, at its own path and at `metrics` below it; beside that, `healthz` and
+    `readyz`. The stores that are not known to be away are asked, on threads.
+    """
 
     def __init__(self, stores: OpenStores) -> None:
         super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self._stores = stores
+        self._probes = Probes(stores)
+        liveness = LivenessResource()  # type: ignore[no-untyped-call,unused-ignore]
+        self.putChild(b"healthz", liveness)
+        self.putChild(b"readyz", ReadinessResource(stores, self._probes))
+
+    def getChild(self, path: bytes, request: Any) -> Any:
+        is_page = path in (b"", b"metrics") and not request.postpath
+        return self if is_page else notFound()
 
     def render_GET(self, request: Any) -> int:
         self._render(request).addErrback(request.processingFailed)
@@ -64,66 +74,71 @@ class MetricsResource(Resource):
 
         gone = request.notifyFinish().addErrback(lambda _: None)
         trackers = self._stores.trackers()
-        stats = yield gatherResults([_stat(each) for each in trackers.values()])
+        probes = self._probes.of_open()
+        stats = yield gatherResults([probes[key].numbers() for key in trackers])
         if gone.called:
             # The client has disconnected: nobody is left to answer.
             return
-        labels = store_labels(trackers)
+        away = self._stores.away()
+        labels = store_labels([*trackers, *away])
         labelled = [
             (labels[key], tracker, stat)
             for (key, tracker), stat in zip(trackers.items(), stats, strict=True)
         ]
         registry = CollectorRegistry()
-        registry.register(_Collector(labelled))
+        registry.register(Collector(labelled, [labels[key] for key in away]))
         request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
         request.write(generate_latest(registry))
         request.finish()
 
 
-def _stat(tracker: Tracker) -> Deferred[Mapping[str, Any]]:
-    """What the store says of itself; nothing where it is away: then all else is wanted most."""
-    if tracker.is_away():
-        return succeed({})
-    return tracker.stat().addErrback(lambda _: {})
-
-
-def store_labels(keys: Iterable[str]) -> dict[str, str]:
-    """
-    Names of stores in metrics, by the stores' items as JSON. No two are the same, as Prometheus
-    refuses all of a page with two equal series.
-    """
-    labels: dict[str, str] = {}
-    taken: Counter[str] = Counter()
-    for key in sorted(keys):
-        label = label_of(loads(key))
-        taken[label] += 1
-        labels[key] = label if taken[label] == 1 else f"{label} ({taken[label]})"
-    return labels
-
-
 Labelled = tuple[str, Tracker, Mapping[str, Any]]
 
 
-class _Collector:
-    """Turns what the trackers measured into Prometheus' metric families."""
+class Collector:
+    """
+    Turns what the trackers measured into Prometheus' metric families.
 
-    def __init__(self, labelled: list[Labelled]) -> None:
+    :param away: the labels of the stores that could not be opened yet.
+    """
+
+    def __init__(self, labelled: list[Labelled], away: list[str]) -> None:
         self._labelled = labelled
+        self._away = away
 
     def collect(self) -> Iterator[Any]:
-        yield self._gauge("store_up", "Whether the store answers", lambda t, s: float(bool(s)))
+        yield self._up()
         yield self._gauge("cookies", "Records in the store", lambda t, s: s.get("cookies"))
         yield self._gauge("store_bytes", "Bytes that the store takes", lambda t, s: s.get("bytes"))
         yield self._gauge(
             "connected_cookies", "Cookies with a live connection", lambda t, s: t.connected
         )
+        yield self._gauge(
+            "logged_in_cookies", "Records with a login", lambda t, s: s.get("authenticated")
+        )
+        yield self._gauge(
+            "connected_logged_in_cookies",
+            "Cookies with a live connection and a login",
+            lambda t, s: t.logged_in,
+        )
         yield self._gauge("queued_writes", "Writes that wait for the store", lambda t, s: t.pending)
+        yield self._gauge(
+            "queue_age_seconds",
+            "Seconds that the oldest of them has waited",
+            lambda t, s: t.health.queue_age(),
+        )
+        yield self._gauge(
+            "feed_age_seconds",
+            "Seconds since what other workers revoke was last known",
+            lambda t, s: t.health.feed_age(),
+        )
         yield self._gauge(
             "clock_skew_seconds",
             "What this machine's clock is ahead of the store's time",
             lambda t, s: t.clock.skew(),
         )
         yield self._counter("handshakes", "outcome", "Handshakes", lambda m: m.handshakes)
+        yield self._counter("requests", "outcome", "Requests at guards", lambda m: m.requests)
         yield self._counter("events", "kind", "What happened to cookies", lambda m: m.events)
         yield self._counter("faults", "cause", "Handshakes that failed", lambda m: m.faults)
         yield self._counter("swept", None, "Expired records removed", lambda m: {"": m.swept})
@@ -134,6 +149,12 @@ class _Collector:
             "load_seconds", "Seconds that a look-up took", lambda m: m.load_seconds
         )
         yield self._histogram("batch_size", "Changes in a batch", lambda m: m.batch_size)
+
+    def _up(self) -> Any:
+        up = self._gauge("store_up", "Whether the store answers", lambda t, s: float(bool(s)))
+        for label in self._away:
+            up.add_metric([label], 0.0)
+        return up
 
     def _gauge(self, name: str, text: str, value: Any) -> Any:
         from prometheus_client.core import GaugeMetricFamily

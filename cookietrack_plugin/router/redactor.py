@@ -96,9 +96,8 @@ class HandshakeRedactor:
         assert settings is not None
         value = self._issued.get(id) or self._presented[id]
         self._leaving = f"{settings.name}={id}".encode(), f"{settings.name}={value}".encode()
-        return header.render(
-            settings.name, id, max_age, settings.secure, settings.http_strict, settings.same_site
-        )
+        lasting = max_age if settings.persistent else None
+        return header.render(settings.name, id, lasting, attributes_of(settings))
 
     def restore_response(self, data: bytes) -> bytes:
         """The response with the value in place of the id, at the moment in which it leaves."""
@@ -118,6 +117,18 @@ def redact_response(head: bytes, names: Collection[str]) -> bytes:
         for line in text.removesuffix(END_OF_HEAD.decode()).splitlines()
     )
     return "\r\n".join(line for line in lines if line).encode("iso-8859-1") + END_OF_HEAD
+
+
+def attributes_of(settings: CookieSettings) -> header.Attributes:
+    """What a `Set-Cookie` header says of a listener's cookie besides its value and age."""
+    return header.Attributes(
+        settings.secure,
+        settings.http_strict,
+        settings.same_site,
+        settings.path,
+        settings.domain,
+        settings.partitioned,
+    )
 
 
 def _without_values(line: str, names: Collection[str]) -> str:

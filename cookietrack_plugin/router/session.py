@@ -1,9 +1,13 @@
 """Crossbar's sessions behind a gate: see `router.gate`."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from autobahn.wamp.message import Hello
 from autobahn.wamp.types import Accept
 from twisted.internet.defer import Deferred
+
+from cookietrack_plugin.router.claimed import unproven_extra
 
 
 class GatedSession:
@@ -52,6 +56,34 @@ class GatedProxySession(GatedSession):
         return processed.addErrback(self._transport.gate.failed)
 
 
+def claiming(session_factory: Any, config: Mapping[str, Any]) -> Any:
+    """
+    What makes sessions as `session_factory` of Crossbar's does, for a transport without a gate:
+    what a client says of its login and its connection is taken out of its HELLO.
+
+    :param config: of the transport. What a proxy says of its clients is left where that has to
+        prove that it is one.
+    """
+    lets_proxies_in = any(map(_is_of_proxy, config.get("auth") or ()))
+
+    class Claiming(session_factory.session):
+        def onMessage(self, message: Any) -> Any:
+            if isinstance(message, Hello) and not (lets_proxies_in and _is_proxys(message)):
+                message.authextra = unproven_extra(message.authextra)
+            return super().onMessage(message)
+
+    return _maker(session_factory, Claiming)
+
+
+def _is_proxys(hello: Hello) -> bool:
+    """Whether none but a proxy gets in with it."""
+    return bool(hello.authmethods) and all(map(_is_of_proxy, hello.authmethods))
+
+
+def _is_of_proxy(method: str) -> bool:
+    return method.endswith("-proxy")
+
+
 def gated(session_factory: Any) -> Any:
     """
     What makes sessions as `session_factory` of Crossbar's does, each behind the gate of its
@@ -59,8 +91,10 @@ def gated(session_factory: Any) -> Any:
     """
     crossbars = session_factory.session
     mixin = GatedProxySession if hasattr(crossbars, "frontend_accepted") else GatedRouterSession
-    session_class = type(f"Gated{crossbars.__name__}", (mixin, crossbars), {})
+    return _maker(session_factory, type(f"Gated{crossbars.__name__}", (mixin, crossbars), {}))
 
+
+def _maker(session_factory: Any, session_class: Any) -> Any:
     def make_session() -> Any:
         session = session_class(session_factory._routerFactory)
         session.factory = session_factory

@@ -1,6 +1,6 @@
 """Crossbar's listening transports, with WebSocket listeners over stores of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossbar.worker.transport import RouterTransport, RouterWebTransport
@@ -10,15 +10,21 @@ from twisted.python.failure import Failure
 from cookietrack_plugin.config.listeners import cookie_names_of, in_transport
 from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.router.factory import create_factory
+from cookietrack_plugin.router.guard.request import Guards, let_guards_in
 from cookietrack_plugin.router.names import cookie_names
+from cookietrack_plugin.router.prepared import Prepared
 from cookietrack_plugin.router.redacted import RedactedTesteeProtocol
+from cookietrack_plugin.router.session import claiming
 from cookietrack_plugin.router.universal import UniversalFactory
+from cookietrack_plugin.router.webservice import prepare
 
 
 class _CookieListener(RouterTransport):
     """Makes the WebSocket factories itself and leaves the rest to the class it is mixed into."""
 
     _config: dict[str, Any]
+    # Crossbar's own.
+    _worker: Any
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         # All of them first: of several paths, the one without a cookie may come before the others.
@@ -32,9 +38,15 @@ class _CookieListener(RouterTransport):
         if self.type == "universal" and (cookie_names.known() or "websocket" in self.config):
             return (yield self._create_universal(create_paths, ignore))
         factory, root = yield super()._create_factory(create_paths, list(ignore))
+        if self.type == "rawsocket":
+            self._distrust(factory, self.config)
         if self.type == "websocket.testee" and cookie_names.known():
             factory.protocol = RedactedTesteeProtocol
         return factory, root
+
+    def _distrust(self, rawsocket: Any, config: Mapping[str, Any]) -> None:
+        """Of a RawSocket factory of Crossbar's: its clients do not say when they logged in."""
+        rawsocket._factory = claiming(self._worker._router_session_factory, config)
 
     @inlineCallbacks
     def _create_universal(self, create_paths: bool, ignore: Sequence[str]) -> Any:
@@ -47,6 +59,8 @@ class _CookieListener(RouterTransport):
             rest, root = yield super()._create_factory(create_paths, list(ignore))
         finally:
             self._config = whole
+        if rest._rawsocket_factory is not None:
+            self._distrust(rest._rawsocket_factory, self.config["rawsocket"])
         factory = UniversalFactory(
             rest._web_factory, websockets, rest._rawsocket_factory, rest._mqtt_factory
         )
@@ -67,7 +81,23 @@ class CookieTransport(_CookieListener, RouterTransport):
 
 
 class CookieWebTransport(_CookieListener, RouterWebTransport):
-    """A Web transport, or a universal one with a Web part."""
+    """
+    A Web transport, or a universal one with a Web part. `prepared` are services that are there from
+    the first connection on, until Crossbar starts them. `guards`: see `GuardedRequest`.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.prepared: dict[str, Prepared] = {}
+        self.guards = Guards()
+
+    @inlineCallbacks
+    def _create_web_factory(self, *args: Any) -> Any:
+        factory, root = yield super()._create_web_factory(*args)
+        web = self.config if self.type == "web" else self.config["web"]
+        let_guards_in(factory, self.config.get("options", {}), self.guards)
+        self.prepared = yield prepare(self, web.get("paths", {}), root)
+        return factory, root
 
 
 def create_router_transport(worker: Any, transport_id: str, config: Any) -> RouterTransport:

@@ -1,9 +1,10 @@
 """Cookies in the memory of one process: the reference implementation of the contract."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import Error as CopyError
 from copy import deepcopy
+from heapq import nsmallest
 from itertools import islice
 from sys import getsizeof
 from threading import Lock
@@ -27,7 +28,10 @@ from cookietrack_plugin.record import (
 )
 from cookietrack_plugin.stores.kit.deadlines import Deadlines
 from cookietrack_plugin.stores.kit.identities import Identities
+from cookietrack_plugin.stores.kit.nesting import check_depth
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.paging import cursor_of, place_of
+from cookietrack_plugin.stores.kit.shards import NOTHING, Shards
 from cookietrack_plugin.stores.kit.throttle import Throttle
 
 MAX_COOKIES = 1_000_000
@@ -35,6 +39,10 @@ MAX_COOKIES = 1_000_000
 _STEP = 100
 # Seconds that it leaves to other threads after each millisecond of work.
 _PAUSE_S = 0.0005
+# Records that a page has at most: commits wait while they are found.
+_MAX_PAGE = 1_000
+# Records whose size is measured.
+_SAMPLE = 100
 
 
 @implementer(ICookieStoreProvider)
@@ -69,7 +77,7 @@ class MemoryStore:
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
-        self._cookies: dict[str, Cookie] = {}
+        self._cookies = Shards[Cookie]()
         self._anonymous: OrderedDict[str, None] = OrderedDict()
         self._authenticated: OrderedDict[str, None] = OrderedDict()
         self._deadlines = Deadlines()
@@ -81,7 +89,7 @@ class MemoryStore:
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         with self._lock:
             self._check_open()
-            found = [self._cookies[id] for id in ids if id in self._cookies]
+            found = self._find(ids)
         return {cookie.id: _copy(cookie) for cookie in found}
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
@@ -96,21 +104,31 @@ class MemoryStore:
             self._check_open()
             due = self._deadlines.take(now, limit)
             for id in due:
-                self._replace(self._cookies[id], None)
+                self._replace(self._cookies[id[:2]][id], None)
         return len(due)
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        for id in self._ids():
-            cookie = self._cookies.get(id)
-            if cookie is not None and matches(cookie.auth, authid, authrealm):
-                yield _copy(cookie)
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
+        """In the order of ids, and by index where there is an `authid`."""
+        last = "" if cursor is None else place_of(cursor).decode()
+        limit = min(limit, _MAX_PAGE)
+        ids = self._ids_after(last, limit, authid, authrealm)
+        with self._lock:
+            found = self._find(ids)
+        page = [_copy(cookie) for cookie in found if matches(cookie.auth, authid, authrealm)]
+        return page, cursor_of(ids[-1].encode()) if len(ids) == limit else None
 
     def revoke_user(
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
         """In steps between which commits go on."""
         revoked = UserRevoked(authid, authrealm, frozenset(keep))
-        ids, count = self._take(authid, authrealm), 0
+        ids, count = self._take(revoked), 0
         throttle = Throttle(_PAUSE_S)
         while some := list(islice(ids, _STEP)):
             with self._lock:
@@ -121,9 +139,8 @@ class MemoryStore:
     def stat(self) -> Mapping[str, Any]:
         with self._lock:
             self._check_open()
-            count = len(self._cookies)
-            sample = list(islice(self._cookies.values(), 100))
-            authenticated = len(self._authenticated)
+            count, authenticated = self._count, len(self._authenticated)
+            sample = self._find(self._cookies.after("", _SAMPLE))
         size = sum(map(_size, sample)) * count // max(1, len(sample))
         return {
             "cookies": count,
@@ -136,6 +153,10 @@ class MemoryStore:
         with self._lock:
             self._is_closed = True
 
+    @property
+    def _count(self) -> int:
+        return len(self._anonymous) + len(self._authenticated)
+
     def _check_open(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("the cookie store in memory is closed")
@@ -143,18 +164,39 @@ class MemoryStore:
     def _ids(self) -> list[str]:
         with self._lock:
             self._check_open()
-            return list(self._cookies)
+            return list(self._cookies.ids())
 
-    def _take(self, authid: str | None, authrealm: str | None) -> Iterator[str]:
-        """The ids of the user's records, which are not in the index any more."""
-        if authid is authrealm is None:
+    def _ids_after(
+        self, last: str, limit: int, authid: str | None, authrealm: str | None
+    ) -> list[str]:
+        with self._lock:
+            self._check_open()
+            if authid is None:
+                return self._cookies.after(last, limit)
+            ids = self._identities.of(authid, authrealm)
+        return nsmallest(limit, (id for id in ids if id > last))
+
+    def _take(self, user: UserRevoked) -> Iterator[str]:
+        """The ids of the user's records, which are not in the index any more but for the kept."""
+        if user.authid is user.authrealm is None:
             return iter(self._ids())
         with self._lock:
             self._check_open()
-            return self._identities.take(authid, authrealm)
+            taken = self._identities.take(user.authid, user.authrealm)
+            for cookie in self._find(user.keep):
+                self._identities.move(None, cookie)
+        return taken
+
+    def _get(self, id: str) -> Cookie | None:
+        return self._cookies.get(id[:2], NOTHING).get(id)
+
+    def _find(self, ids: Iterable[str]) -> list[Cookie]:
+        shard = self._cookies.get
+        return [cookie for id in ids if (cookie := shard(id[:2], NOTHING).get(id))]
 
     def _apply(self, change: Change) -> bool:
-        old = self._cookies.get(change.id)
+        id = change.id
+        old = self._cookies.get(id[:2], NOTHING).get(id)
         if not applies(old, change):
             return False
         if old is None:
@@ -163,20 +205,18 @@ class MemoryStore:
         return True
 
     def _revoke(self, id: str, revoked: UserRevoked) -> bool:
-        cookie = self._cookies.get(id)
+        cookie = self._get(id)
         if cookie is None:
             return False
         if revoked.ends(id, cookie.auth):
             self._replace(cookie, None)
             return True
-        # What `take` took out of the index and is kept.
-        self._identities.move(None, cookie)
         return False
 
     def _make_room(self) -> None:
-        if len(self._cookies) >= self._max_cookies:
+        if self._count >= self._max_cookies:
             oldest = next(iter(self._anonymous or self._authenticated))
-            self._replace(self._cookies[oldest], None)
+            self._replace(self._cookies[oldest[:2]][oldest], None)
 
     def _replace(self, old: Cookie | None, new: Cookie | None) -> None:
         """Put `new` into the place of `old`, here and in every index; None stands for no record."""
@@ -185,10 +225,11 @@ class MemoryStore:
             if new is None or self._queue(new) is not self._queue(old):
                 del self._queue(old)[old.id]
             if new is None:
-                del self._cookies[old.id]
+                del self._cookies[old.id[:2]][old.id]
         if new is not None:
-            self._cookies[new.id] = new
-            self._queue(new)[new.id] = None
+            id = new.id
+            self._cookies[id[:2]][id] = new
+            self._queue(new)[id] = None
             self._deadlines.add(new)
         self._identities.move(old, new)
 
@@ -207,10 +248,16 @@ def _own(change: Change) -> Change:
 
 
 def _copy(cookie: Cookie) -> Cookie:
-    return evolve(cookie, auth=_copy_auth(cookie.auth)) if cookie.auth else cookie
+    if cookie.auth is None or (auth := _copy_auth(cookie.auth)) is cookie.auth:
+        return cookie
+    return evolve(cookie, auth=auth)
 
 
 def _copy_auth(auth: Auth) -> Auth:
+    if auth.authextra is None:
+        # Nobody can alter it.
+        return auth
+    check_depth(auth.authextra)
     try:
         return evolve(auth, authextra=deepcopy(auth.authextra))
     except (TypeError, CopyError, RecursionError) as error:

@@ -4,21 +4,25 @@ The kit for store authors: a conformance suite for pytest that covers the contra
 
     from cookietrack_plugin.testing import DurableStoreSuite
 
-    class TestDiskcacheStore(DurableStoreSuite):
-        provider = DiskcacheProvider
-        options = {"type": "diskcache", "path": "cookies"}
+    class TestRocksdbStore(DurableStoreSuite):
+        provider = RocksdbProvider
+        options = {"type": "rocksdb", "path": "cookies"}
 
 `DurableStoreSuite` is for stores that promise to keep what they were given, `StoreSuite` for those
 that do not. `case.StoreCase` says what else an author can set, and how to say what a store lacks.
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cookietrack_plugin.testing.suites import DurableStoreSuite, StoreSuite
 
-__all__ = ["DurableStoreSuite", "StoreSuite"]
+__all__ = ["TEMPLATE", "DurableStoreSuite", "StoreSuite"]
+
+#: The template of a store's package, for `copier copy`: see docs/writing-a-store.md.
+TEMPLATE = Path(__file__).parent / "template"
 
 
 def __getattr__(name: str) -> Any:

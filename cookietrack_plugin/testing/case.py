@@ -8,11 +8,16 @@ import pytest
 from zope.interface import Interface
 
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
+from cookietrack_plugin.record import Create
+from cookietrack_plugin.testing.bulk import fill
 from cookietrack_plugin.testing.process import StoreProcess
+from cookietrack_plugin.testing.samples import make_auth, make_cookie
 
 OpenStore = Callable[[], ICookieStore]
 StartProcess = Callable[[], StoreProcess]
-Power = Literal["sharing", "feed", "user_revocation", "damage", "foreign", "limit"]
+Power = Literal[
+    "sharing", "feed", "user_revocation", "damage", "foreign", "limit", "faults", "place"
+]
 
 
 class StoreCase:
@@ -41,7 +46,8 @@ class StoreCase:
     #: What the store does not do, and why: the checks of it are skipped with that reason.
     #: "sharing": be open in several processes at once. "feed": report revocations. "damage": meet a
     #: record that it cannot decode. "user_revocation": revoke a user in one step. "foreign": meet
-    #: data of something else. "limit": get full.
+    #: data of something else. "limit": get full. "faults": have an engine that can fail. "place":
+    #: have a place that can be taken away.
     lacks: ClassVar[Mapping[Power, str]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -56,6 +62,24 @@ class StoreCase:
     def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
         """Put something that is no store of this type to where the store is going to be opened."""
         pytest.skip("plant() is not overridden, nor does `lacks` say why")
+
+    def fill(self, store: ICookieStore) -> None:
+        """Leave no room in `store`, which was opened with `cramped_options`: a commit is refused.
+
+        By default this commits records. Override it where something else is to be filled.
+        """
+        fill(store)
+
+    def break_store(self, options: Mapping[str, Any], node_dir: Path) -> None:
+        """Make the engine, its disk or the network fail under the open store: commits fail."""
+        pytest.skip("break_store() is not overridden, nor does `lacks` say why")
+
+    def mend_store(self, options: Mapping[str, Any], node_dir: Path) -> None:
+        """Undo `break_store`."""
+
+    def take_away(self, options: Mapping[str, Any], node_dir: Path) -> None:
+        """Remove, replace or empty what the open store is stored in."""
+        pytest.skip("take_away() is not overridden, nor does `lacks` say why")
 
     def need(self, power: Power) -> None:
         """Skip the check that calls it where the store lacks `power`."""
@@ -100,6 +124,24 @@ class StoreCase:
     @pytest.fixture
     def store(self, open_store: OpenStore) -> ICookieStore:
         return open_store()
+
+    @pytest.fixture
+    def cramped_store(self, node_dir: Path) -> Iterator[ICookieStore]:
+        """One with little room."""
+        self.need("limit")
+        if self.cramped_options is None:
+            pytest.skip("`cramped_options` are not given, nor does `lacks` say why")
+        store: Any = self.new_provider().open(self.cramped_options, str(node_dir))
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def full_store(self, cramped_store: ICookieStore) -> ICookieStore:
+        """One without room for a record, in which the records 0 to 9 are logged in as joe."""
+        auths = [make_auth()] * 10
+        cramped_store.commit([Create(make_cookie(n, auth)) for n, auth in enumerate(auths)])
+        self.fill(cramped_store)
+        return cramped_store
 
     @pytest.fixture
     def start_process(

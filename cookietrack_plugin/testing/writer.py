@@ -42,8 +42,6 @@ class Writer:
                 return None
             case "write":
                 return self._write(*args)
-            case "scan":
-                return list(self._store.scan(*args))
         return getattr(self._store, method)(*args)
 
     def _write(self, round: int) -> None:

@@ -1,28 +1,45 @@
 """Which cookie a handshake goes on with: one that we issued and that is valid, or a new one."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.access.deferreds import gathered
 from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.audit.entry import Actor, By
+from cookietrack_plugin.config.lifespan import SECOND
 from cookietrack_plugin.config.policy import Policy
-from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreUnavailable
 from cookietrack_plugin.record import Cookie, Create
 from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.connections import Connections
 from cookietrack_plugin.tracking.events import Event, Events, Kind
 from cookietrack_plugin.tracking.lifetime import Lifetimes
 from cookietrack_plugin.tracking.validity import Validity
 
 Issue = Callable[[], str]
 
+_CLIENT = Actor(By.CLIENT)
 # Milliseconds without a refusal after which the store is said to answer again: where only some
 # handshakes fail, on a full disk or at the bound of the queue, the log would not stand still.
 CALM_MS = 5000
+
+
+class TooManyNewcomers(Exception):
+    """
+    The client gets no cookie now.
+
+    :param retry_after: seconds after which it may have one.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many new clients")
+        self.retry_after = retry_after
 
 
 @frozen
@@ -42,12 +59,16 @@ class Admission:
     """
     `cookie`: the record to go on with. `limit`: see `Policy.limit`. `created`: it is new, and was
     handed out to this visitor. `read`: when the store was asked, on the monotonic clock.
+    `persists`: the store has the record; else a login makes it, and `replaced` is the id of the
+    valid one that it makes superfluous.
     """
 
     cookie: Cookie
     limit: int
     created: bool
     read: float
+    persists: bool = True
+    replaced: str | None = None
 
 
 class Admissions:
@@ -59,6 +80,7 @@ class Admissions:
         self,
         store: AsyncStore,
         validity: Validity,
+        connections: Connections,
         lifetimes: Lifetimes,
         clock: Clock,
         events: Events,
@@ -67,6 +89,7 @@ class Admissions:
     ) -> None:
         self._store = store
         self._validity = validity
+        self._connections = connections
         self._lifetimes = lifetimes
         self._clock = clock
         self._events = events
@@ -76,19 +99,30 @@ class Admissions:
         # When a handshake was last refused, since the store was last said to answer.
         self._refused: int | None = None
 
+    @property
+    def _outcomes(self) -> Counter[str]:
+        """Where it is counted what becomes of visitors."""
+        return self._store.metrics.handshakes
+
     def admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
         """
         The record of a visitor's cookie if it is one that we issued and that is valid, and a new
-        one, durable by the time this fires, for everybody else.
+        one for everybody else. It is durable by the time this fires; but where `policy.rotates`,
+        nobody but its own connection can ever use it without a login, and nothing is stored before
+        that: who never logs in costs the store nothing.
 
-        :param issue: gives the id of a fresh secret value.
+        :param issue: gives the id of a fresh secret value, or raises `TooManyNewcomers`.
         :returns: a Deferred with an `Admission`. It fails with `StoreUnavailable`, or what else the
             store raised, when the truth cannot be known or the new record cannot be stored; that is
             logged, counted and published.
         """
-        return self._admit(visitor, issue, policy).addErrback(self._refused_by, visitor)
+        admit: Callable[..., Any] = self._admit
+        admitted: Deferred[Admission] = maybeDeferred(admit, visitor, issue, policy)
+        return admitted.addErrback(self._refused_by, visitor)
 
-    def _admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
+    def _admit(
+        self, visitor: Visitor, issue: Issue, policy: Policy
+    ) -> Admission | Deferred[Admission]:
         if not visitor.presented:
             return self._create(visitor, issue, policy)
         asked = self._seconds()
@@ -117,8 +151,8 @@ class Admissions:
         if cookie is not None:
             if cookie.auth is not None or not policy.rotates:
                 return self._returning(cookie, visitor, policy, asked)
-            self._events.publish(Event(Kind.ROTATED, cookie.id))
-        return self._create(visitor, issue, policy)
+            self._events.publish(_rotated(cookie, visitor))
+        return self._create(visitor, issue, policy, cookie)
 
     def _returning(
         self, cookie: Cookie, visitor: Visitor, policy: Policy, asked: float
@@ -126,7 +160,9 @@ class Admissions:
         self._answered("returning")
         now = self._clock.now()
         limit = policy.limit(cookie.created, now)
-        expires = policy.expires(limit, now) if policy.extends else cookie.expires
+        # One that has come back once lives as long as others.
+        extends = policy.extends or policy.first_max_age is not None
+        expires = policy.expires(limit, now) if extends else cookie.expires
         seen = evolve(
             cookie,
             seen=max(cookie.seen, now),
@@ -134,16 +170,32 @@ class Admissions:
             peer=visitor.peer,
             user_agent=visitor.user_agent,
         )
-        self._lifetimes.touch(seen, cookie.expires)
+        self._lifetimes.touch(cookie, seen, [policy])
         return Admission(seen, limit, created=False, read=asked)
 
-    def _create(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
+    def _create(
+        self, visitor: Visitor, issue: Issue, policy: Policy, replaced: Cookie | None = None
+    ) -> Admission | Deferred[Admission]:
         if (pending := self._store.pending) >= policy.max_pending:
             return fail(StoreUnavailable(f"{pending} writes are waiting for the store"))
+        if refusal := self._store.refusal():
+            return fail(refusal)
         asked = self._seconds()
         cookie = self._new_cookie(issue(), visitor, policy)
+        if self._connections.active(cookie.id):
+            # A collision with one that the store need not have.
+            return self._create(visitor, issue, policy, replaced)
+        if policy.rotates:
+            return self._handed_out(cookie, policy, asked, replaced)
         created = self._store.submit(Create(cookie))
         return created.addCallback(self._created, cookie, visitor, issue, policy, asked)
+
+    def _handed_out(
+        self, cookie: Cookie, policy: Policy, asked: float, replaced: Cookie | None
+    ) -> Admission:
+        self._note_new(cookie)
+        limit = policy.limit(cookie.created, cookie.created)
+        return Admission(cookie, limit, True, asked, False, replaced.id if replaced else None)
 
     def _created(
         self,
@@ -157,34 +209,55 @@ class Admissions:
         if not applied:
             # The id exists: a collision, which gets nobody in. Another value, then.
             return self._create(visitor, issue, policy)
-        self._answered("new")
-        self._events.publish(Event(Kind.CREATED, cookie.id, detail=visitor.peer))
+        self._note_new(cookie)
         return Admission(cookie, policy.limit(cookie.created, cookie.created), True, asked)
+
+    def _note_new(self, cookie: Cookie) -> None:
+        self._answered("new")
+        self._events.publish(_created(cookie))
 
     def _new_cookie(self, id: str, visitor: Visitor, policy: Policy) -> Cookie:
         now = self._clock.now()
         expires = policy.expires(policy.limit(now, now), now)
+        if policy.first_max_age is not None and not policy.rotates:
+            expires = min(expires, now + policy.first_max_age * SECOND)
         return Cookie(id, now, expires, now, visitor.peer, visitor.user_agent)
 
     def _refused_by(self, failure: Failure, visitor: Visitor) -> Failure:
         """A handshake cannot be answered by the store: note why."""
+        if failure.check(TooManyNewcomers):
+            self._store.metrics.handshakes["limited"] += 1
+            return failure
         if self._refused is None:
-            self.log.error(
-                "{store} does not answer: {cause}", store=self._label, cause=failure.value
-            )
+            log = self.log.critical if failure.check(ConfigError) else self.log.error
+            log("{store} does not answer: {cause}", store=self._label, cause=failure.value)
         self._refused = self._clock.now()
         metrics = self._store.metrics
-        metrics.handshakes["refused"] += 1
+        self._outcomes["refused"] += 1
         metrics.faults[type(failure.value).__name__] += 1
         id = next(iter(visitor.presented), None)
-        self._events.publish(Event(Kind.REFUSED, id, detail=str(failure.value)))
+        cause, actor = str(failure.value), Actor(By.STORE)
+        refused = Event(
+            Kind.REFUSED, id, detail=cause, peer=visitor.peer, actor=actor, reason=cause
+        )
+        self._events.publish(refused)
         return failure
 
     def _answered(self, outcome: str) -> None:
         if self._refused is not None and self._clock.now() - self._refused >= CALM_MS:
             self._refused = None
             self.log.info("{store} answers again", store=self._label)
-        self._store.metrics.handshakes[outcome] += 1
+        self._outcomes[outcome] += 1
+
+
+def _created(cookie: Cookie) -> Event:
+    peer = cookie.peer
+    return Event(Kind.CREATED, cookie.id, detail=peer, peer=peer, actor=_CLIENT)
+
+
+def _rotated(cookie: Cookie, visitor: Visitor) -> Event:
+    reason, actor = "a new one, as it came without a login", Actor(By.POLICY)
+    return Event(Kind.ROTATED, cookie.id, peer=visitor.peer, actor=actor, reason=reason)
 
 
 def _chosen(valid: Sequence[Cookie | None]) -> Cookie | None:

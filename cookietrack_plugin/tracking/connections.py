@@ -5,6 +5,7 @@ A session is known by its connection and not by a cookie: it can outlive or lack
 """
 
 from collections.abc import Hashable, Iterator
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field
@@ -18,7 +19,14 @@ NO_LOGIN = frozenset({"anonymous", "anonymous-proxy", "cookie"})
 
 
 class Link(Protocol):
-    """What the tracker asks of the router's side of a connection. On the reactor's thread."""
+    """
+    What the tracker asks of the router's side of a connection. On the reactor's thread.
+
+    `peer`: where the client is, as Crossbar writes it.
+    """
+
+    @property
+    def peer(self) -> str: ...
 
     def discard_input(self) -> None:
         """From now on nothing that the client sends reaches the router. Synchronous."""
@@ -40,12 +48,14 @@ class Link(Protocol):
 class ActiveCookie:
     """
     A cookie with open connections. `record`: as last known. `read`: when the store was last asked
-    for it, on the monotonic clock. `handshake`: when it was last presented here, milliseconds.
-    `former`: who owned it before, as long as their sessions may be there.
+    for it, on the monotonic clock. `persists`: whether the store has the record, or was asked to
+    make it; before, only its own connection knows of it. `handshake`: when it was last presented
+    here, milliseconds. `former`: who owned it before, as long as their sessions may be there.
     """
 
     record: Cookie
     read: float
+    persists: bool = True
     handshake: int = 0
     connections: "set[TrackedConnection]" = field(factory=set)
     former: set[tuple[str, str]] = field(factory=set)
@@ -72,10 +82,13 @@ class TrackedConnection:
     `cookie`: None once that was ended and the connection goes on without it. `limit`: see
     `Policy.limit`. `fresh`: the cookie was handed out to this connection, so that nobody can have
     planted it. `last_heard`: the latest message, milliseconds. `session`: who is joined on it, from
-    the accepted login on until it leaves.
+    the accepted login on until it leaves. `joined`: when the latest one was accepted, milliseconds.
 
     `since`, `heard`: what a login notes when it begins, the position of the store's feed and that
-    of `RecentRevocations`. `ended`: nothing that its client sends counts any more, or it was lost.
+    of `RecentRevocations`. `replaced`: the id of the record without a login that its client came
+    with, and that its login makes superfluous. `ended`: nothing that its client sends counts any
+    more, or it was lost. `due`: when its time is looked at, milliseconds. `came_with`: the id of
+    the cookie of its handshake, also once that was ended: its session is known to others by it.
     """
 
     link: Link
@@ -85,9 +98,16 @@ class TrackedConnection:
     fresh: bool
     last_heard: int
     session: Auth | None = None
+    joined: int = 0
     since: Hashable = None
     heard: int = 0
+    replaced: str | None = None
     ended: bool = False
+    due: int = 0
+    came_with: str | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.came_with = self.id
 
     @property
     def id(self) -> str | None:
@@ -107,6 +127,7 @@ class IdentityIndex(Generic[T]):
 
     def __init__(self) -> None:
         self._items: dict[str, dict[str, set[T]]] = {}
+        self._count = 0
 
     def move(self, item: T, old: Auth | None, new: Auth | None) -> None:
         """It belonged to `old`, and now to `new`; None for nobody."""
@@ -116,6 +137,7 @@ class IdentityIndex(Generic[T]):
             self._discard(item, *old.identity)
         if new:
             self._items.setdefault(new.authid, {}).setdefault(new.authrealm, set()).add(item)
+            self._count += 1
 
     def matching(self, authid: str | None, authrealm: str | None) -> list[T]:
         """The items of `authid` in `authrealm`, None for any."""
@@ -128,8 +150,13 @@ class IdentityIndex(Generic[T]):
             for item in items
         ]
 
+    def __len__(self) -> int:
+        """How many items belong to somebody."""
+        return self._count
+
     def _discard(self, item: T, authid: str, authrealm: str) -> None:
         realms = self._items[authid]
+        self._count -= item in realms[authrealm]
         realms[authrealm].discard(item)
         if not realms[authrealm]:
             del realms[authrealm]
@@ -146,11 +173,14 @@ class Connections:
         self._owners: IdentityIndex[ActiveCookie] = IdentityIndex()
         self._sessions: IdentityIndex[TrackedConnection] = IdentityIndex()
 
-    def activate(self, record: Cookie, read: float) -> ActiveCookie:
-        """The cookie of a new connection, with what its handshake has read."""
+    def activate(self, record: Cookie, read: float, persists: bool = True) -> ActiveCookie:
+        """
+        The cookie of a new connection, with what its handshake has read. `persists`: see
+        `ActiveCookie`.
+        """
         cookie = self._cookies.get(record.id)
         if cookie is None:
-            cookie = self._cookies[record.id] = ActiveCookie(record, read)
+            cookie = self._cookies[record.id] = ActiveCookie(record, read, persists)
             self._owners.move(cookie, None, record.auth)
         else:
             self.update(cookie, record)
@@ -208,7 +238,8 @@ class Connections:
 
     def ended_by(self, revoked: UserRevoked) -> list[TrackedConnection]:
         """
-        Connections with a session of the user, or with a cookie that is logged in as the user.
+        Connections with a session of the user, or with a cookie that is logged in as the user. One
+        that goes on without its cookie is spared as one that has it: no other has that any more.
         """
         user = revoked.authid, revoked.authrealm
         found = dict.fromkeys(self._sessions.matching(*user))
@@ -216,7 +247,28 @@ class Connections:
             found.update(dict.fromkeys(cookie.connections))
         if matches(None, *user):
             found.update(dict.fromkeys(self._connections))
-        return [each for each in found if each.id not in revoked.keep]
+        return [each for each in found if each.came_with not in revoked.keep]
+
+    def open_of(
+        self, authid: str | None, authrealm: str | None, limit: int
+    ) -> list[TrackedConnection]:
+        """
+        At most `limit` of the connections with a session of `authid` in `authrealm`; of all of
+        them, where both are None. They are in no order.
+        """
+        if authid is None and authrealm is None:
+            return list(islice(self._connections, limit))
+        return list(islice(self._sessions.matching(authid, authrealm), limit))
+
+    @property
+    def total(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    @property
+    def logged_in(self) -> int:
+        """How many cookies with an open connection have a login."""
+        return len(self._owners)
 
     def __iter__(self) -> Iterator[TrackedConnection]:
         """All of them, as they are now."""

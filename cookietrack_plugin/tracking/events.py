@@ -4,7 +4,9 @@ from collections.abc import Callable
 from enum import Enum
 
 from attrs import frozen
-from txaio.tx import make_logger
+from txaio.tx import get_global_log_level, make_logger
+
+from cookietrack_plugin.audit.entry import Actor
 
 
 class Kind(Enum):
@@ -16,13 +18,15 @@ class Kind(Enum):
     EXPIRED = "expired"
     ROTATED = "rotated"
     REFUSED = "refused"
+    DENIED = "denied"
 
 
 @frozen
 class Event:
     """
     `id`: the cookie's, None for a client that was refused without one. `authid`, `authrealm`: whose
-    it is, where somebody is logged in. `detail`: a few words more.
+    it is, where somebody is logged in. `detail`: a few words more, for the log. For the audit log:
+    `peer`, where the client is; `actor`, who causes it; `reason`, a WAMP URI or a few words.
     """
 
     kind: Kind
@@ -30,9 +34,15 @@ class Event:
     authid: str | None = None
     authrealm: str | None = None
     detail: str | None = None
+    peer: str | None = None
+    actor: Actor | None = None
+    reason: str | None = None
 
 
 _ABOUT = ("id", "authid", "authrealm", "detail")
+# What anybody can cause, as often as they like, is not to fill up the log.
+_BY_STRANGERS = {Kind.CREATED, Kind.ROTATED, Kind.REFUSED}
+_LOGGED = {"debug": ("debug", "trace"), "info": ("info", "debug", "trace")}
 
 Observer = Callable[[Event], None]
 
@@ -56,16 +66,21 @@ class Events:
 
     def publish(self, event: Event) -> None:
         """Log an event, and pass it on to every observer."""
-        kind = event.kind.value
-        known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
-        # Formatted here: a log does it slowly, field by field, and each new client has a line.
-        words = [f" {name}={_printable(value)}" for name, value in known.items()]
-        self.log.info(_literal(f"cookie {kind}{''.join(words)}"), kind=kind, **known)
+        level = "debug" if event.kind in _BY_STRANGERS else "info"
+        if get_global_log_level() in _LOGGED[level]:
+            self._write(event, level)
         for observer in list(self._observers):
             try:
                 observer(event)
             except Exception:  # noqa: BLE001 - an observer must not stop the tracker
                 self.log.failure("an event cannot be passed on: {log_failure.value}")
+
+    def _write(self, event: Event, level: str) -> None:
+        kind = event.kind.value
+        known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
+        # Formatted here: a log does it slowly, field by field, and each login has a line.
+        words = [f" {name}={_printable(value)}" for name, value in known.items()]
+        self.log.emit(level, _literal(f"cookie {kind}{''.join(words)}"), kind=kind, **known)
 
 
 def _printable(text: str) -> str:

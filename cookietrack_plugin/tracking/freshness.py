@@ -32,6 +32,13 @@ class Freshness:
             return False
         return self._seconds() - max(self.last_synced, read) > MAX_STALE_S
 
+    def age(self) -> float | None:
+        """
+        The seconds since it was last asked for what others revoke; None where the store has no
+        feed.
+        """
+        return None if self.position is None else self._seconds() - self.last_synced
+
     def synced(self, position: Any, asked: float) -> None:
         """Everything up to `position`, which was asked for at `asked`, has taken effect here."""
         self.position, self.last_synced = position, asked

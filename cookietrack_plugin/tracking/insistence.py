@@ -9,12 +9,7 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.kit.backoff import Backoff
-
-# The pauses before an end is tried again. For as long as the last one other nodes may accept a
-# cookie after the store is back.
-FIRST_RETRY_S = 0.5
-LAST_RETRY_S = 5.0
+from cookietrack_plugin.stores.kit.backoff import AWAY_S, Backoff
 
 T = TypeVar("T", bound=Hashable)
 
@@ -26,7 +21,8 @@ class _Unstored:
     failed. `timer`: for the next one.
     """
 
-    backoff: Backoff = field(factory=lambda: Backoff(FIRST_RETRY_S, LAST_RETRY_S))
+    # For as long as the last pause other nodes may accept a cookie after the store is back.
+    backoff: Backoff = field(factory=lambda: Backoff(*AWAY_S))
     attempts: int = 0
     failure: Failure | None = None
     timer: Any = None

@@ -2,12 +2,16 @@
 Last-seen updates of clients that are connected, and the end of cookies that expire under them.
 """
 
+from collections.abc import Iterable
+
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from cookietrack_plugin.access.store import AsyncStore
-from cookietrack_plugin.config.policy import SECOND
-from cookietrack_plugin.record import Cookie, Touch
+from cookietrack_plugin.audit.entry import Actor, By
+from cookietrack_plugin.config.lifespan import SECOND
+from cookietrack_plugin.config.policy import Policy, login_time
+from cookietrack_plugin.record import Auth, Cookie, Touch
 from cookietrack_plugin.tracking.clock import Clock
 from cookietrack_plugin.tracking.connections import ActiveCookie, Connections, TrackedConnection
 from cookietrack_plugin.tracking.events import Event, Events, Kind
@@ -50,22 +54,44 @@ class Lifetimes:
     def watch(self, connection: TrackedConnection) -> None:
         """Be there when its time is over."""
         until = _good_until(connection)
-        # An idle timeout is looked at early: the record must not expire under an active client.
-        early = until - (connection.policy.idle_timeout or 0) * SECOND // 4
-        self._expiry.set(connection, early if early > self._clock.now() else until)
+        # Looked at early: the record must not expire under an active client, or one that stays.
+        early_s = _idle_timeout(connection) or connection.policy.first_max_age or 0
+        early = until - early_s * SECOND // 4
+        self.watch_from(connection, early if early > self._clock.now() else until)
 
-    def touch(self, cookie: Cookie, stored_expires: int) -> None:
-        """Write that its client was heard. `stored_expires`: what the store has, milliseconds."""
-        touch = Touch(cookie.id, cookie.seen, cookie.expires, cookie.peer, cookie.user_agent)
-        self._touches.add(touch)
-        if touch.expires > stored_expires and stored_expires - self._clock.now() < URGENT_MS:
-            self._touches.write(touch.id)
+    def watch_from(self, connection: TrackedConnection, due: int) -> None:
+        """Look at a moment whether its time is over, milliseconds: not later than `watch` does."""
+        connection.due = due
+        self._expiry.set(connection, due)
+
+    def joined(self, connection: TrackedConnection, session: Auth) -> None:
+        """A session was accepted, whose login may last less long than the cookie."""
+        connection.joined = self._clock.now()
+        if any(connection.policy.lifetimes_of(session)):
+            for each in connection.cookie.connections if connection.cookie else [connection]:
+                self.watch(each)
+
+    def touch(self, before: Cookie, after: Cookie, policies: Iterable[Policy]) -> None:
+        """
+        Write that a client was heard.
+
+        :param before: the record as the store has it. `policies`: of those who have it here.
+        """
+        self._touches.add(Touch(after.id, after.seen, after.expires, after.peer, after.user_agent))
+        if any(self._is_urgent(before, after, policy) for policy in policies):
+            self._touches.write(after.id)
+
+    def _is_urgent(self, before: Cookie, after: Cookie, policy: Policy) -> bool:
+        until = policy.good_until(before)
+        return policy.good_until(after) > until and until - self._clock.now() < URGENT_MS
 
     def left(self, connection: TrackedConnection, cookie: ActiveCookie | None) -> None:
         """A connection was lost; its cookie, if it had one."""
         self._expiry.forget(connection)
         self._asking.discard(connection)
-        if cookie is None or cookie.connections or connection.last_heard <= cookie.record.seen:
+        if cookie is None or not cookie.persists or cookie.connections:
+            return
+        if connection.last_heard <= cookie.record.seen:
             return
         latest = self._latest(cookie)
         latest.addCallback(lambda _: self._left(cookie, connection)).addErrback(lambda _: None)
@@ -80,13 +106,14 @@ class Lifetimes:
         self._touches.flush()
 
     def _is_due(self, connection: TrackedConnection) -> None:
-        if connection.cookie is None or connection in self._asking:
+        cookie = connection.cookie
+        if cookie is None or connection in self._asking:
             self._judge(connection)
             return
         self._asking.add(connection)
         # A store that hangs prolongs nothing.
         self._expiry.set(connection, _good_until(connection) + ANSWER_MS)
-        self._latest(connection.cookie).addCallback(self._refreshed, connection)
+        self._latest(cookie).addCallback(self._refreshed, connection)
 
     def _latest(self, cookie: ActiveCookie) -> Deferred[None]:
         """
@@ -98,6 +125,8 @@ class Lifetimes:
             if stored is not None:
                 self._connections.update(cookie, _merged(cookie.record, stored))
 
+        if not cookie.persists:
+            return succeed(None)
         return self._store.load(cookie.id).addErrback(lambda _: None).addCallback(merge)
 
     def _left(self, cookie: ActiveCookie, connection: TrackedConnection) -> None:
@@ -108,24 +137,34 @@ class Lifetimes:
     def _refreshed(self, _: None, connection: TrackedConnection) -> None:
         self._asking.discard(connection)
         if (cookie := connection.cookie) is not None:
-            self._prolong(cookie, cookie.last_heard(), list(cookie.connections))
+            self._prolong(cookie, cookie.last_heard(), list(cookie.connections), stays=True)
         self._judge(connection)
 
     def _prolong(
-        self, cookie: ActiveCookie, seen: int, connections: list[TrackedConnection]
+        self,
+        cookie: ActiveCookie,
+        heard: int,
+        connections: list[TrackedConnection],
+        stays: bool = False,
     ) -> None:
-        """Note when its client was heard, which may let the record expire later."""
+        """
+        Note when its client was `heard`, which may let the record expire later, and whether it
+        `stays` connected: then `first_max_age` is over.
+        """
         before = cookie.record
-        if seen <= before.seen:
-            return
+        seen = max(heard, before.seen)
         ends = [
             each.policy.expires(_limit(each, cookie), seen)
             for each in connections
-            if each.policy.idle_timeout is not None
+            if (heard > before.seen and each.policy.idle_timeout is not None)
+            or (stays and each.policy.first_max_age is not None)
         ]
         after = evolve(before, seen=seen, expires=max(before.expires, *ends, 0))
+        if after == before:
+            return
         self._connections.update(cookie, after)
-        self.touch(after, before.expires)
+        if cookie.persists:
+            self.touch(before, after, [each.policy for each in connections])
 
     def _judge(self, connection: TrackedConnection) -> None:
         """Its time may be over. A store that does not answer cannot show that it is not."""
@@ -133,28 +172,86 @@ class Lifetimes:
             return
         if _good_until(connection) > self._clock.now():
             self.watch(connection)
-        elif connection.cookie is None:
-            self._expire([connection])
+        elif connection.cookie is None or self._is_good(connection.cookie, connection):
+            self._expire_session(connection)
         else:
             self._expire_cookie(connection.cookie)
 
+    def _is_good(self, cookie: ActiveCookie, connection: TrackedConnection) -> bool:
+        """Whether it is the session's time alone that is over: its login is not the cookie's."""
+        return _cookie_until(cookie, connection) > self._clock.now()
+
+    def _expire_session(self, connection: TrackedConnection) -> None:
+        event = _expired_session(connection)
+        self._expire([connection])
+        if event is not None:
+            self._events.publish(event)
+
     def _expire_cookie(self, cookie: ActiveCookie) -> None:
         """End those of its connections whose time is over, which their policies may put apart."""
-        now, auth = self._clock.now(), cookie.record.auth
+        now = self._clock.now()
         self._expire([each for each in cookie.connections if _good_until(each) <= now])
-        identity = auth.identity if auth else (None, None)
-        self._events.publish(Event(Kind.EXPIRED, cookie.id, *identity))
+        self._events.publish(_expired(cookie))
 
     def _expire(self, connections: list[TrackedConnection]) -> None:
         self._termination.end(connections, EXPIRED)
 
 
+def _expired(cookie: ActiveCookie) -> Event:
+    return _event(cookie.id, cookie.owner or (None, None), cookie.record.peer)
+
+
+def _expired_session(connection: TrackedConnection) -> Event | None:
+    """Of a login without a cookie; None where there is none either."""
+    session = connection.session if connection.is_logged_in() else None
+    return _event(None, session.identity, connection.link.peer) if session else None
+
+
+def _event(id: str | None, identity: tuple[str | None, str | None], peer: str | None) -> Event:
+    actor = Actor(By.CLOCK)
+    return Event(Kind.EXPIRED, id, *identity, peer=peer, actor=actor, reason=EXPIRED)
+
+
 def _good_until(connection: TrackedConnection) -> int:
     """The millisecond at which its time is over, as far as is known here."""
-    policy, cookie = connection.policy, connection.cookie
+    policy, cookie, session = connection.policy, connection.cookie, connection.session
     if cookie is None:
-        return policy.expires(connection.limit, connection.last_heard)
-    return min(_limit(connection, cookie), policy.good_until(cookie.record))
+        until = policy.expires(connection.limit, connection.last_heard)
+    else:
+        until = _cookie_until(cookie, connection)
+    if session is None:
+        return until
+    begun = connection.joined if session.at is None else session.at
+    handshake, seen = connection.joined, connection.last_heard
+    if cookie is not None and _is_login_of(cookie.record, session):
+        begun = max(begun, login_time(cookie.record))
+        handshake, seen = max(handshake, cookie.handshake), max(seen, cookie.record.seen)
+    return min(until, policy.login_until(session, begun, handshake, seen))
+
+
+def _is_login_of(record: Cookie, session: Auth) -> bool:
+    """Whether a later login on the record is one of the session's user in the same role."""
+    auth = record.auth
+    return auth is not None and (auth.identity, auth.authrole) == (
+        session.identity,
+        session.authrole,
+    )
+
+
+def _cookie_until(cookie: ActiveCookie, connection: TrackedConnection) -> int:
+    policy, record = connection.policy, cookie.record
+    until = min(_limit(connection, cookie), policy.good_until(record))
+    if record.auth is None:
+        return until
+    # Messages are no handshakes: what rolls does not roll with them.
+    begun = login_time(record)
+    return min(until, policy.login_until(record.auth, begun, cookie.handshake, record.seen))
+
+
+def _idle_timeout(connection: TrackedConnection) -> int:
+    """The shortest that binds it, in seconds; 0 without one."""
+    login = connection.cookie.record.auth if connection.cookie else None
+    return connection.policy.shortest_idle_timeout(login, connection.session)
 
 
 def _limit(connection: TrackedConnection, cookie: ActiveCookie) -> int:

@@ -1,6 +1,7 @@
 """Logins: stored before the router hears of them, and refused where their user was revoked."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -9,13 +10,15 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.config.policy import Policy
-from cookietrack_plugin.record import Auth, Authenticate, Cookie, UserRevoked
+from cookietrack_plugin.record import Auth, Authenticate, Cookie, Create, Delete, Touch, UserRevoked
 from cookietrack_plugin.tracking.clock import Clock
 from cookietrack_plugin.tracking.connections import ActiveCookie, Connections, TrackedConnection
 from cookietrack_plugin.tracking.events import Event, Events, Kind
 from cookietrack_plugin.tracking.freshness import Freshness
 from cookietrack_plugin.tracking.insistence import Insistence
+from cookietrack_plugin.tracking.limits import SessionLimits
 from cookietrack_plugin.tracking.recent import RecentRevocations
 from cookietrack_plugin.tracking.revocation import Revoker
 from cookietrack_plugin.tracking.validity import Validity
@@ -41,6 +44,7 @@ class Logins:
         freshness: Freshness,
         clock: Clock,
         events: Events,
+        limits: SessionLimits,
         reactor: Any,
     ) -> None:
         self._store = store
@@ -52,6 +56,7 @@ class Logins:
         self._freshness = freshness
         self._clock = clock
         self._events = events
+        self._limits = limits
         self._seconds: Callable[[], float] = reactor.seconds
 
     def begin(self, connection: TrackedConnection) -> Deferred[Cookie | None]:
@@ -98,14 +103,13 @@ class Logins:
         cookie = connection.cookie
         if not stores or cookie is None:
             return self._join_now(connection, session)
-        rotates, owner = connection.policy.rotates, cookie.owner
-        if rotates and owner not in (None, session.identity):
-            # It may have been planted: others who know it would become the user who logs in.
-            ended = self._revoker.log_out(connection)
+        if _must_end(cookie, connection.policy, session):
+            ended = self._revoker.log_out(connection, Actor(By.POLICY, *session.identity))
             return ended.addCallback(lambda _: self._join(connection, session))
-        if rotates and owner is None and not connection.fresh:
+        if connection.policy.rotates and cookie.owner is None and not connection.fresh:
             return self._join_now(connection, session)
-        return self._store_login(connection, cookie, session)
+        store = partial(self._store_login, connection, cookie, session)
+        return self._limits.admit(connection, session, store)
 
     def _join_now(self, connection: TrackedConnection, session: Auth) -> Deferred[None]:
         self._connections.join(connection, session)
@@ -114,25 +118,71 @@ class Logins:
     def _store_login(
         self, connection: TrackedConnection, cookie: ActiveCookie, session: Auth
     ) -> Deferred[None]:
-        change = Authenticate(cookie.id, session, self._clock.now(), connection.since)
-        return self._store.submit(change).addCallback(self._stored, connection, cookie, change)
+        # It may have waited for other logins of its user.
+        if refusal := self._refusal(connection, session):
+            return fail(refusal)
+        now, record = self._clock.now(), cookie.record
+        if not cookie.persists:
+            return self._create(connection, cookie, session, now)
+        login = Authenticate(cookie.id, session, now, connection.since)
+        record = evolve(record, auth=session, seen=max(record.seen, now))
+        stored = self._store.submit(login)
+        if connection.policy.first_max_age is not None:
+            record = self._confirm(record, connection)
+        return stored.addCallback(self._stored, connection, cookie, record)
+
+    def _confirm(self, record: Cookie, connection: TrackedConnection) -> Cookie:
+        """A record with a login lives as long as others; written right behind the login."""
+        expires = connection.policy.expires(connection.limit, record.seen)
+        record = evolve(record, expires=max(record.expires, expires))
+        touch = Touch(record.id, record.seen, record.expires, record.peer, record.user_agent)
+        self._store.submit(touch).addErrback(self._unknown, record.id)
+        return record
+
+    def _create(
+        self, connection: TrackedConnection, cookie: ActiveCookie, session: Auth, now: int
+    ) -> Deferred[None]:
+        """Store the record and its login in one change; once only, as a failure ends both."""
+        expires = connection.policy.expires(connection.limit, now)
+        made = cookie.record
+        record = Cookie(made.id, made.created, expires, now, made.peer, made.user_agent, session)
+        if not self._validity.is_valid(record, connection.policy):
+            return fail(LoginRefused("the cookie expired during the login"))
+        cookie.persists = True
+        created = self._store.submit(Create(record, connection.since))
+        created.addCallback(self._is_made, record)
+        created.addCallback(self._stored, connection, cookie, record)
+        return created.addCallback(lambda _: self._delete_replaced(connection))
+
+    def _is_made(self, applied: bool, record: Cookie) -> bool | Deferred[bool]:
+        """Whether the record is there: of a commit that was cut it is only known afterwards."""
+        if applied:
+            return True
+        return self._store.load(record.id).addCallback(_is_same, record)
 
     def _stored(
-        self,
-        applied: bool,
-        connection: TrackedConnection,
-        cookie: ActiveCookie,
-        change: Authenticate,
+        self, applied: bool, connection: TrackedConnection, cookie: ActiveCookie, login: Cookie
     ) -> None:
         if not applied:
             raise LoginRefused("the cookie was ended, or its user revoked, during the login")
-        auth, record = change.auth, cookie.record
+        auth = login.auth
+        assert auth is not None
         # First: the cookie's other connections know its owner by it, even if this one is refused.
-        self._revoker.update(cookie, evolve(record, auth=auth, seen=max(record.seen, change.at)))
+        self._revoker.update(cookie, _with_login(cookie.record, login))
         self._join(connection, auth)
-        self._events.publish(
-            Event(Kind.AUTHENTICATED, change.id, auth.authid, auth.authrealm, auth.authmethod)
-        )
+        self._events.publish(_authenticated(cookie.id, auth, connection))
+
+    def _delete_replaced(self, connection: TrackedConnection) -> None:
+        """Delete the record that the client came with, unless others use it."""
+        id, connection.replaced = connection.replaced, None
+        if id is not None and self._connections.active(id) is None:
+            self._store.load(id).addCallback(self._delete_unused).addErrback(self._unknown, id)
+
+    def _delete_unused(self, record: Cookie | None) -> Deferred[bool] | None:
+        # Somebody may have logged in with it since, where that is allowed.
+        if record is None or record.auth is not None:
+            return None
+        return self._store.submit(Delete(record.id))
 
     def _join(self, connection: TrackedConnection, session: Auth) -> None:
         if refusal := self._refusal(connection, session):
@@ -142,7 +192,7 @@ class Logins:
     def _refusal(self, connection: TrackedConnection, session: Auth) -> LoginRefused | None:
         if connection.ended:
             return LoginRefused("the connection was ended during the login")
-        id = connection.id
+        id = connection.came_with
         if self._recent.refuses(connection.heard, id, session) or any(
             revoked.ends(id, session) for revoked in self._revocations
         ):
@@ -163,3 +213,38 @@ class Logins:
 
     def _unknown(self, failure: Failure, id: str) -> None:
         self.log.error("cookie {id} cannot be looked up: {cause}", id=id, cause=failure.value)
+
+
+def _must_end(cookie: ActiveCookie, policy: Policy, session: Auth) -> bool:
+    """
+    Whether a login ends the cookie that it came with. It may have been planted: others who know it
+    would become the user who logs in. Or it may have been stolen from that user.
+    """
+    if not policy.rotates or cookie.owner is None:
+        return False
+    return policy.always_rotates or cookie.owner != session.identity
+
+
+def _is_same(found: Cookie | None, made: Cookie) -> bool:
+    if found is None or found.auth is None or made.auth is None:
+        return False
+    here = made.created, made.auth.identity, made.auth.at
+    return made.auth.at is not None and here == (found.created, found.auth.identity, found.auth.at)
+
+
+def _with_login(record: Cookie, login: Cookie) -> Cookie:
+    """What is known of the record now, with what was stored with its login."""
+    seen, expires = max(record.seen, login.seen), max(record.expires, login.expires)
+    return evolve(record, auth=login.auth, seen=seen, expires=expires)
+
+
+def _authenticated(id: str, auth: Auth, connection: TrackedConnection) -> Event:
+    return Event(
+        Kind.AUTHENTICATED,
+        id,
+        *auth.identity,
+        detail=auth.authmethod,
+        peer=connection.link.peer,
+        actor=Actor(By.CLIENT, *auth.identity),
+        reason=auth.authmethod,
+    )

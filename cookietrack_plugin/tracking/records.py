@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.tracking.connections import Connections
+from cookietrack_plugin.search.page import SearchPage, search_page
+from cookietrack_plugin.search.selection import Selection
+from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
 from cookietrack_plugin.tracking.validity import Validity
 
 
@@ -36,6 +39,22 @@ class Records:
         """How many cookies have an open connection of this worker."""
         return len(self._connections)
 
+    @property
+    def connections(self) -> int:
+        """How many connections this worker has, with and without a cookie."""
+        return self._connections.total
+
+    def connections_with(
+        self, authid: str | None, authrealm: str | None, limit: int
+    ) -> list[TrackedConnection]:
+        """See `Connections.open_of`. They are to be looked at, in this turn."""
+        return self._connections.open_of(authid, authrealm, limit)
+
+    @property
+    def logged_in(self) -> int:
+        """How many of those have a login."""
+        return self._connections.logged_in
+
     def is_away(self) -> bool:
         """Whether the store is known not to answer, so that nobody should wait for it now."""
         return self._store.refusal() is not None
@@ -48,19 +67,40 @@ class Records:
         """A record by its id; None where there is none that is valid."""
         return self._store.load(id).addCallback(self._validity.valid)
 
-    def scan(self, authid: str | None, authrealm: str | None, limit: int) -> Deferred[list[Cookie]]:
+    def select(
+        self, authid: str | None, authrealm: str | None, limit: int
+    ) -> Deferred[list[Cookie]]:
         """At most `limit` records, of `authid` and/or in `authrealm` if given."""
         valid = self._validity.snapshot()
         return self._store.run(
-            lambda store: list(islice(filter(valid, store.scan(authid, authrealm)), limit))
+            lambda store: list(islice(filter(valid, records(store, authid, authrealm)), limit))
+        )
+
+    def search(self, selection: Selection, cursor: str | None, limit: int) -> Deferred[SearchPage]:
+        """
+        At most `limit` records of a selection behind `cursor`, and the next one: see `search_page`.
+        A ValueError where `cursor` is none of this store. A store that is known not to answer is
+        not asked.
+        """
+        if (refusal := self._store.refusal()) is not None:
+            return fail(refusal)
+        now, valid = self._validity.now(), self._validity.snapshot()
+        if selection.expired:
+            valid = _any
+        return self._store.run(
+            lambda store: search_page(store, selection, now, cursor, limit, valid)
         )
 
     def count(self, authid: str | None, authrealm: str | None) -> Deferred[int]:
         """How many records there are, of `authid` and/or in `authrealm` if given."""
         valid = self._validity.snapshot()
-        return self._store.run(lambda store: sum(map(valid, store.scan(authid, authrealm))))
+        return self._store.run(lambda store: sum(map(valid, records(store, authid, authrealm))))
 
     def stat(self) -> Deferred[Mapping[str, Any]]:
         """What the store says of itself, with the number of cookies that are `connected`."""
         stat: Deferred[Mapping[str, Any]] = self._store.run(lambda store: store.stat())
         return stat.addCallback(lambda numbers: {**numbers, "connected": self.connected})
+
+
+def _any(cookie: Cookie) -> bool:
+    return True

@@ -64,13 +64,17 @@ class RemoteRevocations:
 
     @inlineCallbacks
     def _check(self, ids: Sequence[str]) -> Any:
-        """Look up what became of the cookies among these that connections are open with."""
-        active = [id for id in dict.fromkeys(ids) if self._connections.active(id)]
+        """Look up what became of the records among these that connections are open with."""
+        active = [id for id in dict.fromkeys(ids) if self._has_record(id)]
         for start in range(0, len(active), MAX_PER_TURN):
             if start:
                 yield self._store.next_turn()
             some = active[start : start + MAX_PER_TURN]
             yield gathered([self._store.load(id).addCallback(self._checked, id) for id in some])
+
+    def _has_record(self, id: str) -> bool:
+        cookie = self._connections.active(id)
+        return cookie is not None and cookie.persists
 
     def _checked(self, record: Cookie | None, id: str) -> None:
         self._revoker.revoked_remotely(id, record)

@@ -8,6 +8,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 
 from cookietrack_plugin.access.deferreds import gathered
+from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.record import Cookie, UserRevoked
 from cookietrack_plugin.tracking.connections import ActiveCookie, Connections, TrackedConnection
 from cookietrack_plugin.tracking.events import Event, Events, Kind
@@ -19,6 +20,10 @@ from cookietrack_plugin.tracking.spread import SpreadCalls
 from cookietrack_plugin.tracking.termination import Ending, Termination
 
 LOGOUT = "wamp.close.logout"
+# Of what is ended as its user has too many logins.
+EXCESS = "cookietrack.close.too_many_sessions"
+TOO_MANY = "too many sessions"
+ELSEWHERE, POLICY = Actor(By.ELSEWHERE), Actor(By.POLICY)
 
 
 @frozen
@@ -57,38 +62,47 @@ class Revoker:
         self._events = events
         self._calls = calls
 
-    def revoke(self, ids: Iterable[str]) -> Deferred[Ended]:
+    def revoke(self, ids: Iterable[str], actor: Actor) -> Deferred[Ended]:
         """
         End cookies: refused from this moment on, and acknowledged when that is durable and no
         session of theirs is on the router. Fails when one could not be stored: it is still refused
         by this process, its connections are closed, and it is tried again until it is stored.
         """
-        endings = gathered([self._revoke(id) for id in set(ids)])
-        return endings.addCallback(lambda ended: sum(ended, Ended(0, 0)))
+        return _sum([self._revoke(id, actor) for id in set(ids)])
 
-    def log_out(self, connection: TrackedConnection) -> Deferred[Any]:
+    def revoke_excess(self, logins: Iterable[Cookie]) -> Deferred[Ended]:
+        """End logins of a user who has too many: as `revoke` does, and their clients are told."""
+        return _sum([self._revoke(each.id, POLICY, excess=each) for each in logins])
+
+    def log_out(self, connection: TrackedConnection, actor: Actor) -> Deferred[Any]:
         """
         End the cookie of a connection, which itself goes on without it. Fires as `revoke` does.
         """
         if connection.id is None:
+            if connection.is_logged_in():
+                self._events.publish(_event_of_session(connection, actor))
             return succeed(None)
-        return self._revoke(connection.id, spared=connection)
+        if connection.cookie is not None and not connection.cookie.persists:
+            # The store has nothing of it.
+            self._end_cookie(connection.id, connection)
+            return succeed(None)
+        return self._revoke(connection.id, actor, spared=connection)
 
     @inlineCallbacks
-    def revoke_user(self, revoked: UserRevoked) -> Any:
+    def revoke_user(self, revoked: UserRevoked, actor: Actor) -> Any:
         """
         End all that is logged in as a user, with and without a record: `revoke`, and the logins of
         the user that have begun and not joined. A Deferred with `Ended`.
         """
-        ending = self._end_user(revoked)
+        ending = self._end_user(revoked, actor)
         try:
             cookies = yield self._revocations.start(revoked)
         finally:
             # Those that came while it was stored as well: their logins are not fenced where the
             # store has no feed.
-            later = self._end_user(revoked)
+            later = self._end_user(revoked, actor)
             yield gathered([each.close(LOGOUT) for each in (ending, later)])
-        self._events.publish(_event_of(revoked, cookies))
+        self._events.publish(_event_of(revoked, cookies, actor))
         # So that a login after this has begun after the revocation in the eyes of this worker too.
         yield self._freshness.next_sync()
         return Ended(cookies, len(ending.connections) + len(later.connections))
@@ -102,7 +116,7 @@ class Revoker:
         if cookie is None:
             return
         if record is None:
-            event = _event(cookie, "elsewhere")
+            event = _event(cookie, ELSEWHERE)
             self._lifetimes.ended(id)
             self._termination.end(list(cookie.connections), LOGOUT)
             self._events.publish(event)
@@ -115,7 +129,7 @@ class Revoker:
 
     def user_revoked_remotely(self, revoked: UserRevoked) -> None:
         """Another worker or node, or the command, has ended a user."""
-        self._end_user(revoked, "elsewhere").close(LOGOUT)
+        self._end_user(revoked, ELSEWHERE).close(LOGOUT)
 
     def update(self, cookie: ActiveCookie, record: Cookie) -> None:
         """
@@ -133,13 +147,23 @@ class Revoker:
         if doomed:
             self._termination.end(doomed, LOGOUT)
 
-    def _revoke(self, id: str, spared: TrackedConnection | None = None) -> Deferred[Ended]:
+    def _revoke(
+        self,
+        id: str,
+        actor: Actor,
+        spared: TrackedConnection | None = None,
+        excess: Cookie | None = None,
+    ) -> Deferred[Ended]:
         cookie = self._connections.active(id)
-        event = _event(cookie) if cookie else Event(Kind.REVOKED, id)
+        reason = EXCESS if excess else LOGOUT
+        if excess:
+            event = _event_of_excess(excess)
+        else:
+            event = _event(cookie, actor) if cookie else _revoked(id, actor)
         ending = self._end_cookie(id, spared)
 
         def acknowledge(result: Any) -> Any:
-            return ending.close(LOGOUT).addCallback(lambda _: result)
+            return ending.close(reason).addCallback(lambda _: result)
 
         deleted = self._deletions.start(id).addBoth(acknowledge)
         return deleted.addCallback(self._revoked, event, len(ending.connections))
@@ -156,12 +180,12 @@ class Revoker:
             self._connections.part(spared)
         return self._termination.begin(self._connections.of(id))
 
-    def _end_user(self, revoked: UserRevoked, detail: str | None = None) -> Ending:
+    def _end_user(self, revoked: UserRevoked, actor: Actor) -> Ending:
         """End the user's connections here, and refuse the logins that began before."""
         self._recent.add(revoked)
         doomed = self._connections.ended_by(revoked)
         cookies = dict.fromkeys(each.cookie for each in doomed if each.cookie)
-        events = [_event(cookie, detail) for cookie in cookies]
+        events = [_event(cookie, actor) for cookie in cookies]
         for cookie in cookies:
             self._lifetimes.ended(cookie.id)
         ending = self._termination.begin(doomed)
@@ -170,12 +194,39 @@ class Revoker:
         return ending
 
 
-def _event(cookie: ActiveCookie, detail: str | None = None) -> Event:
+def _sum(endings: list[Deferred[Ended]]) -> Deferred[Ended]:
+    return gathered(endings).addCallback(lambda ended: sum(ended, Ended(0, 0)))
+
+
+def _event(cookie: ActiveCookie, actor: Actor) -> Event:
     """The event of its end, with whose it is as far as that is known here."""
-    authid, authrealm = cookie.owner or (None, None)
-    return Event(Kind.REVOKED, cookie.id, authid, authrealm, detail)
+    detail = actor.by.value if actor is ELSEWHERE else None
+    return _revoked(cookie.id, actor, cookie.owner, detail, cookie.record.peer)
 
 
-def _event_of(revoked: UserRevoked, cookies: int) -> Event:
+def _event_of_excess(login: Cookie) -> Event:
+    identity = login.auth.identity if login.auth else None
+    return _revoked(login.id, POLICY, identity, TOO_MANY, login.peer, EXCESS)
+
+
+def _event_of_session(connection: TrackedConnection, actor: Actor) -> Event:
+    """Of one that has no cookie any more."""
+    identity = connection.session.identity if connection.session else None
+    return _revoked(None, actor, identity, peer=connection.link.peer)
+
+
+def _event_of(revoked: UserRevoked, cookies: int, actor: Actor) -> Event:
     detail = f"{cookies} cookie{'' if cookies == 1 else 's'}"
-    return Event(Kind.REVOKED, None, revoked.authid, revoked.authrealm, detail)
+    return _revoked(None, actor, (revoked.authid, revoked.authrealm), detail)
+
+
+def _revoked(
+    id: str | None,
+    actor: Actor,
+    identity: tuple[str | None, str | None] | None = None,
+    detail: str | None = None,
+    peer: str | None = None,
+    reason: str = LOGOUT,
+) -> Event:
+    owner = identity or (None, None)
+    return Event(Kind.REVOKED, id, *owner, detail, peer, actor, reason)

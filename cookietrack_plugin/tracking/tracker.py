@@ -1,35 +1,45 @@
 """Who is in: the face of this room."""
 
+from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 
 from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.record import Auth, Cookie, Delete, UserRevoked
+from cookietrack_plugin.record import Auth, Cookie, Delete, UserRevoked, is_id
 from cookietrack_plugin.tracking.admission import Admission, Admissions, Issue, Visitor
+from cookietrack_plugin.tracking.audit import Audit
 from cookietrack_plugin.tracking.clock import Clock, ServerClock
 from cookietrack_plugin.tracking.clocksync import ClockSync
 from cookietrack_plugin.tracking.connections import Connections, Link, TrackedConnection
-from cookietrack_plugin.tracking.events import Event, Events
+from cookietrack_plugin.tracking.events import Event, Events, Kind
 from cookietrack_plugin.tracking.expiry import Expiry
 from cookietrack_plugin.tracking.feed import Feed
 from cookietrack_plugin.tracking.freshness import Freshness
+from cookietrack_plugin.tracking.health import Health
 from cookietrack_plugin.tracking.insistence import Insistence
 from cookietrack_plugin.tracking.lifetime import Lifetimes
+from cookietrack_plugin.tracking.limits import SessionLimits
 from cookietrack_plugin.tracking.login import Logins
 from cookietrack_plugin.tracking.recent import RecentRevocations
 from cookietrack_plugin.tracking.records import Records
 from cookietrack_plugin.tracking.remote import RemoteRevocations
 from cookietrack_plugin.tracking.revocation import LOGOUT, Ended, Revoker
 from cookietrack_plugin.tracking.spread import SpreadCalls
+from cookietrack_plugin.tracking.stored import StoredRecords
 from cookietrack_plugin.tracking.sweep import Sweep
 from cookietrack_plugin.tracking.termination import NORMAL_CLOSURE, Termination
 from cookietrack_plugin.tracking.touches import Touches
 from cookietrack_plugin.tracking.validity import Validity
+from cookietrack_plugin.tracking.visits import RecentVisit, Visit, Visits, user_of
+
+OPERATOR = Actor(By.OPERATOR)
 
 
 class Tracker(Records):
@@ -52,10 +62,15 @@ class Tracker(Records):
         label: str = "the cookie store",
     ) -> None:
         self.clock = clock
+        # Whether a transport has a `fresh_for`.
+        self.asks_freshness = False
         self.events = events = Events()
-        events.subscribe(self._count)
+        self.audit = audit = Audit(clock, reactor)
+        events.subscribe(partial(_count, store.metrics.events))
+        events.subscribe(audit.observe)
         connections, recent = Connections(), RecentRevocations()
         freshness = Freshness(reactor.seconds, position)
+        self.health = Health(store, freshness)
         self._deletions: Insistence[str] = Insistence(
             lambda id: store.submit(Delete(id)), lambda id: f"cookie {id}", reactor
         )
@@ -64,6 +79,7 @@ class Tracker(Records):
         )
         validity = Validity(clock, self._deletions, self._revocations)
         super().__init__(store, validity, connections)
+        self.stored = StoredRecords(store, validity, clock)
         calls = SpreadCalls(reactor)
         self._termination = termination = Termination(connections, calls)
         self._lifetimes = Lifetimes(
@@ -86,6 +102,9 @@ class Tracker(Records):
             events,
             calls,
         )
+        self._limits = SessionLimits(
+            store, validity, connections, self._revoker, reactor, position is not None
+        )
         self._logins = Logins(
             store,
             validity,
@@ -96,10 +115,14 @@ class Tracker(Records):
             freshness,
             clock,
             events,
+            self._limits,
             reactor,
         )
         self._admissions = Admissions(
-            store, validity, self._lifetimes, clock, events, reactor, label
+            store, validity, connections, self._lifetimes, clock, events, reactor, label
+        )
+        self._visits = Visits(
+            store, validity, connections, self._lifetimes, clock, events, reactor, label
         )
         # What works in the background, and is stopped before the store is closed.
         self._background: list[Sweep | Feed | ClockSync] = [Sweep(store, clock, reactor)]
@@ -116,6 +139,31 @@ class Tracker(Records):
             return fail(StoreUnavailable("the store is closed"))
         return self._admissions.admit(visitor, issue, policy)
 
+    def visit(
+        self, visitor: Visitor, policy: Policy, link: Link, recent: RecentVisit | None = None
+    ) -> Visit | Deferred[Visit | None]:
+        """
+        A request whose answer a session's end cuts short: `Visits.recognise`, `enter` and the join
+        in one turn. None where nobody is logged in; otherwise `drop` its connection in the end.
+
+        :param recent: one of the same visitor under the same policy: without a Deferred, where the
+            store says at once that its record is still the same.
+        """
+        if self._closed:
+            return fail(StoreUnavailable("the store is closed"))
+        if recent is not None and (visit := self._visits.again(recent, link)) is not None:
+            return visit
+        recognised = self._visits.recognise(visitor, policy, recent)
+        return recognised.addCallback(self._visited, policy, link)
+
+    def _visited(self, admission: Admission | None, policy: Policy, link: Link) -> Visit | None:
+        auth = user_of(admission)
+        if admission is None or auth is None:
+            return None
+        connection = self.enter(admission, policy, link)
+        self._connections.join(connection, auth)
+        return Visit(admission, auth, connection)
+
     def enter(self, admission: Admission | None, policy: Policy, link: Link) -> TrackedConnection:
         """The connection that goes on with an admission, or without a cookie, until `drop`."""
         now = self.clock.now()
@@ -123,12 +171,15 @@ class Tracker(Records):
             limit = policy.limit(now, now)
             connection = TrackedConnection(link, None, policy, limit, False, now)
         else:
-            cookie = self._connections.activate(admission.cookie, admission.read)
+            cookie = self._connections.activate(
+                admission.cookie, admission.read, admission.persists
+            )
             cookie.handshake = now
             limit, fresh = admission.limit, admission.created
             # Not now: who leaves without a word was seen when its record says so.
             heard = admission.cookie.seen
             connection = TrackedConnection(link, cookie, policy, limit, fresh, heard)
+            connection.replaced = admission.replaced
         self._connections.add(connection)
         self._lifetimes.watch(connection)
         return connection
@@ -147,7 +198,25 @@ class Tracker(Records):
         """A session is about to join: see `Logins.accept`."""
         if self._closed:
             return fail(StoreUnavailable("the store is closed"))
-        return self._logins.accept(connection, session, stores)
+        accepted = self._logins.accept(connection, session, stores)
+        return accepted.addCallback(lambda _: self._lifetimes.joined(connection, session))
+
+    def deny(
+        self,
+        connection: TrackedConnection,
+        identity: tuple[str | None, str | None],
+        by: By,
+        reason: str,
+    ) -> None:
+        """
+        A session does not join: publish that.
+
+        :param identity: who its client says that it is.
+        """
+        peer, actor = connection.link.peer, Actor(by)
+        self.events.publish(
+            Event(Kind.DENIED, connection.id, *identity, reason, peer, actor, reason)
+        )
 
     def leave(self, connection: TrackedConnection) -> None:
         """Its session has left, or could not join after all."""
@@ -155,7 +224,9 @@ class Tracker(Records):
 
     def log_out(self, connection: TrackedConnection) -> Deferred[Any]:
         """Its client logs out: see `Revoker.log_out`."""
-        return self._revoker.log_out(connection)
+        session = connection.session
+        identity = session.identity if session else (None, None)
+        return self._revoker.log_out(connection, Actor(By.CLIENT, *identity))
 
     def kill(
         self, connection: TrackedConnection, reason: str, code: int = NORMAL_CLOSURE
@@ -166,7 +237,8 @@ class Tracker(Records):
         :param reason: a WAMP URI. `code`: of the WebSocket Close.
         """
         if reason == LOGOUT and connection.id is not None:
-            return self._revoker.revoke([connection.id])
+            return self._revoker.revoke([connection.id], Actor(By.ROUTER))
+        self.audit.killed(connection, reason)
         return self._termination.end([connection], reason, code)
 
     def drop(self, connection: TrackedConnection) -> None:
@@ -176,18 +248,20 @@ class Tracker(Records):
         self._connections.drop(connection)
         self._lifetimes.left(connection, cookie)
 
-    def revoke(self, ids: Iterable[str]) -> Deferred[Ended]:
+    def revoke(self, ids: Iterable[str], actor: Actor = OPERATOR) -> Deferred[Ended]:
         """End cookies: see `Revoker.revoke`."""
-        return self._revoker.revoke(ids)
+        return self._revoker.revoke(ids, actor)
 
     def revoke_user(
         self,
         authid: str | None,
         authrealm: str | None = None,
         keep: frozenset[str] = frozenset(),
+        actor: Actor = OPERATOR,
     ) -> Deferred[Ended]:
         """End all that is logged in as a user, None for any: see `Revoker.revoke_user`."""
-        ended: Deferred[Ended] = self._revoker.revoke_user(UserRevoked(authid, authrealm, keep))
+        revoked = UserRevoked(authid, authrealm, frozenset(filter(is_id, keep)))
+        ended: Deferred[Ended] = self._revoker.revoke_user(revoked, actor)
         return ended
 
     def close(self) -> Deferred[Any]:
@@ -196,14 +270,16 @@ class Tracker(Records):
             self._store.insist()
             stopping = [maybeDeferred(each.stop) for each in self._background]
             self._lifetimes.stop()
+            self._limits.stop()
             self._deletions.stop()
             self._revocations.stop()
             stopped = DeferredList(stopping, consumeErrors=True)
             self._closed = stopped.addBoth(lambda _: self._store.close())
         return fan_out(self._closed)
 
-    def _count(self, event: Event) -> None:
-        self.metrics.events[event.kind.value] += 1
+
+def _count(events: Counter[str], event: Event) -> None:
+    events[event.kind.value] += 1
 
 
 def _name_of(revoked: UserRevoked) -> str:

@@ -25,9 +25,13 @@ class Validity:
         self._deleted = deleted
         self._revoked = revoked
 
+    def now(self) -> int:
+        """The time by which the records live, in Unix milliseconds."""
+        return self._clock.now()
+
     def is_valid(self, cookie: Cookie, policy: Policy | None = None) -> bool:
         """Whether a record that the store has is worth something, under `policy` if it is given."""
-        until = policy.good_until(cookie) if policy else cookie.expires
+        until = _end_of(cookie, policy)
         return _is_within(self._clock.now(), cookie, until) and not self.is_ended(cookie)
 
     def is_ended(self, cookie: Cookie) -> bool:
@@ -38,13 +42,18 @@ class Validity:
         """The record if there is one and it is valid."""
         return cookie if cookie is not None and self.is_valid(cookie, policy) else None
 
-    def snapshot(self) -> Callable[[Cookie], bool]:
+    def snapshot(self, policy: Policy | None = None) -> Callable[[Cookie], bool]:
         """What `is_valid` says of a record at this moment, for another thread."""
         now = self._clock.now()
         deleted, revoked = frozenset(self._deleted), frozenset(self._revoked)
         return lambda cookie: (
-            _is_within(now, cookie, cookie.expires) and not _is_ended(cookie, deleted, revoked)
+            _is_within(now, cookie, _end_of(cookie, policy))
+            and not _is_ended(cookie, deleted, revoked)
         )
+
+
+def _end_of(cookie: Cookie, policy: Policy | None) -> int:
+    return policy.good_until(cookie) if policy else cookie.expires
 
 
 def _is_within(now: int, cookie: Cookie, until: int) -> bool:
@@ -52,4 +61,7 @@ def _is_within(now: int, cookie: Cookie, until: int) -> bool:
 
 
 def _is_ended(cookie: Cookie, deleted: Collection[str], revoked: Collection[UserRevoked]) -> bool:
-    return cookie.id in deleted or any(each.ends(cookie.id, cookie.auth) for each in revoked)
+    if cookie.id in deleted:
+        return True
+    # Seldom is there anything to go through.
+    return bool(revoked) and any(each.ends(cookie.id, cookie.auth) for each in revoked)

@@ -22,6 +22,7 @@ READY = """
 
   Log in as         alice, password looking-glass
   or as             bob, password can-we-fix-it
+  or, an operator,  carol, password keeps-the-keys
 
   Press Ctrl-C to stop it; start it again and you are still logged in.
   The node's log is {log}

@@ -16,6 +16,7 @@ from cookietrack_plugin.admin.cli import main
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth, Cookie, Create
+from cookietrack_plugin.stores.kit.paging import records
 from tests.support.node import wait_for
 
 PACKAGES = Path(__file__).parent.parent / "packages"
@@ -56,7 +57,7 @@ class Stores:
 
     def read(self, name: str) -> dict[str, Cookie]:
         store = self.open(name)
-        cookies = {cookie.id: cookie for cookie in store.scan()}
+        cookies = {cookie.id: cookie for cookie in records(store)}
         store.close()
         return cookies
 

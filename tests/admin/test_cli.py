@@ -6,12 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from cookietrack_plugin.admin import params
+from cookietrack_plugin.admin import cli, params
 from cookietrack_plugin.admin.cli import EXIT_CODES
 from cookietrack_plugin.header import id_of
 from tests.admin.conftest import make_cookie, node_config
 
-COMMANDS = ["stores", "ls", "show", "stat", "revoke", "purge", "verify", "migrate", "diagnose"]
+COMMANDS = [
+    "conformance",
+    "stores",
+    "ls",
+    "count",
+    "show",
+    "stat",
+    "revoke",
+    "purge",
+    "watch",
+    "verify",
+    "migrate",
+    "backup",
+    "restore",
+    "diagnose",
+]
 PROGRAM = str(Path(sys.executable).parent / "cookietrack")
 
 
@@ -44,8 +59,45 @@ def test_the_version_is_that_of_the_distribution(run):
     assert run("--version").out.startswith("cookietrack-plugin ")
 
 
-def test_an_unknown_command_is_refused(run):
-    assert (run("list").code, run("list").error) == (2, "No such command 'list'.")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("lst", " Did you mean 'ls'?"),
+        ("LS", " Did you mean 'ls'?"),
+        ("list", " Did you mean 'ls'?"),
+        ("verfiy", " Did you mean 'verify'?"),
+        ("delete", " Did you mean 'revoke'?"),
+        ("doctor", " Did you mean 'diagnose'?"),
+        ("help", " See `cookietrack --help`, or `cookietrack ls --help` for one command."),
+        ("start", " It is one for nodes: `crossbar-cookietrack start`."),
+        ("check", " It is one for nodes: `crossbar-cookietrack check`."),
+        ("xyzzy", ""),
+        ("lmdb:x", " The command comes first, as in `cookietrack ls lmdb:x`."),
+        ("node", " The command comes first, as in `cookietrack ls node`."),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(run, here, name, hint):
+    (here / "node").mkdir()
+    answer = run(name)
+    assert (answer.code, answer.error) == (2, f"No such command {name!r}.{hint}")
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_help_has_a_short_name(run, words):
+    assert (run(*words, "-h").code, run(*words, "-h").out) == (0, run(*words, "--help").out)
+
+
+def test_the_help_tells_in_one_line_what_a_command_does(run):
+    commands = run("--help").out.partition("Commands:")[2].partition("Exit codes")[0]
+    assert "..." not in commands
+
+
+def test_every_synonym_stands_for_a_command():
+    assert set(cli._SYNONYMS) == set(COMMANDS)
+    words = [word for meant in cli._SYNONYMS.values() for word in meant]
+    assert len(words) == len(set(words))
+    assert not set(words) & set(COMMANDS)
+    assert not set(words) & set(cli._OF_NODES)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +106,10 @@ def test_an_unknown_command_is_refused(run):
         (["ls", "lmdp:x"], 2, "unknown store type 'lmdp': expected one of"),
         (["ls", "lmdb:"], 2, 'expected a string that is not empty, found ""'),
         (["ls", "nowhere"], 2, "'nowhere' is neither a node directory nor a store"),
+        (["ls", "lmdb"], 2, "'lmdb' is a store type: expected lmdb:LOCATION"),
         (["ls"], 2, "no config.yaml or config.json in"),
         (["stat", "lmdb:nowhere"], 3, "there is no store at lmdb:"),
-        (["stat", "memory:"], 3, "in its worker's memory alone: call the WAMP procedure"),
+        (["stat", "memory:"], 3, "in its worker's memory alone: no node runs that has it open"),
         (["stat", "file:foreign"], 4, "foreign is no cookie file"),
         (["ls", "--limit", "0", "lmdb:x"], 2, "0 is not in the range"),
     ],

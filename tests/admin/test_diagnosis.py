@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from zope.interface import alsoProvides
 
 from cookietrack_plugin.admin import filesystem, servertime, software
 from cookietrack_plugin.admin.filesystem import mount_type
+from cookietrack_plugin.admin.mending import make_private
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IServerTime
 from cookietrack_plugin.stores.file.provider import FileProvider
@@ -70,9 +72,9 @@ def test_a_crossbar_that_is_too_old_or_not_there_is_an_error(diagnose, monkeypat
 
     monkeypatch.setattr(software, "version", fake)
     found = diagnose(str(make_node(node_config(LMDB))), code=1)
-    old = "25.11.2, but 25.12.1 is the oldest that is supported"
+    old = "25.11.2, but 25.12.1 is the oldest that is supported: pip install --upgrade crossbar"
     assert found["crossbar"] == [("error", old)]
-    assert found["twisted"] == [("error", "is not installed")]
+    assert found["twisted"] == [("error", "is not installed: pip install twisted")]
 
 
 def test_a_node_that_runs_is_told_with_its_pid(diagnose, make_node):
@@ -138,20 +140,39 @@ def test_a_store_that_others_can_read_is_a_warning(diagnose, here, stores):
     assert ("warning", told) in found
 
 
-def test_a_store_that_belongs_to_somebody_else_is_a_warning(diagnose, here, stores, monkeypatch):
-    stores.make("file:cookies.dat", [])
+def test_a_store_that_belongs_to_somebody_else_is_a_warning(
+    diagnose, make_node, stores, monkeypatch
+):
+    node = make_node(node_config(FILE))
+    stores.make("file:node/cookies.dat", [])
     stat = os.stat
 
     def elsewhere(path, **kwargs):
         found = stat(path, **kwargs)
-        if path != str(here):
+        if path != str(node):
             return found
         return SimpleNamespace(st_uid=found.st_uid + 1, st_mode=found.st_mode)
 
     monkeypatch.setattr(filesystem.os, "stat", elsewhere)
-    found = diagnose("file:cookies.dat")[f"file:{here}/cookies.dat"]
-    told = f"{here}/cookies.dat belongs to another user than {here}: chown it"
+    found = diagnose(str(node))[f"file:{node}/cookies.dat"]
+    files = f"{node}/cookies.dat {node}/cookies.dat.lock"
+    told = f"{files} belongs to another user than {node}: chown --reference={node} {files}"
     assert ("warning", told) in found
+
+
+def test_a_directory_that_is_no_store_is_left_as_it_is(run, here):
+    """Somebody may have named a home directory."""
+    (here / "home").mkdir(mode=0o755)
+    (here / "home" / "letter").write_text("Dear Sir or Madam")
+    (here / "home" / "letter").chmod(0o644)
+    answer = run("diagnose", "lmdb:home", "--fix")
+    assert answer.code == 1
+    assert "mended" not in answer.out
+    assert "--fix" not in answer.out
+    assert [each.stat().st_mode & 0o777 for each in (here / "home", here / "home" / "letter")] == [
+        0o755,
+        0o644,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +180,7 @@ def test_a_store_that_belongs_to_somebody_else_is_a_warning(diagnose, here, stor
 )
 def test_a_disk_that_runs_full_is_told_in_time(diagnose, here, stores, monkeypatch, free, level):
     stores.make("file:cookies.dat", [])
-    disk = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096)
-    monkeypatch.setattr(filesystem.os, "statvfs", lambda path: disk)
+    monkeypatch.setattr(filesystem.psutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     found = diagnose("file:cookies.dat", code=level == "error")[f"file:{here}/cookies.dat"]
     assert [each for each, message in found if "free on its disk" in message] == [level]
 
@@ -180,27 +200,37 @@ def test_a_file_from_the_future_is_a_clock_that_was_set_back(diagnose, here, sto
     assert [level for level, message in found if "the clock was set back" in message] == ["warning"]
 
 
+def mount(monkeypatch, *mounts):
+    """These file systems, by where they are and their type."""
+    found = [SimpleNamespace(mountpoint=point, fstype=kind) for point, kind in mounts]
+    monkeypatch.setattr(filesystem.psutil, "disk_partitions", lambda all: found)
+
+
 def test_a_network_file_system_is_a_warning(diagnose, here, stores, monkeypatch):
     stores.make("lmdb:.cookies", [])
-    mounts = here / "mounts"
-    mounts.write_text(f"disk / ext4 rw 0 0\nserver:/x {here} nfs4 rw 0 0\n")
-    monkeypatch.setattr(filesystem, "MOUNTS", str(mounts))
+    mount(monkeypatch, ("/", "ext4"), (str(here), "nfs4"))
     found = diagnose("lmdb:.cookies")[f"lmdb:{here}/.cookies"]
     [(level, message)] = [each for each in found if "network" in each[1]]
     assert level == "warning"
     assert "(nfs4)" in message
 
 
-def test_the_file_system_of_a_path_is_that_of_the_nearest_mount(here, monkeypatch):
-    mounts = here / "mounts"
-    monkeypatch.setattr(filesystem, "MOUNTS", str(mounts))
-    mounts.write_text(
-        "a / ext4 rw 0 0\nb /srv nfs rw 0 0\nc /srv/my\\040node xfs rw 0 0\nd /srv cifs rw 0 0\n"
-    )
+def test_the_file_system_of_a_path_is_that_of_the_nearest_mount(monkeypatch):
+    mount(monkeypatch, ("/", "ext4"), ("/srv", "nfs"), ("/srv/my node", "xfs"), ("/srv", "cifs"))
     kinds = {"/srv/my node/x": "xfs", "/srv/other": "cifs", "/srvx": "ext4", "/": "ext4"}
     assert {path: mount_type(path) for path in kinds} == kinds
-    mounts.unlink()
+
+
+def test_without_proc_the_file_system_is_not_known(monkeypatch):
+    def refuse(all):
+        raise FileNotFoundError("/proc/self/mounts")
+
+    monkeypatch.setattr(filesystem.psutil, "disk_partitions", refuse)
     assert mount_type("/srv") == ""
+
+
+def test_the_root_of_this_machine_has_a_file_system():
+    assert mount_type("/")
 
 
 def test_a_store_that_is_almost_full_is_a_warning(diagnose, here, stores):
@@ -209,6 +239,22 @@ def test_a_store_that_is_almost_full_is_a_warning(diagnose, here, stores):
     name = "lmdb:" + json.dumps({"path": ".cookies", "maxsize": bytes_ + 1})
     found = diagnose(name)[f"lmdb:{here}/.cookies"]
     assert [level for level, message in found if message.endswith("raise maxsize")] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ('lmdb:{"path": "x", "nonsense": 1}', '"nonsense" in the store item'),
+        ("lmdb:letter/x", "it cannot be made: {here}/letter is no directory"),
+        ("file:letter/x", "it cannot be made: {here}/letter is no directory"),
+    ],
+)
+def test_a_store_that_can_never_be_made_is_an_error(diagnose, here, name, message):
+    (here / "letter").write_text("Dear Sir or Madam")
+    found = [each for findings in diagnose(name, code=1).values() for each in findings]
+    [error] = [text for level, text in found if level == "error"]
+    assert message.format(here=here) in error
+    assert "is not there yet" not in str(found)
 
 
 def two_workers(store):
@@ -323,3 +369,121 @@ def test_a_server_that_does_not_tell_the_time_is_an_error(diagnose, server):
 
     server.server_time = server_time
     assert ("error", "no answer") in diagnose("observed:x", code=1)["observed:x"]
+
+
+def urgency(answer):
+    return [(each["level"], each["message"].split(":")[0]) for each in answer.json]
+
+
+def test_what_to_do_is_told_in_the_order_of_urgency(run, make_node, stores, monkeypatch):
+    node = make_node(two_workers(FILE))
+    stores.make("file:node/cookies.dat", [])
+    (node / "cookies.dat").chmod(0o644)
+    os.utime(node / "cookies.dat", (2**32, 2**32))
+    monkeypatch.setattr(
+        filesystem.psutil, "disk_usage", lambda path: SimpleNamespace(free=50 * 2**20)
+    )
+    order = [
+        ("error", "expected one worker to name it"),
+        ("warning", "others than its owner can use it"),
+        ("warning", "50.0 MiB free on its disk"),
+        ("warning", "it was written at"),
+    ]
+    found = urgency(run("diagnose", str(node), "--json"))
+    assert [each for each in found if each[0] != "ok"] == [
+        (level, next(text for _, text in found if text.startswith(message)))
+        for level, message in order
+    ]
+    assert {level for level, _ in found[len(order) :]} == {"ok"}
+    out = run("diagnose", str(node)).out
+    _, _, todo = out.partition("\nWhat to do, the most urgent first:\n")
+    *lines, last = todo.splitlines()
+    assert [line.partition(". ")[0] for line in lines] == ["1", "2", "3", "4"]
+    assert [message in line for line, (_, message) in zip(lines, order, strict=True)] == [True] * 4
+    assert last == "--fix does 2."
+
+
+def test_where_all_is_well_there_is_nothing_to_do(run, make_node):
+    assert "What to do" not in run("diagnose", str(make_node(node_config(LMDB)))).out
+
+
+def test_modes_are_set_right_and_told(run, here, stores):
+    stores.make("file:cookies.dat", [])
+    (here / "cookies.dat").chmod(0o664)
+    answer = run("diagnose", "file:cookies.dat", "--fix")
+    assert answer.code == 0
+    assert "mended  file:" in answer.out
+    assert "What to do" not in answer.out
+    assert (here / "cookies.dat").stat().st_mode & 0o777 == 0o600
+    assert "mended" not in run("diagnose", "file:cookies.dat", "--fix").out
+
+
+def test_what_a_link_beside_a_store_leads_to_is_no_part_of_it(run, here, stores):
+    stores.make("file:cookies.dat", [])
+    (here / "letter").write_text("Dear Sir or Madam")
+    (here / "letter").chmod(0o644)
+    (here / "cookies.dat.old").symlink_to(here / "letter")
+    assert "cookies.dat.old" not in run("diagnose", "file:cookies.dat", "--fix").out
+    assert (here / "letter").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_store_behind_a_link_is_looked_at_where_it_is(run, here, stores):
+    stores.make("file:cookies.dat", [])
+    (here / "cookies.dat").chmod(0o644)
+    (here / "link").symlink_to("cookies.dat")
+    assert f"mended  file:{here}/link" in run("diagnose", "file:link", "--fix").out
+    assert (here / "cookies.dat").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_set_right_is_told_and_the_rest_is(run, here, stores):
+    stores.make("file:cookies.dat", [])
+    (here / "cookies.dat").chmod(0o644)
+    (here / "letter").write_text("Dear Sir or Madam")
+    (here / "letter").chmod(0o644)
+    os.link(here / "letter", here / "cookies.dat.old")
+    out = run("diagnose", "file:cookies.dat", "--fix").out
+    assert f"(--fix could not: {here}/cookies.dat.old is no file of its own)" in out
+    assert (here / "letter").stat().st_mode & 0o777 == 0o644
+    assert (here / "cookies.dat").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_that_has_come_in_between_is_not_followed(here):
+    (here / "letter").touch(0o644)
+    (here / "link").symlink_to("letter")
+    (here / "other").touch(0o644)
+    with pytest.raises(OSError, match="symbolic links"):
+        make_private([str(here / "link"), str(here / "other")])
+    assert (here / "letter").stat().st_mode & 0o777 == 0o644
+    assert (here / "other").stat().st_mode & 0o777 == 0o600
+
+
+def test_places_of_readers_that_were_killed_are_freed(run, here, stores):
+    stores.make("lmdb:.cookies", [])
+    command = (
+        "import os, signal, lmdb\n"
+        "env = lmdb.open('.cookies', max_dbs=8)\n"
+        "txn = env.begin()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    # Somebody has it open: the last one to leave takes all places along.
+    store = stores.open("lmdb:.cookies")
+    try:
+        subprocess.run([sys.executable, "-c", command], check=False)
+        assert store.stale_readers() == 1
+        answer = run("diagnose", "lmdb:.cookies", "--fix")
+        assert "mended  lmdb:" in answer.out
+        assert "1 reader of processes that were killed" in answer.out
+        assert store.stale_readers() == 0
+    finally:
+        store.close()
+    assert "killed" not in run("diagnose", "lmdb:.cookies").out
+
+
+def test_without_being_asked_nothing_is_set_right(run, here, stores):
+    stores.make("file:cookies.dat", [])
+    (here / "cookies.dat").chmod(0o644)
+    [found] = [
+        each for each in run("diagnose", "file:cookies.dat", "--json").json if each["mendable"]
+    ]
+    assert found["level"] == "warning"
+    assert (here / "cookies.dat").stat().st_mode & 0o777 == 0o644

@@ -26,9 +26,9 @@ def test_the_exit_codes_are_those_of_the_help():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_section_with_its_arguments(command):
-    usage = main.get_command(click.Context(main), command).collect_usage_pieces
+    found = main.get_command(click.Context(main), command)
     heading = section(command).splitlines()[0]
-    pieces = usage(click.Context(main.get_command(click.Context(main), command)))
+    pieces = found.collect_usage_pieces(found.make_context(command, [], resilient_parsing=True))
     arguments = " ".join(piece for piece in pieces if piece != "[OPTIONS]")
     assert heading == f"### `cookietrack {command} {arguments}".rstrip() + "`" or command == "show"
 
@@ -44,10 +44,3 @@ def test_every_option_is_explained(command):
     }
     assert [name for name in options - everywhere if f"`{name}" not in section(command)] == []
     assert [name for name in everywhere if f"`{name}" not in PAGE] == []
-
-
-@pytest.mark.parametrize("command", re.findall(r"^    (cookietrack .*?)(?: +#|$)", PAGE, re.M))
-def test_every_example_is_one_that_the_command_understands(command):
-    words = command.split()[1:]
-    found = main.get_command(click.Context(main), words[0])
-    assert found.make_context(words[0], words[1:]).args == []

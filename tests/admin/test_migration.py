@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cookietrack_plugin.admin import transfer
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth
 from tests.admin.conftest import JOE, NOW, expired, make_cookie, node_config, node_process, snapshot
@@ -312,3 +313,35 @@ def test_an_interruption_by_hand_says_how_to_go_on(run, stores, observed, monkey
     answer = run("migrate", "lmdb:old", "observed:x")
     assert answer.code == 1
     assert answer.err.startswith("interrupted: run the same command again to go on\n")
+
+
+def test_a_user_who_is_revoked_in_the_target_during_the_copy_stays_out(run, stores, monkeypatch):
+    stores.make("lmdb:old", [make_cookie("joe", JOE), make_cookie("stranger")])
+    stores.make("lmdb:new", [])
+    step = transfer._step
+
+    def revoke_then_step(*words):
+        other = stores.open("lmdb:new")
+        other.revoke_user("joe", "realm1")
+        other.close()
+        return step(*words)
+
+    monkeypatch.setattr(transfer, "_step", revoke_then_step)
+    answer = run("migrate", "lmdb:old", "lmdb:new")
+    found = stores.read("lmdb:new")
+    assert [each.id for each in found.values()] == [id_of("stranger")]
+    assert answer.code == 1
+    assert "unless a user was revoked in TO during the copy" in answer.err
+
+
+def test_that_a_copy_into_a_store_in_use_can_revive_is_told(run, stores):
+    stores.make("lmdb:old", [make_cookie("joe", JOE), make_cookie("stranger")])
+    first = run("migrate", "lmdb:old", "lmdb:new")
+    assert "TO had cookies before" not in first.err
+    assert "TO had cookies before" not in run("migrate", "lmdb:old", "lmdb:new").err
+    run("revoke", "lmdb:new", id_of("joe"), "--yes")
+    again = run("migrate", "lmdb:old", "lmdb:new")
+    assert again.code == 0
+    assert "TO had cookies before" in again.err
+    assert "1 cookie copied, and is logged in again" in again.err
+    assert run("migrate", "lmdb:old", "lmdb:new", "--json").json["was_empty"] is False

@@ -8,6 +8,7 @@ from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.place import places
 from cookietrack_plugin.errors import StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.record import Create
+from cookietrack_plugin.stores.kit.paging import records
 from tests.admin.conftest import expired, make_cookie, node_process, snapshot
 
 
@@ -60,7 +61,7 @@ def test_purge_on_startup_is_the_nodes_business(here, stores, store_type, purpos
     stores.make(f"{store_type}:cookies", [make_cookie("a"), expired("b")])
     item = {key: "cookies", "purge_on_startup": True}
     with opened(places(f"{store_type}:{json.dumps(item)}")[0], purpose, "") as store:
-        assert len(list(store.scan())) == 2
+        assert len(list(records(store))) == 2
 
 
 @pytest.mark.parametrize("name", ["file:cookies.dat", "lmdb:.cookies"])
@@ -68,7 +69,7 @@ def test_looking_at_a_store_changes_no_byte_of_it(here, stores, name):
     stores.make(name, [make_cookie("a"), expired("b")])
     before = snapshot(here)
     with opened(places(name)[0], "read", "") as store:
-        assert len(list(store.scan())) == 2
+        assert len(list(records(store))) == 2
         store.stat()
     assert {path: data for path, data in snapshot(here).items() if path in before} == before
 
@@ -78,7 +79,7 @@ def test_a_third_partys_store_is_opened_and_closed_as_the_node_does(here, observ
     with opened(place, "read", "") as store:
         store.commit([Create(make_cookie("a"))])
     with opened(place, "alter", "") as store:
-        assert len(list(store.scan())) == 1
+        assert len(list(records(store))) == 1
 
 
 def test_a_cookie_file_of_a_node_that_runs_is_read_and_not_altered(here, stores):
@@ -86,7 +87,7 @@ def test_a_cookie_file_of_a_node_that_runs_is_read_and_not_altered(here, stores)
     stores.make("file:cookies.dat", [make_cookie("a")])
     with node_process(here) as pid:
         with opened(places("file:cookies.dat")[0], "read", "") as store:
-            assert len(list(store.scan())) == 1
+            assert len(list(records(store))) == 1
         with (
             pytest.raises(StoreLocked, match=rf"running node \(pid {pid}\): ask it"),
             opened(places("file:cookies.dat")[0], "alter", "ask it"),

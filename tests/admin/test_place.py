@@ -116,3 +116,11 @@ def test_no_password_is_shown_of_a_name_that_is_none(here, name):
 def test_what_tells_stores_of_one_place_apart_is_shown(here):
     item = '{"url": "postgresql://joe:secret@db/x", "table": "ours", "pool_size": 9}'
     assert places(f"sql:{item}")[0].label == "sql:postgresql://db/x ours"
+
+
+@pytest.mark.parametrize("depth", [300, 900, 3_000])
+def test_a_store_item_that_is_nested_too_deeply_is_one_line(run, depth):
+    answer = run("ls", f'lmdb:{{"a": {"[" * depth}{"]" * depth}}}')
+    assert answer.code == 2
+    assert answer.error
+    assert run("ls", f'lmdb:{{"a": {"[" * depth}').code == 2

@@ -3,6 +3,7 @@
 import pytest
 
 from cookietrack_plugin.record import Auth
+from cookietrack_plugin.stores.lmdb import listing as lmdb_listing
 from cookietrack_plugin.stores.lmdb import sharing as lmdb_sharing
 from cookietrack_plugin.stores.lmdb import tables as lmdb_tables
 from cookietrack_plugin.stores.lmdb.environment import Environment
@@ -24,7 +25,9 @@ def decoded(stores, monkeypatch):
         ids.append(id)
         return decode(id, data)
 
-    monkeypatch.setattr(lmdb_tables, "decode", counting)
+    for module in (lmdb_tables, lmdb_listing):
+        monkeypatch.setattr(module, "decode", counting)
+    monkeypatch.setattr(lmdb_tables, "decode_again", counting)
     return ids
 
 

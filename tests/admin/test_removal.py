@@ -12,6 +12,7 @@ from cookietrack_plugin.admin.batches import STEP
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.interfaces import IBatchLimit, IUserRevocation
 from cookietrack_plugin.record import Auth, Authenticate, Create
+from cookietrack_plugin.stores.kit.paging import records
 from tests.admin.conftest import JOE, NOW, expired, make_cookie
 
 PROGRAM = str(Path(sys.executable).parent / "cookietrack")
@@ -76,26 +77,36 @@ def test_an_id_that_begins_with_a_dash_is_an_id(run, stores, name):
     assert run("ls", name, "--authid", "-" * 24, "--json").lines == []
 
 
+NOTHING = (
+    "expected what to end, which is ids, --authid NAME, --authrealm REALM or --all; found nothing"
+)
+ONE_ANSWER = "expected one answer to what is to be ended, found both"
+NO_ID = (
+    "expected the id of a cookie, which has 24 characters of A-Z, a-z, 0-9, - and _, as"
+    " `cookietrack ls` shows it; found a text of {} at position 2. A user is named with --authid,"
+    " and a cookie never by its value"
+)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "say what to end: ids, --authid NAME, or --all"),
-        (["--all", "--authid", "joe"], "say what to end: ids, --authid NAME, or --all"),
-        (["--all", id_of("phone")], "say what to end: ids, --authid NAME, or --all"),
-        (["--authrealm", "realm1"], "say what to end: ids, --authid NAME, or --all"),
-        (["--all", "--authrealm", "realm1"], "--authrealm goes with --authid"),
-        (["phone"], "'phone' is no cookie id: those have 24 characters, and follow STORE"),
-        (
-            [id_of("phone") + "="],
-            f"'{id_of('phone')}=' is no cookie id: those have 24 characters, and follow STORE",
-        ),
+        ([], NOTHING),
+        (["--all", "--authid", "joe"], f"{ONE_ANSWER} --authid and --all"),
+        (["--all", id_of("phone")], f"{ONE_ANSWER} ids and --all"),
+        (["--authrealm", "realm1", id_of("phone")], f"{ONE_ANSWER} --authrealm and ids"),
+        (["--all", "--authrealm", "realm1"], f"{ONE_ANSWER} --authrealm and --all"),
+        (["phone"], NO_ID.format(5)),
+        ([id_of("phone") + "="], NO_ID.format(25)),
+        (["lmdb:x"], "STORE comes first, and ids follow: found lmdb: at 2"),
         (["--authid"], "Option '--authid' requires an argument."),
         (["--authid", ""], "--authid and --authrealm need a name that is not empty"),
+        (["--authrealm", ""], "--authid and --authrealm need a name that is not empty"),
         (
             ["--authid", "joe", "--authrealm", ""],
             "--authid and --authrealm need a name that is not empty",
         ),
-        (["--authid", "-" * 24, id_of("phone")], "say what to end: ids, --authid NAME, or --all"),
+        (["--authid", "-" * 24, id_of("phone")], f"{ONE_ANSWER} --authid and ids"),
     ],
 )
 def test_a_wrong_choice_is_refused_and_ends_nothing(run, stores, name, words, message):
@@ -112,6 +123,10 @@ def test_a_wrong_choice_is_refused_and_ends_nothing(run, stores, name, words, me
         (
             ["revoke", "--authid", "joe", "--authrealm", "r"],
             "End all cookies of 'joe' in realm 'r' in {}?",
+        ),
+        (
+            ["revoke", "--authrealm", "r"],
+            "End all cookies that are logged in to realm 'r' in {}?",
         ),
         (["revoke", id_of("phone"), id_of("mary")], "End 2 cookies in {}?"),
         (["purge"], "Remove all expired cookies from {}?"),
@@ -211,7 +226,7 @@ def test_ending_a_users_cookies_touches_no_other_record(run, observed):
     store.calls.clear()
     store.visited = 0
     assert run("revoke", "observed:x", "--authid", "joe", "--yes").out == "3 cookies ended\n"
-    assert store.calls == ["scan joe None", "commit 3", "scan joe None"]
+    assert store.calls == ["page joe None", "commit 3", "page joe None"]
     assert store.visited == 3
 
 
@@ -229,7 +244,7 @@ def test_cookies_end_in_steps_between_which_a_running_node_commits(run, observed
 
 
 def test_a_login_that_comes_in_between_does_not_survive(run, observed, monkeypatch):
-    """The cookie was there, without a login: the second scan finds it."""
+    """The cookie was there, without a login: the second walk finds it."""
     run("ls", "observed:x")
     store = observed["x"]
     store.commit([Create(make_cookie("phone", JOE)), Create(make_cookie("racing"))])
@@ -242,7 +257,7 @@ def test_a_login_that_comes_in_between_does_not_survive(run, observed, monkeypat
 
     monkeypatch.setattr(store, "commit", commit_and_log_in)
     assert run("revoke", "observed:x", "--authid", "joe", "--yes").out == "2 cookies ended\n"
-    assert list(store.scan()) == []
+    assert list(records(store)) == []
 
 
 def test_a_login_on_a_cookie_that_is_created_later_stays(run, observed, monkeypatch):
@@ -258,7 +273,7 @@ def test_a_login_on_a_cookie_that_is_created_later_stays(run, observed, monkeypa
 
     monkeypatch.setattr(store, "commit", commit_and_come_back)
     assert run("revoke", "observed:x", "--authid", "joe", "--yes").out == "1 cookie ended\n"
-    assert [cookie.id for cookie in store.scan()] == [id_of("new")]
+    assert [cookie.id for cookie in records(store)] == [id_of("new")]
 
 
 # -- purge -----------------------------------------------------------------------------------

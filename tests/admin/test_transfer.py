@@ -17,6 +17,7 @@ from cookietrack_plugin.admin.transfer import (
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IBatchLimit, IRevocationFeed
 from cookietrack_plugin.record import Auth, Authenticate, Create
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.memory import MemoryStore
 from tests.admin.conftest import DAY, JOE, NOW, expired, make_cookie
 
@@ -38,7 +39,7 @@ def check(source, target):
 
 
 def held(store):
-    return {cookie.id: cookie for cookie in store.scan()}
+    return {cookie.id: cookie for cookie in records(store)}
 
 
 def test_every_good_cookie_is_copied_as_it_is_and_expired_ones_are_left_behind():
@@ -79,7 +80,7 @@ def test_no_commit_is_larger_than_the_target_takes(observed):
     cookies = [make_cookie(str(n), JOE) for n in range(3)] + [make_cookie("new")]
     assert run(store_of(*cookies), target).counts == Counter(updated=3, created=1, expired=0)
     # A login and a touch of one record are committed together.
-    assert target.calls == ["load", "commit 2", "commit 2", "commit 3"]
+    assert sorted(target.calls) == ["commit 2", "commit 2", "commit 3", "load"]
     assert check(store_of(*cookies), target).is_equal
 
 
@@ -152,6 +153,24 @@ def test_a_login_is_copied_with_the_position_at_which_the_copy_began(observed):
     target.commit = lambda changes: committed.extend(changes) or [True] * len(changes)
     run(store_of(make_cookie("a", JOE)), target)
     assert committed[0] == Authenticate(make_cookie("a").id, JOE, NOW - 3_600_000, "after None")
+
+
+@pytest.mark.parametrize(
+    "there", [[], [make_cookie("a", seen=NOW - 7_000_000, created=NOW - 9_000_000)]]
+)
+def test_a_user_who_is_revoked_in_the_target_during_the_copy_is_not_logged_in(observed, there):
+    """Neither where the record is new, nor where it is replaced."""
+    from observed_store import ObservedStore
+
+    target = ObservedStore()
+    target.revoked_since = lambda cursor: ([], f"after {cursor}")
+    alsoProvides(target, IRevocationFeed)
+    target.commit([Create(cookie) for cookie in there])
+    committed = []
+    target.commit = lambda changes: committed.extend(changes) or [True] * len(changes)
+    cookie = make_cookie("a", JOE)
+    run(store_of(cookie), target)
+    assert committed[-1] == Create(cookie, "after None")
 
 
 def test_an_update_does_not_touch_a_login_that_is_the_same(observed):

@@ -4,6 +4,8 @@ import lmdb
 import pytest
 
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.stores.file.encoding import to_key
+from cookietrack_plugin.stores.file.lines import GONE, write_line
 from cookietrack_plugin.stores.lmdb.keys import key_of
 from tests.admin.conftest import JOE, expired, make_cookie, snapshot
 
@@ -15,7 +17,9 @@ def damage_file(here):
     lines = path.read_bytes().splitlines(keepends=True)
     [number] = [number for number, line in enumerate(lines) if id_of("joe").encode() in line]
     lines[number] = lines[number].replace(b"realm1", b"realm2")
-    path.write_bytes(b"".join(lines))
+    # Behind another batch it was stored: the last one of a file counts as a whole, or not at all.
+    later = write_line(to_key(id_of("nobody")), GONE, batch=2)
+    path.write_bytes(b"".join([*lines, later]))
     return f"line {number + 1} cannot be read"
 
 
@@ -117,7 +121,7 @@ def test_a_type_that_cannot_tell_cannot_be_repaired(run, stores, observed):
 
 def test_what_is_no_store_any_more_is_corrupt(run, here, stores):
     stores.make("lmdb:cookies", COOKIES)
-    (here / "cookies" / "data.mdb").write_bytes(b"\0" * 8192)
+    (here / "cookies" / "data.mdb").write_bytes(b"\1" * 8192)
     answer = run("verify", "lmdb:cookies")
     assert (answer.code, answer.out) == (4, "")
     assert "holds no LMDB environment that can be read" in answer.error
@@ -127,7 +131,7 @@ def test_what_is_no_store_any_more_is_corrupt(run, here, stores):
     ("words", "code", "message"),
     [
         (["lmdb:nowhere"], 3, "there is no store at lmdb:"),
-        (["memory:"], 3, "in its worker's memory alone: stop the node first"),
+        (["memory:"], 3, "in its worker's memory alone: no node runs"),
         (["lmdb:cookies", "--fix"], 2, "No such option"),
     ],
 )

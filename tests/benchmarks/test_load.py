@@ -4,12 +4,13 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 
 from benchmarks import generator
-from benchmarks.load import jobs, wire
+from benchmarks.load import jobs, kept, wire
 from benchmarks.load.loop import Loop
 from benchmarks.load.visit import Script
 
@@ -30,6 +31,33 @@ def answering(*answers: bytes) -> Iterator[int]:
         server.start()
         yield listener.getsockname()[1]
         server.join()
+
+
+class FourBytes(BaseHTTPRequestHandler):
+    """Answers each request on a connection."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        for part in (b"12", b"34"):
+            self.wfile.write(part)
+            self.wfile.flush()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def web_server() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FourBytes) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
 
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nset-cookie: cbtid=value;max-age=3\r\n\r\n"
@@ -65,6 +93,29 @@ def test_a_message_is_a_masked_text_frame(text: str) -> None:
     assert data[1] & 0x80
     start = 8 if data[1] & 0x7F == 126 else 6
     assert json.loads(data[start:]) == [48, 1, {}, "procedure", [text]]
+
+
+class TestClientsThatKeepTheirConnection:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\n1234",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345",
+            b"HTTP/1.1 200 OK\r\n\r\n1234",
+            b"",
+        ],
+        ids=["refused", "another length", "no length", "closed"],
+    )
+    def test_do_not_go_on_with_another_answer(self, answer: bytes) -> None:
+        request = wire.get(80, "/", "a=b")
+        with answering(answer) as port, pytest.raises(kept.UnexpectedAnswer):
+            kept.ask(port, [request], 4, 0.1)
+
+    def test_ask_again_when_they_have_the_whole_answer(self) -> None:
+        with web_server() as port:
+            found = kept.ask(port, [wire.get(port, "/", "a=b")] * 3, 4, 0.1)
+        assert found["all"] > 3
+        assert found["rate"] > 0
 
 
 def test_quantiles_are_in_milliseconds() -> None:

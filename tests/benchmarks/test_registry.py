@@ -37,7 +37,14 @@ def test_all_can_be_chosen() -> None:
 
 def test_without_a_name_those_are_chosen_for_which_nothing_has_to_be_installed() -> None:
     chosen = [each.name for each in choose(None)]
-    assert set(SECONDS) - set(chosen) == {"servers", "outage", "growth"}
+    assert set(SECONDS) - set(chosen) == {
+        "servers",
+        "guard",
+        "logouts",
+        "outage",
+        "growth",
+        "pages",
+    }
     assert [*chosen] == [name for name in SECONDS if name in chosen]
 
 

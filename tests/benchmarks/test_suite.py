@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
-STORES = ("lookups", "opening", "disk", "scaling", "sweep", "compaction")
+STORES = ("lookups", "opening", "disk", "scaling", "sweep", "compaction", "compaction_load")
 
 
 def run(name: str, results: Path, *options: str) -> dict[str, object]:
@@ -58,10 +58,28 @@ def test_a_benchmark_of_servers(tmp_path: Path) -> None:
 
 @pytest.mark.node
 @pytest.mark.server
+def test_a_benchmark_of_guarded_files(tmp_path: Path) -> None:
+    """It fails when one is not answered with the file."""
+    written = run("guard", tmp_path)
+    stores = ("memory", "lmdb", "PostgreSQL", "Redis")
+    assert judged(written) == {f"{store}, {size}" for store in stores for size in ("2 kB", "64 kB")}
+    added = [f for f in written["figures"] if f["metric"] == "reactor CPU, added"]
+    assert {f["target"] for f in added} == {"≤ 60", None}
+
+
+@pytest.mark.node
+@pytest.mark.server
 def test_a_benchmark_of_outages(tmp_path: Path) -> None:
     """It fails when nobody was refused, or nobody served at the end."""
     written = run("outage", tmp_path)
     assert judged(written) == {"PostgreSQL", "Redis"}
+
+
+@pytest.mark.server
+def test_a_benchmark_of_logouts(tmp_path: Path) -> None:
+    """It fails when a change does not apply."""
+    written = run("logouts", tmp_path)
+    assert len(judged(written)) == 8
 
 
 @pytest.mark.server

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.keys import Keys
 
 from cookietrack_plugin.header import id_of
 from servers.ports import free_port
@@ -79,6 +80,39 @@ def test_a_first_visit_is_tracked_and_nobody_is_logged_in(url: str, browser: Chr
     assert not tab.complaints()
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (820, 1180), (1280, 720)])
+def test_a_visitor_can_log_in_without_scrolling(
+    width: int, height: int, url: str, browser: Chrome
+) -> None:
+    tab = Tab(browser, url).resize(width, height).wait_until("visitor")
+    assert tab.bottom_of("login-button") <= height
+
+
+def test_the_focus_goes_where_the_work_goes_on(url: str, browser: Chrome) -> None:
+    tab = Tab(browser, url).wait_until("visitor")
+    tab.login("alice", "wrong", "ticket")
+    wait_for(lambda: tab.text("login-error"), "the refusal is shown")
+    assert tab.focused() == "password"
+    tab.type(PASSWORD["bob"], Keys.ENTER)
+    tab.wait_until("visitor")
+    tab.login("alice", PASSWORD["alice"], "ticket")
+    tab.wait_until("member")
+    wait_for(lambda: tab.focused() == "who", "the focus is on who is in")
+    tab.type(Keys.TAB, Keys.ENTER)
+    tab.wait_until("visitor")
+    wait_for(lambda: tab.focused() == "user", "the focus is in the login")
+
+
+def test_without_javascript_the_page_says_so_and_shows_nothing_that_needs_it(
+    url: str, browser: Chrome
+) -> None:
+    tab = Tab(browser, url)
+    with tab.without_scripts():
+        assert "JavaScript is switched off in this browser" in tab.seen()
+        for dead in ("Connecting", "One moment", "Log in", "Try it"):
+            assert dead not in tab.seen()
+
+
 def test_the_page_shows_the_public_id_and_no_script_can_read_the_cookie(
     url: str, browser: Chrome
 ) -> None:
@@ -135,6 +169,11 @@ def test_a_reload_keeps_you_in(url: str, browser: Chrome) -> None:
     assert (tab.text("authid"), tab.text("manner")) == ("alice", BY_COOKIE)
     assert tab.text("tracking-id") == known_as
     assert "reload" in tab.ticked()
+    assert tab.text("trail").splitlines()[1::2] == [
+        "In as alice by cookie: no password was asked for.",
+        "Logged in as alice by WAMP-CRA. The login is stored.",
+        "Joined as anonymous: the cookie tracks, nobody is logged in.",
+    ]
 
 
 def test_a_second_tab_is_in_as_well(url: str, browser: Chrome) -> None:
@@ -186,13 +225,16 @@ def test_a_device_is_shown_to_its_user_and_ended_from_another(
     here = logged_in(browsers(), own_url, "alice").wait_for_devices(1)
     there = logged_in(browsers(), own_url, "alice").wait_for_devices(2)
     here.wait_for_devices(2)
-    assert re.fullmatch(r"Chrome on Linux 127.0.0.1 · since .+ This device", here.devices()[0])
-    assert re.fullmatch(r"Chrome on Linux 127.0.0.1 · since .+ End", here.devices()[1])
-    here.run("document.querySelector('#device-list button').click()")
+    mine, other = (each.text("tracking-id")[:4] for each in (here, there))
+    row = "Chrome on Linux \\({}\\) 127.0.0.1 · since .+ · connected now {}"
+    assert re.fullmatch(row.format(re.escape(mine), "This device"), here.devices()[0])
+    assert re.fullmatch(row.format(re.escape(other), "End"), here.devices()[1])
+    here.press(".cookietrack-end")
     there.wait_until("visitor")
     assert there.text("notice") == ENDED_ELSEWHERE
     here.wait_for_devices(1)
-    assert here.text("notice") == "One other login was ended."
+    assert here.said() == f"Chrome on Linux ({other}) was ended."
+    assert f"Ended Chrome on Linux ({other})." in here.text("trail")
     assert "device" in here.ticked()
     assert here.phase() == "member"
 
@@ -203,12 +245,13 @@ def test_all_other_devices_are_ended_at_once_and_nobody_elses(
     somebody_else = logged_in(browsers(), own_url, "bob")
     others = [logged_in(browsers(), own_url, "alice") for _ in range(2)]
     here = logged_in(browsers(), own_url, "alice").wait_for_devices(3)
-    here.click("end-others")
+    here.press(".cookietrack-end-others")
     for other in others:
         other.wait_until("visitor")
     here.wait_for_devices(1)
-    assert here.text("notice") == "2 other logins were ended."
-    assert here.text("end-others") == ""
+    assert here.said() == "2 other logins were ended."
+    assert here.devices()[0].startswith("Chrome on Linux 127.0.0.1")
+    assert "End all others" not in here.text("device-list")
     assert (here.phase(), somebody_else.phase()) == ("member", "member")
 
 
@@ -219,13 +262,17 @@ def test_a_restart_of_the_node_keeps_you_in(browser: Chrome, tmp_path: Path) -> 
         known_as = tab.text("tracking-id")
         demo.stop()
         tab.wait_until("away")
-        assert tab.text("link") == "Node away, trying again"
+        assert tab.text("link") == "Node away"
         assert tab.text("authid") == "alice"
+        assert tab.text("notice").endswith("Your login is kept.")
+        assert tab.said() == "Not connected: the list may be out of date."
         demo.start(port)
         tab.wait_until("member")
         assert (tab.text("authid"), tab.text("manner")) == ("alice", BY_COOKIE)
         assert tab.text("tracking-id") == known_as
         assert "restart" in tab.ticked()
+        assert tab.text("notice") == ""
+        wait_for(lambda: tab.said() == "", "the devices are read again")
     finally:
         demo.stop()
 
@@ -259,10 +306,9 @@ def test_without_npm_the_page_says_what_is_missing(browser: Chrome, tmp_path: Pa
 
 @pytest.mark.parametrize("width", [320, 768, 1600])
 def test_the_page_fits_any_width(width: int, url: str, browser: Chrome) -> None:
-    tab = logged_in(browser, url)
-    tab.browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-    )
-    page = "document.documentElement"
-    assert tab.run(f"return {page}.scrollWidth - {page}.clientWidth") == 0
+    tab = logged_in(browser, url).resize(width, 900)
+    for path in ("/", "/members/", "/members/greeting"):
+        tab.browser.get(url + path)
+        tab.wait_until("member")
+        page = "document.documentElement"
+        assert tab.run(f"return {page}.scrollWidth - {page}.clientWidth") == 0

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-EXAMPLE = REPOSITORY / "node_examples" / "third_party_store"
-SOURCES = ("cookietrack_plugin", "setup.cfg", "pyproject.toml", "README.md")
+EXAMPLES = REPOSITORY / "node_examples" / "stores"
+EXAMPLE = EXAMPLES / "rocksdb"
+SOURCES = ("cookietrack_plugin", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
 def run(*command: object, cwd: Path | None = None) -> str:
@@ -84,7 +85,7 @@ def wheel(make_once: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def environment(wheel: Path, make_once: Callable[..., Path]) -> Path:
-    """A virtual environment with the wheel, Crossbar, and the third-party example beside them."""
+    """A virtual environment with the wheel, Crossbar, and the examples of stores beside them."""
 
     def install(folder: Path) -> None:
         run(sys.executable, "-m", "venv", folder)
@@ -96,7 +97,7 @@ def environment(wheel: Path, make_once: Callable[..., Path]) -> Path:
             "install",
             "--no-compile",
         )
-        example = shutil.copytree(EXAMPLE, folder / "third_party_store")
-        run(*pip, wheel, f"{example}[test]")
+        examples = shutil.copytree(EXAMPLES, folder / "stores")
+        run(*pip, f"{wheel}[lmdb]", *(f"{example}[test]" for example in examples.iterdir()))
 
     return make_once("environment", install)

@@ -1,12 +1,17 @@
 """A third party's store as an outsider gets it: installed with pip, beside the plugin's wheel."""
 
 import json
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from cookietrack_plugin.testing import TEMPLATE
 from servers.ports import free_port
-from tests.install.conftest import EXAMPLE, run
+from servers.process import IN_MEMORY
+from tests.install.conftest import EXAMPLE, EXAMPLES, run
 from tests.support.client import Clients, Session
 from tests.support.node import Node, running
 
@@ -34,19 +39,65 @@ def by_cookie(clients: Clients, url: str, cookie: str) -> Session:
     return clients.open(url, cookie, ("cookie", "wampcra"), "alice", "alice-secret")
 
 
-def test_the_package_passes_its_own_tests_where_it_is_installed(
-    environment: Path, tmp_path: Path
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder for what would wait for the disk, hundreds of times."""
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", ["rocksdb", "etcd"])
+def test_a_package_passes_the_kit_where_it_is_installed(
+    environment: Path, in_memory: Path, name: str
 ) -> None:
-    tests = environment / "third_party_store" / "tests"
+    tests = environment / "stores" / name / "tests"
     pytest_ = (environment / "bin" / "python", "-m", "pytest", "-p", "no:cacheprovider", "-v")
-    printed = run(*pytest_, "--basetemp", tmp_path / "tests", tests, cwd=tmp_path)
+    printed = run(*pytest_, "--basetemp", in_memory / "tests", tests, cwd=in_memory)
     assert "test_what_was_acknowledged_survives_kill_9 PASSED" in printed
+    assert "test_it_answers_again_when_a_fault_is_over PASSED" in printed
+
+
+@pytest.fixture
+def etcd_url(tmp_path: Path) -> Iterator[str]:
+    spec = spec_from_file_location("etcd_server", EXAMPLES / "etcd" / "tests" / "server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    server = module.Server(tmp_path)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", ["rocksdb", "etcd"])
+def test_a_readme_has_the_row_that_the_command_prints(
+    environment: Path, tmp_path: Path, etcd_url: str, name: str
+) -> None:
+    place = etcd_url if name == "etcd" else "new"
+    command = environment / "bin" / "cookietrack"
+    printed = run(command, "conformance", f"{name}:{place}", "--only", "test_claims", cwd=tmp_path)
+    table = "\n".join(line for line in printed.splitlines() if line.startswith("|"))
+    assert f"<!-- row -->\n{table}\n<!-- /row -->" in (EXAMPLES / name / "README.md").read_text()
+
+
+def test_the_template_comes_with_the_wheel(environment: Path) -> None:
+    (found,) = (environment / "lib").glob("python*/site-packages/cookietrack_plugin/testing")
+    assert names_in(found / "template") == names_in(TEMPLATE)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_plugin_comes_from_its_wheel(environment: Path, tmp_path: Path) -> None:
-    code = "import cookietrack_plugin, cookietrack_diskcache as d; print(cookietrack_plugin, d)"
+    code = "import cookietrack_plugin, cookietrack_rocksdb as d; print(cookietrack_plugin, d)"
     printed = run(environment / "bin" / "python", "-c", code, cwd=tmp_path)
     assert printed.count(str(environment / "lib")) == 2
+    schema = "cookietrack_plugin/config/cookie.schema.json"
+    assert [*(environment / "lib").glob(f"python*/site-packages/{schema}")]
 
 
 @pytest.mark.node
@@ -68,7 +119,7 @@ def test_a_node_on_the_type_remembers_a_login_until_the_logout(
         assert by_cookie(clients, url, first.cookie).challenged
     with running(node, port):
         assert by_cookie(clients, url, first.cookie).challenged
-    assert (tmp_path / ".crossbar" / "cookies" / "cache.db").exists()
+    assert (tmp_path / ".crossbar" / "cookies" / "CURRENT").exists()
 
 
 @pytest.mark.node

@@ -22,6 +22,8 @@ STORES: dict[str, dict[str, Any]] = {
 }
 LMDB = {"store": STORES["lmdb"]}
 ROLLING = {**LMDB, "rolling": True, "max_age": 600}
+# Seconds: a login grows too old while a test waits.
+FRESH_FOR_S = 2
 VISITOR = {"type": "static", "role": "anonymous"}
 # The transports of the node that most tests share, by name: `cookie` item and `auth` item.
 TRANSPORTS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -31,6 +33,8 @@ TRANSPORTS: dict[str, tuple[dict[str, Any], Any]] = {
     "rolling": (ROLLING, configs.LOGIN),
     "bounded": ({**ROLLING, "absolute_max_age": 600}, configs.LOGIN),
     "lasting": ({**LMDB, "rotate": False}, configs.LOGIN),
+    "always": ({**LMDB, "rotate": "always"}, configs.LOGIN),
+    "fresh": ({**LMDB, "fresh_for": FRESH_FOR_S}, configs.LOGIN),
     "tracking": (
         {**LMDB, "rotate": False},
         {method: item for method, item in configs.LOGIN.items() if method != "cookie"},
@@ -61,9 +65,14 @@ class Listener:
 
 
 class SharedNode:
-    """The listeners of a node that runs: a test that uses it leaves the others' cookies alone."""
+    """
+    The listeners of a node that runs: a test that uses it leaves the others' cookies alone.
 
-    def __init__(self) -> None:
+    :param place: the worker that they are on, "router" or "proxy".
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
         self._listeners = {name: Listener() for name in TRANSPORTS}
 
     def transports(self) -> list[dict[str, Any]]:
@@ -86,9 +95,16 @@ class SharedNode:
 def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SharedNode]:
-    """A node with every transport of `TRANSPORTS`, on a router and on a proxy worker."""
-    folder, node = tmp_path_factory.mktemp("shared"), SharedNode()
-    config = placed(request.param, folder, *node.transports())
+    """
+    A node with every transport of `TRANSPORTS`, on a router and on a proxy worker, two realms, and
+    the procedures in the first.
+    """
+    folder, node = tmp_path_factory.mktemp("shared"), SharedNode(request.param)
+    more = {
+        "realms": (configs.REALM, configs.REALM2),
+        "components": [configs.administration(store=STORES["lmdb"])],
+    }
+    config = placed(request.param, folder, *node.transports(), **more)
     with running(Node(folder / "node", config), *node.ports()):
         yield node
 
@@ -118,9 +134,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., dict[
     return lambda *transports: placed(request.param, tmp_path, *transports)
 
 
-def placed(place: str, folder: Path, *transports: dict[str, Any]) -> dict[str, Any]:
-    """A node configuration with these transports on a "router" or a "proxy" worker."""
-    return configs.router(*transports) if place == "router" else configs.proxy(folder, *transports)
+def placed(place: str, folder: Path, *transports: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """
+    A node configuration with these transports on a "router" or a "proxy" worker; `more` is for the
+    router worker.
+    """
+    if place == "router":
+        return configs.router(*transports, **more)
+    return configs.proxy(folder, *transports, **more)
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """Looking at cookies and ending them: by WAMP procedures, by the command, on every worker."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -14,22 +16,13 @@ from tests.node.conftest import STORES, Listener, placed
 from tests.support import configs
 from tests.support.client import Clients
 from tests.support.node import BIN, Node, running, wait_for
+from tests.support.wamp import LOGOUT
 
 pytestmark = pytest.mark.node
 
 Make = Callable[..., Node]
 LMDB = {"store": STORES["lmdb"]}
 INVALID = "wamp.error.invalid_argument"
-
-
-def component(**extra: Any) -> dict[str, Any]:
-    return {
-        "type": "class",
-        "classname": "cookietrack_plugin.router.component.CookieAdministration",
-        "realm": configs.REALM,
-        "role": "user",
-        "extra": extra,
-    }
 
 
 def an_id(session: Any) -> str:
@@ -41,9 +34,10 @@ class Administered:
 
     def __init__(self, place: str, folder: Path) -> None:
         self.listener = Listener()
-        transport = configs.websocket(self.listener.port, LMDB)
+        cookie = {**LMDB, "audit": {"filename": "audit.jsonl", "required": True}}
+        transport = configs.websocket(self.listener.port, cookie)
         config = placed(place, folder, transport)
-        config["workers"][0]["components"] = [component(store=STORES["lmdb"])]
+        config["workers"][0]["components"] = [configs.administration(store=STORES["lmdb"])]
         self.node = Node(folder / "node", config)
 
     def empty(self, clients: Clients) -> None:
@@ -112,6 +106,32 @@ def test_the_operator_lists_looks_counts_and_ends(
     # Who ends the session that asks may hear of that first.
     assert "error" in ended or ended["cookies"] == 1
     assert bob.wait_closed()["leave_reason"] == "wamp.close.logout"
+
+
+def test_the_audit_log_says_who_did_what_and_can_be_rotated(
+    administered: Node, clients: Clients, listener: Listener
+) -> None:
+    path = administered.cbdir / "audit.jsonl"
+    path.rename(path.with_suffix(".1"))
+    alice = clients.login(listener.url)
+    again = clients.login(listener.url, cookie=alice.cookie)
+    bob = clients.login(listener.url, "bob")
+    assert bob.call("cookietrack.revoke", an_id(alice))["cookies"] == 1
+    again.wait_closed()
+
+    text = wait_for(lambda: "revoked" in (t := path.read_text()) and t, "a line in the new file")
+    lines = [json.loads(line) for line in text.splitlines()]
+    of_alice = [each for each in lines if each["id"] == an_id(alice)]
+    events = [each["event"] for each in of_alice]
+    assert events[:4] == ["created", "login", "authenticated", "resumed"]
+    assert {(each["authid"], each["authrealm"]) for each in of_alice[1:4]} == {("alice", "realm1")}
+    assert all(each["peer"].startswith("tcp4:127.0.0.1:") for each in of_alice[:4])
+    # Behind a proxy, its worker has a line too, for the connections that it has ended.
+    by = {each["by"]: each for each in of_alice if each["event"] == "revoked"}
+    assert (by["operator"]["by_authid"], by["operator"]["by_authrealm"]) == ("bob", "realm1")
+    assert set(by) <= {"operator", "elsewhere"}
+    for session in (alice, bob):
+        assert session.cookie.partition("=")[2] not in text
 
 
 def test_users_see_and_end_their_own_devices_and_no_others(
@@ -213,30 +233,74 @@ def test_the_command_ends_a_user_on_every_worker(
     assert not clients.login(places[0].url, "bob", cookie=bob.cookie).challenged
 
 
-def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clients) -> None:
-    listener, web = Listener(), Listener()
-    endpoint = {"type": "tcp", "port": web.port, "interface": "127.0.0.1"}
-    metrics = {"type": "web", "endpoint": endpoint, "paths": {"m": {"type": "cookietrack-metrics"}}}
-    node = make_node(configs.router(configs.websocket(listener.port, LMDB), metrics))
-    node.start(listener.port, web.port)
-    first = clients.login(listener.url)
-    clients.login(listener.url, cookie=first.cookie).leave("wamp.close.logout")
+class Metered:
+    """A node with a transport on `lmdb`, and its metrics."""
 
-    with urlopen(f"http://127.0.0.1:{web.port}/m") as response:
-        text = response.read().decode()
+    def __init__(self, make_node: Make) -> None:
+        self.listener, self._web = Listener(), Listener()
+        endpoint = {"type": "tcp", "port": self._web.port, "interface": "127.0.0.1"}
+        service = {"type": "cookietrack-metrics"}
+        paths = {"/": service, "m": service, "deep": {"type": "path", "paths": {"m": service}}}
+        metrics = {"type": "web", "endpoint": endpoint, "paths": paths}
+        transport = configs.websocket(self.listener.port, LMDB)
+        self.node = make_node(configs.router(transport, metrics))
+        self.node.start(self.listener.port, self._web.port)
+        # Crossbar adds the paths of a Web transport once it listens.
+        wait_for(self._has_paths, "the metrics are there")
+
+    def _has_paths(self) -> bool:
+        try:
+            return bool(self.get("deep/m/healthz"))
+        except HTTPError:
+            return False
+
+    def get(self, path: str) -> str:
+        with urlopen(f"http://127.0.0.1:{self._web.port}/{path}") as response:
+            text: str = response.read().decode()
+            return text
+
+    def metrics(self) -> str:
+        return self.get("m")
+
+    def commits(self) -> float:
+        """How many batches the store has made durable."""
+        found = re.search(r"^cookietrack_commit_seconds_count\S* (\S+)$", self.metrics(), re.M)
+        assert found
+        return float(found[1])
+
+
+def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clients) -> None:
+    metered = Metered(make_node)
+    node, listener = metered.node, metered.listener
+    assert metered.commits() == 0
+    strangers = [clients.open(listener.url, join=False) for _ in range(3)]
+    assert all(stranger.set_cookie for stranger in strangers)
+    assert metered.commits() == 0, "who does not log in is written nowhere"
+    first = clients.login(listener.url)
+    assert metered.commits() == 1, "record and login in one"
+    clients.login(listener.url, cookie=first.cookie).leave(LOGOUT)
+
+    text = metered.metrics()
     store = 'store="lmdb:.cookies"'
     for line in (
-        f'cookietrack_handshakes_total{{outcome="new",{store}}} 1.0',
+        f'cookietrack_handshakes_total{{outcome="new",{store}}} 4.0',
         f'cookietrack_handshakes_total{{outcome="returning",{store}}} 1.0',
         f'cookietrack_events_total{{kind="authenticated",{store}}} 1.0',
         f'cookietrack_events_total{{kind="revoked",{store}}} 1.0',
         f"cookietrack_store_up{{{store}}} 1.0",
         f"cookietrack_cookies{{{store}}} 0.0",
         f"cookietrack_queued_writes{{{store}}} 0.0",
-        f"cookietrack_commit_seconds_count{{{store}}} 3.0",
     ):
         assert line in text, text
+    # The login and the logout; that the client came back in between is written later, if at all.
+    assert metered.commits() in (2, 3)
     log = node.output()
-    for kind in ("created", "authenticated", "revoked"):
-        assert log.count(f"cookie {kind} id={an_id(first)}") == 1
+    for kind, lines in (("created", 0), ("authenticated", 1), ("revoked", 1)):
+        assert log.count(f"cookie {kind} id={an_id(first)}") == lines
     assert json.dumps(STORES["lmdb"]) not in text
+
+    for place in ("", "m/", "deep/m/"):
+        assert f"cookietrack_store_up{{{store}}} 1.0" in metered.get(f"{place}metrics")
+        assert json.loads(metered.get(f"{place}healthz")) == {"status": "ok"}
+        ready = {"store": "lmdb:.cookies", "status": "ok", "cause": None}
+        assert json.loads(metered.get(f"{place}readyz")) == {"status": "ok", "stores": [ready]}

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +13,15 @@ from attrs import define
 
 from benchmarks.load import wire
 from cookietrack_plugin.config.registry import find_provider
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.tracking.freshness import MAX_STALE_S
 from servers.process import running
 from servers.redises import RedisServer
 from tests.node.conftest import Listener, server_store
 from tests.support import configs
 from tests.support.client import Clients
+from tests.support.endings import ELSEWHERE_S
+from tests.support.limited import Visit, logins_of
 from tests.support.node import BIN, Node, wait_for
 from tests.support.walkers import Walker, logged_in, principals, users
 from tests.support.wamp import GOODBYE, LOGOUT, WampClient
@@ -27,21 +30,35 @@ pytest_plugins = ["tests.support.servers"]
 pytestmark = [pytest.mark.node, pytest.mark.server]
 
 WALKERS, STEPS = 4, 250
-TICKETS = {"type": "static", "principals": principals("dora", "emil", walkers=WALKERS)}
-LOGIN = {**configs.LOGIN, "ticket": TICKETS}
+# What a node's listeners allow a user, by their names.
+MAX_SESSIONS, LOGINS = 5, 200
+LIMITS = ("end_oldest", "deny")
+ITEMS: Mapping[str, dict[str, Any]] = {
+    "plain": {},
+    **{name: {"max_sessions": MAX_SESSIONS, "on_max_sessions": name} for name in LIMITS},
+}
+NAMES = principals("dora", "emil", *LIMITS, walkers=WALKERS)
+LOGIN = {**configs.LOGIN, "ticket": {"type": "static", "principals": NAMES}}
 
 
 @define
 class Cluster:
-    """`listeners`: where the nodes are to be reached, in their order."""
+    """`sides`: where the nodes are to be reached, in their order, by the names of `ITEMS`."""
 
     store: dict[str, Any]
     nodes: Sequence[Node]
-    listeners: Sequence[Listener]
+    sides: Sequence[Mapping[str, Listener]]
+
+    @property
+    def listeners(self) -> list[Listener]:
+        return [side["plain"] for side in self.sides]
 
     @property
     def ports(self) -> list[int]:
-        return [listener.port for listener in self.listeners]
+        return self.ports_of("plain")
+
+    def ports_of(self, name: str) -> list[int]:
+        return [side[name].port for side in self.sides]
 
 
 @pytest.fixture(scope="module", params=["postgresql", "redis"])
@@ -50,17 +67,21 @@ def cluster(
 ) -> Iterator[Cluster]:
     """A node whose clients are on a router worker, and one whose are on a proxy worker."""
     with server_store(request.param, request) as store:
-        listeners = [Listener(), Listener()]
+        sides = [{name: Listener() for name in ITEMS} for _ in range(2)]
         direct, front = (
-            configs.websocket(listener.port, {"store": store}, LOGIN) for listener in listeners
+            [
+                configs.websocket(side[name].port, {"store": store, **item}, LOGIN)
+                for name, item in ITEMS.items()
+            ]
+            for side in sides
         )
         folder = tmp_path_factory.mktemp(request.param)
         nodes = [
-            Node(folder / "direct", administered(configs.router(direct), store)),
-            Node(folder / "front", administered(configs.proxy(folder, front), store)),
+            Node(folder / "direct", administered(configs.router(*direct), store)),
+            Node(folder / "front", administered(configs.proxy(folder, *front), store)),
         ]
-        with running_nodes(nodes, listeners):
-            yield Cluster(store, nodes, listeners)
+        with running_nodes(nodes, sides):
+            yield Cluster(store, nodes, sides)
 
 
 def administered(config: dict[str, Any], store: dict[str, Any]) -> dict[str, Any]:
@@ -78,11 +99,15 @@ def administered(config: dict[str, Any], store: dict[str, Any]) -> dict[str, Any
 
 
 @contextmanager
-def running_nodes(nodes: Sequence[Node], listeners: Sequence[Listener]) -> Iterator[None]:
+def running_nodes(nodes: Sequence[Node], sides: Sequence[Mapping[str, Listener]]) -> Iterator[None]:
     """Both start at once, on a store that has no tables yet."""
+
+    def start(node: Node, side: Mapping[str, Listener]) -> None:
+        node.start(*(listener.port for listener in side.values()))
+
     with ThreadPoolExecutor(len(nodes)) as pool:
         try:
-            list(pool.map(lambda node, at: node.start(at.port), nodes, listeners))
+            list(pool.map(start, nodes, sides))
             yield
         finally:
             list(pool.map(Node.stop, nodes))
@@ -182,9 +207,47 @@ def test_whatever_is_done_at_both_nodes_at_once_both_know_who_is_who(cluster: Cl
         with ThreadPoolExecutor(WALKERS) as pool:
             list(pool.map(lambda walker: walker.walk(STEPS), walkers))
         for walker in walkers:
-            found = [cookie for user in users(walker.number) for cookie in store.scan(authid=user)]
+            found = [
+                cookie for user in users(walker.number) for cookie in records(store, authid=user)
+            ]
             assert {cookie.id: cookie.auth.authid for cookie in found} == walker.known_ids()
     finally:
         store.close()
     for node, before in zip(cluster.nodes, logged, strict=True):
         assert "Traceback" not in node.output()[before:]
+
+
+@pytest.mark.parametrize("choice", LIMITS)
+def test_however_many_logins_of_a_user_race_at_both_nodes_no_more_are_in_than_may_be(
+    choice: str, cluster: Cluster
+) -> None:
+    ports = cluster.ports_of(choice)
+    provider = find_provider(cluster.store["type"])
+    store = provider.open(cluster.store, str(cluster.nodes[0].cbdir))
+    visits = [Visit(ports[number % 2], choice) for number in range(LOGINS)]
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(Visit.begin, visits))
+        for each in visits:
+            each.prove()
+        for each in visits:
+            each.hear()
+        over = time.monotonic()
+        wait_for(lambda: len(logins_of(store, choice)) <= MAX_SESSIONS, "it holds", ELSEWHERE_S)
+        ids = logins_of(store, choice)
+        wait_for(lambda: {v.id for v in visits if v.is_in()} == ids, "all know", ELSEWHERE_S)
+        print(f"{len(ids)} of {LOGINS} are in, {time.monotonic() - over:.3f} s after the last")
+        assert ids
+        if choice == "deny":
+            assert len(ids) == MAX_SESSIONS
+            assert sum(each.was_denied() for each in visits) > LOGINS // 2
+        again = Visit(ports[0], choice)
+        again.begin()
+        again.prove()
+        again.hear()
+        assert again.is_in() == (choice == "end_oldest")
+        visits.append(again)
+    finally:
+        for each in visits:
+            each.close()
+        store.close()

@@ -1,5 +1,6 @@
 """An end reaches connections in any state, and any number of them."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,10 +22,12 @@ pytestmark = [pytest.mark.node, pytest.mark.parametrize("site", ["lmdb"], indire
 NARROW_BYTES = 4096
 LOAD, LOADS = "x" * 60_000, 100
 CROWD = 100
+# Where several processes test at once, the machine is not the node's alone.
+PATIENCE = 2 if "PYTEST_XDIST_WORKER" in os.environ else 1
 # Seconds after which none of a crowd has a connection any more.
-CROWD_GONE_S = 3.0
+CROWD_GONE_S = 3.0 * PATIENCE
 # Seconds after an acknowledged end in which what is on the way is heard.
-FLOOD_OVER_S = 2.0
+FLOOD_OVER_S = 2.0 * PATIENCE
 
 
 # -- connections that one cookie has: with what each of them tries when the cookie has ended ----
@@ -179,7 +182,7 @@ def test_what_waited_on_the_way_to_a_router_is_little(site: Site) -> None:
         wait_for(lambda: ear.heard > 1_000_000, "the flood has come")
         assert first.log_out()[0] == GOODBYE
         ended = time.monotonic()
-        assert victim.session not in site.operator.sessions()
+        wait_for(lambda: victim.session not in site.operator.sessions(), "the router has heard")
         wait_for(victim.is_gone, "it is cut off")
         wait_for(lambda: time.monotonic() - ear.last > 1, "nothing comes any more")
         assert ear.last - ended < FLOOD_OVER_S

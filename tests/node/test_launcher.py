@@ -124,6 +124,18 @@ def test_the_check_says_what_is_wrong(make_node: Make, listener: Listener) -> No
     assert "Did you mean 'lmdb'?" in done.stdout
 
 
+def test_the_strict_check_takes_warnings_for_errors(make_node: Make, listener: Listener) -> None:
+    cookie = {"store": {"type": "memory"}, "same_site": "None", "secure": True}
+    node = make_node(configs.router(configs.websocket(listener.port, cookie)))
+    assert node.run("check").returncode == 0
+    done = node.run("standalone", "check", "--strict")
+    assert done.returncode == 1
+    assert "Error: " in done.stdout
+    for warning in ("logins are kept with a cookie that has no", "pages of any origin can"):
+        assert f"worker001/transport001: {warning}" in done.stdout
+    assert "looks good" not in done.stdout
+
+
 def test_bad_input_is_told_at_start_as_at_check(make_node: Make, listener: Listener) -> None:
     cookie = {"length": 5, "store": {"type": "memory"}}
     node = make_node(configs.router(configs.websocket(listener.port, cookie)))

@@ -9,16 +9,17 @@ import pytest
 
 from benchmarks.load import wire
 from tests.node.conftest import Listener, server_store
-from tests.support import configs
+from tests.support import briefly, configs
 from tests.support.client import Clients
 from tests.support.node import Node, wait_for
+from tests.support.rude import RudeClient
 from tests.support.sites import BRIEF_S, Door, Site
 from tests.support.wamp import GOODBYE
 
 pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.node
 
-STRICT = ("short", "bounded")
+STRICT = ("short", "bounded", "role")
 
 
 def test_a_cookie_is_good_where_its_age_is_and_nowhere_else(door: Door, site: Site) -> None:
@@ -43,7 +44,7 @@ def test_a_cookie_is_good_where_its_age_is_and_nowhere_else(door: Door, site: Si
 Item = dict[str, Any]
 
 
-@pytest.fixture(params=["lmdb", pytest.param("redis", marks=pytest.mark.server)])
+@pytest.fixture
 def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Item]:
     """A store that a node finds again."""
     if request.param == "lmdb":
@@ -53,6 +54,11 @@ def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Item]:
             yield item
 
 
+@pytest.mark.parametrize(
+    ("lasting", "place"),
+    [("lmdb", "proxy"), pytest.param("redis", "router", marks=pytest.mark.server)],
+    indirect=True,
+)
 def test_after_a_restart_with_shorter_lifetimes_a_cookie_is_good_for_these(
     lasting: Item,
     place: Callable[..., Item],
@@ -60,20 +66,38 @@ def test_after_a_restart_with_shorter_lifetimes_a_cookie_is_good_for_these(
     clients: Clients,
 ) -> None:
     day = {"store": lasting, "max_age": 86_400}
-    brief = {"max_age": BRIEF_S}, {"idle_timeout": BRIEF_S}
+    brief = (
+        {"max_age": BRIEF_S},
+        {"idle_timeout": BRIEF_S},
+        {"lifetimes": {"user": {"max_age": BRIEF_S}}},
+    )
     rolling = {"rolling": True, "absolute_max_age": BRIEF_S, "max_age": BRIEF_S}
-    before, *after = (Listener() for _ in range(5))
-    node = make_node(place(configs.websocket(before.port, day)))
-    node.start(before.port)
+    before, said, *after = (Listener() for _ in range(7))
+    by_function = {"cookie": {}, "ticket": briefly.TICKET}
+    transports = configs.websocket(before.port, day), configs.websocket(said.port, day, by_function)
+    node = make_node(briefly.findable(place(*transports)))
+    node.start(before.port, said.port)
     session = clients.login(before.url)
+    told = told_how_long(said.port)
     born = time.monotonic()
     node.stop()
-    cookies = day, *({**day, **shorter} for shorter in (*brief, rolling))
-    transports = [
+    cookies = day, *({**day, **each} for each in (*brief, rolling))
+    shorter = [
         configs.websocket(listener.port, cookie)
         for listener, cookie in zip(after, cookies, strict=True)
     ]
-    make_node(place(*transports)).start(*(each.port for each in after))
+    make_node(place(*shorter)).start(*(each.port for each in after))
     wait_for(lambda: time.monotonic() - born > BRIEF_S, "it is too old")
     challenged = [clients.login(each.url, cookie=session.cookie).challenged for each in after]
-    assert challenged == [False, True, True, True]
+    assert challenged == [False, True, True, True, True]
+    assert clients.login(after[0].url, cookie=told).challenged, "its authenticator has said so"
+
+
+def told_how_long(port: int) -> str:
+    """The cookie of a client whose authenticator has shortened its login, and who is not told."""
+    with RudeClient(port) as client:
+        assert client.say_hello("x@realm1", ["ticket"])[0] == wire.CHALLENGE
+        extra = client.prove()[2]["authextra"]
+        assert (extra["team"], "cookietrack_max_age" in extra) == (5, False)
+        assert client.given is not None
+        return client.given

@@ -90,23 +90,28 @@ class Running:
         self.node = Node(folder / "node", config)
 
 
-@pytest.fixture(scope="module", params=["lmdb", pytest.param("redis", marks=pytest.mark.server)])
-def store(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """One of the node's own, and one on a server."""
-    if request.param == "lmdb":
+@pytest.fixture(scope="module", params=["router", pytest.param("proxy", marks=pytest.mark.server)])
+def worker(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def store(worker: str, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """For a router one of the node's own, and for a proxy one on a server."""
+    if worker == "router":
         yield STORES["lmdb"]
     else:
-        with server_store(request.param, request) as item:
+        with server_store("redis", request) as item:
             yield item
 
 
-@pytest.fixture(scope="module", params=["router", "proxy"])
+@pytest.fixture(scope="module")
 def running_places(
-    request: pytest.FixtureRequest,
+    worker: str,
     store: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Running]:
-    made = Running(request.param, store, tmp_path_factory.mktemp("redaction"))
+    made = Running(worker, store, tmp_path_factory.mktemp("redaction"))
     with running(made.node, *made.places.ports(), loglevel="debug"):
         yield made
 

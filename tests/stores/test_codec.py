@@ -2,13 +2,15 @@
 
 import zlib
 
+import cbor2
 import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cookietrack_plugin.record import Auth, Cookie
-from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.stores.kit.codec import decode, decode_again, encode
+from cookietrack_plugin.stores.lmdb.keys import id_of, key_of
 
 texts = st.text() | st.sampled_from(["", "\0", "a\0b", "tcp4:192.0.2.1:52410", "Zoë ☃"])
 times = st.integers(0, 2**48) | st.integers()
@@ -47,8 +49,26 @@ def deep(cookie):
     return cookie, cookie.auth and cookie.auth.authextra
 
 
-def sealed(body):
-    return body + zlib.crc32(body).to_bytes(4, "little")
+def sealed(body, id=""):
+    """As a layout without the id is, and as one with it."""
+    return body + zlib.crc32(id.encode() + body).to_bytes(4, "little")
+
+
+ID = "AbCdEfGhIjKlMnOpQrStUv-_"
+SMALL = [
+    Cookie(ID, 1_764_000_000_000, 1_764_086_400_000, 1_764_000_000_500),
+    evolve(TYPICAL, id=ID, auth=evolve(TYPICAL.auth, authextra={"token": b"\0\xff"})),
+    evolve(TYPICAL, id=ID, peer="", user_agent="half \ud800"),
+]
+# What these were in layouts 1 and 2.
+OLD = [
+    "01019ab697e8000005265c0000000001f400319393f1",
+    "01019ab697e8000005265c0000000001f4746370343a3139322e302e322e313a35323431300000757365"
+    "7231323334350066726f6e74656e640077616d70637261007265616c6d31ffa165746f6b656e4200ffba"
+    "b8785f",
+    "02861b0000019ab697e8001b0000019abbbe44001b0000019ab697e9f4604868616c6620eda080856975"
+    "73657231323334356866726f6e74656e646777616d70637261667265616c6d3140f7b4dc0c",
+]
 
 
 @given(cookies)
@@ -115,18 +135,68 @@ def test_garbage_is_no_cookie(garbage):
         decode("A" * 24, garbage)
 
 
-@given(st.sampled_from([b"\1", b"\2", b""]), st.binary(max_size=80))
-def test_garbage_with_a_right_checksum_raises_nothing_but_valueerror(layout, garbage):
+@given(st.sampled_from([b"\1", b"\2", b"\3", b"\4", b""]), st.binary(max_size=80))
+@pytest.mark.parametrize("id", ["", "A" * 24])
+def test_garbage_with_a_right_checksum_raises_nothing_but_valueerror(id, layout, garbage):
     try:
-        decode("A" * 24, sealed(layout + garbage))
+        decode("A" * 24, sealed(layout + garbage, id))
     except ValueError:
         return
 
 
-@pytest.mark.parametrize("layout", [0, 3, 255])
+@pytest.mark.parametrize("layout", [0, 5, 255])
 def test_a_layout_of_a_later_version_is_refused(layout):
+    body = bytes([layout]) + encode(TYPICAL)[1:-4]
     with pytest.raises(ValueError, match="unknown layout"):
-        decode("A" * 24, sealed(bytes([layout]) + encode(TYPICAL)[1:-4]))
+        decode("A" * 24, sealed(body, "A" * 24 if layout else ""))
+
+
+@pytest.mark.parametrize("cookie", SMALL, ids=["plain", "login", "general"])
+def test_a_bit_that_flips_in_the_bytes_is_noticed(cookie):
+    data = encode(cookie)
+    for bit in range(8 * len(data)):
+        flipped = int.from_bytes(data) ^ 1 << bit
+        with pytest.raises(ValueError, match="cookie record"):
+            decode(cookie.id, flipped.to_bytes(len(data)))
+
+
+@pytest.mark.parametrize("cookie", SMALL, ids=["plain", "login", "general"])
+def test_a_bit_that_flips_in_the_key_is_noticed(cookie):
+    """In the 18 bytes by which LMDB files it, and in the text by which others do."""
+    data, key = encode(cookie), key_of(cookie.id)
+    ids = [id_of((int.from_bytes(key) ^ 1 << bit).to_bytes(18)) for bit in range(144)]
+    text = cookie.id.encode()
+    ids += [(int.from_bytes(text) ^ 1 << bit).to_bytes(24).decode("latin1") for bit in range(192)]
+    assert len(set(ids) - {cookie.id}) > 250
+    for id in ids:
+        with pytest.raises(ValueError):
+            decode(id, data)
+
+
+@given(cookies, st.text(st.sampled_from("AB-_09"), min_size=24, max_size=24))
+def test_a_record_under_another_id_is_noticed(cookie, id):
+    if id != cookie.id:
+        with pytest.raises(ValueError, match="checksum"):
+            decode(id, encode(cookie))
+
+
+@pytest.mark.parametrize(("data", "cookie"), list(zip(OLD, SMALL, strict=True)))
+def test_records_of_the_layouts_before_are_read(data, cookie):
+    assert same(decode(cookie.id, bytes.fromhex(data)), cookie)
+    with pytest.raises(ValueError, match="cookie record"):
+        decode(cookie.id, bytes.fromhex(data[:-2] + "00"))
+
+
+@pytest.mark.parametrize("extra", [[], [1], 5, "text", b"bytes", True], ids=repr)
+def test_an_authextra_that_is_no_mapping_is_neither_written_nor_read(extra):
+    cookie = evolve(SMALL[1], auth=evolve(SMALL[1].auth, authextra=extra))
+    with pytest.raises(ValueError, match="no mapping"):
+        encode(cookie)
+    body = encode(evolve(cookie, auth=evolve(cookie.auth, authextra=None)))[:-4]
+    for layout, id in [(1, ""), (3, cookie.id)]:
+        data = sealed(bytes([layout]) + body[1:] + b"\xff" + cbor2.dumps(extra), id)
+        with pytest.raises(ValueError, match="unknown layout"):
+            decode(cookie.id, data)
 
 
 def nested(depth):
@@ -157,3 +227,22 @@ def test_a_login_that_is_no_text_is_refused_in_the_general_layout_too():
     auth = Auth("", object(), "ticket", "realm1")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cannot be stored"):
         encode(Cookie("A" * 24, 0, 0, 0, auth=auth))
+
+
+def test_what_is_decoded_again_is_what_the_bytes_say_now() -> None:
+    first, second = encode(TYPICAL), encode(evolve(TYPICAL, auth=None))
+    assert decode_again(TYPICAL.id, first) is decode_again(TYPICAL.id, bytes(bytearray(first)))
+    assert decode_again(TYPICAL.id, second).auth is None
+    assert decode_again(TYPICAL.id, first) == TYPICAL
+    with pytest.raises(ValueError, match="checksum"):
+        decode_again(TYPICAL.id, first[:-1] + b"\0")
+    with pytest.raises(ValueError, match="checksum"):
+        decode_again("B" * 24, first)
+
+
+def test_nothing_that_can_be_changed_is_given_twice() -> None:
+    assert TYPICAL.auth is not None
+    data = encode(evolve(TYPICAL, auth=evolve(TYPICAL.auth, authextra={"a": 1})))
+    decoded = [decode_again(TYPICAL.id, data) for _ in range(2)]
+    assert decoded[0] == decoded[1]
+    assert decoded[0] is not decoded[1]

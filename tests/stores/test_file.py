@@ -27,7 +27,7 @@ class TestFileStore(DurableStoreSuite):
 
     def damage(self, options: Mapping[str, Any], node_dir: Path, id: str) -> None:
         with open(node_dir / options["filename"], "ab") as file:
-            file.write(write_line(to_key(id), b"[1,not JSON"))
+            file.write(write_line(to_key(id), b"[1,not JSON", batch=10**6))
 
     def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
         (node_dir / options["filename"]).write_text("# My notes\nbuy milk\n")

@@ -264,3 +264,49 @@ def test_crossbars_lines_behind_ours_are_read_too(tmp_path):
     store: FileStore = open_file(tmp_path)
     assert set(contents(store)) == {id_of(VALUE), id_of(OTHER)}
     assert OTHER.encode() not in everything(tmp_path)
+
+
+def glued(directory: Path, *texts: str) -> None:
+    (directory / NAME).write_text("".join(texts) + "\n")
+
+
+def test_two_objects_on_one_line_are_both_read(tmp_path):
+    glued(tmp_path, json.dumps(entry(**LOGIN)), json.dumps(entry(OTHER)))
+    found = contents(open_file(tmp_path))
+    assert found[id_of(VALUE)].auth == JOE
+    assert found[id_of(OTHER)].auth is None
+
+
+@pytest.mark.parametrize("between", ["", " ", "\t"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_deletion_that_is_glued_to_another_line_deletes(tmp_path, between, count):
+    write(tmp_path, entry(**LOGIN), entry(OTHER, **LOGIN))
+    others = [json.dumps(entry(f"{OTHER}{n}")) for n in range(count - 1)]
+    with (tmp_path / NAME).open("a") as file:
+        file.write(between.join([*others, json.dumps(entry(status="deleted"))]) + "\n")
+    found = contents(open_file(tmp_path))
+    assert set(found) == {id_of(OTHER), *(id_of(f"{OTHER}{n}") for n in range(count - 1))}
+    assert found[id_of(OTHER)].auth == JOE
+
+
+@pytest.mark.parametrize(
+    "ending", [{"status": "deleted"}, {"status": "modified"}], ids=["deleted", "login cleared"]
+)
+def test_what_ends_a_login_counts_behind_a_line_that_was_torn_off(tmp_path, ending):
+    """Crossbar was killed while it wrote, and appended to that when it ran again."""
+    torn = json.dumps(entry(OTHER, **LOGIN))[:-40]
+    write(tmp_path, entry(**LOGIN))
+    with (tmp_path / NAME).open("a") as file:
+        file.write(torn + json.dumps(entry(**ending)) + "\n")
+    found = contents(open_file(tmp_path))
+    assert id_of(VALUE) not in found or found[id_of(VALUE)].auth is None
+    assert rescued(tmp_path) != b""
+
+
+def test_an_authextra_that_looks_like_a_line_logs_nobody_in(tmp_path):
+    """An application may take it from its clients."""
+    forged = entry("Zm9yZ2VkZm9yZ2VkZm9yZ2Vk", **{**LOGIN, "authid": "admin"})
+    whole = json.dumps(entry(**LOGIN, authextra=forged))
+    (tmp_path / NAME).write_text(whole + "\n" + whole[:-1] + "\n")
+    found = contents(open_file(tmp_path))
+    assert [cookie.auth.authid for cookie in found.values() if cookie.auth] == ["joe"]

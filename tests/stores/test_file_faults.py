@@ -10,10 +10,17 @@ from time import monotonic
 
 import pytest
 
-from cookietrack_plugin.errors import StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
+from cookietrack_plugin.errors import (
+    ConfigError,
+    StoreCorrupt,
+    StoreFull,
+    StoreLocked,
+    StoreUnavailable,
+)
 from cookietrack_plugin.record import Authenticate, Delete
 from cookietrack_plugin.stores.file.compaction import Compaction
 from cookietrack_plugin.stores.file.provider import FileProvider
+from cookietrack_plugin.stores.kit.paging import records
 from tests.support.cookiefile import (
     JOE,
     NAME,
@@ -42,7 +49,7 @@ def store(tmp_path):
 
 
 def fails(error):
-    def fail(*args):
+    def fail(*args, **options):
         raise OSError(error, os.strerror(error))
 
     return fail
@@ -161,7 +168,7 @@ def test_after_a_long_fault_it_is_rewritten_within_seconds_though_nobody_asks(
     tmp_path, store, path, monkeypatch, caplog, call
 ):
     inode = path.stat().st_ino
-    schedule = store._compactor._schedule
+    schedule = store._ledger._compactor._schedule
     # As many failures as hours of a fault have.
     for _ in range(100):
         schedule.failed(urgent=True)
@@ -176,6 +183,20 @@ def test_after_a_long_fault_it_is_rewritten_within_seconds_though_nobody_asks(
     wait_for(lambda: path.stat().st_ino != inode)
     assert monotonic() - over < 5
     wait_for(lambda: _commits(store, [4]))
+    assert set(contents(reopened(store, tmp_path))) == {id_at(number) for number in (0, 1, 2, 4)}
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_a_fault_that_is_over_is_over_within_seconds(tmp_path, store, monkeypatch, call, error):
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, fails(error))
+        for _ in range(5):
+            with pytest.raises((StoreUnavailable, StoreFull)):
+                store.commit([Delete(id_at(0))])
+    over = monotonic()
+    wait_for(lambda: _commits(store, [4]))
+    assert monotonic() - over < 5
     assert set(contents(reopened(store, tmp_path))) == {id_at(number) for number in (0, 1, 2, 4)}
 
 
@@ -217,8 +238,9 @@ def test_a_partial_write_that_cannot_be_taken_back_is_not_trusted_either(
     tmp_path, store, monkeypatch
 ):
     compact_always(store)
+    write = os.write
     with monkeypatch.context() as patched:
-        patched.setattr(os, "write", fails(errno.ENOSPC))
+        patched.setattr(os, "write", lambda fd, data: write(fd, data[:7]) and fails(errno.ENOSPC)())
         patched.setattr(os, "ftruncate", fails(errno.EIO))
         with pytest.raises(StoreUnavailable, match="No space left"):
             store.commit(create([3]))
@@ -265,9 +287,10 @@ def test_what_is_read_at_opening_has_been_flushed(tmp_path, store, monkeypatch):
 def test_every_file_is_its_owners_alone(tmp_path, store, path):
     umask = os.umask(0)
     try:
+        store.close()
         with open(path, "ab") as file:
             file.write(b"?\n")
-        reopened(store, tmp_path)
+        open_file(tmp_path)
     finally:
         os.umask(umask)
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
@@ -330,13 +353,13 @@ def test_a_pipe_in_the_files_place_is_no_cookie_file(tmp_path, path):
 
 
 def test_a_missing_directory_is_named(tmp_path):
-    with pytest.raises(StoreUnavailable, match=f"{tmp_path}/a/b: No such file or directory"):
+    with pytest.raises(ConfigError, match=f"{tmp_path}/a/b cannot be used: No such file"):
         open_file(tmp_path, filename="a/b")
 
 
-def test_a_place_where_nothing_can_be_written_is_unavailable(tmp_path, monkeypatch):
+def test_a_place_where_nothing_can_be_written_is_wrong(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", fails(errno.EACCES))
-    with pytest.raises(StoreUnavailable, match=f"{NAME}: Permission denied"):
+    with pytest.raises(ConfigError, match=f"{NAME} cannot be used: Permission denied"):
         open_file(tmp_path)
 
 
@@ -363,7 +386,7 @@ def test_a_closed_store_is_unavailable(store):
         lambda: store.load([id_at(1)]),
         lambda: store.commit([Delete(id_at(1))]),
         lambda: store.expire(NOW, 1),
-        lambda: list(store.scan()),
+        lambda: list(records(store)),
         store.stat,
     ):
         with pytest.raises(StoreUnavailable, match="is closed"):
@@ -371,7 +394,7 @@ def test_a_closed_store_is_unavailable(store):
 
 
 def test_a_closed_store_is_free_even_if_a_forked_process_has_its_lock_file_open(tmp_path, store):
-    copy = os.dup(store._lock._fd)
+    copy = os.dup(store._ledger._journal._guard._lock._fd)
     try:
         store.close()
         open_file(tmp_path)

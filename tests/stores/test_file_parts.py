@@ -1,8 +1,13 @@
 """The parts of the file store, each against a model of what it is for."""
 
+import json
+from base64 import b64encode
+from collections.abc import Callable
 from io import BytesIO
 
+import cbor2
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
@@ -13,6 +18,7 @@ from cookietrack_plugin.stores.file.encoding import NEVER, decode, encode, expir
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
 from cookietrack_plugin.stores.file.lines import (
     GONE,
+    Extent,
     read_line,
     read_lines,
     write_batch,
@@ -24,12 +30,16 @@ from cookietrack_plugin.testing.checks.model import StoreHistory
 from tests.support.cookiefile import (  # noqa: F401
     NAME,
     closed_stores,
+    contents,
     cookie_at,
+    create,
     id_at,
     no_flushes,
     open_file,
 )
 
+# Bytes that reach a disk together, or do not: few, as the batches are small.
+SECTOR = 64
 KEYS = [b"%024d" % number for number in range(8)]
 # Four buckets, their borders among them.
 BORDERS = [number * 65536 + offset for number in range(5) for offset in (-1, 0, 1)]
@@ -80,15 +90,44 @@ class CutHistory(StoreHistory):
 
     @rule(numbers=st.lists(st.integers(0, 5), min_size=1, max_size=4), share=st.floats(0, 1))
     def commit_and_cut(self, numbers: list[int], share: float) -> None:
+        def cut(whole: bytes, before: int) -> tuple[bytes, bool]:
+            length = before + int(share * (len(whole) - before))
+            return whole[:length], length >= len(whole) - 1
+
+        self._commit_and_spoil(numbers, cut)
+
+    @rule(
+        numbers=st.lists(st.integers(0, 5), min_size=1, max_size=4),
+        lost=st.sets(st.integers(0, 9)),
+    )
+    def commit_and_lose_sectors(self, numbers: list[int], lost: set[int]) -> None:
+        def lose(whole: bytes, before: int) -> tuple[bytes, bool]:
+            spoilt = bytearray(whole)
+            for start in (before + number * SECTOR for number in lost):
+                end = min(start + SECTOR, len(whole))
+                spoilt[start:end] = bytes(max(0, end - start))
+            # A line end alone may be lost.
+            is_whole = spoilt[:-1] == whole[:-1]
+            return bytes(spoilt), is_whole
+
+        self._commit_and_spoil(numbers, lose)
+
+    def _commit_and_spoil(
+        self, numbers: list[int], spoil: Callable[[bytes, int], tuple[bytes, bool]]
+    ) -> None:
+        """:param spoil: what is left of a file that was so long before, and if the batch is."""
         before, held = self.path.stat().st_size, dict(self.held)
         self.commit([Delete(id_at(n)) if n % 2 else Create(cookie_at(n)) for n in numbers])
         self.store.close()
-        whole = self.path.read_bytes()
-        cut = before + int(share * (len(whole) - before))
-        self.path.write_bytes(whole[:cut])
-        if cut < len(whole) - 1:
+        spoilt, is_whole = spoil(self.path.read_bytes(), before)
+        self.path.write_bytes(spoilt)
+        after = self.held
+        if not is_whole:
             self.held = held
         self.store = self._open_store()
+        # What does nothing but delete is written twice, and once is enough.
+        if after.items() < held.items() and contents(self.store) == after:
+            self.held = after
 
 
 @pytest.mark.usefixtures("no_flushes")
@@ -99,8 +138,55 @@ def test_a_history_with_power_cuts_leads_to_what_the_contract_says(tmp_path):
     )
 
 
-texts = st.text() | st.just('["ct1","')
+texts = st.text() | st.just('["ct2","')
 lines = st.tuples(texts, st.binary(max_size=50).filter(lambda text: b"\n" not in text))
+
+
+NO_IDS = ["", "\ud800", "\0", "é", "\n", '"', "\\", "+" * 24, "x" * 23, "x" * 100_000]
+
+
+@pytest.mark.parametrize("id", NO_IDS)
+def test_what_is_no_id_is_absent(tmp_path, id):
+    """A client may call anything its cookie."""
+    store = open_file(tmp_path)
+    assert store.load([id]) == {}
+    store.commit([Create(cookie_at(1))])
+    assert set(store.load([id, id_at(1)])) == {id_at(1)}
+    assert store.commit([Delete(id)]) == [False]
+
+
+@pytest.mark.parametrize("id", NO_IDS)
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_a_record_whose_id_is_none_is_refused_with_its_batch(tmp_path, id, is_apart):
+    store = open_file(tmp_path)
+    store.commit(create([1]))
+    batch = [*create([2]), Create(evolve(cookie_at(3), id=id))]
+    with pytest.raises(ValueError, match="id"):
+        (store.begin if is_apart else store.commit)(batch)
+    assert set(contents(store)) == {id_at(1)}
+    assert store.commit(create([2])) == [True]
+
+
+@pytest.mark.parametrize("id", NO_IDS)
+def test_a_line_about_what_is_no_id_makes_no_record_of_it(tmp_path, id):
+    store = open_file(tmp_path)
+    store.commit(create([1]))
+    store.close()
+    with (tmp_path / NAME).open("ab") as file:
+        file.write(write_line(to_key(id), b"[9,1,1,null,null,null]", batch=2))
+    store = open_file(tmp_path)
+    assert store.load([id]) == {}
+    assert store.commit([Delete(id)]) == [False]
+
+
+@pytest.mark.parametrize("cursor", ["41", "00", "4142", "zz", "", "4", "3130 31", "31303A"])
+def test_a_cursor_that_no_page_gives_is_refused(tmp_path, cursor):
+    store = open_file(tmp_path)
+    store.commit(create([1, 2]))
+    _, given = store.page(None, 1)
+    assert store.page(given, 5)[0]
+    with pytest.raises(ValueError):
+        store.page(cursor, 1)
 
 
 @given(texts)
@@ -113,17 +199,13 @@ def test_any_text_is_an_id(id):
 @given(st.lists(lines, max_size=5))
 def test_a_batch_is_read_as_it_was_written(batch):
     states = [(to_key(id), text) for id, text in batch]
-    raw = BytesIO(write_batch(states)).readlines()
-    following = range(len(states) - 1, -1, -1)
-    expected = [(key, left, text) for (key, text), left in zip(states, following, strict=True)]
-    assert [_meaning(read_line(each)) for each in raw] == expected
-    assert [_meaning(line) for line in read_lines(raw)] == expected
+    raw = BytesIO(write_batch(states, 7)).readlines()
+    count = len(states)
+    extents = [Extent(7, left, count) for left in range(count - 1, -1, -1)]
+    expected = list(zip(states, extents, strict=True))
+    assert [read_line(each) for each in raw] == expected
+    assert read_lines(raw) == expected
     assert read_lines([*raw, b"damaged\n"]) is None
-
-
-def _meaning(line):
-    _, _, key, following, text = line
-    return key, int(following), text
 
 
 @given(st.binary(max_size=80), st.integers(0, 100), st.binary(max_size=3))
@@ -237,3 +319,16 @@ def test_without_a_pause_nobody_waits():
     times = iter([0.0, 2 * WORK_S])
     Throttle(0, lambda: next(times), pauses.append).pause_if_due()
     assert pauses == []
+
+
+@pytest.mark.parametrize("extra", [[], [1], 5, b"bytes", True], ids=repr)
+def test_an_authextra_that_is_no_mapping_is_neither_written_nor_read(extra):
+    cookie = Cookie("A" * 24, 1, 2, 3, auth=Auth("joe", "user", "ticket", "realm1", {"a": 1}))
+    text = encode(cookie)
+    assert decode(to_key(cookie.id), text) == cookie
+    changed = text.replace(b'{"a":1}', json.dumps(b64encode(cbor2.dumps(extra)).decode()).encode())
+    assert changed != text
+    assert decode(to_key(cookie.id), changed) is None
+    assert decode(to_key(cookie.id), text.replace(b'{"a":1}', b"[1]")) is None
+    with pytest.raises(ValueError, match="no mapping"):
+        encode(evolve(cookie, auth=evolve(cookie.auth, authextra=extra)))

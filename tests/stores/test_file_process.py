@@ -1,5 +1,6 @@
 """The `file` store whose file is appended to by a process of its own."""
 
+import errno
 import os
 import select
 from contextlib import suppress
@@ -163,8 +164,8 @@ def test_a_new_file_has_a_process_of_its_own(store, open_file):
     compact_always(store)
     store.commit([Delete(make_id(1))])
     wait_for(lambda: store.stat()["compactions"] == 1, "a new file")
-    assert not child.is_running()
-    store.compacts_from = 10**9
+    wait_for(lambda: not child.is_running(), "the end of the one that has the old file")
+    store._ledger._compactor.compacts_from = 10**9
     begin(store, create(2))
     assert finish(store) == [True]
     store.close()
@@ -211,6 +212,9 @@ class ChildEnvironment:
     def __init__(self, path):
         near, far = socketpair()
         self.file = AppendFile("", os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT))
+        self.lock_path = path.with_name("lock")
+        self.lock = os.open(self.lock_path, os.O_RDWR | os.O_CREAT)
+        self.watched = writer.Watched(self.file, str(path), self.lock, str(self.lock_path))
         self.near = Channel(near)
         self._thread = Thread(target=self._serve, args=(far,))
         self._thread.start()
@@ -218,7 +222,7 @@ class ChildEnvironment:
 
     def _serve(self, far):
         with far, suppress(EOFError):
-            writer.serve(Channel(far), self.file)
+            writer.serve(Channel(far), self.watched)
 
     def ask(self, size, data):
         self.near.send(size.to_bytes(writer.SIZE_BYTES, "big") + data)
@@ -228,6 +232,7 @@ class ChildEnvironment:
         self.near.close()
         self._thread.join()
         self.file.close()
+        os.close(self.lock)
 
 
 @pytest.fixture
@@ -268,6 +273,20 @@ def test_a_flush_that_fails_is_told_with_what_it_means(serve, tmp_path, monkeypa
         assert served.ask(0, b"one\n") == b"28 0"
 
 
+def test_a_file_that_was_taken_away_is_told_and_nothing_is_appended_any_more(serve, tmp_path):
+    served = serve(tmp_path / "file")
+    assert served.ask(0, b"one\n") == writer.DONE
+    (tmp_path / "file").unlink()
+    assert served.ask(4, b"two\n") == b"%d 0" % errno.ESTALE
+
+
+def test_a_lock_file_that_was_taken_away_is_told(serve, tmp_path):
+    served = serve(tmp_path / "file")
+    served.lock_path.unlink()
+    assert served.ask(0, b"one\n") == writer.UNLOCKED
+    assert (tmp_path / "file").read_bytes() == b"one\n"
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "trusted"),
     [
@@ -287,5 +306,5 @@ def test_what_it_could_not_append_is_an_error_of_the_store(
         patch.setattr(Channel, "receive_now", lambda _: answer)
         with pytest.raises(error, match="cannot be written"):
             store.finish()
-    assert store._journal.is_trusted is trusted
+    assert store._ledger._journal.is_trusted is trusted
     assert set(store.load([make_id(1), make_id(2)])) == {make_id(1)}

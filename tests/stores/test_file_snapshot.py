@@ -10,6 +10,7 @@ from cookietrack_plugin.stores.file.encoding import to_key
 from cookietrack_plugin.stores.file.lines import write_line
 from cookietrack_plugin.stores.file.provider import FileProvider
 from cookietrack_plugin.stores.file.store import FileStore
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 
 OPTIONS = {"type": "file", "filename": "cookies.dat"}
@@ -60,10 +61,10 @@ def test_the_powers_are_what_the_interfaces_demand(filled, look):
 def test_it_has_the_records_that_the_store_has(filled, look):
     snapshot = look()
     expected = {make_id(n): make_cookie(n, make_auth(f"user{n}")) for n in (0, 1, 3, 4)}
-    assert {cookie.id: cookie for cookie in snapshot.scan()} == expected
+    assert {cookie.id: cookie for cookie in records(snapshot)} == expected
     assert dict(snapshot.load([make_id(1), make_id(2)])) == {make_id(1): expected[make_id(1)]}
-    assert [cookie.id for cookie in snapshot.scan(authid="user3")] == [make_id(3)]
-    assert list(snapshot.scan(authid="user3", authrealm="elsewhere")) == []
+    assert [cookie.id for cookie in records(snapshot, authid="user3")] == [make_id(3)]
+    assert list(records(snapshot, authid="user3", authrealm="elsewhere")) == []
     assert (snapshot.stat()["cookies"], snapshot.stat()["bytes"]) == (4, filled.stat().st_size)
 
 
@@ -92,7 +93,7 @@ def test_a_node_can_start_and_write_while_its_file_is_looked_at(filled, look, tm
     store = FileProvider().open(OPTIONS, str(tmp_path))
     store.commit([Create(make_cookie(7))])
     store.close()
-    assert len(list(snapshot.scan())) == 4
+    assert len(list(records(snapshot))) == 4
 
 
 def test_a_foreign_file_and_none_are_told(path, look):
@@ -115,7 +116,7 @@ def test_lines_that_cannot_be_read_are_told_by_number(filled, look):
 
 def test_a_record_whose_text_says_nothing_is_told_and_can_be_removed(filled, look, tmp_path):
     with filled.open("ab") as file:
-        file.write(write_line(to_key(make_id(9)), b'"nothing"'))
+        file.write(write_line(to_key(make_id(9)), b'"nothing"', batch=99))
     told = f"record {make_id(9)} cannot be decoded"
     snapshot = look()
     assert list(snapshot.damaged()) == [told]
@@ -134,5 +135,5 @@ def test_a_repair_counts_what_opening_has_put_aside(filled, tmp_path):
     filled.write_bytes(b"".join(lines[:-1]) + b"rubbish\n" + lines[-1])
     store = FileProvider().open(OPTIONS, str(tmp_path))
     assert store.repair() == 1
-    assert len(list(store.scan())) == 4
+    assert len(list(records(store))) == 4
     store.close()

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 
 import lmdb
 import pytest
@@ -10,12 +11,13 @@ from zope.interface.verify import verifyClass
 
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IRevocationFeed
-from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.keys import key_of
 from cookietrack_plugin.stores.lmdb.store import LmdbProvider, LmdbStore
 from cookietrack_plugin.testing import DurableStoreSuite
-from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 PLACE = {"type": "lmdb", "path": "cookies"}
 
@@ -108,10 +110,10 @@ def test_a_file_in_the_place_of_the_directory_is_refused(open_lmdb, tmp_path):
     )
 
 
-def test_a_directory_that_cannot_be_made_is_unavailable(open_lmdb):
+def test_a_directory_that_cannot_be_made_is_wrong(open_lmdb):
     # Not even root can make one there.
-    message = refusal(open_lmdb, StoreUnavailable, path="/proc/self/cookies")
-    assert message.startswith("/proc/self/cookies cannot be used as a directory: ")
+    message = refusal(open_lmdb, ConfigError, path="/proc/self/cookies")
+    assert "/proc/self" in message
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -122,8 +124,8 @@ def test_a_directory_that_cannot_be_written_is_unavailable(open_lmdb, tmp_path):
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"x", b"garbage" * 10, b"garbage" * 10_000, bytes(100_000), os.urandom(8192)],
-    ids=["a byte", "a line", "a lot", "zeros", "noise"],
+    [b"x", b"garbage" * 10, b"garbage" * 10_000, bytes(99_999) + b"\1", os.urandom(8192)],
+    ids=["a byte", "a line", "a lot", "zeros and a bit", "noise"],
 )
 def test_a_damaged_data_file_is_refused_with_what_to_do(open_lmdb, tmp_path, garbage):
     (tmp_path / "cookies").mkdir()
@@ -134,10 +136,63 @@ def test_a_damaged_data_file_is_refused_with_what_to_do(open_lmdb, tmp_path, gar
     assert (tmp_path / "cookies/data.mdb").read_bytes() == garbage
 
 
-def test_an_empty_data_file_is_a_new_store(open_lmdb, tmp_path):
+@pytest.fixture(scope="module")
+def metas(tmp_path_factory):
+    """The first two pages of an environment in which nothing was stored yet."""
+    place = tmp_path_factory.mktemp("unused")
+    lmdb.open(str(place)).close()
+    return (place / "data.mdb").read_bytes()
+
+
+NEVER_USED = {
+    "empty": lambda metas: b"",
+    "a byte": lambda metas: b"\0",
+    "less than a page": lambda metas: bytes(4_095),
+    "a page": lambda metas: bytes(4_096),
+    "less than both metas": lambda metas: bytes(8_191),
+    "both metas": lambda metas: bytes(8_192),
+    "and more": lambda metas: bytes(3_000_000),
+    "the first meta alone": lambda metas: metas[:4_096],
+    "the second one lost": lambda metas: metas[:4_096] + bytes(20_000),
+    "the first one lost": lambda metas: bytes(4_096) + metas[4_096:],
+}
+
+
+@pytest.mark.parametrize("make", NEVER_USED.values(), ids=NEVER_USED)
+def test_what_a_power_cut_leaves_of_a_file_that_was_never_used_is_made_anew(
+    open_lmdb, tmp_path, metas, make
+):
     (tmp_path / "cookies").mkdir()
-    (tmp_path / "cookies/data.mdb").touch()
-    assert open_lmdb().commit([Create(make_cookie())]) == [True]
+    (tmp_path / "cookies/data.mdb").write_bytes(make(metas))
+    with pytest.raises(StoreUnavailable, match=r"there is no cookie store: .*data\.mdb is empty"):
+        LmdbProvider().open_readonly(PLACE, str(tmp_path))
+    store = open_lmdb()
+    assert store.commit([Create(make_cookie())]) == [True]
+    assert list(store.damaged()) == []
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["the first meta", "the second meta"])
+def test_a_store_that_was_used_is_not_taken_for_a_new_one(open_lmdb, tmp_path, lost):
+    store = open_lmdb()
+    store.commit([Create(make_cookie(1))])
+    store.close()
+    data = bytearray((tmp_path / "cookies/data.mdb").read_bytes())
+    data[4_096 * lost : 4_096 * (lost + 1)] = bytes(4_096)
+    (tmp_path / "cookies/data.mdb").write_bytes(data)
+    with suppress(StoreCorrupt):
+        open_lmdb()
+    assert (tmp_path / "cookies/data.mdb").read_bytes() == data
+
+
+def test_zeros_that_somebody_has_open_are_not_made_anew(open_lmdb, start_lmdb, tmp_path):
+    """They are what is left of a store that is in use, and its workers find out for themselves."""
+    process = start_lmdb()
+    process.open()
+    data = tmp_path / "cookies/data.mdb"
+    zeros = bytes(data.stat().st_size)
+    data.write_bytes(zeros)
+    assert "data.mdb was emptied while it was open" in refusal(open_lmdb, StoreUnavailable)
+    assert data.read_bytes() == zeros
 
 
 def test_a_place_that_was_refused_can_be_used_once_it_is_cleared(open_lmdb, tmp_path):
@@ -178,8 +233,10 @@ def test_a_newer_format_is_refused_and_says_so(open_lmdb, tmp_path, found):
 
 
 def test_a_copy_that_ends_early_is_refused_and_kills_nobody(open_lmdb, tmp_path):
-    open_lmdb(sync=False).commit([Create(make_cookie(n, make_auth())) for n in range(1_000)])
-    whole = (tmp_path / "cookies/data.mdb").read_bytes()
+    store = open_lmdb(sync=False)
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(1_000)])
+    # Behind that there is only what is kept for deletions.
+    whole = (tmp_path / "cookies/data.mdb").read_bytes()[: store._environment.used_bytes()]
     (tmp_path / "copy").mkdir()
     for pages in range(2, len(whole) // 4096):
         (tmp_path / "copy/data.mdb").write_bytes(whole[: pages * 4096])
@@ -201,7 +258,7 @@ def test_a_store_that_gave_back_its_last_pages_is_not_taken_for_incomplete(open_
         store.commit([Create(make_cookie(number))])
     store._environment.write(2**30, False, come_and_go)
     store.close()
-    assert len(list(open_lmdb().scan())) == 3
+    assert len(list(records(open_lmdb()))) == 3
 
 
 def named(id):
@@ -220,6 +277,10 @@ NO_IDS = {
     "no ASCII": "é" * 24,
     "no Unicode": "\ud800" * 24,
     "NUL": "\0" * 24,
+    "more than a key of LMDB": "A" * 2_000,
+    "a letter": "é",
+    "half a surrogate pair": "\udcff",
+    "one NUL": "\0",
 }
 
 
@@ -228,9 +289,11 @@ def test_a_text_that_is_no_id_is_no_record(store, text):
     store.commit([Create(make_cookie(1))])
     assert store.load([text, make_id(1)]) == {make_id(1): make_cookie(1)}
     assert store.commit([Delete(text)]) == [False]
+    nobodys = [Touch(text, NOW, NOW, None, None), Authenticate(text, make_auth(), NOW)]
+    assert store.commit(nobodys) == [False, False]
     with pytest.raises(ValueError, match="24 characters of base64url"):
         store.commit([Delete(make_id(1)), Create(named(text))])
-    assert list(store.scan()) == [make_cookie(1)]
+    assert list(records(store)) == [make_cookie(1)]
 
 
 def test_ids_that_differ_in_the_alphabet_alone_are_two(store):

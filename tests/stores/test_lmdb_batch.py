@@ -17,10 +17,19 @@ def test_new_records_are_encoded_once_and_the_rest_stays_as_it_is():
     alone, new, others = prepare([touch, Create(joes), create, Create(nobodys), delete])
     assert alone == [False, True, False, True, False]
     assert new == [
-        (joes.id, encode(joes), "joe", joes.expires),
-        (nobodys.id, encode(nobodys), None, nobodys.expires),
+        (joes.id, encode(joes), "joe", joes.expires, None),
+        (nobodys.id, encode(nobodys), None, nobodys.expires, None),
     ]
     assert list(map(unpack, others)) == [touch, create, delete]
+
+
+@pytest.mark.parametrize(("since", "position"), [(5, 5), ("of another store", -1)])
+def test_a_new_record_with_a_login_has_what_its_fences_are_asked_for(since, position):
+    joes = make_cookie(1, make_auth("joe", "realm2"))
+    _, [new], _ = prepare([Create(joes, since)])
+    assert new[-1] == ("joe", "realm2", position)
+    _, _, [first, _] = prepare([Create(joes, since), Delete(joes.id)])
+    assert unpack(first) == Create(joes, position)
 
 
 AUTH = make_auth("joe")

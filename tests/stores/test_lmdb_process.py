@@ -17,8 +17,10 @@ from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreFull, Stor
 from cookietrack_plugin.interfaces import INonBlockingCommit
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
 from cookietrack_plugin.stores.child.channel import Channel
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.lmdb import environment, writer
 from cookietrack_plugin.stores.lmdb.batch import prepare
+from cookietrack_plugin.stores.lmdb.creation import make_files
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 from tests.support.node import wait_for
@@ -37,7 +39,7 @@ def writers():
 
 def test_nobody_writes_for_a_store_that_is_only_read(store):
     store.load([make_id(1)])
-    assert list(store.scan()) == []
+    assert list(records(store)) == []
     assert writers() == []
 
 
@@ -86,7 +88,7 @@ def test_a_full_store_says_so(open_lmdb):
 
 
 def test_what_it_adds_behind_the_end_of_the_map_that_is_read_is_found(open_lmdb, monkeypatch):
-    monkeypatch.setattr(environment, "_FIRST_MAP", 2**20)
+    monkeypatch.setattr(environment, "FIRST_MAP", 2**20)
     store = open_lmdb(writer_process=True)
     cookies = [Create(make_cookie(number)) for number in range(20_000)]
     assert all(store.commit(cookies))
@@ -103,7 +105,7 @@ def test_a_child_that_was_killed_at_rest_fails_nobody_and_is_told_of(store, capl
     assert set(store.load([make_id(1), make_id(2)])) == {make_id(1), make_id(2)}
     assert writers() != [first]
     [told] = caplog.messages
-    assert re.fullmatch(r"the process that writes .*/cookies ended with exit code -9", told)
+    assert re.fullmatch(r"the process that writes .*/cookies died of SIGKILL", told)
 
 
 def test_a_child_that_ends_in_order_is_not_told_of(store, caplog):
@@ -162,7 +164,6 @@ def test_a_write_that_comes_after_the_end_begins_no_process(store):
 
 def test_why_the_child_cannot_open_the_store_is_told(store, tmp_path):
     [data] = tmp_path.rglob("data.mdb")
-    data.rename(tmp_path / "moved")
     data.write_bytes(b"something else" * 1000)
     for _ in range(2):
         with pytest.raises(StoreCorrupt, match="holds no LMDB environment that can be read"):
@@ -304,7 +305,7 @@ class ChildEnvironment:
         self.near = Channel(near)
         self._thread = Thread(target=self._serve, args=(far,))
         self._thread.start()
-        assert self.ask(parent, str(path), 2**20, False) == (True, None)
+        assert self.ask(parent, str(path), 2**20, False, None) == (True, None)
 
     def _serve(self, far):
         with far, suppress(EOFError):
@@ -325,6 +326,7 @@ def serve(tmp_path):
 
     def serve(parent=os.getppid()):  # noqa: B008 - what this process has all its life
         (tmp_path / "served").mkdir(exist_ok=True)
+        make_files(str(tmp_path / "served"))
         served.append(ChildEnvironment(tmp_path / "served", parent))
         return served[-1]
 

@@ -7,8 +7,9 @@ from attrs import evolve
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.stores.lmdb import listing, tables, users
 from cookietrack_plugin.stores.lmdb import revocations as lmdb_log
-from cookietrack_plugin.stores.lmdb import tables, users
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
@@ -19,7 +20,7 @@ def store(open_lmdb):
 
 
 def ids(store):
-    return {cookie.id for cookie in store.scan()}
+    return {cookie.id for cookie in records(store)}
 
 
 def spoil(store, id):
@@ -148,7 +149,7 @@ def test_the_indexes_have_an_entry_for_each_record_and_no_other(store):
                 [("joe", "realm1"), ("mary", None), (None, "realm2"), (None, None)]
             )
             store.revoke_user(*user, [make_id(number)])
-        cookies = list(store.scan())
+        cookies = list(records(store))
         by_authid = {(packed_authid(each.auth.authid), each.id) for each in cookies if each.auth}
         by_expiry = {(packed_time(each.expires), each.id) for each in cookies}
         assert index_entries(store) == (by_authid, by_expiry)
@@ -168,7 +169,7 @@ def test_what_is_left_of_an_undecodable_record_in_the_indexes_misleads_nobody(st
     store.commit([Create(make_cookie(1, make_auth("joe"), expires=NOW))])
     spoil(store, make_id(1))
     store.commit([Delete(make_id(1)), Create(make_cookie(1, make_auth("mary"), expires=NOW + 5))])
-    assert list(store.scan(authid="joe")) == []
+    assert list(records(store, authid="joe")) == []
     assert store.expire(NOW + 4, 10) == 0
     assert ids(store) == {make_id(1)}
     assert store.expire(NOW + 5, 10) == 1
@@ -191,11 +192,11 @@ def test_a_sweep_with_a_limit_is_not_held_up_by_entries_that_lead_nowhere(store)
 
 
 def test_users_whose_names_meet_in_the_index_are_not_mixed_up(store, monkeypatch):
-    for module in (tables, users):
+    for module in (tables, users, listing):
         monkeypatch.setattr(module, "packed_authid", lambda authid: b"same")
     store.commit([Create(make_cookie(n, make_auth(f"user{n % 3}"))) for n in range(900)])
     for user in range(3):
-        found = {cookie.id for cookie in store.scan(authid=f"user{user}")}
+        found = {cookie.id for cookie in records(store, authid=f"user{user}")}
         assert found == {make_id(n) for n in range(user, 900, 3)}
     assert store.revoke_user("user1", None) == 300
     assert ids(store) == {make_id(n) for n in range(900) if n % 3 != 1}
@@ -204,7 +205,7 @@ def test_users_whose_names_meet_in_the_index_are_not_mixed_up(store, monkeypatch
 def test_a_record_larger_than_a_page_of_a_scan_is_scanned(store):
     auth = make_auth(authextra={"text": "x" * 700_000})
     store.commit([Create(make_cookie(n, auth)) for n in range(5)])
-    assert len(list(store.scan())) == len(list(store.scan(authid="joe"))) == 5
+    assert len(list(records(store))) == len(list(records(store, authid="joe"))) == 5
 
 
 def test_times_beyond_all_reason_sort_to_the_ends(store):

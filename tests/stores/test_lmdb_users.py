@@ -5,6 +5,7 @@ import pytest
 
 from cookietrack_plugin.errors import PositionLost
 from cookietrack_plugin.record import Authenticate, Create, Delete, UserRevoked
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.lmdb import revocations as lmdb_log
 from cookietrack_plugin.stores.lmdb.files import FORMAT
 from cookietrack_plugin.stores.lmdb.keys import key_of
@@ -109,7 +110,7 @@ def test_a_kept_record_that_cannot_be_decoded_goes_with_all_others(store):
     )
     assert store.revoke_user(None, None, [make_id(0), make_id(1)]) == 2
     assert list(store.damaged()) == []
-    assert [cookie.id for cookie in store.scan()] == [make_id(0)]
+    assert [cookie.id for cookie in records(store)] == [make_id(0)]
 
 
 def test_an_id_that_is_none_keeps_nothing(store):
@@ -140,7 +141,7 @@ def test_a_store_of_the_format_without_fences_is_read_on_and_marked(open_lmdb, t
     mark = environment_of(tmp_path, b"1")
     assert mark == b"%d" % FORMAT
     store = open_lmdb()
-    assert [cookie.id for cookie in store.scan()] == [make_id(1)]
+    assert [cookie.id for cookie in records(store)] == [make_id(1)]
     assert store.revoked_since(cursor)[0] == [make_id(0)]
     store.close()
     assert environment_of(tmp_path, b"1") == b"%d" % FORMAT

@@ -6,6 +6,7 @@ from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.interfaces import IReadOnlyProvider, IVerifiable
 from cookietrack_plugin.record import Auth, Cookie, Create, Touch
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.lmdb.keys import key_of
 from cookietrack_plugin.stores.lmdb.store import LmdbProvider
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
@@ -43,7 +44,7 @@ def test_a_store_that_is_whole_has_nothing_to_tell(alter):
     store = alter(b"records", lambda cursor: None)
     assert list(store.damaged()) == []
     assert store.repair() == 0
-    assert len(list(store.scan())) == COUNT
+    assert len(list(records(store))) == COUNT
 
 
 def test_a_record_that_cannot_be_decoded_is_named_and_removed(alter):
@@ -74,7 +75,7 @@ def test_a_record_that_an_index_has_lost_is_named_and_found_again(alter, databas
     assert list(store.damaged()) == [f"record {make_id(300)} is missing in the index of {name}"]
     assert store.repair() == 1
     assert list(store.damaged()) == []
-    assert [cookie.id for cookie in store.scan(authid="user300")] == [make_id(300)]
+    assert [cookie.id for cookie in records(store, authid="user300")] == [make_id(300)]
     assert store.expire(make_cookie().expires, COUNT) == COUNT
 
 
@@ -90,7 +91,7 @@ def test_an_entry_that_fits_no_record_is_named_and_removed(alter, database, name
     assert list(store.damaged()) == [told]
     assert store.repair() == 1
     assert list(store.damaged()) == []
-    assert len(list(store.scan())) == COUNT
+    assert len(list(records(store))) == COUNT
 
 
 def test_what_changes_while_it_is_verified_is_no_damage(alter):

@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +23,18 @@ from cookietrack_plugin.errors import (
     StoreUnavailable,
 )
 from cookietrack_plugin.record import Authenticate, Create, Delete, UserRevoked
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.sql import engine as sql_engine
 from cookietrack_plugin.stores.sql import feed as sql_feed
 from cookietrack_plugin.stores.sql import schema as sql_schema
+from cookietrack_plugin.stores.sql import stat as sql_stat
+from cookietrack_plugin.stores.sql.driver import run_script
 from cookietrack_plugin.stores.sql.engine import make_engine
+from cookietrack_plugin.stores.sql.feedwriter import mysql as feedwriter_mysql
+from cookietrack_plugin.stores.sql.feedwriter import postgresql as feedwriter_postgresql
 from cookietrack_plugin.stores.sql.provider import SqlProvider
 from cookietrack_plugin.stores.sql.store import SqlStore
+from cookietrack_plugin.stores.sql.types import MYSQL
 from cookietrack_plugin.stores.sql.url import driven, parse_url, shown, under
 from cookietrack_plugin.testing import DurableStoreSuite
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
@@ -145,7 +151,7 @@ def test_texts_that_databases_refuse_are_kept_apart(store: SqlStore):
     ]
     store.commit([Create(cookie) for cookie in cookies])
     for name, cookie in zip(names, cookies, strict=True):
-        assert list(store.scan(authid=name)) == [cookie]
+        assert list(records(store, authid=name)) == [cookie]
 
 
 def test_a_user_agent_of_a_megabyte_spoils_no_batch(store: SqlStore):
@@ -171,7 +177,7 @@ def test_a_closed_store_does_not_connect_again(store: SqlStore):
         lambda: store.commit([Create(make_cookie(1))]),
         lambda: store.commit([]),
         lambda: store.expire(NOW, 1),
-        lambda: list(store.scan()),
+        lambda: list(records(store)),
         lambda: store.stat(),
         lambda: store.revoked_since(None),
         lambda: store.revoke_user(None, None),
@@ -191,11 +197,11 @@ def test_a_batch_takes_few_statements_however_many_changes(store: SqlStore):
         assert all(store.commit([*logins, *(make_touch(n) for n in ids)]))
     with statements(store) as deleting:
         assert all(store.commit([Delete(make_id(n)) for n in ids]))
-    reads_first = store._engine.dialect.name in ("mysql", "mariadb")
-    assert len(creating) == (4 if reads_first else 1)
+    name = store._engine.dialect.name
+    assert len(creating) == (4 if name in MYSQL else 1)
     assert len(loading) == 1
     assert len(updating) == 4
-    assert len(deleting) == 7
+    assert len(deleting) == (5 if name == "sqlite" else 1)
 
 
 # -- several nodes --------------------------------------------------------------------------------
@@ -314,7 +320,7 @@ def test_an_older_format_is_migrated_and_keeps_its_records(
         new.close()
     assert steps == ["cookietrack"]
     monkeypatch.undo()
-    with pytest.raises(StoreCorrupt, match=r"has format 3, and 2 is the newest.*upgrade"):
+    with pytest.raises(StoreCorrupt, match=r"has format 4, and 3 is the newest.*upgrade"):
         open_sql(url)
 
 
@@ -374,6 +380,7 @@ def test_a_table_of_another_program_is_refused_and_left_alone(url: str):
         ({"url": "postgresql://joe:secret@host:port/db"}, r"found text that is no URL"),
         ({"url": "postgresql://joe:secret@host"}, r"expected one as in .*, found no database"),
         ({"url": "sqlite://"}, r"found no database"),
+        ({"url": "postgresql://joe:secret@host/db?sslmode=on"}, r"disable, allow.*another sslmode"),
         ({"url": "sqlite:///:memory:"}, r"expected the path .*, found a database in memory"),
         ({"url": f"mysql://joe:${{{NOBODY}}}@host/db"}, rf"variable {NOBODY} is not set"),
         ({"url": "mysql://joe:${a-b}@host/db"}, r'found a "\$\{" that begins no variable'),
@@ -516,6 +523,22 @@ def test_a_database_that_cannot_hold_every_text_is_refused(postgresql: PostgreSQ
             open_sql(postgresql.url(latin))
 
 
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_server_that_is_too_old_is_refused(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+):
+    server: Database = request.getfixturevalue(kind)
+    monkeypatch.setitem(sql_schema._LEAST, kind, (99,))
+    with (
+        server.database() as name,
+        pytest.raises(
+            ConfigError, match=r"expected PostgreSQL from 12.*, found a server of version \d+\."
+        ),
+    ):
+        open_sql(server.url(name))
+
+
 def test_a_file_of_something_else_is_refused(tmp_path: Path):
     (tmp_path / "cookies.sqlite").write_text("a shopping list, and a long one at that\n" * 100)
     with pytest.raises(StoreCorrupt, match="not a database"):
@@ -523,15 +546,34 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path):
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path):
-    with pytest.raises(StoreUnavailable, match=r"nowhere/cookies\.sqlite cannot be used: No such"):
+    with pytest.raises(ConfigError, match=r"nowhere/cookies\.sqlite cannot be used: No such"):
         open_sql("sqlite:///nowhere/cookies.sqlite", tmp_path)
+
+
+def test_one_that_another_node_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """SQLite does not wait for a writer when it makes the write-ahead log."""
+    rival = sqlite3.connect(tmp_path / "cookies.sqlite", isolation_level=None)
+    rival.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        rival.rollback()
+
+    monkeypatch.setattr(sql_engine, "sleep", pause)
+    store = open_sql(SQLITE, tmp_path)
+    assert len(pauses) == 1
+    store.close()
+    rival.close()
 
 
 def test_the_files_of_sqlite_are_for_nobody_else(tmp_path: Path):
     store = open_sql(SQLITE, tmp_path)
     store.commit([Create(make_cookie(1))])
     names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    assert names.keys() == {f"cookies.sqlite{end}" for end in ("", "-wal", "-shm")}
+    assert names.keys() == {f"cookies.sqlite{end}" for end in ("", "-wal", "-shm", "-reserve")}
     assert set(names.values()) == {0o600}
     store.close()
 
@@ -561,7 +603,7 @@ def test_a_full_disk_is_told_as_such_and_spoils_nothing(tmp_path: Path):
 
     with pytest.raises(StoreFull, match="has no room"):
         store.commit([Create(make_cookie(n)) for n in range(1, 5000)])
-    assert [cookie.id for cookie in store.scan()] == [make_id(0)]
+    assert [cookie.id for cookie in records(store)] == [make_id(0)]
     store.close()
 
 
@@ -667,7 +709,10 @@ def test_a_durable_server_is_not_warned_of(server: Database, caplog: pytest.LogC
 @pytest.mark.server
 @pytest.mark.parametrize("at", ["SELECT", "DELETE", "COMMIT"])
 def test_a_connection_that_is_cut_within_a_batch_leaves_no_half_of_it(server: Database, at: str):
-    """Deleted and created in one batch: both or none, and the next batch is none the worse."""
+    """
+    Deleted and created in one batch: both or none, and the next batch is none the worse. The last
+    message is the one with COMMIT.
+    """
     with server.database() as name:
         store = open_sql(server.url(name))
         store.commit([Create(make_cookie(1, make_auth()))])
@@ -708,9 +753,16 @@ def cut_at(at: str, store: SqlStore, server: Database) -> Iterator[None]:
             else:
                 server.execute(f"KILL {driver.thread_id()}")
 
+    def cut_script(connection: Any, script: Sequence[str], values: Sequence[Any] = ()) -> Any:
+        cut(connection, None, script[-1])
+        return run_script(connection, script, values)
+
     event.listen(store._engine, "before_cursor_execute", cut)
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (feedwriter_postgresql, feedwriter_mysql):
+                patch.setattr(module, "run_script", cut_script)
+            yield
     finally:
         event.remove(store._engine, "before_cursor_execute", cut)
 
@@ -743,3 +795,12 @@ def test_the_scheme_of_mariadb_is_as_good_as_that_of_mysql(mariadb: MariaDB):
         assert store.stat()["cookies"] == 1
         assert store.commit([Delete(make_id(1))]) == [True]
         store.close()
+
+
+def test_records_with_a_login_are_counted_as_long_as_all_are(store: SqlStore, monkeypatch):
+    assert store.stat()["authenticated"] == 0
+    store.commit([Create(make_cookie(1, make_auth())), Create(make_cookie(2))])
+    numbers = store.stat()
+    assert (numbers["cookies"], numbers["authenticated"]) == (2, 1)
+    monkeypatch.setattr(sql_stat, "_COUNTED", -1)
+    assert "authenticated" not in store.stat()

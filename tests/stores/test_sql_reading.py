@@ -7,6 +7,7 @@ from zope.interface.verify import verifyObject
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IReadOnlyProvider
 from cookietrack_plugin.record import Create
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.sql.provider import SqlProvider
 from cookietrack_plugin.testing.samples import make_cookie, make_id
 
@@ -17,7 +18,7 @@ def test_it_has_the_records_that_are_there(tmp_path):
     store = SqlProvider().open(OPTIONS, str(tmp_path))
     store.commit([Create(make_cookie(1))])
     looking = SqlProvider().open_readonly(OPTIONS, str(tmp_path))
-    assert [cookie.id for cookie in looking.scan()] == [make_id(1)]
+    assert [cookie.id for cookie in records(looking)] == [make_id(1)]
     looking.close()
     store.close()
 

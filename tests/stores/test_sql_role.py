@@ -74,10 +74,16 @@ def _refusal(store: Any) -> str:
 def test_a_mariadb_that_became_a_replica_lets_nobody_in_on_connections_that_stay(mariadb, url):
     store = open_sql(url)
     store.commit([LOGIN])
+    _, cursor = store.revoked_since(None)
     administer(mariadb, "SET GLOBAL read_only = ON")
     try:
-        with pytest.raises(StoreUnavailable, match="is read-only: it may not know"):
-            store.load([make_id(1)])
+        for ask in (
+            lambda: store.load([make_id(1)]),
+            lambda: store.revoked_since(None),
+            lambda: store.revoked_since(cursor),
+        ):
+            with pytest.raises(StoreUnavailable, match="is read-only: it may not know"):
+                ask()
     finally:
         administer(mariadb, "SET GLOBAL read_only = OFF")
     assert set(store.load([make_id(1)])) == {make_id(1)}

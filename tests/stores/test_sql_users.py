@@ -17,6 +17,7 @@ from cookietrack_plugin.interfaces import (
     IUserRevocation,
 )
 from cookietrack_plugin.record import Authenticate, Create, Delete, UserRevoked
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.sql import feed as sql_feed
 from cookietrack_plugin.stores.sql.locks import SLOTS
 from cookietrack_plugin.stores.sql.provider import SqlProvider
@@ -103,7 +104,7 @@ def test_exactly_the_records_of_the_user_are_deleted(
     revoked = UserRevoked(*name, keep)
     ended = {cookie.id for cookie in cookies if revoked.ends(cookie.id, cookie.auth)}
     assert store.revoke_user(*name, keep) == len(ended)
-    assert {cookie.id for cookie in store.scan()} == {cookie.id for cookie in cookies} - ended
+    assert {cookie.id for cookie in records(store)} == {cookie.id for cookie in cookies} - ended
     assert store.revoke_user(*name, keep) == 0
 
 
@@ -120,7 +121,7 @@ def test_a_record_that_cannot_be_read_is_deleted_with_the_others(
     store.commit([Create(make_cookie(n, make_auth())) for n in range(2)])
     broken = "'\\xff'" if each_database.startswith("postgresql") else "X'ff'"
     execute(each_database, f"UPDATE cookietrack SET authextra = {broken}")
-    assert list(store.scan()) == []
+    assert list(records(store)) == []
     assert store.revoke_user("joe", "realm1") == 2
     assert count(store, "cookietrack") == 0
 
@@ -141,12 +142,12 @@ def test_each_revocation_is_one_entry_in_order(store: SqlStore, other: SqlStore)
 
 
 def test_a_revocation_takes_few_statements_however_many_records(store: SqlStore):
-    for records in (0, 1, 1000):
-        store.commit([Create(make_cookie(n, make_auth())) for n in range(records)])
+    for count in (0, 1, 1000):
+        store.commit([Create(make_cookie(n, make_auth())) for n in range(count)])
         with statements(store) as revoking:
-            assert store.revoke_user("joe", "realm1") == records
-        assert len(revoking) == 7
-        assert revoking[-1] == "COMMIT"
+            assert store.revoke_user("joe", "realm1") == count
+        assert len(revoking) == (6 if store._engine.dialect.name == "sqlite" else 3)
+        assert revoking[-1].endswith("COMMIT")
 
 
 @pytest.mark.server
@@ -161,7 +162,7 @@ def test_a_hundred_thousand_records_are_one_transaction(server_url: str):
     cursor = position(store)
     with statements(store) as revoking:
         assert store.revoke_user("joe", "realm1") == 100_000
-    assert len(revoking) == 7
+    assert len(revoking) == 3
     assert store.revoked_since(cursor)[0] == [UserRevoked("joe", "realm1")]
     store.close()
 
@@ -170,12 +171,12 @@ def test_too_many_records_for_one_transaction_are_deleted_in_portions(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(store._revoker, "_portion", 3)
-    for records in (2, 3, 7):
-        store.commit([Create(make_cookie(n, make_auth())) for n in range(records)])
+    for count in (2, 3, 7):
+        store.commit([Create(make_cookie(n, make_auth())) for n in range(count)])
         cursor = position(store)
         with statements(store) as revoking:
-            assert store.revoke_user("joe", None) == records
-        assert revoking.count("COMMIT") == records // 3 + 1
+            assert store.revoke_user("joe", None) == count
+        assert sum(each.endswith("COMMIT") for each in revoking) == count // 3 + 1
         assert store.revoked_since(cursor)[0] == [UserRevoked("joe", None)]
 
 

@@ -26,6 +26,8 @@ FLAGS = (
     "--no-first-run",
     "--window-size=1280,1000",
 )
+_ROWS = "return [...document.querySelectorAll('#device-list li')].map((each) => each.innerText)"
+_BOTTOM = "return arguments[0].getBoundingClientRect().bottom"
 
 
 def missing(what: str) -> NoReturn:
@@ -34,14 +36,17 @@ def missing(what: str) -> NoReturn:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Chrome]:
-    """A browser with a profile of its own: nothing in it is shared with another test's."""
+def chromium(profile: Path, *flags: str) -> Iterator[Chrome]:
+    """
+    A browser with a profile of its own: nothing in it is shared with another test's. One that is
+    opened with the profile of an earlier one is that browser, started again.
+    """
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not binary or not driver:
         missing("Chromium is not installed (Debian: apt install chromium chromium-driver)")
     options = ChromeOptions()
     options.binary_location = binary
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = Chrome(options=options, service=Service(driver))
@@ -98,7 +103,9 @@ class Tab:
         return self.browser.find_element(By.ID, element).is_enabled()
 
     def phase(self) -> str | None:
-        return self.browser.find_element(By.ID, "link").get_attribute("data-phase")
+        """None while there is no page."""
+        phase: str | None = self.run("return document.getElementById('link')?.dataset.phase")
+        return phase
 
     def wait_until(self, phase: str) -> "Tab":
         wait_for(lambda: self.phase() == phase, f"phase {phase}")
@@ -115,6 +122,49 @@ class Tab:
     def click(self, element: str) -> None:
         self.browser.find_element(By.ID, element).click()
 
+    def press(self, selector: str) -> None:
+        """Click on the first element that a CSS selector finds, at once: lists change."""
+        self.browser.execute_script("document.querySelector(arguments[0]).click()", selector)
+
+    def type(self, *keys: str) -> None:
+        """On the keyboard, wherever the focus is."""
+        self.browser.switch_to.active_element.send_keys(*keys)
+
+    def focused(self) -> str:
+        """The id of the element that has the focus."""
+        return str(self.run("return document.activeElement.id"))
+
+    def resize(self, width: int, height: int) -> "Tab":
+        """Give the page this many pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        return self
+
+    def bottom_of(self, element: str) -> float:
+        """How many pixels below the top of the window an element ends."""
+        found = self.browser.find_element(By.ID, element)
+        return float(self.browser.execute_script(_BOTTOM, found))
+
+    @contextmanager
+    def without_scripts(self) -> Iterator[None]:
+        """The page, loaded again in a browser that runs no scripts."""
+        switch = "Emulation.setScriptExecutionDisabled"
+        self.browser.execute_cdp_cmd(switch, {"value": True})
+        try:
+            self.browser.refresh()
+            yield
+        finally:
+            self.browser.execute_cdp_cmd(switch, {"value": False})
+            self.browser.refresh()
+
+    def seen(self) -> str:
+        """All text that a reader sees."""
+        return self.browser.find_element(By.TAG_NAME, "body").text
+
+    def said(self) -> str:
+        """What the list of devices says of itself."""
+        return self.browser.find_element(By.CLASS_NAME, "cookietrack-status").text
+
     def ticked(self) -> set[str]:
         """The steps of the tour that the page has seen happen."""
         return set(
@@ -125,8 +175,7 @@ class Tab:
 
     def devices(self) -> list[str]:
         """The list of devices, a line each."""
-        rows = self.browser.find_elements(By.CSS_SELECTOR, "#device-list li")
-        return [row.text.replace("\n", " ") for row in rows]
+        return [" ".join(row.split()) for row in self.run(_ROWS)]
 
     def wait_for_devices(self, count: int) -> "Tab":
         wait_for(lambda: len(self.devices()) == count, f"{count} devices")

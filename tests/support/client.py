@@ -93,13 +93,17 @@ class Clients:
         headers: dict[str, str] | None = None,
         join: bool = True,
         stay: bool = False,
+        authextra: dict[str, Any] | None = None,
+        authority: str | None = None,
     ) -> Session:
         """
         Connect and join. Fires when joined, refused, or closed. `cookie` is a Cookie header's text.
-        `join`: say HELLO at once. `stay`: keep the connection open after a GOODBYE.
+        `join`: say HELLO at once. `stay`: keep the connection open after a GOODBYE. `authority`:
+        the file of the certificate that has signed the server's, for wss.
 
         The state has: `set_cookie` (the header), `cookie` (what to send the next time), `joined`,
-        `authid`, `authrole`, `authmethod`, `authprovider`, `challenged`, `error`, `status` (HTTP).
+        `authid`, `authrole`, `authmethod`, `authprovider`, `authextra`, `challenged`, `error`,
+        `status` (HTTP).
         """
         name = f"client{next(self._names)}"
         sent = dict(headers or {}, **({"Cookie": cookie} if cookie else {}))
@@ -114,6 +118,8 @@ class Clients:
             realm=realm,
             join=join,
             stay=stay,
+            authextra=authextra,
+            authority=authority,
         )
         set_cookie = state["set_cookie"]
         state["cookie"] = set_cookie.partition(";")[0] if set_cookie else cookie

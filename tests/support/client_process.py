@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from autobahn.twisted.wamp import ApplicationSession
@@ -9,7 +10,7 @@ from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocket
 from autobahn.wamp.auth import compute_wcs
 from autobahn.wamp.exception import ApplicationError, TransportLost
 from autobahn.wamp.types import ComponentConfig
-from twisted.internet import endpoints, reactor, stdio
+from twisted.internet import endpoints, reactor, ssl, stdio
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.protocols.basic import LineOnlyReceiver
 
@@ -39,7 +40,7 @@ class Client(ApplicationSession):
         self.received: list[Any] = []
         self.state: dict[str, Any] = dict.fromkeys(
             ("set_cookie", "status", "authid", "authrole", "authmethod", "authprovider", "error",
-             "close_code", "close_reason", "leave_reason", "session")
+             "authextra", "close_code", "close_reason", "leave_reason", "session")
         )  # fmt: skip
         self.state.update(joined=False, closed=False, challenged=False)
 
@@ -47,7 +48,17 @@ class Client(ApplicationSession):
         if not self.params["join"]:
             self._fire(self.opened)
             return
-        self.join(self.params["realm"], list(self.params["methods"]), self.params["authid"])
+        self._hello(self.params["methods"])
+
+    def _hello(self, methods: Any) -> None:
+        who, extra = self.params["authid"], self.params["authextra"]
+        self.join(self.params["realm"], list(methods), who, authextra=extra)
+
+    def rejoin(self, methods: Any) -> "Deferred[Any]":
+        """Say HELLO again: fires when joined, refused or closed."""
+        self.opened, self.left = Deferred(), Deferred()
+        self._hello(methods)
+        return self.opened
 
     def onChallenge(self, challenge: Any) -> Any:
         self.state["challenged"] = True
@@ -63,6 +74,7 @@ class Client(ApplicationSession):
             authrole=details.authrole,
             authmethod=details.authmethod,
             authprovider=details.authprovider,
+            authextra=details.authextra,
             session=details.session,
         )
         self._fire(self.opened)
@@ -83,6 +95,16 @@ class Client(ApplicationSession):
     def _fire(self, waiting: Deferred[Any]) -> None:
         if not waiting.called:
             waiting.callback(None)
+
+
+def _endpoint(factory: Any, authority: str | None) -> Any:
+    """Where the server is; over TLS, one whose certificate `authority` has signed: a PEM file."""
+    endpoint = endpoints.TCP4ClientEndpoint(reactor, factory.host, factory.port)
+    if authority is None:
+        return endpoint
+    trusted = ssl.Certificate.loadPEM(Path(authority).read_bytes())
+    options = ssl.optionsForClientTLS(factory.host, trustRoot=trusted)
+    return endpoints.wrapClientTLS(options, endpoint)
 
 
 class Commands(LineOnlyReceiver):
@@ -114,7 +136,7 @@ class Commands(LineOnlyReceiver):
         factory.client = client
         factory.noisy = False
         factory.setProtocolOptions(openHandshakeTimeout=60)
-        await endpoints.TCP4ClientEndpoint(reactor, factory.host, factory.port).connect(factory)
+        await _endpoint(factory, params["authority"]).connect(factory)
         await client.opened
         return client.state
 
@@ -146,9 +168,7 @@ class Commands(LineOnlyReceiver):
 
     async def join(self, name: str, methods: Any) -> Any:
         client = self.clients[name]
-        client.opened = Deferred()
-        client.join(client.params["realm"], list(methods), client.params["authid"])
-        await client.opened
+        await client.rejoin(methods)
         return client.state
 
     async def close(self, name: str) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 REALM = "realm1"
+# One more, for nodes that have two.
+REALM2 = "realm2"
 ROLES = [
     {
         "name": role,
@@ -54,10 +56,26 @@ def router_worker(
     return {"type": "router", "realms": items, "transports": list(transports), **more}
 
 
-def proxy(folder: Path, *transports: dict[str, Any]) -> dict[str, Any]:
+def proxy(
+    folder: Path, *transports: dict[str, Any], realms: Sequence[str] = (REALM,), **more: Any
+) -> dict[str, Any]:
     """A node with a router worker behind a Unix socket, and a proxy worker in front of it."""
-    workers = [router_worker(backend(folder)), proxy_worker(folder, *transports)]
+    workers = [
+        router_worker(backend(folder), realms=realms, **more),
+        proxy_worker(folder, *transports, realms=realms),
+    ]
     return {"version": 2, "workers": workers}
+
+
+def administration(**extra: Any) -> dict[str, Any]:
+    """The component with the procedures `cookietrack.*`, in `REALM`."""
+    return {
+        "type": "class",
+        "classname": "cookietrack_plugin.router.component.CookieAdministration",
+        "realm": REALM,
+        "role": "user",
+        "extra": extra,
+    }
 
 
 def backend(folder: Path) -> dict[str, Any]:

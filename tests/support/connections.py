@@ -11,6 +11,8 @@ class FakeLink:
     `detaching`: what `detach` gives; set another one to keep the session on the router.
     """
 
+    peer = "tcp4:192.0.2.1:52410"
+
     def __init__(self) -> None:
         self.done: list[object] = []
         self.detaching: Deferred[None] = succeed(None)

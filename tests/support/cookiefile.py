@@ -12,8 +12,11 @@ from cookietrack_plugin.record import Auth, Cookie, Create
 from cookietrack_plugin.stores.file.provider import FileProvider
 from cookietrack_plugin.stores.file.store import FileStore
 from cookietrack_plugin.stores.kit.backoff import Backoff
+from cookietrack_plugin.stores.kit.paging import records
 
 NAME = "cookies.dat"
+# What there is of a store while nothing is wrong.
+FILES = {NAME, f"{NAME}.lock"}
 NOW = 1_800_000_000_000
 DAY = 86_400_000
 JOE = Auth("joe", "user", "ticket", "realm1", {"tenant": "acme"})
@@ -37,8 +40,8 @@ class EagerFileProvider(FileProvider):
 
 def compact_always(store: FileStore) -> None:
     """Have it compact its file from now on, however small it is, and retry without a pause."""
-    store._compactor.compacts_from = 0
-    schedule = store._compactor._schedule
+    store._ledger._compactor.compacts_from = 0
+    schedule = store._ledger._compactor._schedule
     schedule._patient = schedule._urgent = Backoff(0.01, 0.01)
 
 
@@ -81,7 +84,7 @@ def create(
 
 
 def contents(store: FileStore) -> dict[str, Cookie]:
-    return {cookie.id: cookie for cookie in store.scan()}
+    return {cookie.id: cookie for cookie in records(store)}
 
 
 def wait_for(condition: Callable[[], object]) -> None:

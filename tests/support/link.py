@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Event
 
@@ -38,5 +39,33 @@ class Link(Cut):
             while data := source.recv(CHUNK_BYTES):
                 time.sleep(self.delay_s)
                 self._flowing.wait()
+                sink.sendall(data)
+        self.end(source, sink)
+
+
+class CountingLink(Link):
+    """
+    `requests` counts how often something goes to the server behind what came from it: the round
+    trips of one connection at a time.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.requests = 0
+        self._server = target
+        self._asked = False
+        super().__init__(target)
+
+    def count(self, work: Callable[[], object]) -> int:
+        """The round trips of `work`."""
+        before = self.requests
+        work()
+        return self.requests - before
+
+    def pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        asks = sink.getpeername()[1] == self._server
+        with suppress(OSError):
+            while data := source.recv(CHUNK_BYTES):
+                self.requests += asks and not self._asked
+                self._asked = asks
                 sink.sendall(data)
         self.end(source, sink)

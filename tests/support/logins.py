@@ -7,6 +7,7 @@ from threading import Barrier
 from typing import Any
 
 from cookietrack_plugin.record import Authenticate, Cookie, Create, matches
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
 Name = tuple[str | None, str | None]
@@ -78,7 +79,7 @@ def _revoke(store: Any, begin: Barrier) -> list[str]:
 def _left(store: Any, revoked: Sequence[tuple[Name, int]]) -> list[str]:
     return [
         f"{cookie.id}: {cookie.auth.identity} of {cookie.auth.authextra}, {name} at {known}"
-        for cookie in store.scan()
+        for cookie in records(store)
         for name, known in revoked
         if cookie.auth and matches(cookie.auth, *name) and cookie.auth.authextra["since"] <= known
     ]

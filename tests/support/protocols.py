@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.factory import CookieWebSocketFactory
 from cookietrack_plugin.tracking.revocation import LOGOUT
+from tests.support.awaited import FakeAwaited
 from tests.support.realm import SECRET, Realm, SessionFactory
 from tests.support.stores import ScriptedStore
 
@@ -182,6 +183,12 @@ def make_publish(*said: str) -> Publish:
     return Publish(1, "com.example.topic", args=list(said))
 
 
+def without_cookie(router: "Router") -> Client:
+    """A client that goes on without a cookie, as the store cannot say whether it has one."""
+    router.store.fail_loads()
+    return router.connect("Cookie: cbtid=unknown")
+
+
 class Router:
     """
     What Crossbar's router does on a transport, without the rest of it: `realm` is what its clients
@@ -196,7 +203,9 @@ class Router:
         sessions: Any = None,
     ) -> None:
         self.sessions = sessions or SessionFactory()
-        self.factory = CookieWebSocketFactory(self.sessions, "/node", config, None, cookies)
+        self.factory = CookieWebSocketFactory(
+            self.sessions, "/node", config, None, FakeAwaited(cookies)
+        )
         self.cookies, self.store = cookies, store
         self.tracker, self.reactor = cookies.tracker, cookies.reactor
 

@@ -12,8 +12,17 @@ END = b"\r\n\r\n"
 class RawHandshake(OnSocket):
     """A socket with a WebSocket upgrade request on it; used as a context manager."""
 
-    def __init__(self, port: int, *headers: str, path: str = "/", patience: float = 30.0) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=patience)
+    def __init__(
+        self,
+        port: int,
+        *headers: str,
+        path: str = "/",
+        patience: float = 30.0,
+        source: str = "127.0.0.1",
+    ) -> None:
+        self._socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=patience, source_address=(source, 0)
+        )
         key = b64encode(urandom(16)).decode()
         lines = [
             f"GET {path} HTTP/1.1",
@@ -65,7 +74,7 @@ class RawHandshake(OnSocket):
         return header.partition(";")[0].partition("=")[2] if header else None
 
 
-def handshake(port: int, *headers: str, path: str = "/") -> RawHandshake:
-    """A complete handshake, its connection closed again."""
-    with RawHandshake(port, *headers, path=path) as raw:
+def handshake(port: int, *headers: str, path: str = "/", source: str = "127.0.0.1") -> RawHandshake:
+    """A complete handshake from the address `source`, its connection closed again."""
+    with RawHandshake(port, *headers, path=path, source=source) as raw:
         return raw.send().answer()

@@ -12,6 +12,7 @@ from cookietrack_plugin.stores.redis import user_revocation
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Partition
 from cookietrack_plugin.stores.redis.provider import RedisProvider
+from cookietrack_plugin.stores.redis.rounds import Round
 from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.stores.redis.url import parse_url
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
@@ -29,6 +30,11 @@ def open_redis(url: str, node_dir: object = ".", **options: Any) -> RedisStore:
     item = {"type": "redis", "url": url, **options}
     provider.check(item)
     return provider.open(item, str(node_dir))
+
+
+def look_at(item: dict[str, Any]) -> Any:
+    """The store as people look at it."""
+    return RedisProvider().open_readonly(item, ".")
 
 
 def new_prefix() -> str:
@@ -79,14 +85,14 @@ def revoke_in(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def trips(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
     """The commands that the store sends from now on, by round trip."""
     sent: list[list[Any]] = []
-    send = store._client.try_
+    send = store._client.exchange
 
-    def note(commands: Any) -> list[Any]:
-        if commands:
-            sent.append(list(commands))
-        return send(commands)
+    def note(asked: Round) -> list[Any]:
+        if asked.commands:
+            sent.append(list(asked.commands))
+        return send(asked)
 
-    monkeypatch.setattr(store._client, "try_", note)
+    monkeypatch.setattr(store._client, "exchange", note)
     return sent
 
 
@@ -94,14 +100,14 @@ def between_trips(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch, call: Callable[[], Any]
 ) -> None:
     """Call it before each round trip of the store from now on."""
-    send = store._client.try_
+    send = store._client.exchange
 
-    def interrupted(commands: Any) -> list[Any]:
-        if commands:
+    def interrupted(asked: Round) -> list[Any]:
+        if asked.commands:
             call()
-        return send(commands)
+        return send(asked)
 
-    monkeypatch.setattr(store._client, "try_", interrupted)
+    monkeypatch.setattr(store._client, "exchange", interrupted)
 
 
 def last_user(store: RedisStore, partition: Partition) -> bytes | None:

@@ -6,6 +6,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
 
 
@@ -16,7 +17,7 @@ def check_unavailable(store: Any) -> None:
         lambda: store.commit([Create(make_cookie(1))]),
         lambda: store.commit([Delete(make_id(0))]),
         lambda: store.expire(NOW, 10),
-        lambda: list(store.scan()),
+        lambda: list(records(store)),
         lambda: store.stat(),
         lambda: store.revoked_since(None),
     ):

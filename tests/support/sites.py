@@ -18,7 +18,7 @@ from tests.support.rude import TICKET, RudeClient
 
 Item = dict[str, Any]
 
-REALMS = (configs.REALM, "realm2")
+REALMS = (configs.REALM, configs.REALM2)
 OPERATOR = f"operator@{configs.REALM}"
 USERS = 400
 PRINCIPALS = {name: {"ticket": TICKET, "role": "user"} for name in ["operator"]}
@@ -33,6 +33,7 @@ DEMANDS: Mapping[str, tuple[Item, Item]] = {
     "plain": ({}, LOGIN),
     "idle": ({"idle_timeout": BRIEF_S}, LOGIN),
     "short": ({"max_age": BRIEF_S}, LOGIN),
+    "role": ({"lifetimes": {"user@realm1": {"max_age": BRIEF_S}}}, LOGIN),
     "bounded": ({"max_age": BRIEF_S, "rolling": True, "absolute_max_age": BRIEF_S}, LOGIN),
     "tracking": ({}, {"ticket": TICKETS}),
     "visited": ({}, {**LOGIN, "anonymous": VISITOR}),
@@ -93,14 +94,7 @@ class Place:
 
     def _config(self, folder: Path, store: Item) -> Item:
         direct, front = (door.transports(store) for door in self.doors)
-        extra = {"store": store}
-        administration = {
-            "type": "class",
-            "classname": "cookietrack_plugin.router.component.CookieAdministration",
-            "realm": configs.REALM,
-            "role": "user",
-            "extra": extra,
-        }
+        administration = configs.administration(store=store)
         workers = [
             configs.router_worker(
                 configs.backend(folder), *direct, realms=REALMS, components=[administration]

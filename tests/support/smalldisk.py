@@ -43,17 +43,18 @@ def small_disk(megabytes: int = 4) -> Iterator[Path]:
     ids = pwd.getpwnam(owner) if owner else pwd.getpwuid(os.geteuid())
     options = f"size={megabytes}m,mode=700,uid={ids.pw_uid},gid={ids.pw_gid}"
     try:
-        _mount("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
+        mount("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
         try:
             yield folder
         finally:
             # Lazily: a server may still hold files that it has deleted.
-            _mount("umount", "--lazy", str(folder))
+            mount("umount", "--lazy", str(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _mount(*command: str) -> None:
+def mount(*command: str) -> None:
+    """`mount` or `umount`; where that cannot be the test is skipped, and fails where `CI=true`."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     try:
         subprocess.run([*sudo, *command], capture_output=True, text=True, check=True)

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from cookietrack_plugin.stores.sql import fences as sql_fences
+from cookietrack_plugin.stores.sql import fences
+from cookietrack_plugin.stores.sql.driver import run_script
+from cookietrack_plugin.stores.sql.feedwriter import mysql, postgresql
 from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
 from cookietrack_plugin.stores.sql.store import SqlStore
 
@@ -21,7 +23,8 @@ class statements:
         event.listen(self._engine, "before_cursor_execute", self._note)
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(BoundedConnection, "ask", self._noting(BoundedConnection.ask))
-        self._patch.setattr(sql_fences, "run_script", self._noting_script(sql_fences.run_script))
+        for module in (fences, postgresql, mysql):
+            self._patch.setattr(module, "run_script", self._noting_script(run_script))
         return self._seen
 
     def __exit__(self, *_: object) -> None:
@@ -37,15 +40,15 @@ class statements:
         self._seen += [statement] * number
 
     def _noting(self, ask: Any) -> Any:
-        def noted(connection: Any, statement: bytes, value: bytes) -> Any:
+        def noted(connection: Any, statement: bytes, *values: bytes) -> Any:
             self._seen.append(statement.decode())
-            return ask(connection, statement, value)
+            return ask(connection, statement, *values)
 
         return noted
 
     def _noting_script(self, run: Any) -> Any:
-        def noted(connection: Any, script: Any) -> Any:
+        def noted(connection: Any, script: Any, values: Any = ()) -> Any:
             self._seen.append("; ".join(script))
-            return run(connection, script)
+            return run(connection, script, values)
 
         return noted

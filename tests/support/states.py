@@ -1,12 +1,14 @@
 """Clients in every state that a connection can be in."""
 
+from attrs import evolve
 from autobahn.wamp.message import Challenge
 
 from tests.support.protocols import Client, Router
 
 
 def shaking_hands(router: Router) -> Client:
-    """A client whose cookie is being stored."""
+    """A client whose cookie is being stored, as it is where logins are not stored with cookies."""
+    router.cookies.policy = evolve(router.cookies.policy, rotates=False)
     router.store.commits.shut()
     client = Client(router.factory).shake_hands()
     router.reactor.turn_until(router.store.commits.reached())

@@ -1,14 +1,14 @@
 """A store that records what is asked of it, waits at its gates, and fails on demand."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from socket import socketpair
 from typing import Any
 
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit
+from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit, INonBlockingLoad
 from cookietrack_plugin.record import Change, Cookie, after, applies, matches
 
 PATIENCE = 30.0
@@ -39,19 +39,21 @@ class Gate:
 
 @implementer(ICookieStore)
 class ScriptedStore:
-    """A dictionary of records, durable at once. `reads` and `commits` are its gates."""
+    """A dictionary of records, durable at once. `reads`, `commits` and `pages` are its gates."""
 
     def __init__(self, reads_block: bool = False, commits_block: bool = False) -> None:
         self.reads_block = reads_block
         self.commits_block = commits_block
         self.cookies: dict[str, Cookie] = {}
         self.reads, self.commits, self.closing = Gate(), Gate(), Gate()
+        self.pages = Gate()
         # What was asked: the ids of each load, the changes of each commit, (now, limit) of sweeps.
         self.loaded: list[list[str]] = []
         self.committed: list[list[Change]] = []
         self.expired: list[tuple[int, int]] = []
         self.closed = 0
         self.threads: dict[str, threading.Thread] = {}
+        self._page_error: type[BaseException] | None = None
         self._load_error: Callable[[], BaseException] | None = None
         self._commit_error: Callable[[Sequence[Change]], BaseException | None] = lambda _: None
         self.expire_error: Exception | None = None
@@ -62,6 +64,10 @@ class ScriptedStore:
     def fail_loads(self, error: type[BaseException] = StoreUnavailable) -> None:
         """From now on nothing can be read."""
         self._load_error = lambda: error("the disk is away")
+
+    def fail_pages(self, error: type[BaseException] = StoreUnavailable) -> None:
+        """From now on records cannot be listed."""
+        self._page_error = error
 
     def fail_commits(
         self,
@@ -77,7 +83,7 @@ class ScriptedStore:
 
     def recover(self) -> None:
         """Nothing fails any more."""
-        self._load_error = None
+        self._load_error = self._page_error = None
         self._commit_error = lambda _: None
         self.expire_error = None
 
@@ -130,11 +136,21 @@ class ScriptedStore:
             del self.cookies[id]
         return len(due)
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        self._note_thread("scan")
-        for cookie in list(self.cookies.values()):
-            if matches(cookie.auth, authid, authrealm):
-                yield cookie
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
+        self._note_thread("page")
+        self.pages.pass_through()
+        if self._page_error:
+            raise self._page_error("the disk is away")
+        ids = sorted(id for id in list(self.cookies) if cursor is None or id > cursor)[:limit]
+        found = [self.cookies[id] for id in ids if id in self.cookies]
+        page = [cookie for cookie in found if matches(cookie.auth, authid, authrealm)]
+        return page, ids[-1] if len(ids) == limit else None
 
     def stat(self) -> Mapping[str, Any]:
         return {"cookies": len(self.cookies), "bytes": 0}
@@ -151,8 +167,10 @@ class ScriptedStore:
 class UnblockedStore(ScriptedStore):
     """
     One that takes batches without waiting too, while it `is_connected`. What becomes of them is the
-    same script's business, and known at once.
+    same script's business, and known at once, or when some `parts` of an answer have come.
     """
+
+    parts = 0
 
     def __init__(self) -> None:
         super().__init__(commits_block=True)
@@ -170,8 +188,40 @@ class UnblockedStore(ScriptedStore):
         return self._near.fileno()
 
     def finish(self) -> Sequence[bool] | None:
+        if self.parts:
+            self.parts -= 1
+            return None
         self._near.recv(1)
         return self.commit(self.begun[-1])
+
+    def close(self) -> None:
+        self._near.close()
+        self._far.close()
+        super().close()
+
+
+@implementer(INonBlockingLoad)
+class UnblockedReadingStore(ScriptedStore):
+    """The same for look-ups."""
+
+    def __init__(self) -> None:
+        super().__init__(reads_block=True)
+        self.is_connected = True
+        self.begun: list[list[str]] = []
+        self._near, self._far = socketpair()
+
+    def begin_load(self, ids: Sequence[str]) -> bool:
+        if self.is_connected:
+            self.begun.append(list(ids))
+            self._far.send(b"!")
+        return self.is_connected
+
+    def load_fileno(self) -> int:
+        return self._near.fileno()
+
+    def finish_load(self) -> Mapping[str, Cookie] | None:
+        self._near.recv(1)
+        return self.load(self.begun[-1])
 
     def close(self) -> None:
         self._near.close()

@@ -17,6 +17,7 @@ from typing import ClassVar
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import (
+    ConfigError,
     PositionLost,
     StoreCorrupt,
     StoreLocked,
@@ -26,14 +27,16 @@ from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
     INonBlockingCommit,
+    INonBlockingLoad,
     IRevocationFeed,
     IUserRevocation,
 )
-from cookietrack_plugin.record import UserRevoked, matches
+from cookietrack_plugin.record import UserRevoked, is_id, matches
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fences import any_refuses, names_of, raised
 from cookietrack_plugin.stores.kit.fold import DAMAGED, fold
 from cookietrack_plugin.stores.kit.options import check_options
+from cookietrack_plugin.stores.kit.paging import cursor_of, place_of
 from cookietrack_plugin.stores.memory import MemoryProvider, MemoryStore
 
 SCHEMA = """
@@ -73,6 +76,19 @@ class DurableCase:
     def plant(self, options, node_dir):
         (node_dir / options["path"]).write_text("no database at all, " * 100)
 
+    def break_store(self, options, node_dir):
+        self.switch(options, node_dir).touch()
+
+    def mend_store(self, options, node_dir):
+        self.switch(options, node_dir).unlink()
+
+    def switch(self, options, node_dir):
+        return node_dir / f"{options['path']}.away"
+
+    def take_away(self, options, node_dir):
+        for file in node_dir.glob(f"{options['path']}*"):
+            file.unlink()
+
 
 class UnsharedCase(DurableCase):
     lacks: ClassVar = {"sharing": "one process at a time"}
@@ -94,7 +110,7 @@ class DurableProvider:
         try:
             return self.store_class(path)
         except sqlite3.OperationalError as error:
-            raise StoreUnavailable(str(path)) from error
+            raise ConfigError(str(path)) from error
         except sqlite3.DatabaseError as error:
             raise StoreCorrupt(str(path)) from error
 
@@ -112,6 +128,7 @@ class SqliteStore:
         # The last connection that closes merges the log: this one is there to be the last.
         self.idle = sqlite3.connect(path, check_same_thread=False)
         self.idle.executescript(SCHEMA)
+        self.inode = path.stat().st_ino
 
     def load(self, ids):
         with self.connection() as database:
@@ -147,13 +164,16 @@ class SqliteStore:
             delete = f"DELETE FROM cookies WHERE id IN ({due})"
             return database.execute(delete, [now, limit]).rowcount
 
-    def scan(self, authid=None, authrealm=None):
+    def page(self, cursor, limit, authid=None, authrealm=None):
+        last = "" if cursor is None else place_of(cursor).decode()
+        query, values = self.query("id, data", authid, authrealm)
+        query += " AND id > ? ORDER BY id LIMIT ?"
         with self.connection() as database:
-            for id, data in database.execute(*self.query("id, data", authid, authrealm)):
-                with suppress(ValueError):
-                    cookie = decode(id, data)
-                    if matches(cookie.auth, authid, authrealm):
-                        yield cookie
+            rows = list(database.execute(query, [*values, last, limit]))
+        found = [self.decode(*row) for row in rows]
+        page = [each for each in found if each != DAMAGED]
+        page = [each for each in page if matches(each.auth, authid, authrealm)]
+        return page, cursor_of(rows[-1][0].encode()) if len(rows) == limit else None
 
     def stat(self):
         with self.connection() as database:
@@ -178,13 +198,17 @@ class SqliteStore:
     def connection(self) -> Iterator[sqlite3.Connection]:
         if self.closed:
             raise StoreUnavailable("closed")
+        if Path(f"{self.path}.away").exists():
+            raise StoreUnavailable("away")
+        if not self.path.exists() or self.path.stat().st_ino != self.inode:
+            raise StoreUnavailable("taken away")
         with closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as database:
             database.execute("PRAGMA synchronous = FULL")
             yield database
 
     def read(self, database, ids):
         query = "SELECT id, data FROM cookies WHERE id IN (SELECT value FROM json_each(?))"
-        listed = "[" + ",".join(f'"{id}"' for id in ids) + "]"
+        listed = "[" + ",".join(f'"{id}"' for id in filter(is_id, ids)) + "]"
         return {id: self.decode(id, data) for id, data in database.execute(query, [listed])}
 
     def query(self, columns, authid, authrealm):
@@ -217,11 +241,9 @@ class SqliteStore:
         return next((pickle.loads(fence) for (fence,) in rows), None)
 
     def refuses(self, database, login):
-        if login.since is None:
-            return False
         if not self.knows(database, login.since):
             return True
-        fences = [self.fence_of(database, name) for name in names_of(*login.auth.identity)]
+        fences = [self.fence_of(database, name) for name in names_of(*login.identity)]
         return any_refuses(fences, login.id, login.since)
 
     def decode(self, id, data):
@@ -252,7 +274,7 @@ class LockedStore(SqliteStore):
         try:
             self.file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise StoreUnavailable(str(path)) from error
+            raise ConfigError(str(path)) from error
         try:
             fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -299,11 +321,43 @@ class UnblockedMixin:
         self.far.close()
 
 
+@implementer(INonBlockingLoad)
+class UnblockedLoadMixin:
+    """The power to be asked for records without waiting; they are read when it is begun."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.asked, self.answering = socketpair()
+        self.asked.setblocking(False)
+
+    def begin_load(self, ids):
+        if self.asked.fileno() < 0:
+            return False
+        self.found = self.load(ids)
+        self.answering.send(b"12")
+        return True
+
+    def load_fileno(self):
+        return self.asked.fileno()
+
+    def finish_load(self):
+        return self.found if self.asked.recv(1) == b"2" else None
+
+    def close(self):
+        super().close()
+        self.asked.close()
+        self.answering.close()
+
+
 class UnblockedStore(UnblockedMixin, MemoryStore):
     pass
 
 
-class UnblockedSqliteStore(UnblockedMixin, SqliteStore):
+class UnblockedLoadStore(UnblockedLoadMixin, MemoryStore):
+    pass
+
+
+class UnblockedSqliteStore(UnblockedLoadMixin, UnblockedMixin, SqliteStore):
     pass
 
 

@@ -36,14 +36,17 @@ class Provider({kind}Provider):
     store_class = {name}
 """
 SUITE = """
+import cookietrack_plugin.testing.checks.faults as faults
 import cookietrack_plugin.testing.checks.feed as feed
-import cookietrack_plugin.testing.checks.scans as scans
+import cookietrack_plugin.testing.checks.pages as pages
 import cookietrack_plugin.testing.checks.unblocked as unblocked
+import cookietrack_plugin.testing.checks.unblocked_loads as unblocked_loads
 from cookietrack_plugin.testing import {suite}
 from tests.testing.honest import {case}
 from broken_provider import Provider
 
-feed.PATIENCE = scans.PATIENCE = unblocked.PATIENCE = 1
+faults.RECOVERY_S = 0.5
+feed.PATIENCE = pages.PATIENCE = unblocked.PATIENCE = unblocked_loads.PATIENCE = 1
 
 class TestBroken({case}, {suite}):
     provider = Provider

@@ -92,7 +92,7 @@ def make_store() -> Iterator[MakeStore]:
 
     yield make
     for store in stores:
-        for gate in (store.reads, store.commits, store.closing):
+        for gate in (store.reads, store.commits, store.closing, store.pages):
             gate.open()
 
 
@@ -124,7 +124,8 @@ def make_tracked(reactor: FakeReactor) -> Iterator[Callable[..., Tracked]]:
 
     yield make
     for tracked in made:
-        for gate in (tracked.store.reads, tracked.store.commits, tracked.store.closing):
+        store = tracked.store
+        for gate in (store.reads, store.commits, store.closing, store.pages):
             gate.open()
         closed: list[object] = []
         tracked.tracker.close().addBoth(closed.append)
@@ -135,3 +136,13 @@ def make_tracked(reactor: FakeReactor) -> Iterator[Callable[..., Tracked]]:
 def tracked(any_store: ScriptedStore, make_tracked: Callable[..., Tracked]) -> Tracked:
     """A tracker over a store, in every combination of what of it can wait."""
     return make_tracked(any_store)
+
+
+@pytest.fixture(params=[False, True], ids=["quick reads", "slow reads"])
+def slow(
+    request: pytest.FixtureRequest,
+    make_store: Callable[..., ScriptedStore],
+    make_tracked: Callable[..., Tracked],
+) -> Tracked:
+    """A tracker whose commits can be held."""
+    return make_tracked(make_store(reads_block=request.param, commits_block=True))

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.access import store as module
-from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.access.feed import FeedReader
 from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, UserRevoked
+from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.feeds import FeedStore, RevokingStore
 from tests.support.reactor import FakeReactor
@@ -285,7 +286,7 @@ class TestAStoreThatIsAway:
         store.fail_loads()
         self.go(lambda: access.load(ID), reactor)
         assert str(access.refusal()) == "the disk is away"
-        reactor.advance(FIRST_PAUSE_S)
+        reactor.advance(AWAY_S[0])
         assert access.refusal() is None
 
     def test_is_asked_a_last_time_by_what_insists(self, store, make, reactor):

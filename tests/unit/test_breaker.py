@@ -5,13 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from cookietrack_plugin.access.breaker import (
-    FIRST_PAUSE_S,
-    LAST_PAUSE_S,
     MAX_FAILURES,
     SILENT_S,
     Breaker,
 )
-from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.kit.backoff import AWAY_S, WRONG_S
 
 
 class Server:
@@ -64,7 +63,7 @@ def test_a_server_that_is_silent_is_not_asked_again_for_a_while(server):
     assert server.ask() == "away"
     assert str(server.breaker.refusal()) == "the network is away"
     assert server.ask() == "refused"
-    server.now += FIRST_PAUSE_S
+    server.now += AWAY_S[0]
     assert server.breaker.refusal() is None
     assert server.ask() == "away"
 
@@ -96,7 +95,7 @@ def test_a_store_that_says_what_is_wrong_has_answered(server):
 def test_whatever_a_store_says_closes_it(server, error):
     server.goes()
     server.ask()
-    server.now += FIRST_PAUSE_S
+    server.now += AWAY_S[0]
     server.error, server.waits = error, 0.0
     assert server.breaker.is_open()
     with pytest.raises(type(error)):
@@ -110,21 +109,21 @@ def test_whatever_a_store_says_closes_it(server, error):
 def test_one_answer_closes_it_and_the_next_pause_is_short_again(server):
     server.goes(silent=False)
     for _ in range(10):
-        server.now += LAST_PAUSE_S
+        server.now += AWAY_S[-1]
         server.ask()
-    server.now += LAST_PAUSE_S
+    server.now += AWAY_S[-1]
     server.comes_back()
     assert server.ask() == "here"
     server.goes()
     assert [server.ask(), server.ask()] == ["away", "refused"]
-    server.now += FIRST_PAUSE_S
+    server.now += AWAY_S[0]
     assert server.ask() == "away"
 
 
 def test_while_it_is_tried_all_others_are_refused(server):
     server.goes()
     server.ask()
-    server.now += FIRST_PAUSE_S
+    server.now += AWAY_S[0]
     seen = []
     server.breaker.call(lambda: seen.append(server.breaker.refusal()))
     assert str(seen[0]) == "the network is away"
@@ -152,3 +151,32 @@ def test_it_can_be_closed_on_another_thread_while_somebody_is_refused(server):
     with pytest.raises(StoreUnavailable, match="the network is away"):
         server.breaker.call(server.answer)
     assert server.breaker.refusal() is None
+
+
+class TestAServerThatSaysThatSomethingIsWrong:
+    @pytest.fixture(autouse=True)
+    def refuses(self, server):
+        server.error = ConfigError("password authentication failed")
+
+    def ask(self, server):
+        with pytest.raises((ConfigError, StoreUnavailable), match="password"):
+            server.breaker.call(server.answer)
+
+    def test_is_left_alone_at_once_for_up_to_a_minute(self, server):
+        pauses = []
+        for _ in range(20):
+            self.ask(server)
+            asked, began = server.asked, server.now
+            while server.asked == asked:
+                server.now += 0.1
+                self.ask(server)
+            pauses.append(server.now - began)
+        assert pauses[0] <= WRONG_S[0] + 0.2
+        assert WRONG_S[-1] / 2 <= max(pauses) <= WRONG_S[-1] + 0.2
+
+    def test_is_asked_again_when_that_is_mended(self, server):
+        self.ask(server)
+        server.comes_back()
+        server.now += WRONG_S[-1]
+        assert server.ask() == "here"
+        assert server.breaker.refusal() is None

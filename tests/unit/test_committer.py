@@ -5,15 +5,18 @@ from functools import partial
 from threading import current_thread
 
 import pytest
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
+from cookietrack_plugin.access import breaker, starter
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.access.committer import MAX_CHANGES, Committer
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.interfaces import IBatchLimit
 from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from tests.support.reactor import FakeReactor, WatchingReactor
 from tests.support.stores import ScriptedStore, UnblockedStore
@@ -171,13 +174,25 @@ class TestTheOverlay:
     def test_shows_no_login_before_it_is_stored(self, store, slow, reactor):
         """Nobody is in by what may not be stored in the end."""
         slow.submit(create())
-        assert not slow.stores_login(ID)
+        assert not slow.stores_login(ID, None)
         done = slow.submit(login())
-        assert slow.stores_login(ID)
+        assert slow.stores_login(ID, None)
         assert slow.overlay(ID, None) == COOKIE
         store.commits.open()
         reactor.result_of(done)
-        assert not slow.stores_login(ID)
+        assert not slow.stores_login(ID, COOKIE)
+
+    def test_shows_no_record_that_is_made_by_its_login(self, store, slow, reactor):
+        done = slow.submit(Create(evolve(COOKIE, auth=make_auth())))
+        assert slow.stores_login(ID, None)
+        assert slow.overlay(ID, None) is None
+        store.commits.open()
+        reactor.result_of(done)
+
+    def test_has_no_login_behind_which_the_record_is_deleted(self, store, slow):
+        slow.submit(Create(evolve(COOKIE, auth=make_auth())))
+        slow.submit(Delete(ID))
+        assert not slow.stores_login(ID, None)
 
     def test_shows_each_id_its_own(self, slow):
         slow.submit(Delete(ID))
@@ -346,7 +361,7 @@ class TestAStoreThatIsAway:
         with pytest.raises(StoreUnavailable, match="the disk is away"):
             reactor.result_of(away.ask(lambda: pytest.fail("asked")))
         store.recover()
-        reactor.advance(FIRST_PAUSE_S)
+        reactor.advance(AWAY_S[0])
         assert reactor.result_of(away.submit(create())) is True
 
     def test_is_asked_by_what_insists(self, store, away, reactor):
@@ -436,11 +451,18 @@ class TestAStoreThatTakesBatchesWithoutWaiting:
 
     def test_is_waited_for_until_it_knows(self, store, committer, reactor):
         """It has a part of the answer."""
-        finish, parts = store.finish, iter([None, None])
-        store.finish = lambda: next(parts, "all") and finish()
-        done = committer.submit(create())
-        assert reactor.result_of(done) is True
-        assert next(parts, "all") == "all"
+        store.parts = 2
+        assert reactor.result_of(committer.submit(create())) is True
+        assert store.parts == 0
+
+    def test_that_was_silent_is_not_waited_for_again(self, store, committer, reactor, monkeypatch):
+        monkeypatch.setattr(starter, "SILENT_S", 0)
+        monkeypatch.setattr(breaker, "SILENT_S", 0)
+        store.fail_commits()
+        with pytest.raises(StoreUnavailable, match="the disk is away"):
+            reactor.result_of(committer.submit(create()))
+        assert store.threads["commit"] is current_thread()
+        assert isinstance(committer.refusal(), StoreUnavailable)
 
     def test_is_measured(self, committer, reactor, measures):
         done = [committer.submit(create(number)) for number in range(3)]
@@ -475,7 +497,7 @@ class TestAStoreThatTakesBatchesWithoutWaiting:
         assert len(store.begun) == MAX_FAILURES
         with pytest.raises(StoreUnavailable, match="the disk is away"):
             reactor.result_of(committer.submit(create()))
-        reactor.advance(FIRST_PAUSE_S)
+        reactor.advance(AWAY_S[0])
         store.recover()
         assert reactor.result_of(committer.submit(create(1))) is True
         assert len(store.begun) == MAX_FAILURES

@@ -1,5 +1,6 @@
 """The WAMP procedures, without WAMP and without a tracker."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -8,13 +9,16 @@ from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CloseDetails, ComponentConfig, SessionDetails
 from twisted.internet.defer import Deferred, fail, succeed
 
+from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.router import component as component_module
 from cookietrack_plugin.router.administered import AdministeredStore
 from cookietrack_plugin.router.component import CookieAdministration
+from cookietrack_plugin.router.freshness import with_login_time
+from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.tracking.events import Kind
-from tests.support.administered import FakeStores, FakeTracker
+from tests.support.administered import TIME, FakeStores, FakeTracker
 
 LMDB = {"type": "lmdb", "path": ".cookies"}
 PHONE, LAPTOP, OTHER = "p" * 24, "l" * 24, "o" * 24
@@ -35,6 +39,7 @@ PROCEDURES = {
     "cookietrack.revoke",
     "cookietrack.revoke_by_authid",
     "cookietrack.my.list",
+    "cookietrack.my.freshness",
     "cookietrack.my.revoke",
     "cookietrack.my.revoke_others",
 }
@@ -196,15 +201,33 @@ def test_a_store_that_is_wrong_ends_the_component(worker, log):
     assert log.at("error") == ["cookies cannot be administered: no cookie store"]
 
 
-def test_a_store_that_is_unavailable_is_opened_by_a_later_call(worker, log):
-    worker.stores.opening = fail(StoreUnavailable("no answer"))
+def test_calls_do_not_wait_for_a_store_that_is_away_and_are_answered_when_it_has_come(worker):
+    worker.stores.opening = Deferred()
+    worker.stores.refusal = StoreUnavailable("no answer")
     component = worker.joined(store=LMDB)
     assert component.left is None
-    assert log.at("error") == []
-    worker.stores.opening = succeed(None)
     answers = []
+    component.registered["cookietrack.stat"](details=None).addBoth(answers.append)
+    assert answers[0].value.error == "cookietrack.error.store_unavailable"
+    worker.stores.refusal = None
+    worker.stores.opening.callback(None)
     component.registered["cookietrack.stat"](details=None).addCallback(answers.append)
-    assert answers == [{"cookies": 3, "connected": 2}]
+    assert answers[1] == {"cookies": 3, "connected": 2}
+
+
+def test_events_are_published_from_a_store_that_came_late(worker):
+    worker.stores.opening = Deferred()
+    worker.stores.refusal = StoreUnavailable("no answer")
+    component = worker.joined(store=LMDB)
+    assert worker.tracker.events.observers == []
+    worker.stores.opening.callback(None)
+    assert component._publish in worker.tracker.events.observers
+
+
+def test_the_only_store_may_be_away():
+    stores = FakeStores(LMDB)
+    stores.refusal = StoreUnavailable("no answer")
+    assert tracker_of(stores, None).check(StoreUnavailable)
 
 
 def test_a_call_waits_for_the_store(worker):
@@ -243,11 +266,12 @@ def test_without_a_store_it_has_to_be_clear_which_is_meant(count):
 
 def test_cookies_are_listed_with_their_connections_and_without_their_authextra(worker, call):
     [phone, laptop] = call("list", "joe", "realm1", 10)
-    assert worker.tracker.calls == [("scan", "joe", "realm1", 10)]
+    assert worker.tracker.calls == [("select", "joe", "realm1", 10)]
     assert phone == {
         "id": PHONE,
         "created": 1,
         "expires": 9,
+        "logged_in": None,
         "seen": 2,
         "peer": "tcp4:192.0.2.7:1",
         "user_agent": "Firefox",
@@ -259,7 +283,50 @@ def test_cookies_are_listed_with_their_connections_and_without_their_authextra(w
     }
     assert laptop["user_agent"] is None
     assert len(call("list")) == len(COOKIES)
-    assert worker.tracker.calls[-1] == ("scan", None, None, 100)
+    assert worker.tracker.calls[-1] == ("select", None, None, 100)
+
+
+def test_with_a_cursor_or_a_filter_a_list_is_a_page(worker, call):
+    page = call("list", "joe", "realm1", cursor=None)
+    assert [each["id"] for each in page["cookies"]] == [PHONE, LAPTOP]
+    assert (page["looked_at"], page["cursor"]) == (5, "next")
+    assert page["cookies"] == call("list", "joe", "realm1")
+    assert worker.tracker.calls[0] == ("search", Selection("joe", "realm1"), None, 100)
+    given = {"authrole": "user", "peer": "192.0.2.0/24", "device": "fire", "idle": "0s"}
+    found = call("list", limit=7, cursor="next", **given)
+    assert [each["id"] for each in found["cookies"]] == [PHONE]
+    assert worker.tracker.calls[-1] == ("search", Selection.parse(given), "next", 7)
+    assert call("list", anonymous=True)["cookies"][0]["id"] == "a" * 24
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"cursor": 7}, "cursor: expected a string or null, found an integer"),
+        ({"cursor": "strange"}, "cursor: expected null, or what the page before has"),
+        ({"idle": "7"}, "idle: expected a number with s, m, h, d or w"),
+        ({"expired": True}, "got an unexpected keyword argument 'expired'"),
+        ({"rolle": "user"}, "got an unexpected keyword argument 'rolle'"),
+        ({"cursor": None, "limit": 10_001}, "limit: expected an integer from 1 to 10000"),
+    ],
+)
+@pytest.mark.parametrize("name", ["list", "my.list"])
+def test_what_is_wrong_in_a_search_is_told(worker, call, name, given, words):
+    error, told = refusal(call, name, **given)
+    assert error == "wamp.error.invalid_argument"
+    assert re.match(words, told)
+
+
+def test_users_page_through_their_own_devices_alone(worker, call):
+    page = call("my.list", cursor=None, limit=1)
+    assert [(each["id"], each["current"]) for each in page["cookies"]] == [(PHONE, True)]
+    assert page["cursor"] == "next"
+    assert worker.tracker.calls == [("search", Selection("joe", "realm1"), None, 1)]
+    assert [each["id"] for each in call("my.list", device="firefox")["cookies"]] == [PHONE]
+    for other in ({"authid": "mary"}, {"authrealm": "realm2"}, {"authid": None}):
+        error, told = refusal(call, "my.list", cursor=None, **other)
+        assert error == "wamp.error.invalid_argument"
+        assert told.startswith("got an unexpected keyword argument 'auth")
 
 
 def test_one_cookie_is_got_by_its_id(call):
@@ -303,12 +370,23 @@ def test_what_is_revoked_is_counted(worker, call, args, asked, answer):
     assert worker.tracker.calls == [asked]
 
 
+def test_who_had_something_ended_is_known_where_callers_are_disclosed(worker, call):
+    call("revoke", PHONE, caller="root")
+    call("revoke_by_authid", "joe", caller="root")
+    call("revoke", PHONE, caller=None)
+    call("my.revoke", LAPTOP)
+    call("my.revoke_others")
+    operator, nobody = Actor(By.OPERATOR, "root", "realm1"), Actor(By.OPERATOR)
+    user = Actor(By.CLIENT, "joe", "realm1")
+    assert worker.tracker.actors == [operator, operator, nobody, user, user]
+
+
 # -- own devices -----------------------------------------------------------------------------------
 
 
 def test_users_see_their_own_devices(worker, call):
     devices = call("my.list")
-    assert worker.tracker.calls == [("scan", "joe", "realm1", 1000)]
+    assert worker.tracker.calls == [("select", "joe", "realm1", 1000)]
     assert {each["id"]: each["current"] for each in devices} == {PHONE: True, LAPTOP: False}
 
 
@@ -340,6 +418,42 @@ def test_users_end_all_but_the_device_that_they_call_with(worker, call):
     assert worker.tracker.calls == [("revoke_user", "joe", "realm1", frozenset([PHONE]))]
 
 
+def logged_in(call, at, fresh_for):
+    call.component.session["authextra"] = with_login_time({"a": 1}, at, fresh_for)
+
+
+@pytest.mark.parametrize("at", [TIME - 60_000, None])
+@pytest.mark.parametrize(("name", "args"), [("my.revoke", [LAPTOP]), ("my.revoke_others", [])])
+def test_users_end_nothing_by_a_login_that_is_too_old(worker, call, name, args, at):
+    """OWASP ASVS v5, 7.5.2."""
+    logged_in(call, at, fresh_for=60)
+    error, message = refusal(call, name, *args)
+    assert error == "cookietrack.error.login_too_old"
+    assert message == "log in again to end sessions: your login is too old"
+    assert worker.tracker.calls == []
+    logged_in(call, TIME - 59_999, fresh_for=60)
+    assert call(name, *args)["cookies"] > 0
+
+
+@pytest.mark.parametrize(
+    ("at", "fresh_for", "answer"),
+    [
+        (TIME - 61_500, 60, {"logged_in": TIME - 61_500, "age": 61, "fresh": False}),
+        (TIME - 61_500, 62, {"logged_in": TIME - 61_500, "age": 61, "fresh": True}),
+        (TIME + 5, None, {"logged_in": TIME + 5, "age": 0, "fresh": None}),
+        (None, None, {"logged_in": None, "age": None, "fresh": None}),
+    ],
+)
+def test_applications_are_told_how_fresh_a_login_is(call, at, fresh_for, answer):
+    logged_in(call, at, fresh_for)
+    assert call("my.freshness") == answer
+
+
+def test_a_client_says_nothing_about_the_time_of_its_login():
+    forged = {"cookietrack_logged_in": 5, "cookietrack_fresh_until": 2**53, "team": 1}
+    assert with_login_time(forged, None, None) == {"team": 1}
+
+
 @pytest.mark.parametrize("name", ["my.list", "my.revoke", "my.revoke_others"])
 @pytest.mark.parametrize("caller", [None, ""])
 def test_a_caller_who_is_not_disclosed_has_no_devices(worker, call, name, caller):
@@ -360,11 +474,8 @@ def test_a_caller_who_is_not_disclosed_has_no_devices(worker, call, name, caller
         ("get", [PHONE]),
         ("count", []),
         ("stat", []),
-        ("revoke", [PHONE]),
-        ("revoke_by_authid", ["joe"]),
         ("my.list", []),
         ("my.revoke", [PHONE]),
-        ("my.revoke_others", []),
     ],
 )
 def test_callers_do_not_read_where_the_store_is(worker, call, log, name, args):
@@ -373,6 +484,18 @@ def test_callers_do_not_read_where_the_store_is(worker, call, log, name, args):
     assert error == "cookietrack.error.store_unavailable"
     assert message == "the cookie store cannot answer now"
     assert log.at("error") == ["a procedure failed: /srv/cookies: no answer from db.internal"]
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [("revoke", [PHONE]), ("revoke_by_authid", ["joe"]), ("my.revoke_others", [])],
+)
+def test_callers_read_that_an_end_is_in_force_and_not_stored_yet(worker, call, log, name, args):
+    worker.tracker.fault = StoreUnavailable("/srv/cookies: no answer from db.internal")
+    error, message = refusal(call, name, *args)
+    assert error == "cookietrack.error.not_stored_yet"
+    assert message.startswith("it is in force on this worker")
+    assert log.at("error") == []
 
 
 @pytest.mark.parametrize(

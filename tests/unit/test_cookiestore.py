@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from attrs import evolve
 from crossbar.router.cookiestore import CookieStoreMemoryBacked
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyClass, verifyObject
@@ -54,6 +55,11 @@ def test_the_arguments_are_those_of_crossbars_own_store_in_its_order(name):
 
 
 class TestALogin:
+    def test_is_given_without_what_its_authenticator_said_of_its_lifetime(self, tracked, store):
+        extra = {"cookietrack_max_age": 60, "teams": ["a"]}
+        id, _ = tracked.enter(evolve(JOE, authextra=extra))
+        assert store.getAuth(id)[4] == {"teams": ["a"]}
+
     def test_is_given_in_the_routers_order(self, store, id, joes):
         assert store.getAuth(id) == NOBODY
         assert store.getAuth(joes) == ("joe", "user", "ticket", "realm1", {"teams": ["a"]})

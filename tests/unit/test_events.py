@@ -1,6 +1,7 @@
 """What happens to cookies is published to all who subscribe, and is one line of the log."""
 
 import pytest
+from txaio.tx import set_global_log_level
 
 from cookietrack_plugin.tracking.events import Event, Events, Kind
 
@@ -53,12 +54,28 @@ def test_what_a_client_chose_begins_no_line_of_its_own(events, log):
     assert "\n" not in line
 
 
+STRANGERS = [Kind.CREATED, Kind.ROTATED, Kind.REFUSED]
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_kind_is_one_line_of_the_log_with_all_that_is_known(events, log, kind):
     events.publish(Event(kind, "the-id", "joe", "realm1", "ticket"))
+    level = "debug" if kind in STRANGERS else "info"
     assert log.lines == [
-        ("info", f"cookie {kind.value} id=the-id authid=joe authrealm=realm1 detail=ticket")
+        (level, f"cookie {kind.value} id=the-id authid=joe authrealm=realm1 detail=ticket")
     ]
+
+
+@pytest.mark.parametrize("level", ["info", "warn"])
+def test_what_strangers_cause_does_not_fill_up_the_log(events, log, level):
+    set_global_log_level(level)
+    try:
+        for kind in Kind:
+            events.publish(Event(kind, "the-id"))
+    finally:
+        set_global_log_level("debug")
+    written = [kind for kind in Kind if kind not in STRANGERS] if level == "info" else []
+    assert [text for _, text in log.lines] == [f"cookie {kind.value} id=the-id" for kind in written]
 
 
 def test_what_is_not_known_is_left_out(events, log):

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cookietrack_plugin.access.feed import FIRST_RETRY_S
 from cookietrack_plugin.errors import PositionLost, StoreUnavailable
 from cookietrack_plugin.record import Delete, UserRevoked
+from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.testing.samples import make_id
 from cookietrack_plugin.tracking.feed import INTERVAL_S, MAX_RETRY_S, SIGNALLED_INTERVAL_S, Feed
 from cookietrack_plugin.tracking.freshness import MAX_STALE_S
@@ -284,7 +284,7 @@ class TestAStoreThatSignals:
         wait_for(
             signalled,
             lambda: "the store signals revocations again" in log.at("debug"),
-            FIRST_RETRY_S,
+            AWAY_S[0],
         )
 
 

@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.access.feed import (
-    FIRST_RETRY_S,
-    LAST_RETRY_S,
     MAX_WAIT_S,
     FeedPage,
     FeedReader,
@@ -15,6 +13,7 @@ from cookietrack_plugin.access.feed import (
 )
 from cookietrack_plugin.errors import PositionLost, StoreUnavailable
 from cookietrack_plugin.record import Delete, UserRevoked
+from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.testing.samples import make_id
 from tests.support.feeds import FeedStore, SignallingStore
 from tests.support.reactor import FakeReactor
@@ -185,10 +184,10 @@ class TestAWaiter:
         assert waiter.cause is error
         signalling.signal_error = None
         # Half of a pause is the shortest that jitter makes of it.
-        reactor.advance(FIRST_RETRY_S / 2 - 0.001)
+        reactor.advance(AWAY_S[0] / 2 - 0.001)
         assert not waiter.wait()
         assert (len(signalling.waited), waiter.cause) == (1, error)
-        reactor.advance(FIRST_RETRY_S / 2 + 0.001)
+        reactor.advance(AWAY_S[0] / 2 + 0.001)
         signalling.signal()
         assert waiter.wait()
         assert (len(signalling.waited), waiter.cause) == (2, None)
@@ -197,10 +196,10 @@ class TestAWaiter:
         signalling.signal_error = StoreUnavailable("lost")
         for _ in range(10):
             waiter.wait()
-            reactor.advance(LAST_RETRY_S)
+            reactor.advance(AWAY_S[-1])
         waiter.wait()
         tried = len(signalling.waited)
-        reactor.advance(LAST_RETRY_S / 2 - 0.001)
+        reactor.advance(AWAY_S[-1] / 2 - 0.001)
         waiter.wait()
         assert len(signalling.waited) == tried == 11
 
@@ -210,13 +209,13 @@ class TestAWaiter:
         signalling.signal_error = StoreUnavailable("lost")
         for _ in range(10):
             waiter.wait()
-            reactor.advance(LAST_RETRY_S)
+            reactor.advance(AWAY_S[-1])
         signalling.signal_error = None
         signalling.signal()
         assert waiter.wait()
         signalling.signal_error = StoreUnavailable("lost")
         waiter.wait()
-        reactor.advance(FIRST_RETRY_S)
+        reactor.advance(AWAY_S[0])
         tried = len(signalling.waited)
         waiter.wait()
         assert len(signalling.waited) == tried + 1

@@ -1,6 +1,7 @@
 """The gate before a session: who joins has a login that is durable, and nobody else joins."""
 
 import pytest
+from attrs import evolve
 from autobahn.wamp.message import (
     Abort,
     Authenticate,
@@ -17,19 +18,22 @@ from autobahn.wamp.types import Accept
 from twisted.internet.defer import Deferred
 
 from cookietrack_plugin import record
+from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth
 from cookietrack_plugin.router.gate import NOT_STORED
-from tests.support.protocols import make_hello, make_publish
+from cookietrack_plugin.testing.samples import NOW, make_cookie
+from tests.support.protocols import make_hello, make_publish, without_cookie
 from tests.support.realm import SECRET
 
 pytest_plugins = ["tests.support.routers"]
 
-PROTOCOL_ERROR, INTERNAL_ERROR = 1002, 1011
+PROTOCOL_ERROR, POLICY_VIOLATION, INTERNAL_ERROR = 1002, 1008, 1011
 
 
 def logins(store):
     """Those that were stored, in order."""
-    return [change.auth for change in store.changes if isinstance(change, record.Authenticate)]
+    changes = [change for change in store.changes if record.stores_login(change)]
+    return [record.after(store.cookies.get(change.id), change).auth for change in changes]
 
 
 @pytest.fixture
@@ -49,14 +53,14 @@ class TestALogin:
         router.realm.attaching = lambda: stored_when_attached.extend(logins(store))
         store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(store.commits.reached())
         reactor.turn()
         assert challenged.said == [Challenge]
         assert router.realm.authids == router.realm.meta == []
         store.commits.open()
         router.until(challenged, Welcome)
         assert router.realm.authids == ["joe"]
-        assert stored_when_attached == [Auth("joe", "user", "ticket", "realm1")]
+        assert stored_when_attached == [Auth("joe", "user", "ticket", "realm1", at=NOW)]
         assert store.cookies[challenged.protocol._cbtid].auth.authid == "joe"
 
     @pytest.mark.parametrize("methods", [("ticket",), ("anonymous",), ("anonymous", "cookie")])
@@ -75,8 +79,8 @@ class TestALogin:
 
     def test_without_a_cookie_joins_at_once(self, make_router):
         router = make_router(on_failure="anonymous")
-        router.store.fail_commits()
-        client = router.enter()
+        client = without_cookie(router)
+        router.log_in(client)
         assert client.protocol._cbtid is None
         assert router.realm.authids == ["joe"]
 
@@ -113,11 +117,157 @@ class TestTheAuthextraOfALogin:
         assert stored == {"teams": ["a"]}
 
 
+def claiming(router, extra):
+    """A client that is in by a ticket, whose authextra is what it said in HELLO."""
+    client = router.connect()
+    hello = make_hello(methods=("ticket",))
+    hello.authextra = dict(extra)
+    client.send(hello)
+    router.until(client, Challenge)
+    client.authenticate()
+    router.until(client, Welcome)
+    return client
+
+
+def test_a_client_does_not_say_by_which_connection_it_came(make_router):
+    """Crossbar takes `transport` for that of a proxy's client, in the session's details."""
+    router = make_router(("cookie", "ticket"))
+    forged = {"transport": {"http_cbtid": "x" * 24, "peer": "tcp4:192.0.2.9:1"}, "team": 5}
+    client = claiming(router, {**forged, "x_cb_proxy_peer": "tcp4:192.0.2.9:1"})
+    [auth] = logins(router.store)
+    assert auth.authextra == {"team": 5}
+    sent = client.frames[-1].authextra
+    assert sent["team"] == 5
+    assert sent.keys().isdisjoint(["transport", "x_cb_proxy_peer"])
+    [session] = router.realm.sessions
+    assert session._session_details.transport.http_cbtid == id_of(client.cookie.partition("=")[2])
+
+
+class TestTheLifetimeInAnAuthextra:
+    EXTRA = {"cookietrack_max_age": 60, "cookietrack_idle_timeout": 5, "team": 5}
+
+    @pytest.fixture
+    def router(self, make_router):
+        return make_router(("cookie", "scripted", "ticket"))
+
+    @pytest.fixture
+    def accepted(self, router):
+        """A client whose authenticator says how long the login lasts."""
+        router.answers(Accept("realm1", "joe", "user", "scripted", "static", dict(self.EXTRA)))
+        client = router.connect()
+        client.hello(methods=("scripted",))
+        router.until(client, Welcome)
+        return client
+
+    def test_is_stored_and_not_sent(self, router, accepted):
+        [auth] = logins(router.store)
+        assert auth.authextra == self.EXTRA
+        sent = accepted.frames[-1].authextra
+        assert (sent["team"], self.EXTRA.keys() & sent.keys()) == (5, {"team"})
+
+    def test_is_not_sent_by_the_cookie_either(self, router, accepted):
+        again = router.connect(accepted.cookie)
+        router.log_in(again)
+        sent = again.frames[-1].authextra
+        assert (sent["team"], self.EXTRA.keys() & sent.keys()) == (5, {"team"})
+
+    def test_ends_the_session_and_its_cookie(self, router, accepted, reactor):
+        reactor.advance(61)
+        router.until(accepted, 1000)
+        assert accepted.frames[-2].reason == "cookietrack.close.expired"
+        again = router.connect(accepted.cookie)
+        assert again.set_cookie is not None
+
+    def test_is_not_the_clients_to_say(self, router):
+        """Crossbar's static tickets take their authextra from HELLO."""
+        claiming(router, self.EXTRA)
+        [auth] = logins(router.store)
+        assert auth.authextra == {"team": 5}
+
+    def test_that_is_none_lets_nobody_in(self, router, log):
+        extra = {"cookietrack_max_age": "60"}
+        router.answers(Accept("realm1", "joe", "user", "scripted", "static", extra))
+        client = router.connect()
+        client.hello(methods=("scripted",))
+        router.until(client, INTERNAL_ERROR)
+        assert (client.said, client.frames[0].reason) == ([Abort, INTERNAL_ERROR], NOT_STORED)
+        assert logins(router.store) == router.realm.meta == []
+        [line] = log.at("error")
+        wrong = "cookietrack_max_age: expected seconds, an integer from 1, found a string"
+        assert line.endswith(f"its authenticator is wrong: {wrong}")
+
+
+class TestOneLoginTooMany:
+    def test_is_an_abort_with_a_reason_of_its_own(self, make_router, log):
+        router = make_router(max_sessions=1, on_max_sessions="deny")
+        first = router.enter()
+        client = router.connect()
+        client.hello()
+        router.until(client, Challenge)
+        client.authenticate()
+        router.until(client, POLICY_VIOLATION)
+        assert client.said == [Challenge, Abort, POLICY_VIOLATION]
+        abort = client.frames[1]
+        assert abort.reason == "cookietrack.error.too_many_sessions"
+        assert abort.message == "1 session at most: log one out"
+        assert router.realm.authids == ["joe"]
+        assert first.said[-1] is Welcome
+        assert log.at("error", "critical") == []
+        [line] = [text for text in log.at("info") if "denied" in text]
+        assert "authid=joe authrealm=realm1" in line
+
+    def test_may_end_the_oldest_instead(self, make_router):
+        router = make_router(max_sessions=1)
+        first = router.enter()
+        second = router.enter()
+        router.until(first, 1000)
+        assert first.said == [Challenge, Welcome, Goodbye, 1000]
+        assert first.frames[2].reason == "cookietrack.close.too_many_sessions"
+        assert second.said[-1] is Welcome
+        assert router.realm.authids == ["joe"]
+
+
+class TestTheTimeOfALogin:
+    def test_is_in_the_record_and_in_the_sessions_details(self, make_router, reactor):
+        router = make_router(fresh_for=60)
+        first = router.enter()
+        assert first.frames[-1].authextra["cookietrack_logged_in"] == NOW
+        assert first.frames[-1].authextra["cookietrack_fresh_until"] == NOW + 60_000
+        reactor.advance(5)
+        again = router.connect(first.cookie)
+        router.log_in(again)
+        assert again.frames[-1].authextra["cookietrack_logged_in"] == NOW
+        assert router.store.cookies[first.protocol._cbtid].auth.at == NOW
+
+    def test_is_that_of_a_second_login_by_the_same_identity(self, router, reactor):
+        first = router.enter()
+        reactor.advance(5)
+        again = router.connect(first.cookie)
+        again.hello(methods=("ticket",))
+        router.until(again, Challenge)
+        again.authenticate()
+        router.until(again, Welcome)
+        assert again.frames[-1].authextra["cookietrack_logged_in"] == NOW + 5_000
+        assert router.store.cookies[first.protocol._cbtid].auth.at == NOW + 5_000
+
+    def test_is_not_what_the_client_says(self, make_router):
+        router = make_router(("cookie", "scripted"))
+        forged = {"cookietrack_logged_in": 2**53, "cookietrack_fresh_until": 2**53}
+        router.answers(Accept("realm1", "joe", "user", "scripted", "static", forged))
+        client = router.connect()
+        client.hello(methods=("scripted",))
+        router.until(client, Welcome)
+        assert client.frames[-1].authextra["cookietrack_logged_in"] == NOW
+        assert "cookietrack_fresh_until" not in client.frames[-1].authextra
+        [auth] = logins(router.store)
+        assert (auth.authextra, auth.at) == (None, NOW)
+
+
 class TestWhatIsSentBehindALogin:
     def test_is_discarded_until_welcome_has_left(self, router, challenged, store, reactor):
         store.commits.shut()
         challenged.send(Authenticate(SECRET), Authenticate(SECRET), make_publish("too early"))
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(store.commits.reached())
         challenged.send(make_publish("too early"), make_hello(), Goodbye("wamp.close.logout"))
         store.commits.open()
         router.until(challenged, Welcome)
@@ -133,7 +283,7 @@ class TestWhatIsSentBehindALogin:
         client.send(make_hello(), make_publish("too early"), frames=1)
         router.until(client, Challenge)
         client.send(Authenticate(SECRET), Authenticate(SECRET), make_publish("x"), frames=1)
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(store.commits.reached())
         store.commits.open()
         router.until(client, Welcome)
         reactor.turn()
@@ -161,8 +311,8 @@ class TestWhatIsSentBehindALogin:
         assert isinstance(router.realm.processed[0], Authenticate)
 
 
-def gone(router, id):
-    del router.store.cookies[id]
+def taken(router, id):
+    router.store.cookies[id] = evolve(make_cookie(1), id=id)
 
 
 def away(router, id):
@@ -175,7 +325,7 @@ def revoked(router, id):
 
 REFUSED = "the cookie was ended, or its user revoked, during the login"
 CAUSES = [
-    (gone, REFUSED),
+    (taken, REFUSED),
     (away, "cookie store not available"),
     (revoked, "the user was revoked during the login"),
 ]
@@ -188,7 +338,7 @@ class TestALoginThatCannotBeStored:
     ):
         store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(store.commits.reached())
         cause(router, challenged.protocol._cbtid)
         store.commits.open()
         router.until(challenged, INTERNAL_ERROR)
@@ -209,7 +359,7 @@ class TestALoginThatCannotBeStored:
     ):
         store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(store.commits.reached(2))
+        reactor.turn_until(store.commits.reached())
         router.revoke(challenged)
         store.commits.open()
         router.until(challenged, 1000)
@@ -232,9 +382,8 @@ class TestALoginThatCannotBeStored:
 
     def test_without_a_cookie_that_says_so(self, make_router):
         router = make_router(("cookie", "scripted"), on_failure="anonymous")
-        router.store.fail_commits()
         router.answers(Accept("realm1", "ann", "user", "ticket", "cookie"))
-        client = router.connect()
+        client = without_cookie(router)
         client.hello(methods=("scripted",))
         router.until(client, INTERNAL_ERROR)
         assert router.realm.meta == []

@@ -1,5 +1,6 @@
 """The opening handshake: a new cookie is durable before it is handed out, and shown to nobody."""
 
+import pytest
 from autobahn.wamp.message import Challenge
 
 from cookietrack_plugin.header import id_of
@@ -9,8 +10,21 @@ from tests.support.protocols import Client
 pytest_plugins = ["tests.support.routers"]
 
 
+@pytest.fixture
+def tracking(make_router):
+    """A router whose handshakes store a cookie, which is of use without a login."""
+    return make_router(rotate=False)
+
+
 class TestAHandshake:
-    def test_gets_a_cookie_whose_record_is_durable(self, router, store, reactor):
+    def test_that_a_login_may_follow_gets_a_cookie_and_stores_nothing(self, router, store):
+        client = router.connect()
+        value = client.set_cookie.partition("=")[2].partition("; ")[0]
+        assert id_of(value) == client.protocol._cbtid
+        assert store.committed == store.loaded == []
+
+    def test_gets_a_cookie_whose_record_is_durable(self, tracking, reactor):
+        router, store = tracking, tracking.store
         store.commits.shut()
         client = Client(router.factory).shake_hands()
         reactor.turn_until(store.commits.reached())
@@ -42,6 +56,27 @@ class TestAHandshake:
         assert again.set_cookie.endswith("; Max-Age=51")
         sent = again.protocol._transport_details.http_headers_sent
         assert again.protocol._cbtid in sent["Set-Cookie"]
+
+    @pytest.mark.parametrize(
+        ("trusted", "peer"),
+        [(["192.168.1.0/24"], "tcp4:198.51.100.7:4711"), (["10.0.0.0/8"], None), ([], None)],
+    )
+    def test_has_the_peer_that_a_trusted_proxy_names_for_everybody(
+        self, make_router, reactor, trusted, peer
+    ):
+        router = make_router(trusted_proxies=trusted, rotate=False)
+        client = Client(router.factory)
+        proxy = client.protocol.peer
+        client.shake_hands('Forwarded: for=203.0.113.1, for="198.51.100.7:4711"')
+        reactor.turn_until(lambda: client.head)
+        [record] = router.store.cookies.values()
+        assert client.protocol.peer == record.peer == (peer or proxy)
+        assert client.protocol._transport_details.peer == record.peer
+
+    def test_has_no_lifetime_in_the_browser_where_that_is_configured(self, make_router):
+        router = make_router(name="__Host-sid", secure=True, path="/", persistent=False)
+        client = router.connect()
+        assert client.set_cookie.split("; ")[1:] == ["Secure", "Path=/"]
 
     def test_with_our_cookie_goes_on_with_it_and_gets_no_other(self, router):
         first = router.enter()
@@ -83,7 +118,8 @@ class TestAHandshake:
         assert received["cookie"] == f"cbtid={id}"
         assert again.protocol._transport_details.http_cbtid == id
 
-    def test_says_how_long_the_cookie_lives_from_now_on(self, router, store, reactor):
+    def test_says_how_long_the_cookie_lives_from_now_on(self, tracking, reactor):
+        router, store = tracking, tracking.store
         store.commits.shut()
         client = Client(router.factory).shake_hands()
         reactor.turn_until(store.commits.reached())
@@ -101,9 +137,8 @@ class TestAHandshake:
         assert again.protocol._authid is None
         assert again.protocol._authprovider is None
 
-    def test_with_bytes_behind_it_while_it_waits_has_them_read_afterwards(
-        self, router, store, reactor
-    ):
+    def test_with_bytes_behind_it_while_it_waits_has_them_read_afterwards(self, tracking, reactor):
+        router, store = tracking, tracking.store
         store.commits.shut()
         client = Client(router.factory).shake_hands()
         reactor.turn_until(store.commits.reached())
@@ -124,7 +159,8 @@ class TestAHandshake:
         sent = len(client.transport.value()) - handshake
         assert traffic.outgoingOctetsWireLevel == sent > 0
 
-    def test_with_no_end_of_bytes_behind_it_is_dropped(self, router, store, reactor):
+    def test_with_no_end_of_bytes_behind_it_is_dropped(self, tracking, reactor):
+        router, store = tracking, tracking.store
         store.commits.shut()
         client = Client(router.factory).shake_hands()
         reactor.turn_until(store.commits.reached())
@@ -161,7 +197,8 @@ class TestAHandshake:
         reactor.turn_until(lambda: client.head)
         assert client.status == 101
 
-    def test_notes_no_more_of_a_user_agent_than_it_needs(self, router, store):
+    def test_notes_no_more_of_a_user_agent_than_it_needs(self, tracking):
+        router, store = tracking, tracking.store
         router.connect(f"User-Agent: {'x' * 600}")
         [record] = store.cookies.values()
         assert record.user_agent == "x" * 512

@@ -2,19 +2,30 @@
 
 import pytest
 
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from tests.support.protocols import Client
 
 pytest_plugins = ["tests.support.routers"]
 
 
 class TestAHandshakeThatFails:
-    def test_for_want_of_a_store_is_answered_503_and_when_to_come_again(self, router, store, log):
-        store.fail_commits()
+    def test_for_want_of_a_store_is_answered_503_and_when_to_come_again(self, make_router, log):
+        router = make_router(rotate=False)
+        router.store.fail_commits()
         client = router.connect()
         assert client.status == 503
         assert "Retry-After: 5" in client.head
         assert client.set_cookie is None
         assert log.at("error") == ["the cookie store does not answer: the disk is away"]
+
+    def test_while_the_store_is_known_to_be_away_is_answered_503(self, make_router):
+        """Though it would have asked the store for nothing."""
+        router = make_router(reads_block=True)
+        router.store.fail_loads()
+        for _ in range(MAX_FAILURES):
+            assert router.connect("Cookie: cbtid=known").status == 503
+        assert router.connect().status == 503
+        assert router.store.committed == []
 
     def test_because_its_cookie_cannot_be_looked_up_is_answered_503(self, router, store):
         first = router.connect()
@@ -51,7 +62,7 @@ class TestAHandshakeThatFails:
     def test_because_nobody_waits_any_more_opens_no_session(
         self, make_router, reactor, how, on_failure
     ):
-        router = make_router(on_failure=on_failure)
+        router = make_router(on_failure=on_failure, rotate=False)
         store = router.store
         store.commits.shut()
         client = Client(router.factory).shake_hands()

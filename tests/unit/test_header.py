@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cookietrack_plugin.header import ID_LENGTH, hide, id_of, new_value, parse, render
+from cookietrack_plugin.header import ID_LENGTH, Attributes, hide, id_of, new_value, parse, render
 
 VALUE = "Wd3sTn0rQ8vYk2mXz5uB7hJp"
 ID = id_of(VALUE)
@@ -179,6 +179,10 @@ class TestHiding:
         assert hide(f"a=1,cbtid={VALUE}", OURS) == f"a=1,cbtid={ID}"
         assert hide(f"a=1,b=2, sid={VALUE}; c", OURS) == f"a=1,b=2, sid={ID}; c"
 
+    @pytest.mark.parametrize("before", [": Cookie:", "a=b=", ";;;=", "a b ", "\x0b", "=,", "é"])
+    def test_hides_a_value_behind_whatever_ends_a_word(self, before):
+        assert hide(f"x=1; {before}cbtid={VALUE}", OURS) == f"x=1; {before}cbtid={ID}"
+
     def test_hides_quoted_values_with_their_quotes(self):
         assert hide(f'cbtid="{VALUE}"; a=1', OURS) == f"cbtid={ID}; a=1"
 
@@ -212,17 +216,36 @@ def hidden_value(value: str) -> str:
 
 class TestRendering:
     def test_gives_the_value_and_its_lifetime_and_no_more(self):
-        assert render("cbtid", VALUE, 86400) == f"cbtid={VALUE}; Max-Age=86400"
+        assert render("cbtid", VALUE, 86400, Attributes()) == f"cbtid={VALUE}; Max-Age=86400"
+
+    def test_gives_no_lifetime_to_a_cookie_of_the_browsers_session(self):
+        assert render("cbtid", VALUE, None, Attributes()) == f"cbtid={VALUE}"
 
     def test_gives_each_attribute_that_is_configured(self):
-        header = render("cbtid", VALUE, 60, secure=True, http_strict=True, same_site="Lax")
-        first, *attributes = header.split("; ")
+        attributes = Attributes(
+            secure=True,
+            http_only=True,
+            same_site="Lax",
+            path="/ws",
+            domain="example.com",
+            partitioned=True,
+        )
+        first, *found = render("cbtid", VALUE, 60, attributes).split("; ")
         assert first == f"cbtid={VALUE}"
-        assert set(attributes) == {"Max-Age=60", "Secure", "HttpOnly", "SameSite=Lax"}
+        assert set(found) == {
+            "Max-Age=60",
+            "Secure",
+            "HttpOnly",
+            "SameSite=Lax",
+            "Path=/ws",
+            "Domain=example.com",
+            "Partitioned",
+        }
 
     @pytest.mark.parametrize("same_site", ["Strict", "Lax", "None"])
     def test_gives_same_site_as_it_is_configured(self, same_site):
-        assert f"SameSite={same_site}" in render("cbtid", VALUE, 60, same_site=same_site)
+        rendered = render("cbtid", VALUE, 60, Attributes(same_site=same_site))
+        assert f"SameSite={same_site}" in rendered
 
     def test_names_no_path_as_browsers_would_then_send_two_cookies(self):
-        assert "path" not in render("cbtid", VALUE, 60).lower()
+        assert "path" not in render("cbtid", VALUE, 60, Attributes()).lower()

@@ -6,7 +6,8 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.tracking.insistence import FIRST_RETRY_S, LAST_RETRY_S, Insistence
+from cookietrack_plugin.stores.kit.backoff import AWAY_S
+from cookietrack_plugin.tracking.insistence import Insistence
 from tests.support.reactor import FakeReactor
 
 NOT_STORED = "the end of cookie 7 cannot be stored, it is refused here and {}: {}"
@@ -69,10 +70,10 @@ class TestAnEnd:
         outcomes(ends.start(7))
         store.fails()
         for _ in range(10):
-            reactor.advance(LAST_RETRY_S)
+            reactor.advance(AWAY_S[-1])
             assert 7 in ends
             store.fails()
-        reactor.advance(LAST_RETRY_S)
+        reactor.advance(AWAY_S[-1])
         store.stores()
         assert 7 not in ends
         assert [end for end, _ in store.attempts] == [7] * 12
@@ -86,15 +87,15 @@ class TestAnEnd:
             [call] = reactor.getDelayedCalls()
             pauses.append(call.getTime() - reactor.seconds())
             reactor.advance(pauses[-1])
-        assert FIRST_RETRY_S / 2 <= pauses[0] <= FIRST_RETRY_S < pauses[2]
+        assert AWAY_S[0] / 2 <= pauses[0] <= AWAY_S[0] < pauses[2]
         # Half of a pause is the shortest that jitter makes of it.
-        assert LAST_RETRY_S / 2 <= pauses[-1] <= LAST_RETRY_S
+        assert AWAY_S[-1] / 2 <= pauses[-1] <= AWAY_S[-1]
 
     def test_is_tried_once_at_a_time(self, ends, store, reactor):
         outcomes(ends.start(7))
         store.fails()
-        reactor.advance(LAST_RETRY_S)
-        reactor.advance(10 * LAST_RETRY_S)
+        reactor.advance(AWAY_S[-1])
+        reactor.advance(10 * AWAY_S[-1])
         assert len(store.attempts) == 2
 
     def test_is_logged_when_it_fails_and_when_it_is_stored_after_all(
@@ -103,7 +104,7 @@ class TestAnEnd:
         outcomes(ends.start(7))
         for _ in range(5):
             store.fails()
-            reactor.advance(LAST_RETRY_S)
+            reactor.advance(AWAY_S[-1])
         store.stores()
         assert log.lines == [
             ("critical", NOT_STORED.format("tried again until it is", "the disk is away")),
@@ -135,7 +136,7 @@ class TestAnEndThatIsAskedForAgain:
         outcomes(ends.start(7))
         store.stores()
         assert 7 not in ends
-        reactor.advance(10 * LAST_RETRY_S)
+        reactor.advance(10 * AWAY_S[-1])
         assert len(store.attempts) == 2
         assert log.at("info") == [STORED]
 
@@ -143,7 +144,7 @@ class TestAnEndThatIsAskedForAgain:
         for _ in range(3):
             outcomes(ends.start(7))
             store.fails()
-        reactor.advance(LAST_RETRY_S)
+        reactor.advance(AWAY_S[-1])
         assert len(store.attempts) == 4
         assert len(log.at("critical")) == 1
 
@@ -161,7 +162,7 @@ class TestAnEndThatIsAskedForAgain:
         store.stores(0)
         store.fails(1)
         assert 7 in ends
-        reactor.advance(LAST_RETRY_S)
+        reactor.advance(AWAY_S[-1])
         store.stores()
         assert (len(store.attempts), 7 in ends) == (3, False)
 
@@ -171,14 +172,14 @@ class TestAnEndThatIsAskedForAgain:
         store.fails(0)
         store.stores(1)
         assert 7 not in ends
-        reactor.advance(10 * LAST_RETRY_S)
+        reactor.advance(10 * AWAY_S[-1])
         assert len(store.attempts) == 2
 
     def test_is_not_planned_again_while_an_attempt_is_in_flight(self, ends, store, reactor):
         outcomes(ends.start(7))
         store.fails()
         outcomes(ends.start(7))
-        reactor.advance(LAST_RETRY_S)
+        reactor.advance(AWAY_S[-1])
         store.fails(1)
         assert reactor.getDelayedCalls() == []
         store.stores(2)
@@ -204,7 +205,7 @@ class TestTheLastAttempt:
         store.fails()
         ends.stop()
         store.fails(error=StoreFull("no room"))
-        reactor.advance(10 * LAST_RETRY_S)
+        reactor.advance(10 * AWAY_S[-1])
         assert (len(store.attempts), 7 in ends) == (2, True)
         assert log.at("critical") == [
             NOT_STORED.format("tried again until it is", "the disk is away"),

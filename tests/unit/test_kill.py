@@ -4,6 +4,7 @@ import pytest
 from autobahn.wamp.message import Abort, Challenge, Event, Goodbye, Welcome
 
 from cookietrack_plugin.tracking.revocation import LOGOUT
+from tests.support.protocols import without_cookie
 
 pytest_plugins = ["tests.support.routers"]
 
@@ -64,8 +65,8 @@ class TestKilledSessions:
 
     def test_without_a_cookie_are_ended_as_well(self, make_router):
         router = make_router(on_failure="anonymous")
-        router.store.fail_commits()
-        client = router.enter()
+        client = without_cookie(router)
+        router.log_in(client)
         router.realm.kill(LOGOUT)
         router.until(client, 1000)
         assert client.said == [Challenge, Welcome, Goodbye, 1000]

@@ -3,7 +3,7 @@
 import pytest
 
 from cookietrack_plugin.config.location import path_of
-from cookietrack_plugin.config.redaction import label_of
+from cookietrack_plugin.config.redaction import label_of, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,24 @@ def test_a_relative_path_is_made_absolute_on_demand():
 )
 def test_only_what_lies_in_the_file_system_has_a_path(options, path):
     assert path_of(options, "/srv/node") == path
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "shown"),
+    [
+        ({"type": "lmdb", "path": ".cookies"}, "no room in .cookies", "no room in .cookies"),
+        ({"url": "redis://u:se%2Fcret@h:1/0"}, "se%2Fcret, se/cret at h", "***, *** at h"),
+        ({"url": "nats://t0ken@h"}, "t0ken is not known", "*** is not known"),
+        ({"url": "sql://h?user=a&password=s3cret"}, "a with s3cret", "a with ***"),
+        ({"url": "redis://:${COOKIES}@h"}, "wrong: from/outside", "wrong: ***"),
+        ({"url": "redis://:${NOT_SET}@h"}, "NOT_SET is not set", "NOT_SET is not set"),
+        ({"tls": {"key_password": "s3cret"}}, "s3cret", "***"),
+        ({"servers": ["nats://a:one@h", "nats://a:one-two@h"]}, "one-two, one", "***, ***"),
+        ({"password": ""}, "no password", "no password"),
+    ],
+)
+def test_what_an_error_says_is_shown_without_the_stores_passwords(
+    options, said, shown, monkeypatch
+):
+    monkeypatch.setenv("COOKIES", "from/outside")
+    assert without_secrets(said, options) == shown

@@ -3,9 +3,10 @@
 import pytest
 from attrs import evolve
 
+from cookietrack_plugin.config.lifespan import Lifespan
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Touch
-from cookietrack_plugin.testing.samples import NOW
+from cookietrack_plugin.testing.samples import NOW, make_auth, make_id
 from tests.support.connections import FakeLink
 
 EXPIRED = "cookietrack.close.expired"
@@ -241,3 +242,208 @@ class TestAConnectionWithoutItsCookie:
         pass_time(15)
         tracked.reactor.turn_until(lambda: client.reasons)
         assert client.reasons == [EXPIRED]
+
+
+def brief(**kwargs):
+    """A policy by which users are in for less long than their cookie."""
+    return Policy(max_age=3600, lifetimes={"user": Lifespan(**kwargs)})
+
+
+def logged_in_now(tracked):
+    """Joe, who has just proved it."""
+    return evolve(make_auth("joe"), at=tracked.tracker.clock.now())
+
+
+class TestALoginThatLastsLessLongThanItsCookie:
+    def test_ends_under_its_connection(self, tracked, pass_time):
+        id, client = tracked.enter(policy=brief(max_age=100))
+        pass_time(99, talks=client)
+        assert client.reasons == []
+        pass_time(2, talks=client)
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]
+        assert tracked.reactor.result_of(tracked.admit(id, policy=brief(max_age=100))).created
+
+    @pytest.mark.parametrize("rotates", [False, True])
+    def test_begins_with_the_login_and_not_with_the_cookie(self, tracked, pass_time, rotates):
+        _, client = tracked.visit(policy=evolve(brief(max_age=100), rotates=rotates))
+        pass_time(150)
+        tracked.log_in(client, logged_in_now(tracked))
+        pass_time(99)
+        assert client.reasons == []
+        pass_time(2)
+        tracked.reactor.turn_until(lambda: client.reasons)
+
+    def test_begins_again_with_a_login_of_the_same_user(self, tracked, pass_time):
+        policy = brief(max_age=100)
+        id, first = tracked.visit(policy=policy)
+        tracked.log_in(first, logged_in_now(tracked))
+        pass_time(60)
+        _, second = tracked.visit(id, policy=policy)
+        tracked.log_in(second, logged_in_now(tracked))
+        pass_time(99)
+        assert first.reasons == second.reasons == []
+        pass_time(2)
+        tracked.reactor.turn_until(lambda: first.reasons and second.reasons)
+
+    def test_ends_for_all_tabs_of_its_cookie(self, tracked, pass_time):
+        policy = brief(max_age=100)
+        id, first = tracked.visit(policy=policy)
+        _, second = tracked.visit(id, policy=policy)
+        tracked.log_in(second)
+        tracked.tracker.drop(second.connection)
+        pass_time(102)
+        tracked.reactor.turn_until(lambda: first.reasons)
+        assert first.reasons == [EXPIRED]
+
+    def test_leaves_those_alone_who_are_not_logged_in(self, tracked, pass_time):
+        _, client = tracked.visit(policy=brief(max_age=10))
+        pass_time(20)
+        assert client.reasons == []
+
+    @pytest.mark.parametrize("seconds", [60, 8])
+    def test_goes_on_while_its_client_is_not_idle(self, tracked, pass_time, seconds):
+        policy = brief(idle_timeout=seconds)
+        id, client = tracked.enter(policy=policy)
+        for _ in range(2 * seconds):
+            pass_time(1, talks=client)
+            # Another worker would let its client in, for a while.
+            left = policy.good_until(tracked.store.cookies[id]) - tracked.tracker.clock.now()
+            assert left > (seconds / 4 - 1.2) * 1000
+        assert client.reasons == []
+        pass_time(seconds + 1)
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]
+
+    def test_ends_by_what_its_authenticator_said(self, tracked, pass_time):
+        _, client = tracked.visit()
+        tracked.log_in(client, make_auth("joe", authextra={"cookietrack_max_age": 50}))
+        pass_time(49)
+        assert client.reasons == []
+        pass_time(2)
+        tracked.reactor.turn_until(lambda: client.reasons)
+
+    def test_does_not_roll_with_messages(self, tracked, pass_time):
+        id, client = tracked.enter(policy=brief(max_age=100, rolling=True))
+        pass_time(50)
+        tracked.visit(id, policy=brief(max_age=100, rolling=True))
+        pass_time(99, talks=client)
+        assert client.reasons == []
+        pass_time(2, talks=client)
+        tracked.reactor.turn_until(lambda: client.reasons)
+
+    @pytest.mark.parametrize(
+        ("policy", "extra"),
+        [
+            (brief(max_age=100), None),
+            (brief(idle_timeout=100), None),
+            (Policy(max_age=3600), {"cookietrack_max_age": 100}),
+            (Policy(max_age=3600), {"cookietrack_idle_timeout": 100}),
+        ],
+    )
+    def test_is_good_for_no_longer_in_another_worker(
+        self, tracked, make_tracked, pass_time, policy, extra
+    ):
+        id, client = tracked.visit(policy=policy)
+        tracked.log_in(client, make_auth("joe", authextra=extra))
+        tracked.tracker.drop(client.connection)
+        other = make_tracked(tracked.store)
+        other.ids = iter([make_id(1001)])
+        pass_time(99)
+        returned = tracked.reactor.result_of(other.admit(id, policy=policy))
+        assert returned.cookie.auth.authid == "joe"
+        pass_time(101)
+        assert tracked.reactor.result_of(other.admit(id, policy=policy)).created
+
+
+class TestALoginThatIsNotStored:
+    def test_ends_by_its_role_and_the_cookie_stays(self, tracked, pass_time, log):
+        id, client = tracked.visit(policy=brief(max_age=100))
+        _, other = tracked.visit(id, policy=brief(max_age=100))
+        pass_time(10)
+        tracked.log_in(client, stores=False)
+        pass_time(99)
+        assert client.reasons == []
+        pass_time(2)
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]
+        assert not other.ended
+        [line] = [text for text in log.at("info") if "expired" in text]
+        assert line == "cookie expired authid=joe authrealm=realm1", "of the session alone"
+
+    def test_ends_when_it_is_idle_without_a_cookie_as_well(self, tracked, pass_time):
+        policy = brief(idle_timeout=20)
+        client = FakeLink()
+        client.connection = tracked.tracker.enter(None, policy, client)
+        tracked.log_in(client, stores=False)
+        pass_time(40, talks=client)
+        assert client.reasons == []
+        pass_time(22)
+        tracked.reactor.turn_until(lambda: client.reasons)
+
+    def test_binds_no_longer_once_it_has_left(self, tracked, pass_time):
+        _, client = tracked.visit(policy=brief(max_age=100))
+        tracked.log_in(client, stores=False)
+        tracked.tracker.leave(client.connection)
+        pass_time(150)
+        assert client.reasons == []
+
+
+class TestAFirstVisit:
+    """Of a cookie that is of use without a login, where `first_max_age` is configured."""
+
+    POLICY = Policy(max_age=3600, first_max_age=60)
+
+    def test_leaves_a_record_that_ends_early(self, tracked):
+        id, link = tracked.visit(policy=self.POLICY)
+        assert tracked.store.cookies[id].expires == NOW + 60_000
+        tracked.tracker.drop(link.connection)
+        tracked.reactor.advance(61)
+        assert tracked.reactor.result_of(tracked.admit(id, policy=self.POLICY)).created
+
+    def test_that_is_not_the_last_leaves_one_that_lives_as_long_as_others(self, tracked):
+        id, link = tracked.visit(policy=self.POLICY)
+        tracked.tracker.drop(link.connection)
+        tracked.reactor.advance(30)
+        again, link = tracked.visit(id, policy=self.POLICY)
+        tracked.tracker.drop(link.connection)
+        tracked.reactor.advance(20)
+        tracked.reactor.turn_until(lambda: tracked.store.cookies[id].expires == NOW + 3_600_000)
+        assert again == id
+        tracked.reactor.advance(1000)
+        assert not tracked.reactor.result_of(tracked.admit(id, policy=self.POLICY)).created
+
+    def test_that_lasts_leaves_one_too_though_its_client_says_nothing(self, tracked, pass_time):
+        id, link = tracked.visit(policy=self.POLICY)
+        pass_time(100)
+        assert link.reasons == []
+        assert tracked.store.cookies[id].expires == NOW + 3_600_000
+        assert tracked.store.cookies[id].seen == NOW
+
+    def test_with_a_login_leaves_one_too(self, tracked):
+        id, link = tracked.enter(policy=self.POLICY)
+        tracked.tracker.drop(link.connection)
+        tracked.reactor.turn_until(lambda: tracked.store.cookies[id].expires == NOW + 3_600_000)
+        assert tracked.stored_authid(id) == "joe"
+
+    def test_where_the_record_needs_a_login_is_as_any_other(self, tracked):
+        policy = evolve(self.POLICY, rotates=True)
+        id, _ = tracked.enter(policy=policy)
+        assert tracked.store.cookies[id].expires == NOW + 3_600_000
+
+
+class TestASessionWhoseCookieHasAnotherLoginOfItsUser:
+    def test_lives_no_longer_than_its_own_role(self, tracked, pass_time):
+        policy = Policy(3600, rotates=True, lifetimes={"admin": Lifespan(60)})
+        id, admin = tracked.visit(policy=policy)
+        now = tracked.tracker.clock.now()
+        tracked.log_in(admin, evolve(make_auth("joe"), authrole="admin", at=now))
+        pass_time(30)
+        _, user = tracked.visit(id, policy=policy)
+        later = tracked.tracker.clock.now()
+        tracked.log_in(user, evolve(make_auth("joe"), at=later))
+        pass_time(29)
+        assert admin.reasons == []
+        pass_time(2)
+        tracked.reactor.turn_until(lambda: admin.reasons)
+        assert (admin.reasons, user.reasons) == ([EXPIRED], [])

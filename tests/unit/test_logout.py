@@ -6,6 +6,7 @@ from autobahn.wamp.message import Abort, Challenge, Event, Goodbye, Welcome
 from cookietrack_plugin.record import Delete
 from cookietrack_plugin.router.gate import LOGOUT_NOT_STORED
 from cookietrack_plugin.tracking.revocation import LOGOUT, Ended
+from tests.support.protocols import without_cookie
 
 pytest_plugins = ["tests.support.routers"]
 
@@ -106,8 +107,8 @@ class TestALogout:
 
     def test_without_a_cookie_waits_for_nothing(self, make_router):
         router = make_router(on_failure="anonymous")
-        router.store.fail_commits()
-        client = router.enter()
+        client = without_cookie(router)
+        router.log_in(client)
         client.log_out()
         assert client.said == [Challenge, Welcome, Goodbye]
 

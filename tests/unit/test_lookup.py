@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from threading import current_thread
 
 import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.access.committer import Committer
 from cookietrack_plugin.access.lookup import Lookup
 from cookietrack_plugin.access.metrics import Metrics
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Delete
+from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
-from tests.support.reactor import FakeReactor
-from tests.support.stores import ScriptedStore
+from tests.support.reactor import FakeReactor, WatchingReactor
+from tests.support.stores import ScriptedStore, UnblockedReadingStore
 
 ID = make_id(1)
 COOKIE = make_cookie(1)
@@ -322,5 +324,60 @@ def test_a_store_that_is_away_is_not_asked_by_everybody(store, make, reactor):
             reactor.result_of(lookup.load(ID))
     assert len(store.loaded) == MAX_FAILURES
     store.recover()
-    reactor.advance(FIRST_PAUSE_S)
+    reactor.advance(AWAY_S[0])
     assert reactor.result_of(lookup.load(ID)) == COOKIE
+
+
+class TestAStoreThatTakesLookUpsWithoutWaiting:
+    @pytest.fixture
+    def reactor(self) -> Iterator[FakeReactor]:
+        reactor = WatchingReactor()
+        yield reactor
+        reactor.stop()
+
+    @pytest.fixture
+    def store(self) -> UnblockedReadingStore:
+        return UnblockedReadingStore()
+
+    def test_is_asked_without_the_reader_thread(self, store, make, reactor):
+        lookup, _ = make(store)
+        done = [lookup.load(id) for id in (ID, make_id(2), ID)]
+        assert [reactor.result_of(each) for each in done] == [COOKIE, None, COOKIE]
+        assert store.begun == store.loaded == [[ID, make_id(2)]]
+        assert store.threads["load"] is current_thread()
+
+    def test_is_measured(self, store, make, reactor):
+        lookup, _ = make(store)
+        reactor.result_of(lookup.load(ID))
+        assert sum(lookup._metrics.load_seconds.counts) == 1
+
+    def test_is_asked_by_the_thread_for_what_it_does_not_take(self, store, make, reactor):
+        lookup, _ = make(store)
+        store.is_connected = False
+        assert reactor.result_of(lookup.load(ID)) == COOKIE
+        assert store.threads["load"].name == "cookietrack-reader"
+
+    def test_is_asked_again_for_what_has_become_stale(self, store, make, reactor):
+        lookup, _ = make(store)
+        done = lookup.load(ID)
+        reactor.advance(0)
+        del store.cookies[ID]
+        lookup.invalidate(ID)
+        assert reactor.result_of(done) is None
+        assert len(store.begun) == 2
+
+    def test_is_left_alone_while_it_is_away_but_for_trials_of_the_thread(
+        self, store, make, reactor
+    ):
+        lookup, _ = make(store)
+        store.fail_loads()
+        for _ in range(MAX_FAILURES):
+            with pytest.raises(StoreUnavailable):
+                reactor.result_of(lookup.load(ID))
+        store.recover()
+        with pytest.raises(StoreUnavailable):
+            reactor.result_of(lookup.load(ID))
+        reactor.advance(2 * AWAY_S[0])
+        assert reactor.result_of(lookup.load(ID)) == COOKIE
+        assert len(store.begun) == MAX_FAILURES
+        assert store.threads["load"].name == "cookietrack-reader"

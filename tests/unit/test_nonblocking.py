@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from cookietrack_plugin.access.dispatch import FAST_SLICE_S, MIN_SLICE_S, SLOW_WORK_S
-from cookietrack_plugin.access.nonblocking import MAX_ITEMS, NonBlockingBatcher
+from cookietrack_plugin.access.nonblocking import MAX_ITEMS, PATROL_S, NonBlockingBatcher
 from cookietrack_plugin.access.thread import LONG_TURN_S, BatchingThread
 from cookietrack_plugin.errors import StoreUnavailable
 from tests.support.reactor import FakeReactor
@@ -294,6 +294,61 @@ def test_what_the_thread_has_done_is_given_behind_what_is_still_being_given(
     assert results == [-1, -2, -3, "job"]
 
 
+def test_a_silent_starter_is_asked_every_second_whether_it_gives_up(batcher, starter, reactor):
+    done, asked = batcher.put(1), []
+    reactor.turn()
+    finish, starter.finish = starter.finish, lambda: asked.append(reactor.seconds())
+    reactor.pump([PATROL_S / 4] * 12)
+    assert asked == [PATROL_S, 2 * PATROL_S, 3 * PATROL_S]
+    starter.finish = finish
+    starter.answer()
+    reactor.advance(PATROL_S)
+    assert reactor.result_of(done) == -1
+
+
+def test_an_answer_whose_descriptor_cannot_be_watched_is_found_by_the_patrol(
+    batcher, starter, reactor, monkeypatch
+):
+    def no_room(reader: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reactor, "addReader", no_room)
+    done = batcher.put(1)
+    reactor.turn()
+    starter.answer()
+    reactor.advance(PATROL_S)
+    assert reactor.result_of(done) == -1
+
+
+def test_a_defect_of_the_next_batch_does_not_keep_this_ones_answer(
+    batcher, starter, reactor, monkeypatch
+):
+    results: list[Any] = []
+    batcher.put(1).addBoth(results.append)
+    reactor.turn()
+    batcher.put(2).addBoth(results.append)
+    monkeypatch.setattr(batcher, "_begins", fail)
+    starter.answer()
+    with pytest.raises(ZeroDivisionError):
+        reactor.read()
+    reactor.turn_until(lambda: results)
+    assert results == [-1]
+    monkeypatch.undo()
+
+
+def test_one_timer_is_for_all_batches_and_none_is_left_when_there_are_none(
+    batcher, starter, reactor
+):
+    for item in (1, 2, 3):
+        done = batcher.put(item)
+        reactor.turn()
+        starter.answer()
+        reactor.result_of(done)
+        assert len(reactor.getDelayedCalls()) == 1
+    reactor.advance(PATROL_S)
+    assert reactor.getDelayedCalls() == []
+
+
 def turns_of(
     reactor: FakeReactor, batcher: NonBlockingBatcher[Any]
 ) -> Callable[[], list[list[Any]]]:
@@ -302,6 +357,7 @@ def turns_of(
     the reactor gives them.
     """
     turns: list[list[Any]] = []
+    patrol = batcher._patrolled
 
     def note(result: Any) -> None:
         turns[-1].append(result)
@@ -314,7 +370,7 @@ def turns_of(
     def take() -> list[list[Any]]:
         while sum(map(len, turns)) < 3:
             turns.append([])
-            [call] = reactor.getDelayedCalls()
+            call = next(each for each in reactor.getDelayedCalls() if each.func != patrol)
             reactor.calls.remove(call)
             call.func()
         return turns

@@ -19,8 +19,8 @@ from cookietrack_plugin.router.prometheus import (
     MetricsResource,
     MetricsService,
     check_metrics_service,
-    store_labels,
 )
+from cookietrack_plugin.router.storelabels import store_labels
 from cookietrack_plugin.testing.samples import make_id
 
 MEMORY = json.dumps({"type": "memory"})
@@ -58,7 +58,8 @@ def tracked(make_store, make_tracked):
 @pytest.fixture
 def stores(tracked):
     """A worker with one store."""
-    return SimpleNamespace(trackers=lambda: {MEMORY: tracked.tracker})
+    trackers = {MEMORY: tracked.tracker}
+    return SimpleNamespace(reactor=tracked.reactor, trackers=lambda: trackers, away=list)
 
 
 @pytest.fixture
@@ -91,7 +92,11 @@ class TestTheMetrics:
         assert sample("store_up", "memory") == 1
         assert sample("cookies", "memory") == 1
         assert sample("connected_cookies", "memory") == 1
+        assert sample("connected_logged_in_cookies", "memory") == 1
+        assert sample("logged_in_cookies", "memory") is None
         assert sample("queued_writes", "memory") == 0
+        assert sample("queue_age_seconds", "memory") == 0
+        assert sample("feed_age_seconds", "memory") is None
         assert sample("clock_skew_seconds", "memory") == 0
         assert sample("handshakes_total", "memory", "new") == 1
         assert sample("events_total", "memory", "authenticated") == 1
@@ -102,6 +107,18 @@ class TestTheMetrics:
         assert sample("batch_size_sum", "memory") == 2
         assert sample("commit_seconds_count", "memory") is not None
         assert sample("load_seconds_count", "memory") is not None
+
+    def test_have_what_a_store_alone_can_tell(self, tracked, scrape):
+        tracked.store.stat = lambda: {"cookies": 5, "authenticated": 3, "bytes": 9}
+        sample = scrape()
+        assert sample("cookies", "memory") == 5
+        assert sample("logged_in_cookies", "memory") == 3
+        assert sample("store_bytes", "memory") == 9
+
+    def test_have_the_age_of_what_others_revoke(self, make_store, make_tracked, stores, scrape):
+        tracker = make_tracked(make_store(), position=3).tracker
+        stores.trackers = lambda: {MEMORY: tracker}
+        assert scrape()("feed_age_seconds", "memory") == 0
 
     def test_of_a_store_that_does_not_answer_leave_out_what_it_alone_knows(self, tracked, scrape):
         def fail():

@@ -3,27 +3,29 @@
 from types import SimpleNamespace
 
 import pytest
+from attrs import evolve
 from autobahn.wamp.message import Abort, Challenge, Goodbye, Welcome
 from autobahn.wamp.types import Accept
 
-from cookietrack_plugin.router.gate import NOT_STORED
+from cookietrack_plugin.router.gate import NOT_STORED, TOO_MANY_SESSIONS
 from cookietrack_plugin.router.proxy import (
     CookieProxyController,
     with_cookie_proxy,
 )
+from cookietrack_plugin.testing.samples import make_cookie
 from cookietrack_plugin.tracking.revocation import LOGOUT, Ended
 from tests.support.protocols import make_publish
 
 pytest_plugins = ["tests.support.proxies"]
 
-PROTOCOL_ERROR, INTERNAL_ERROR = 1002, 1011
+PROTOCOL_ERROR, POLICY_VIOLATION, INTERNAL_ERROR = 1002, 1008, 1011
 
 
 class TestALogin:
     def test_is_durable_before_the_router_hears_of_it(self, proxy, challenged, controller, reactor):
         proxy.store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(proxy.store.commits.reached(2))
+        reactor.turn_until(proxy.store.commits.reached())
         reactor.turn()
         assert controller.behind == []
         proxy.store.commits.open()
@@ -44,6 +46,36 @@ class TestALogin:
         challenged.publish("in time")
         assert [each.args for each in behind.told[1:]] == [["in time"]]
 
+    def test_keeps_what_is_said_of_its_lifetime_from_client_and_router(
+        self, make_proxy, controller
+    ):
+        said = {"cookietrack_max_age": 60, "team": 5}
+        proxy = make_proxy(methods=("cookie", "scripted"))
+        controller.answer = lambda _: Accept("realm1", "joe", "user", "scripted", "static", said)
+        first = proxy.connect()
+        first.hello(methods=("scripted",))
+        proxy.until(first, Welcome)
+        assert proxy.store.cookies[first.protocol._cbtid].auth.authextra == said
+        again = proxy.connect(first.cookie)
+        proxy.log_in(again)
+        for behind in controller.behind:
+            extra = behind.told[0].authextra["proxy_authextra"]
+            assert (extra["team"], "cookietrack_max_age" in extra) == (5, False)
+
+    def test_that_is_one_too_many_is_an_abort_and_unknown_to_the_router(
+        self, make_proxy, controller
+    ):
+        proxy = make_proxy(max_sessions=1, on_max_sessions="deny")
+        proxy.enter()
+        client = proxy.connect()
+        client.hello()
+        proxy.until(client, Challenge)
+        client.authenticate()
+        proxy.until(client, POLICY_VIOLATION)
+        assert client.said == [Challenge, Abort, POLICY_VIOLATION]
+        assert client.frames[1].reason == TOO_MANY_SESSIONS
+        assert controller.joined == [True]
+
     def test_by_a_cookie_needs_no_challenge(self, proxy, controller):
         first = proxy.enter()
         again = proxy.connect(first.cookie)
@@ -61,15 +93,16 @@ class TestALogin:
         proxy.until(second, Abort)
         assert proxy.store.cookies == before
 
-    @pytest.mark.parametrize("cause", ["gone", "away", "revoked"])
+    @pytest.mark.parametrize("cause", ["taken", "away", "revoked"])
     def test_that_cannot_be_stored_is_an_abort_and_unknown_to_the_router(
         self, proxy, challenged, controller, reactor, cause
     ):
         proxy.store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(proxy.store.commits.reached(2))
-        if cause == "gone":
-            proxy.store.cookies.clear()
+        reactor.turn_until(proxy.store.commits.reached())
+        if cause == "taken":
+            id = challenged.protocol._cbtid
+            proxy.store.cookies[id] = evolve(make_cookie(1), id=id)
         elif cause == "away":
             proxy.store.fail_commits()
         else:
@@ -87,10 +120,10 @@ class TestALogin:
     ):
         proxy.store.commits.shut()
         challenged.authenticate()
-        reactor.turn_until(proxy.store.commits.reached(2))
+        reactor.turn_until(proxy.store.commits.reached())
         challenged.lose()
         proxy.store.commits.open()
-        reactor.turn_until(lambda: proxy.store.cookies[challenged.protocol._cbtid].auth)
+        reactor.turn_until(lambda: challenged.protocol._cbtid in proxy.store.cookies)
         reactor.turn()
         assert controller.behind == []
 

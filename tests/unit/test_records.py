@@ -10,6 +10,7 @@ from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Delete
+from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
 from cookietrack_plugin.tracking.records import Records
@@ -88,7 +89,7 @@ def test_one_that_is_not_there_is_not_found(records, reactor):
     ],
 )
 def test_those_of_a_user_are_listed_and_counted(records, reactor, authid, authrealm, found):
-    listed = reactor.result_of(records.scan(authid, authrealm, 100))
+    listed = reactor.result_of(records.select(authid, authrealm, 100))
     assert numbers(listed) == found
     assert len(listed) == len(found)
     assert reactor.result_of(records.count(authid, authrealm)) == len(found)
@@ -96,17 +97,41 @@ def test_those_of_a_user_are_listed_and_counted(records, reactor, authid, authre
 
 def test_only_as_many_are_listed_as_are_wanted(records, any_store, reactor):
     """Those that are not valid count for nothing."""
-    any_store.cookies = dict(sorted(any_store.cookies.items(), reverse=True))
-    assert numbers(reactor.result_of(records.scan(None, None, 2))) == {3, 2}
-    assert reactor.result_of(records.scan(None, None, 0)) == []
+    any_store.cookies[make_id(0)] = evolve(any_store.cookies[make_id(5)], id=make_id(0))
+    assert numbers(reactor.result_of(records.select(None, None, 2))) == {1, 2}
+    assert reactor.result_of(records.select(None, None, 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("selection", "found"),
+    [
+        ({}, {0, 1, 2, 3}),
+        ({"authid": "joe", "authrealm": "realm2"}, {2}),
+        ({"authrealm": "realm1"}, {1, 3}),
+        ({"anonymous": True}, {0}),
+        ({"authrole": "nobody"}, set()),
+        ({"expired": True}, {5}),
+    ],
+)
+def test_those_that_are_meant_are_found_page_by_page(records, reactor, selection, found):
+    pages, cursor = [], None
+    while not pages or cursor is not None:
+        pages.append(reactor.result_of(records.search(Selection(**selection), cursor, 2)))
+        cursor = pages[-1].cursor
+    assert numbers(cookie for page in pages for cookie in page.cookies) == found
+    assert max(len(page.cookies) for page in pages) <= 2
 
 
 def test_they_are_read_on_a_thread_that_may_wait_and_judged_by_nothing_that_this_one_writes(
     records, any_store, reactor, clock
 ):
-    for looked in (records.scan(None, None, 5), records.count(None, None)):
+    for looked in (
+        records.select(None, None, 5),
+        records.search(Selection(), None, 5),
+        records.count(None, None),
+    ):
         reactor.result_of(looked)
-    assert any_store.threads["scan"] is not current_thread()
+    assert any_store.threads["page"] is not current_thread()
     assert clock.threads == {current_thread()}
 
 
@@ -124,7 +149,8 @@ def test_the_stores_own_numbers_come_with_that_of_connected_cookies(
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda records: records.scan(None, None, 5),
+        lambda records: records.select(None, None, 5),
+        lambda records: records.search(Selection(), None, 5),
         lambda records: records.count(None, None),
         lambda records: records.stat(),
     ],
@@ -133,7 +159,7 @@ def test_what_the_store_fails_with_is_passed_on(records, any_store, reactor, ask
     def fail(*_):
         raise StoreUnavailable("the disk is away")
 
-    any_store.scan = any_store.stat = fail
+    any_store.page = any_store.stat = fail
     with pytest.raises(StoreUnavailable, match="the disk is away"):
         reactor.result_of(ask(records))
 
@@ -150,6 +176,10 @@ def test_a_store_that_is_away_is_known_to_be_so(records, access, any_store, reac
         with pytest.raises(StoreUnavailable):
             reactor.result_of(access.submit(Delete(make_id(1))))
     assert records.is_away()
+    any_store.pages.arrived = 0
+    with pytest.raises(StoreUnavailable):
+        reactor.result_of(records.search(Selection(), None, 5))
+    assert any_store.pages.arrived == 0, "pages are not asked for either"
 
 
 def test_changes_that_wait_are_counted(make_store, reactor):

@@ -1,5 +1,6 @@
 """Store types by entry points: ours and other people's, through the same door."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -76,6 +77,35 @@ def message(store_type, error=ConfigError):
         find_provider(store_type)
     assert type(caught.value) is error
     return str(caught.value)
+
+
+def test_a_package_that_is_installed_while_a_node_runs_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UnknownStoreType):
+        find_provider("late")
+    info = tmp_path / "late-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1.0")
+    memory = "cookietrack_plugin.stores.memory:MemoryProvider"
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\nlate = {memory}")
+    assert find_provider("late").volatile
+    shutil.rmtree(info)
+    with pytest.raises(UnknownStoreType):
+        find_provider("late")
+
+
+def test_what_is_installed_is_looked_through_once(tmp_path, monkeypatch):
+    calls = []
+
+    def counted(**given):
+        calls.append(given)
+        return metadata.entry_points(**given)
+
+    monkeypatch.setattr(registry, "entry_points", counted)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for store_type in ("memory", "file", "memory"):
+        find_provider(store_type)
+    assert len(calls) == 1
 
 
 def test_a_type_of_ours_is_found_like_any_other():

@@ -2,10 +2,11 @@
 
 import pytest
 
-from cookietrack_plugin.access.breaker import FIRST_PAUSE_S, MAX_FAILURES
+from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Create
+from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.testing.samples import NOW, make_cookie, make_id
 from cookietrack_plugin.tracking.clock import LocalClock
 from cookietrack_plugin.tracking.sweep import INTERVAL_S, PAUSE_S, STEP, Sweep
@@ -123,12 +124,12 @@ def test_it_leaves_a_store_alone_that_is_known_to_be_away(make_sweep, make_store
     store = make_store(commits_block=True)
     _, access = make_sweep(store)
     store.fail_commits()
-    reactor.advance(INTERVAL_S - FIRST_PAUSE_S / 4)
+    reactor.advance(INTERVAL_S - AWAY_S[0] / 4)
     for number in range(MAX_FAILURES):
         refused = access.submit(Create(make_cookie(number)))
         with pytest.raises(StoreUnavailable):
             reactor.result_of(refused)
-    reactor.advance(FIRST_PAUSE_S / 4)
+    reactor.advance(AWAY_S[0] / 4)
     reactor.turn()
     assert store.expired == []
     assert log.at("warn") == []

@@ -277,7 +277,7 @@ class TestWhatIsCountedAndPublished:
 
     def test_one_line_for_each_new_cookie_with_its_id(self, tracked, log):
         id, _ = tracked.visit()
-        assert [text for text in log.at("info") if "created" in text and id in text]
+        assert [text for text in log.at("debug") if "created" in text and id in text]
 
 
 def test_a_returning_visitor_is_seen_but_not_waited_for(tracked):

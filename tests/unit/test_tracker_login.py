@@ -13,12 +13,6 @@ from tests.support.trackers import DAY
 ROTATES = Policy(DAY, rotates=True)
 
 
-@pytest.fixture(params=[False, True], ids=["quick reads", "slow reads"])
-def slow(request, make_store, make_tracked):
-    """A tracker whose commits can be held."""
-    return make_tracked(make_store(reads_block=request.param, commits_block=True))
-
-
 def logins(store):
     return [change for change in store.changes if isinstance(change, Authenticate)]
 

@@ -13,12 +13,6 @@ from tests.support.trackers import POLICY
 CLOSED = [(LOGOUT, 1000)]
 
 
-@pytest.fixture(params=[False, True], ids=["quick reads", "slow reads"])
-def slow(request, make_store, make_tracked):
-    """A tracker whose commits can be held."""
-    return make_tracked(make_store(reads_block=request.param, commits_block=True))
-
-
 def revoke(tracked, *ids):
     return tracked.reactor.result_of(tracked.tracker.revoke(ids))
 
@@ -98,7 +92,7 @@ class TestTheEndOfACookie:
             revoke(tracked, id)
         tracker, reactor = tracked.tracker, tracked.reactor
         assert reactor.result_of(tracker.find(id)) is None
-        assert reactor.result_of(tracker.scan(None, None, 10)) == []
+        assert reactor.result_of(tracker.select(None, None, 10)) == []
         assert reactor.result_of(tracker.count("joe", None)) == 0
         tracked.store.recover()
 
@@ -160,6 +154,15 @@ class TestTheEndOfAUser:
         assert tracked.stored_authid(mine) == "joe"
         assert other.ended
         assert not caller.ended
+
+    @pytest.mark.parametrize("kept", ["short", "x" * 25, "a b,c d" * 4, None, 7, ("x",)])
+    def test_keeps_nothing_for_what_is_no_id(self, tracked, kept):
+        """Stores write ids one behind another, and split them again."""
+        mine, _ = tracked.enter()
+        revoked = []
+        tracked.tracker._revoker.revoke_user = lambda user, actor: revoked.append(user.keep)
+        tracked.tracker.revoke_user("joe", keep=frozenset([mine, kept]))
+        assert revoked == [frozenset([mine])]
 
     def test_ends_a_session_whose_record_is_gone(self, tracked):
         id, link = tracked.enter()

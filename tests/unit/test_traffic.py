@@ -15,10 +15,12 @@ NO_WAMP = b"\x81\x86\0\0\0\0[4711]"
 PROTOCOL_ERROR, INTERNAL_ERROR = 1002, 1011
 
 
-@pytest.fixture(params=["info", "trace"])
+@pytest.fixture(params=["info", "trace", "changed"])
 def level(request, monkeypatch):
-    """With the way of our own, and with Autobahn's."""
-    monkeypatch.setattr(traffic, "get_global_log_level", lambda: request.param)
+    """With the way of our own, and with Autobahn's: for its log, and as its methods changed."""
+    level = "info" if request.param == "changed" else request.param
+    monkeypatch.setattr(traffic, "get_global_log_level", lambda: level)
+    monkeypatch.setattr(traffic, "CHANGED", ("send",) if request.param == "changed" else ())
     return request.param
 
 
@@ -98,7 +100,7 @@ def test_lines_are_made_up_where_they_are_shown(client, level, monkeypatch):
     client.leave_without_a_word()
     told = [level for level, text in log.calls if "{func}" in text or "{action1}" in text]
     wanted = ["debug", "trace", "trace", "debug", "debug", "debug"]
-    assert told == (wanted if level == "trace" else [])
+    assert told == ([] if level == "info" else wanted)
 
 
 @pytest.mark.parametrize("frame", [GARBAGE, NO_WAMP], ids=["no JSON", "no WAMP"])

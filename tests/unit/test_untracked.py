@@ -4,7 +4,9 @@ from cookietrack_plugin.header import id_of
 from cookietrack_plugin.router.factory import CookieWebSocketFactory
 from cookietrack_plugin.router.handshake import CheckedProtocol
 from cookietrack_plugin.router.untracked import UntrackedProtocol
+from tests.support.awaited import FakeAwaited
 from tests.support.protocols import Client, FakeSession
+from tests.support.realm import SessionFactory
 
 
 class Passed:
@@ -41,7 +43,9 @@ class Passed:
 class TestAStoreThatIsPassedThrough:
     def connect(self, store, *fields):
         config = {"auth": {"cookie": {}}, "cookie": {}}
-        factory = CookieWebSocketFactory(FakeSession, "/node", config, None, store)
+        factory = CookieWebSocketFactory(
+            SessionFactory(FakeSession), "/node", config, None, FakeAwaited(store)
+        )
         assert factory.protocol.__mro__[1] is UntrackedProtocol
         assert issubclass(UntrackedProtocol, CheckedProtocol)
         return Client(factory).shake_hands(*fields)

@@ -3,6 +3,7 @@
 import pytest
 from attrs import evolve
 
+from cookietrack_plugin.config.lifespan import Lifespan
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import UserRevoked
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
@@ -45,8 +46,7 @@ def check(validity: Validity, cookie, expected: bool, policy: Policy | None = No
     """Whichever way it is asked."""
     assert validity.is_valid(cookie, policy) is expected
     assert validity.valid(cookie, policy) is (cookie if expected else None)
-    if policy is None:
-        assert validity.snapshot()(cookie) is expected
+    assert validity.snapshot(policy)(cookie) is expected
 
 
 def test_none_is_no_record(validity):
@@ -68,6 +68,8 @@ def test_a_record_is_valid_until_it_expires(validity, moment, age, valid):
         (Policy(30), 30_000, False),
         (Policy(60, idle_timeout=10), 9_999, True),
         (Policy(60, idle_timeout=10), 10_000, False),
+        (Policy(60, lifetimes={"user": Lifespan(30)}), 29_999, True),
+        (Policy(60, lifetimes={"user": Lifespan(30)}), 30_000, False),
         # A laxer one lengthens nothing.
         (Policy(600), 60_000, False),
     ],

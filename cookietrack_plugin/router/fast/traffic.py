@@ -12,18 +12,28 @@ from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from txaio.tx import get_global_log_level
+from txaio.tx import get_global_log_level, make_logger
+
+from cookietrack_plugin.router.fast.compared import changed
 
 # Ends of a connection of which there is nothing to tell.
 _USUAL = (ConnectionDone, ConnectionLost, ConnectionAborted)
+# The methods that this Autobahn has in another form. None: its own are not needed.
+CHANGED = tuple(changed(WampWebSocketServerProtocol))
+if CHANGED:
+    make_logger().info(
+        "cookietrack: Autobahn has other methods than the plugin knows ({methods}): they are used,"
+        " and each message costs a little more",
+        methods=", ".join(CHANGED),
+    )
 
 
 class QuickProtocol(WampWebSocketServerProtocol):
     """
     Crossbar's own. For every connection, segment and message Autobahn formats what its `debug` and
     `trace` logs would show of it, with colours, and then does not show it. What it does apart from
-    that is done here; where one of these logs is on, and in cases that are seldom, it is left to
-    Autobahn.
+    that is done here. It is left to Autobahn where one of these logs is on, in cases that are
+    seldom, and for an Autobahn whose methods are others than those that this was written after.
     """
 
     # Autobahn's own attributes.
@@ -31,7 +41,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
     _transport_details: Any
 
     def connectionMade(self) -> None:
-        if _is_logged():
+        if _is_left_to_autobahn():
             super().connectionMade()
             return
         self._transport_details = details = create_transport_details(self.transport, self.is_server)
@@ -44,20 +54,20 @@ class QuickProtocol(WampWebSocketServerProtocol):
         self.factory.countConnections += 1
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if _is_logged() or not isinstance(reason.value, _USUAL):
+        if _is_left_to_autobahn() or not isinstance(reason.value, _USUAL):
             super().connectionLost(reason)
             return
         WebSocketProtocol._connectionLost(self, reason)
         self.factory.countConnections -= 1
 
     def dataReceived(self, data: bytes) -> None:
-        if _is_logged():
+        if _is_left_to_autobahn():
             super().dataReceived(data)
         else:
             self._dataReceived(data)
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        if _is_logged() or sync or chopsize or self.send_queue or self.logOctets:
+        if _is_left_to_autobahn() or sync or chopsize or self.send_queue or self.logOctets:
             super().sendData(data, sync, chopsize)
             return
         self.transport.write(data)
@@ -67,7 +77,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
             self.trafficStats.preopenOutgoingOctetsWireLevel += len(data)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if _is_logged():
+        if _is_left_to_autobahn():
             super().onMessage(payload, isBinary)
             return
         try:
@@ -83,7 +93,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
         self._bailout(code, reason)
 
     def send(self, msg: Any) -> None:
-        if _is_logged() or not self.isOpen():
+        if _is_left_to_autobahn() or not self.isOpen():
             super().send(msg)
             return
         try:
@@ -94,5 +104,5 @@ class QuickProtocol(WampWebSocketServerProtocol):
         self.sendMessage(payload, is_binary)
 
 
-def _is_logged() -> bool:
-    return get_global_log_level() in ("debug", "trace")
+def _is_left_to_autobahn() -> bool:
+    return bool(CHANGED) or get_global_log_level() in ("debug", "trace")

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socket import socketpair
 
 from attrs import frozen
@@ -49,6 +49,13 @@ class Child:
         """Wait until it has done what it was asked, and has ended; its exit code."""
         self.channel.close()
         return self.process.wait()
+
+
+def cause_of_death(code: int) -> str:
+    """How a process with this exit code ended, as a predicate."""
+    with suppress(ValueError):
+        return f"died of {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
 
 
 @contextmanager

@@ -10,15 +10,17 @@ from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
     IReadOnlyProvider,
+    IRecognizer,
     IRouterCookieStore,
 )
+from cookietrack_plugin.stores.database.recognition import is_zlmdb
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
 
 # The range that Crossbar asserts at start, in bytes.
 SMALLEST, LARGEST = 128 * 2**10, 128 * 2**30
 
 
-@implementer(ICookieStoreProvider, IReadOnlyProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider, IRecognizer)
 class DatabaseProvider:
     """`{"type": "database", "path": ...}`, with all options that Crossbar gives it."""
 
@@ -54,6 +56,9 @@ class DatabaseProvider:
         from cookietrack_plugin.stores.database.records import DatabaseRecords
 
         return DatabaseRecords(_path(options, node_dir))
+
+    def recognize(self, path: str) -> str | None:
+        return path if is_zlmdb(path) else None
 
 
 def _path(options: Mapping[str, Any], node_dir: str) -> str:

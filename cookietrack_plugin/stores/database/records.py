@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from uuid import UUID
 
 from zope.interface import implementer
 
@@ -11,9 +12,12 @@ from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Auth, Change, Cookie, matches
+from cookietrack_plugin.stores.kit.paging import cursor_of, place_of
 
 # Crossbar logs in anonymous clients too, with the cookie's value for their authid.
 _ANONYMOUS = ("anonymous", "anonymous-proxy")
+# Records that a page has at most.
+_MAX_PAGE = 1_000
 
 
 @implementer(ICookieStore)
@@ -67,10 +71,23 @@ class DatabaseRecords:
     def expire(self, now: int, limit: int) -> int:
         raise StoreUnavailable(f"the database {self._path} is open for reading alone")
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        for _, cookie in self._all():
-            if matches(cookie.auth, authid, authrealm):
-                yield cookie
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
+        """In the order of the database's keys; it reads all for one user, too."""
+        last = None if cursor is None else UUID(bytes=place_of(cursor))
+        limit = min(limit, _MAX_PAGE)
+        with self._begin() as txn:
+            # The first can be the last of the page before.
+            some = self._cookies.select(txn, from_key=last, return_values=False, limit=limit + 1)
+            keys = [key for key in some if key != last][:limit]
+            found = [cookie for key in keys if (cookie := self._read(txn, key)) is not None]
+        page = [each for each in found if matches(each.auth, authid, authrealm)]
+        return page, cursor_of(keys[-1].bytes) if len(keys) == limit else None
 
     def stat(self) -> Mapping[str, Any]:
         with self._begin() as txn:

@@ -3,6 +3,7 @@ Appending in a process of its own: no thread of the worker's takes part, each of
 busy reactor a switch of threads for every batch, twice and more.
 """
 
+import errno
 import os
 
 from cookietrack_plugin.stores.child.worker import Child
@@ -15,9 +16,12 @@ class Appender:
     """
     Appends to a file without waiting, by a child process. `start` starts it, once `begin` has asked
     for it. By one thread at a time.
+
+    :param name: where the file is to be found.
     """
 
-    def __init__(self, lock: FileLock) -> None:
+    def __init__(self, name: str, lock: FileLock) -> None:
+        self._name = name
         self._lock = lock
         self._child: Child | None = None
         self._is_wanted = self._is_ready = False
@@ -36,9 +40,9 @@ class Appender:
         assert self._child
         return self._child.channel.fileno()
 
-    def finish(self, file: AppendFile) -> bool:
+    def finish(self, file: AppendFile) -> bytes | None:
         """
-        Whether what was begun is over.
+        None until what was begun is over. Then it is appended: `writer.DONE`, or `writer.UNLOCKED`.
 
         :raises OSError: it was not appended. Where the child has ended it is not known what is on
             disk: `file` is not trusted any more.
@@ -50,14 +54,11 @@ class Appender:
             self._child.channel.shut()
             file.is_trusted = False
             raise OSError(0, "the process that writes it has ended") from error
-        if answer is None:
-            return False
-        if answer != writer.DONE:
-            code, is_trusted = map(int, answer.split())
-            file.is_trusted = bool(is_trusted)
-            raise OSError(code, os.strerror(code))
-        file.appended(self._begun)
-        return True
+        if answer in (writer.DONE, writer.UNLOCKED):
+            file.appended(self._begun)
+        elif answer is not None:
+            self._failed(file, *map(int, answer.split()))
+        return answer
 
     def start(self, file: AppendFile) -> None:
         """
@@ -67,12 +68,18 @@ class Appender:
         """
         if self._is_wanted and not (self._child and self._child.lives()):
             self.end()
-            self._child = Child.start(writer.__name__, file.fileno(), self._lock.fileno())
+            child = Child.start(writer.__name__, file.fileno(), self._lock.fileno())
+            self._child = child
+            child.channel.send(writer.first_message(self._name, self._lock.path))
+
+    def release(self) -> Child | None:
+        """Be without a process; the one that there was, to be ended."""
+        child, self._child, self._is_ready = self._child, None, False
+        return child
 
     def end(self) -> None:
         """End the process. Waits for it."""
-        child, self._child, self._is_ready = self._child, None, False
-        if child is not None:
+        if (child := self.release()) is not None:
             child.end()
 
     def _answers(self, child: Child) -> bool:
@@ -82,3 +89,12 @@ class Appender:
             except (OSError, EOFError):
                 child.channel.shut()
         return self._is_ready
+
+    def _failed(self, file: AppendFile, code: int, is_trusted: int) -> None:
+        file.is_trusted = bool(is_trusted)
+        file.forget_room()
+        if code == errno.ESTALE:
+            # It says what has happened.
+            file.appended(self._begun)
+            file.check(self._name)
+        raise OSError(code, os.strerror(code))

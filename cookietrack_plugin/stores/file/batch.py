@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
-from cookietrack_plugin.record import Auth, Change, Cookie
+from cookietrack_plugin.record import Auth, Change, Cookie, Create, is_id
+from cookietrack_plugin.stores.file.echo import DISTANCE_BYTES
 from cookietrack_plugin.stores.file.encoding import encode, to_key
-from cookietrack_plugin.stores.file.lines import GONE, State, write_batch
+from cookietrack_plugin.stores.file.lines import GONE, LINE_SIZE, State, write_batch, write_line
 from cookietrack_plugin.stores.kit.fold import Outcome, Stored, fold
 
 
@@ -21,9 +22,36 @@ class Batch:
     again: Collection[bytes] = ()
     applied: Sequence[bool] = ()
 
-    def lines(self) -> bytes:
-        repeated = [(key, text) for key, text in self.states if key in self.again]
-        return write_batch([*self.states, *repeated])
+    @property
+    def lets_go(self) -> bool:
+        """Whether it does nothing but remove records."""
+        return all(text == GONE for _, text in self.states)
+
+    @property
+    def near(self) -> list[bytes]:
+        """The keys of those whose two lines may be lost with one page, if `lines` is appended."""
+        near, ends, size = [], dict[bytes, int](), 0
+        for key, text in [*self.states, *self._repeated()]:
+            if key in ends and size - ends[key] < DISTANCE_BYTES:
+                near.append(key)
+            size += LINE_SIZE + len(key) + len(text)
+            ends[key] = size
+        return near
+
+    def lines(self, number: int, others: Sequence[State] = ()) -> bytes:
+        """
+        What is appended for the batch of that number, behind `others`: states that are true
+        already. Each of those counts by itself.
+        """
+        repeats = (write_line(key, text, number) for key, text in others)
+        return b"".join(repeats) + write_batch([*self.states, *self._repeated()], number)
+
+    def fewest_lines(self, number: int) -> bytes:
+        """The same where there is little room, each line once."""
+        return write_batch(self.states, number)
+
+    def _repeated(self) -> list[State]:
+        return [(key, text) for key, text in self.states if key in self.again]
 
 
 def prepare(changes: Sequence[Change], before: Mapping[str, Stored]) -> Batch:
@@ -31,6 +59,8 @@ def prepare(changes: Sequence[Change], before: Mapping[str, Stored]) -> Batch:
     :param before: the records of the changes' ids that are there.
     :raises ValueError: one of them cannot be stored.
     """
+    if any(isinstance(change, Create) and not is_id(change.id) for change in changes):
+        raise ValueError("a record whose id is none cannot be stored")
     outcome = fold(changes, before)
     # What takes a login away is written twice: one damaged line must not bring it back.
     return Batch(_states(outcome), _ended(outcome), outcome.applied)

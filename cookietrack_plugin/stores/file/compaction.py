@@ -1,20 +1,21 @@
 """Rewriting the `file` store's file, without what is no longer true, while commits go on."""
 
-import errno
-import os
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from logging import getLogger
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 
 from cookietrack_plugin.stores.file.draft import Draft
-from cookietrack_plugin.stores.file.journal import Journal
+from cookietrack_plugin.stores.file.journal import Journal, Replaced
 from cookietrack_plugin.stores.file.lines import State
+from cookietrack_plugin.stores.file.reserve import reserve_beforehand
 from cookietrack_plugin.stores.file.schedule import CompactionSchedule
 from cookietrack_plugin.stores.file.table import FileTable
+from cookietrack_plugin.stores.file.turnstile import Turnstile
 
 _log = getLogger(__name__)
-# Records that may be left to copy while commits wait.
-_FEW = 64
+# Bytes that may be left to copy while commits wait.
+_FEW_BYTES = 65_536
 _ROUNDS = 20
 
 
@@ -28,8 +29,9 @@ class Compaction(Thread):
     with everything as it was and a warning in the log; the schedule knows which. Where the journal
     is not to be trusted any more, nothing can be stored before it succeeds, so it tries again.
 
-    The table is copied as it is at any moment. What was committed since is copied again, in rounds,
-    until so little is left that commits can wait for it.
+    The table is copied as it is at any moment. The lines that were appended since are copied as
+    they are, behind what may be older: they take a fraction of the time in which they came. So
+    there is an end however many come, and commits wait for the last few alone.
 
     `is_over`: the thread does nothing more.
 
@@ -42,7 +44,7 @@ class Compaction(Thread):
         table: FileTable,
         journal: Journal,
         schedule: CompactionSchedule,
-        commits: Lock,
+        commits: Turnstile,
     ) -> None:
         super().__init__(name="cookietrack-compaction", daemon=True)
         self._path = path
@@ -50,16 +52,23 @@ class Compaction(Thread):
         self._journal = journal
         self._schedule = schedule
         self._commits = commits
-        # Commits are not possible before it is done, so it leaves no room to them.
-        self._is_urgent = not journal.is_trusted
         self._stopping = Event()
-        self._altered: set[bytes] = set()
-        self.is_over = False
+        self._over = Event()
+        # What was appended since it began, and is not in the new file yet.
+        self._appended: deque[tuple[bytes, Sequence[State]]] = deque()
 
-    def note(self, states: Iterable[State]) -> None:
-        """Copy the records once more: they were committed. With `commits` held."""
+    @property
+    def is_over(self) -> bool:
+        return self._over.is_set()
+
+    def note(self, lines: bytes, states: Sequence[State]) -> None:
+        """Copy `lines`, which say `states`: they were appended. With `commits` held."""
         if not self.is_over:
-            self._altered.update(key for key, _ in states)
+            self._appended.append((lines, states))
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is over, or so long."""
+        self._over.wait(seconds)
 
     def stop(self) -> None:
         """Leave everything as it is, and wait until the thread has ended."""
@@ -68,61 +77,75 @@ class Compaction(Thread):
 
     def run(self) -> None:
         while not self.is_over:
-            try:
-                self._rewrite()
-            except Exception as error:  # noqa: BLE001 - the old file is still there
-                self._stopping.wait(self._failed(error))
+            if pause := self.run_once():
+                self._stopping.wait(pause)
+
+    def run_once(self) -> float:
+        """Try it; the seconds to wait before it is tried again, 0 where it is over."""
+        try:
+            self._rewrite()
+        except Exception as error:  # noqa: BLE001 - the old file is still there
+            return self._failed(error)
+        return 0.0
 
     def _rewrite(self) -> None:
-        if not self._is_urgent:
-            self._check_room()
+        with self._commits:
+            self._journal.check_replaceable()
+            self._appended.clear()
+            self._journal.reserve.prepare_replacement(self._table.live)
         with Draft(self._path, self._table) as draft:
             self._copy(draft)
-            self._publish(draft)
-
-    def _check_room(self) -> None:
-        """Half of the room on the disk stays for the commits."""
-        disk = os.statvfs(os.path.dirname(self._path))
-        if disk.f_bavail * disk.f_frsize < 2 * self._table.live:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            # Not with `commits` held: it takes a while.
+            reserve_beforehand(draft.file, self._table.live)
+            replaced = self._publish(draft)
+        # Not with `commits` held: it takes a while.
+        replaced.close()
+        with self._commits:
+            self._journal.reserve.fill(self._table.live)
 
     def _copy(self, draft: Draft) -> None:
         for states in self._table.walk():
-            self._add(draft, states)
+            self._check_stopping()
+            draft.add(states)
         for _ in range(_ROUNDS):
             draft.file.flush()
-            with self._commits:
-                if len(self._altered) <= _FEW:
-                    return
-                keys, self._altered = self._altered, set()
-            for states in self._table.pick(keys):
-                self._add(draft, states)
+            if self._follow(draft) < _FEW_BYTES:
+                return
 
-    def _add(self, draft: Draft, states: Sequence[State]) -> None:
+    def _follow(self, draft: Draft) -> int:
+        """Copy what was appended; how many bytes that was."""
+        size = draft.file.size
+        while self._appended:
+            self._check_stopping()
+            draft.add_lines(*self._appended.popleft())
+        return draft.file.size - size
+
+    def _check_stopping(self) -> None:
         if self._stopping.is_set():
             raise Stopped
-        draft.add(states)
 
-    def _publish(self, draft: Draft) -> None:
+    def _publish(self, draft: Draft) -> Replaced:
         with self._commits:
-            for states in self._table.pick(self._altered):
-                self._add(draft, states)
+            self._journal.check_replaceable()
+            self._follow(draft)
             draft.publish()
-            self.is_over = True
-            old = self._journal.replace(draft.file)
+            self._over.set()
+            replaced = self._journal.replace(draft.file)
             self._table.use_queue(draft.queue)
             self._schedule.succeeded()
-            _log.info("%s: compacted to %d bytes", self._path, draft.file.size)
-        # Not with `commits` held: the kernel takes a while to free a large file.
-        old.close()
+        _log.info("%s: compacted to %d bytes", self._path, draft.file.size)
+        return replaced
 
     def _failed(self, error: Exception) -> float:
-        """Seconds to wait before the next try, if it is this thread's."""
         with self._commits:
-            self.is_over = not self._is_urgent or self._stopping.is_set()
+            self._journal.reserve.fill(self._table.live)
+            is_urgent = not (self._journal.is_trusted or self._journal.is_taken)
+            is_over = not is_urgent or self._stopping.is_set()
+            if is_over:
+                self._over.set()
             if isinstance(error, Stopped):
                 return 0.0
-            pause = self._schedule.failed(self._is_urgent)
+            pause = self._schedule.failed(is_urgent or self._journal.reserve.is_short)
         message = "%s cannot be compacted now, next try in %.1f s: %r"
         _log.warning(message, self._path, pause, error)
-        return pause if self._is_urgent else 0.0
+        return 0.0 if is_over else pause

@@ -1,21 +1,24 @@
 """Whether the `file` store's file is to be compacted, and the compaction that is at work."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from logging import getLogger
-from threading import Lock
 
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.file.compaction import Compaction
 from cookietrack_plugin.stores.file.journal import Journal
 from cookietrack_plugin.stores.file.lines import State
 from cookietrack_plugin.stores.file.schedule import CompactionSchedule
 from cookietrack_plugin.stores.file.table import FileTable
+from cookietrack_plugin.stores.file.turnstile import Turnstile
 
 _log = getLogger(__name__)
 
 
 class Compactor:
     """
-    Begins a compaction where more than half of the file is dead, or is not to be trusted.
+    Begins a compaction where more than half of the file is dead, or is not to be trusted; on a full
+    disk where an eighth is.
 
     :param commits: see `Compaction`. It is held whenever `note` or `run_if_worth` is called.
     """
@@ -23,7 +26,7 @@ class Compactor:
     # Bytes. A smaller file is not worth a compaction, however little of it is alive.
     compacts_from = 1_000_000
 
-    def __init__(self, path: str, table: FileTable, journal: Journal, commits: Lock) -> None:
+    def __init__(self, path: str, table: FileTable, journal: Journal, commits: Turnstile) -> None:
         self._path = path
         self._table = table
         self._journal = journal
@@ -36,18 +39,20 @@ class Compactor:
         """How many compactions have succeeded."""
         return self._schedule.done
 
-    def note(self, states: Sequence[State]) -> None:
-        """These were committed: a compaction that is at work copies them once more."""
+    def note(self, lines: bytes, states: Sequence[State]) -> None:
+        """
+        These `lines` were appended: a compaction that is at work puts them into its file, too.
+
+        :param states: what they say.
+        """
         if self._latest is not None:
-            self._latest.note(states)
+            self._latest.note(lines, states)
 
     def run_if_worth(self) -> None:
         """Begin a compaction, unless one is at work or the last one has just failed."""
         if not self._is_worth() or self._is_at_work():
             return
-        compaction = Compaction(
-            self._path, self._table, self._journal, self._schedule, self._commits
-        )
+        compaction = self._make()
         try:
             compaction.start()
         except RuntimeError as error:
@@ -57,16 +62,40 @@ class Compactor:
             return
         self._latest = compaction
 
+    def wait_until_trusted(self, seconds: float) -> None:
+        """Wait for the compaction without which nothing can be stored, if there is one."""
+        if self._latest is not None and not self._journal.is_trusted:
+            self._latest.wait(seconds)
+
     def stop(self) -> None:
         """End the compaction that is at work; wait for its thread."""
         if self._latest is not None:
             self._latest.stop()
 
+    def run_last(self) -> None:
+        """If the file is not what it ought to be, try once more to rewrite it, on this thread."""
+        with self._commits:
+            with suppress(StoreUnavailable):
+                self._journal.check()
+            if self._journal.is_trusted or self._journal.is_taken:
+                return
+        self._make().run_once()
+
+    def _make(self) -> Compaction:
+        return Compaction(self._path, self._table, self._journal, self._schedule, self._commits)
+
     def _is_worth(self) -> bool:
         if not self._journal.is_trusted:
-            return True
-        is_dead = self._journal.size > max(self.compacts_from, 2 * self._table.live)
-        return is_dead and self._schedule.is_due()
+            return not self._journal.is_taken
+        if not self._schedule.is_due():
+            return False
+        size, live = self._journal.size, self._table.live
+        return size > max(self.compacts_from, 2 * live) or self._gives_room(size - live, live)
+
+    def _gives_room(self, dead: int, live: int) -> bool:
+        """On a full disk: whether it would free enough."""
+        reserve = self._journal.reserve
+        return reserve.is_short and 8 * dead > live and reserve.can_replace(live)
 
     def _is_at_work(self) -> bool:
         return self._latest is not None and not self._latest.is_over

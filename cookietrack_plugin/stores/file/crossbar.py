@@ -8,6 +8,8 @@ What is read here leaves as ids: the values are good for a login wherever they s
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +30,16 @@ _HARMLESS = re.compile(
 )
 # What Crossbar takes for a login and we do not: a client without one gets it anyway.
 _ANONYMOUS = {"anonymous", "anonymous-proxy"}
+# What every line has, and what there may be besides: see the versions above.
+_ALWAYS = {"max_age", "authid", "authrole", "authmethod"}
+_TIMES = ("created", "modified", "deleted")
+_KNOWN = {*_ALWAYS, *_TIMES, "cbtid", "id", "status", "authrealm", "authextra"}
+_BEGINNING = re.compile(rb'\{"(?:cbtid|id)": "')
+_decoder = json.JSONDecoder()
+# What is raised where something is not as Crossbar writes it.
+_NOT_CROSSBARS = (
+    *(ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError),
+)
 
 
 class CrossbarLines:
@@ -46,11 +58,27 @@ class CrossbarLines:
     def read(self, raw: bytes) -> list[State] | None:
         """What the line changes, which may be nothing; None where it is no line of Crossbar's."""
         try:
-            return self._states(raw, json.loads(raw))
-        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+            entries = list(_objects(raw.decode()))
+            return [state for entry in entries for state in self._states(*entry)]
+        except _NOT_CROSSBARS:
             return None
 
-    def _states(self, raw: bytes, entry: dict[str, Any]) -> list[State]:
+    def salvage(self, raw: bytes) -> list[State]:
+        """
+        What can still be read of a damaged line that was Crossbar's: objects behind its damage.
+        They may as well be from within an authextra that a client has made up, so no login counts
+        that they speak of; the end of one does.
+        """
+        states: list[State] = []
+        for start in _BEGINNING.finditer(raw) if _BEGINNING.match(raw) else ():
+            with suppress(*_NOT_CROSSBARS):
+                text = raw[start.start() :].decode(errors="replace")
+                entry, end = _decoder.raw_decode(text)
+                states += self._states(text[:end], {**entry, "authid": None})
+        return states
+
+    def _states(self, raw: str, entry: dict[str, Any]) -> list[State]:
+        _check(entry)
         value = entry["cbtid"] if "cbtid" in entry else entry["id"]
         id = id_of(value)
         key = to_key(id)
@@ -62,7 +90,7 @@ class CrossbarLines:
             return []
         self._gone.discard(key)
         # Crossbar takes the cookie's value for the authid of an anonymous client.
-        if raw.count(to_key(value)) > 1:
+        if raw.count(to_key(value).decode()) > 1:
             entry = _hide(entry, value, id)
         return [(key, encode(self._cookie(id, key, entry)))]
 
@@ -107,6 +135,34 @@ def may_begin(raw: bytes) -> bool:
     """Whether `raw` may be the beginning of a line of Crossbar's, which was then torn off."""
     starts = (b'{"cbtid": "', b'{"id": "')
     return any(start.startswith(raw[: len(start)]) for start in starts)
+
+
+def _objects(line: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """
+    The objects of a line, each with its text. There are several where a line end was lost.
+
+    :raises ValueError: there is something else.
+    """
+    line = line.strip()
+    end = 0
+    while not end or end < len(line):
+        start = end
+        entry, end = _decoder.raw_decode(line, start)
+        yield line[start:end], entry
+        end += len(line[end:]) - len(line[end:].lstrip())
+
+
+def _check(entry: dict[str, Any]) -> None:
+    """
+    :raises ValueError, TypeError, AttributeError: it is not as Crossbar writes it. Other programs
+        have files of objects with an `id`, which may even be `deleted`.
+    """
+    names = entry.keys()
+    if not _ALWAYS <= names <= _KNOWN or ("cbtid" in names) == ("id" in names):
+        raise ValueError("an object that Crossbar has not written")
+    for name in _TIMES:
+        if entry.get(name) is not None:
+            _milliseconds(entry[name])
 
 
 def _hide(entry: dict[str, Any], value: str, id: str) -> dict[str, Any]:

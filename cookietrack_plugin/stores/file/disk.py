@@ -1,51 +1,69 @@
 """A file that only grows: what was appended is on disk, or it is not in the file."""
 
+import errno
 import os
 from contextlib import suppress
+from time import monotonic, sleep
+
+from cookietrack_plugin.errors import StoreLocked
+from cookietrack_plugin.stores.file import flock
+from cookietrack_plugin.stores.file.fallocate import keep_blocks
+from cookietrack_plugin.stores.file.place import check_unaltered, is_same
 
 # Bytes that are written to a new file before they are flushed: all at once, they would hold up the
 # commits that go on beside it.
 _STRIDE = 4_000_000
+# How long the process that writes for one that was killed may take for its last batch, and how
+# often it is looked whether it has ended.
+_PATIENCE_S = 1.0
+_PAUSE_S = 0.005
 
 
 class AppendFile:
     """
     An open file, mode 0600. `size` is how far it is whole.
 
-    `is_trusted`: False once a flush, or taking back a partial write, has failed. What is on disk is
-    then unknown, and trying again shows nothing: after a failed flush the kernel may call the next
-    one a success and have dropped the data. Only a new file helps.
+    It is locked: without its lock file, too, no second process writes to it.
+
+    `is_trusted`: False once a flush, or taking back a partial write, has failed, or somebody else
+    has altered the file. What is on disk is then unknown, and trying again shows nothing: after a
+    failed flush the kernel may call the next one a success and have dropped the data. Only a new
+    file helps. `can_allocate`: False once the file system could not do it.
     """
 
     def __init__(self, path: str, fd: int) -> None:
         self._path = path
         self._fd = fd
-        self._flushed = self.size = os.fstat(fd).st_size
+        self._stat = os.fstat(fd)
+        self._flushed = self.size = self._stat.st_size
+        # How far it has blocks, if more than it is long.
+        self._allocated = 0
+        self.can_allocate = True
         self.is_trusted = True
 
     @classmethod
-    def open(cls, path: str, surplus: int) -> "AppendFile":
+    def open(cls, path: str) -> "AppendFile":
         """
-        The file that is there, its owner's alone, and without the last `surplus` bytes.
+        The file that is there, as it is: see `settle`.
 
-        It is flushed: a process that was killed may have written what it could not flush any more,
-        and what is read of that now must not be gone after a power cut.
+        :raises StoreLocked: another process writes to it.
         """
-        fd = os.open(path, os.O_RDWR | os.O_APPEND)
-        try:
-            os.fchmod(fd, 0o600)
-            os.ftruncate(fd, os.fstat(fd).st_size - surplus)
-            os.fsync(fd)
-            _flush_directory(path)
-        except BaseException:
-            os.close(fd)
-            raise
-        return cls(path, fd)
+        until = monotonic() + _PATIENCE_S
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_APPEND)
+            # Another process may have put a new one into its place in between.
+            if flock.take(fd) and is_same(path, fd):
+                return cls(path, fd)
+            flock.close(fd)
+            if monotonic() > until:
+                raise StoreLocked(f"{path} is in use by another process, without its lock file")
+            sleep(_PAUSE_S)
 
     @classmethod
     def create(cls, path: str, owner: os.stat_result | None, head: bytes) -> "AppendFile":
         """A new file that begins with `head`, with the `owner` of another if possible."""
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        flock.take(fd)
         file = cls(path, fd)
         try:
             if owner is not None:
@@ -57,6 +75,50 @@ class AppendFile:
             os.unlink(path)
             raise
         return file
+
+    @property
+    def has_other_names(self) -> bool:
+        """Whether the file had more than one name when it was opened."""
+        return self._stat.st_nlink > 1
+
+    @property
+    def room(self) -> int:
+        """For how many bytes behind its end it has blocks."""
+        return max(0, self._allocated - self.size)
+
+    def allocate(self, count: int) -> None:
+        """
+        Have room for `count` bytes.
+
+        :raises OSError: it cannot be had.
+        """
+        if self.room >= count or not self.can_allocate:
+            return
+        try:
+            keep_blocks(self._fd, self.size, count)
+        except OSError as error:
+            self.can_allocate = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            raise
+        self._allocated = self.size + count
+
+    def give_back(self) -> None:
+        """Have no more blocks than it needs."""
+        os.ftruncate(self._fd, self.size)
+        self._allocated = 0
+
+    def settle(self, surplus: int) -> None:
+        """
+        Make it its owner's alone, without the last `surplus` bytes, and flush it: a process that
+        was killed may have written what it could not flush any more, and what is read of that now
+        must not be gone after a power cut.
+        """
+        os.fchmod(self._fd, 0o600)
+        if surplus:
+            # Not otherwise: what is reserved behind its end would go, too.
+            os.ftruncate(self._fd, self.size - surplus)
+        os.fsync(self._fd)
+        _flush_directory(self._path)
+        self._flushed = self.size = self.size - surplus
 
     def append(self, data: bytes) -> None:
         """Write `data`, all of it or nothing; durable with the next `flush`."""
@@ -78,10 +140,30 @@ class AppendFile:
             raise
         self._flushed = self.size
 
+    def check(self, name: str) -> None:
+        """
+        Look whether the file is still the one that is named so, and as it was left.
+
+        :raises OSError: ESTALE where it is not; it is not trusted any more.
+        """
+        try:
+            check_unaltered(name, self._stat, self.size)
+        except OSError:
+            self.is_trusted = False
+            raise
+
+    def forget_room(self) -> None:
+        """Somebody else may have given it back."""
+        self._allocated = 0
+
     def appended(self, count: int) -> None:
         """Somebody else has appended that many bytes, and flushed them."""
         self.size += count
         self._flushed = self.size
+
+    def tail(self, count: int) -> bytes:
+        """The last `count` bytes, or all."""
+        return os.pread(self._fd, count, max(0, self.size - count))
 
     def fileno(self) -> int:
         return self._fd
@@ -100,11 +182,13 @@ class AppendFile:
         """Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            flock.close(fd)
 
     def _cut(self) -> None:
+        """Take back what was written of something; nothing else, as its room may go with it."""
         try:
-            os.ftruncate(self._fd, self.size)
+            if os.fstat(self._fd).st_size != self.size:
+                self.give_back()
         except OSError:
             self.is_trusted = False
 

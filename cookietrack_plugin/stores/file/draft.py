@@ -36,7 +36,12 @@ class Draft:
             remove_draft(self._path)
 
     def add(self, states: Sequence[State]) -> None:
-        self.file.append(write_lines(states))
+        """Put the states of records into it."""
+        self.add_lines(write_lines(states), states)
+
+    def add_lines(self, lines: bytes, states: Sequence[State]) -> None:
+        """Put `lines`, which say `states`, into it."""
+        self.file.append(lines)
         for key, text in states:
             if text != GONE:
                 self.queue.add(key, expires_of(text))

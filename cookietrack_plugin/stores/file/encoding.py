@@ -8,6 +8,7 @@ from typing import Any
 import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.kit.nesting import check_depth
 
 # When a record expires whose text cannot be read: only `Delete` removes it.
 NEVER = 2**63
@@ -34,6 +35,9 @@ def encode(cookie: Cookie) -> bytes:
     :raises ValueError: `authextra` is no data that JSON or CBOR can carry.
     """
     extra = cookie.auth.authextra if cookie.auth else None
+    if not isinstance(extra, Mapping | None):
+        raise ValueError("an authextra that cannot be stored: it is no mapping")
+    check_depth(extra)
     try:
         return to_text(_fields(cookie, extra if _is_json(extra) else _opaque(extra)))
     except RecursionError as error:
@@ -60,14 +64,18 @@ def expires_of(text: bytes) -> int:
 
 def to_text(data: Any) -> bytes:
     """JSON as it stands in the file: ASCII, with no space, and every value in one way only."""
-    # What a line begins with (see `filelog`) cannot stand anywhere else then.
-    return _dumps(data).replace('"ct1"', '"\\u0063t1"').encode("ascii")
+    # What a line begins with, of any format, cannot stand anywhere else then.
+    text = _dumps(data)
+    if '"ct' in text:
+        text = text.replace('"ct1"', '"\\u0063t1"').replace('"ct2"', '"\\u0063t2"')
+    return text.encode("ascii")
 
 
 def _fields(cookie: Cookie, extra: Mapping[str, Any] | str | None) -> list[Any]:
-    login = None
+    login: list[Any] | None = None
     if (auth := cookie.auth) is not None:
         login = [auth.authid, auth.authrole, auth.authmethod, auth.authrealm, extra]
+        login += [] if auth.at is None else [auth.at]
     times = [cookie.expires, cookie.created, cookie.seen]
     return [*times, cookie.peer, cookie.user_agent, login]
 
@@ -85,13 +93,17 @@ def _opaque(extra: Mapping[str, Any] | None) -> str:
     """An authextra that is no JSON, as a string: in JSON it would be an object or null."""
     try:
         data = cbor2.dumps(extra)
-        # Deeply nested data can be written but not read: refused now, not lost at the next login.
+        # Not all that can be written can be read: refused now, not lost at the next login.
         cbor2.loads(data)
         return b64encode(data).decode("ascii")
     except (cbor2.CBORError, RecursionError) as error:
         raise ValueError(f"an authextra that cannot be stored: {error}") from error
 
 
-def _read_login(authid: str, authrole: str, authmethod: str, authrealm: str, extra: Any) -> Auth:
+def _read_login(
+    authid: str, authrole: str, authmethod: str, authrealm: str, extra: Any, at: int | None = None
+) -> Auth:
     authextra = cbor2.loads(b64decode(extra)) if isinstance(extra, str) else extra
-    return Auth(authid, authrole, authmethod, authrealm, authextra)
+    if not isinstance(authextra, Mapping | None):
+        raise ValueError("an authextra that is no mapping")
+    return Auth(authid, authrole, authmethod, authrealm, authextra, at)

@@ -1,27 +1,55 @@
 """The file that a `file` store appends to, by itself or by a process of its own."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging import getLogger
 
-from cookietrack_plugin.errors import CookieTrackError, StoreFull, StoreUnavailable
+from attrs import frozen
+
+from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.child.worker import Child
 from cookietrack_plugin.stores.file.appender import Appender
 from cookietrack_plugin.stores.file.disk import AppendFile
+from cookietrack_plugin.stores.file.guard import Guard
+from cookietrack_plugin.stores.file.lock import FileLock
+from cookietrack_plugin.stores.file.place import Place
+from cookietrack_plugin.stores.file.reserve import NO_ROOM, Reserve
+from cookietrack_plugin.stores.file.writer import UNLOCKED
 
 _log = getLogger(__name__)
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@frozen
+class Replaced:
+    """A file that is not appended to any more, and the process that did so."""
+
+    file: AppendFile
+    child: Child | None
+
+    def close(self) -> None:
+        """May wait: the kernel takes a while to free a large file."""
+        if self.child is not None:
+            self.child.end()
+        self.file.close()
 
 
 class Journal:
     """
-    Owns the file and the process. By one thread at a time.
+    Owns the file, its lock and the process. By one thread at a time.
 
-    :param appender: None to append here alone.
+    Whatever it appends is acknowledged only if the file is still in its place, as it was left, and
+    the lock is still ours. `reserve`: the room behind the file.
+
+    :param apart: whether to append in a process.
     """
 
-    def __init__(self, path: str, file: AppendFile, appender: Appender | None) -> None:
-        self._path = path
+    def __init__(self, place: Place, file: AppendFile, lock: FileLock, apart: bool) -> None:
+        self._path = place.path
         self._file = file
-        self._appender = appender
+        self._guard = Guard(place, lock)
+        self.reserve = Reserve(file)
+        self._appender = Appender(place.name, lock) if apart else None
 
     @property
     def size(self) -> int:
@@ -38,25 +66,52 @@ class Journal:
         """False once it is not known what is on disk: only a new file helps, see `replace`."""
         return self._file.is_trusted
 
-    def append(self, data: bytes) -> None:
+    @property
+    def is_taken(self) -> bool:
+        """True once another process has the file's place: what is there is not ours to replace."""
+        return self._guard.is_taken
+
+    def append(self, data: bytes, live: int | None) -> None:
         """
         Append `data` and wait until it is on disk.
 
+        :param live: how many bytes of records are there, for which there has to be room to go; None
+            where `data` is about that itself, and may take it.
         :raises StoreFull, StoreUnavailable: it is not in the file, or that cannot be known.
         """
-        if not self.is_trusted:
-            raise StoreUnavailable(f"the cookie file {self._path} is rewritten after a fault")
-        try:
+        self.check()
+        with self._translated_errors():
+            if live is not None:
+                self.reserve.make_room(len(data), live)
             self._file.append(data)
             self._file.flush()
-        except OSError as error:
-            raise self._fault(error) from error
+        self.check()
 
-    def begin(self, data: bytes) -> bool:
+    def check(self) -> None:
+        """
+        Look whether the file and the lock are still ours, and take the lock again if need be.
+
+        :raises StoreUnavailable: the file is not to be trusted.
+        """
+        if not (self.is_trusted or self.is_taken):
+            raise StoreUnavailable(f"the cookie file {self._path} is rewritten after a fault")
+        with self._translated_errors():
+            self._guard.check(self._file)
+
+    def check_replaceable(self) -> None:
+        """
+        Before the file is replaced: whether what is in its place is ours to replace. May wait.
+
+        :raises StoreUnavailable, OSError: it is not.
+        """
+        self._guard.check_replaceable(self._file)
+
+    def begin(self, data: bytes, live: int | None) -> bool:
         """Let the process append `data`; waits for nothing. False where nothing was begun."""
         return (
             self._appender is not None
             and self.is_trusted
+            and (live is None or self.reserve.has_room(len(data), live))
             and self._appender.begin(self._file, data)
         )
 
@@ -72,10 +127,11 @@ class Journal:
         :raises StoreFull, StoreUnavailable: as `append`.
         """
         assert self._appender
-        try:
-            return self._appender.finish(self._file)
-        except OSError as error:
-            raise self._fault(error) from error
+        with self._translated_errors():
+            answer = self._appender.finish(self._file)
+        if answer == UNLOCKED:
+            self._guard.keep_lock()
+        return answer is not None
 
     def start_process(self) -> None:
         """Start the process if `begin` has asked for one and there is none. May wait."""
@@ -85,22 +141,32 @@ class Journal:
             except OSError as error:
                 _log.warning("no process can be started to write %s: %s", self._path, error)
 
-    def replace(self, file: AppendFile) -> AppendFile:
-        """Append to `file` from now on; returns the file that it replaces, to be closed."""
-        if self._appender is not None:
-            # It has the old one.
-            self._appender.end()
+    def replace(self, file: AppendFile) -> Replaced:
+        """Append to `file` from now on; returns what it replaces, to be closed."""
+        # The process has the old file.
+        child = self._appender.release() if self._appender is not None else None
         old, self._file = self._file, file
-        return old
+        self.reserve.move(file)
+        return Replaced(old, child)
 
     def close(self) -> None:
         """Idempotent."""
         if self._appender is not None:
             self._appender.end()
         self._file.close()
+        self._guard.release()
 
-    def _fault(self, error: OSError) -> CookieTrackError:
-        cause = f"the cookie file {self._path} cannot be written: {error.strerror}"
-        if self.is_trusted and error.errno in _NO_ROOM:
-            return StoreFull(cause)
-        return StoreUnavailable(cause)
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        """Errors of the system become ours, and are noted where something follows from them."""
+        try:
+            yield
+        except OSError as error:
+            cause = f"the cookie file {self._path} cannot be written: {error.strerror}"
+            if error.errno == errno.ESTALE:
+                _log.warning("%s: %s; it is written anew", self._path, error.strerror)
+            if error.errno in NO_ROOM:
+                self.reserve.is_short = True
+                if self.is_trusted:
+                    raise StoreFull(cause) from error
+            raise StoreUnavailable(cause) from error

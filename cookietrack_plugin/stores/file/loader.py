@@ -1,9 +1,8 @@
 """Opening the `file` store's file: reading it, saying what was wrong, rewriting it if need be."""
 
 import os
-import stat
 import time
-from contextlib import closing
+from collections.abc import Sequence
 from logging import getLogger
 
 from attrs import frozen
@@ -11,9 +10,11 @@ from attrs import frozen
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.stores.file.disk import AppendFile
 from cookietrack_plugin.stores.file.draft import Draft, remove_draft
-from cookietrack_plugin.stores.file.lines import GONE
+from cookietrack_plugin.stores.file.echo import DISTANCE_BYTES
+from cookietrack_plugin.stores.file.lines import GONE, keys_in
 from cookietrack_plugin.stores.file.reader import HEAD, Damaged, FileReader, is_cookie_file
 from cookietrack_plugin.stores.file.rescue import Rescue
+from cookietrack_plugin.stores.file.reserve import NO_ROOM
 from cookietrack_plugin.stores.file.table import FileTable
 
 _log = getLogger(__name__)
@@ -24,19 +25,17 @@ _STEP = 1000
 
 @frozen
 class Opened:
-    """`damaged`, `torn`: how many lines were left out, as `FileReader` counts them."""
+    """
+    `damaged`, `torn`: how many lines were left out, as `FileReader` counts them. `last_batch`: the
+    number of the last batch that has one. `recent`: the keys of the lines at the file's end.
+    """
 
     file: AppendFile
     table: FileTable
     damaged: int = 0
     torn: int = 0
-
-
-def check_place(path: str) -> None:
-    """:raises StoreCorrupt: what is at `path` is not even a file."""
-    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-        kind = "a directory" if os.path.isdir(path) else "no regular file"
-        raise StoreCorrupt(f"{path} is {kind}, and no cookie file")
+    last_batch: int = 0
+    recent: Sequence[bytes] = ()
 
 
 def open_file(path: str, purge: bool) -> Opened:
@@ -50,17 +49,15 @@ def open_file(path: str, purge: bool) -> Opened:
     :param purge: leave out what has expired.
     :raises StoreCorrupt: it is no cookie file, or one of a newer format. It is left untouched.
     """
-    remove_draft(path)
-    table = FileTable()
     if not os.path.exists(path):
+        table = FileTable()
         return Opened(_rewrite(path, table), table)
-    reader = _read(path, table)
-    purged = _purge(table) if purge else 0
-    if reader.is_sound and not purged:
-        file = AppendFile.open(path, reader.surplus)
-    else:
-        file = _rewrite(path, table)
-    return Opened(file, table, reader.damaged, reader.torn)
+    file = AppendFile.open(path)
+    try:
+        return _open_existing(path, file, purge)
+    except BaseException:
+        file.close()
+        raise
 
 
 def read_file(path: str, table: FileTable, damage: Damaged) -> FileReader:
@@ -80,22 +77,55 @@ def read_file(path: str, table: FileTable, damage: Damaged) -> FileReader:
     return reader
 
 
+def _open_existing(path: str, file: AppendFile, purge: bool) -> Opened:
+    try:
+        return _open(path, file, FileTable(), purge)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        # It has to be rewritten, and what it has reserved is the only room there is.
+        file.give_back()
+        return _open(path, file, FileTable(), purge)
+
+
+def _open(path: str, file: AppendFile, table: FileTable, purge: bool) -> Opened:
+    rescue = Rescue(path)
+    try:
+        reader = _read(path, table, rescue)
+        rescue.close()
+    except BaseException:
+        rescue.discard()
+        raise
+    opened = _mended(path, file, reader, table, purge)
+    _report(path, reader, rescue.publish())
+    return opened
+
+
+def _mended(
+    path: str, file: AppendFile, reader: FileReader, table: FileTable, purge: bool
+) -> Opened:
+    """The file without what could not be read, or a new one in its place."""
+    purged = _purge(table) if purge else 0
+    if reader.is_sound and not purged and not file.has_other_names:
+        remove_draft(path)
+        file.settle(reader.surplus)
+        recent = keys_in(file.tail(2 * DISTANCE_BYTES))
+        return Opened(file, table, reader.damaged, reader.torn, reader.last_batch, recent)
+    rewritten = _rewrite(path, table)
+    file.close()
+    return Opened(rewritten, table, reader.damaged, reader.torn, reader.last_batch)
+
+
 def _check_head(path: str) -> None:
     with open(path, "rb") as file:
         if not is_cookie_file(file.read(HEAD)):
             raise StoreCorrupt(f"{path} is no cookie file: no line of ours or Crossbar's in it")
 
 
-def _read(path: str, table: FileTable) -> FileReader:
-    with closing(Rescue(path)) as rescue:
-        try:
-            reader = read_file(path, table, rescue)
-            if reader.damaged and not (reader.states or reader.is_ours):
-                raise StoreCorrupt(f"{path}: none of its {reader.lines} lines can be read")
-        except StoreCorrupt:
-            rescue.discard()
-            raise
-    _report(path, reader, rescue.path)
+def _read(path: str, table: FileTable, rescue: Rescue) -> FileReader:
+    reader = read_file(path, table, rescue)
+    if reader.damaged and not (reader.states or reader.is_ours):
+        raise StoreCorrupt(f"{path}: none of its {reader.lines} lines can be read")
     return reader
 
 

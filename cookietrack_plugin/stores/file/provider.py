@@ -2,21 +2,30 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
-from cookietrack_plugin.stores.file.loader import check_place, open_file
-from cookietrack_plugin.stores.file.lock import FileLock
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IReadOnlyProvider,
+    IRecognizer,
+)
+from cookietrack_plugin.stores.file.ledger import Ledger
+from cookietrack_plugin.stores.file.loader import open_file
+from cookietrack_plugin.stores.file.lock import FileLock, check_free
+from cookietrack_plugin.stores.file.place import Place
+from cookietrack_plugin.stores.file.reader import HEAD, is_cookie_file
 from cookietrack_plugin.stores.file.snapshot import FileSnapshot
 from cookietrack_plugin.stores.file.store import FileStore
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.permissions import is_absent, unusable
 
 
-@implementer(ICookieStoreProvider, IReadOnlyProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider, IRecognizer)
 class FileProvider:
     """
     `{"type": "file", "filename": "cookies.dat"}`, relative to the node's directory.
@@ -39,36 +48,46 @@ class FileProvider:
             raise wrong_option("filename", options["filename"], "a path without a NUL character")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> FileStore:
-        path = _path(options, node_dir)
-        with _translated_errors(path):
-            lock = FileLock(f"{path}.lock", path)
+        place = _place(options, node_dir)
+        with _translated_errors(place.path):
+            place.check()
+            lock = FileLock(f"{place.path}.lock", place.path)
             try:
-                opened = open_file(path, purge=options.get("purge_on_startup", False))
+                opened = open_file(place.path, options.get("purge_on_startup", False))
             except BaseException:
                 lock.release()
                 raise
-        return FileStore(path, lock, opened, apart=options.get("writer_process", True))
+        ledger = Ledger(place, lock, opened, apart=options.get("writer_process", True))
+        return FileStore(ledger, {"damaged": opened.damaged, "torn": opened.torn})
 
     def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
-        path = _path(options, node_dir)
-        with _translated_errors(path):
-            # Only to learn who has it: a node that starts now must not find it locked by us. A file
-            # of Crossbar's has no lock beside it, and is left without one.
-            if os.path.exists(f"{path}.lock"):
-                FileLock(f"{path}.lock", path).release()
-            return FileSnapshot(path)
+        place = _place(options, node_dir)
+        if is_absent(place.path):
+            raise StoreUnavailable(f"there is no cookie file {place.path}")
+        with _translated_errors(place.path):
+            place.check()
+            # A file of Crossbar's has no lock beside it, and is left without one.
+            with suppress(FileNotFoundError):
+                check_free(f"{place.path}.lock", place.path)
+            return FileSnapshot(place.path)
+
+    def recognize(self, path: str) -> str | None:
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+        # An empty file could be anything.
+        return path if head.strip() and is_cookie_file(head) else None
 
 
-def _path(options: Mapping[str, Any], node_dir: str) -> str:
-    # The lock and the new file belong beside the file, wherever a link to it may lie.
-    return os.path.realpath(os.path.join(node_dir, options["filename"]))
+def _place(options: Mapping[str, Any], node_dir: str) -> Place:
+    return Place.of(os.path.join(node_dir, options["filename"]))
 
 
 @contextmanager
 def _translated_errors(path: str) -> Iterator[None]:
     """Errors of the system become ours."""
     try:
-        check_place(path)
         yield
     except OSError as error:
-        raise StoreUnavailable(f"the cookie file {path}: {error.strerror}") from error
+        raise unusable(path, error) from error

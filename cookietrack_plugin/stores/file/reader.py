@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from operator import itemgetter
 from typing import BinaryIO, Protocol
 
 from cookietrack_plugin.errors import StoreCorrupt
+from cookietrack_plugin.stores.file import format1
 from cookietrack_plugin.stores.file.crossbar import CrossbarLines, may_begin
+from cookietrack_plugin.stores.file.extents import BatchCollector, Read
 from cookietrack_plugin.stores.file.lines import (
     FORMAT,
     START,
@@ -25,7 +26,7 @@ _NAMED = 10
 # Bytes of lines that are read at a time.
 _STEP = 262144
 
-_STATE = itemgetter(2, 4)
+_STARTS = re.compile(b"|".join(map(re.escape, (START, format1.START))))
 
 
 class Damaged(Protocol):
@@ -42,7 +43,8 @@ class FileReader:
     lines could not be read, and `damaged_at` the numbers of the first. `torn`: how many at the end
     are a batch that was never stored whole, `torn_at` the first of them, and `surplus` how many
     bytes they are. `foreign`: how many Crossbar wrote, and `incomplete`: with how many logins that
-    lack a realm or role. `is_ours`: the file has our header.
+    lack a realm or role. `is_ours`: the file has our header. `last_batch`: the number of the last
+    one that has one.
     """
 
     def __init__(self, damage: Damaged) -> None:
@@ -55,12 +57,11 @@ class FileReader:
         self.foreign = 0
         self.is_ours = False
         self.surplus = 0
+        self.last_batch = 0
         self._is_regular = True
         # The part of a line that the file ends with.
         self._rest = b""
-        # The batch that is not complete, and the number of its last line.
-        self._batch: list[tuple[int, bytes, State]] = []
-        self._end = 0
+        self._batches = BatchCollector()
         self._damage = damage
         self._crossbar = CrossbarLines()
 
@@ -86,65 +87,62 @@ class FileReader:
             states = self._take_each(raws) if lines is None else self._take_all(lines, raws)
             self.states += len(states)
             yield states
+        states = self._batches.last()
+        self.states += len(states)
+        yield states
         self._drop(last)
 
     def _take_all(self, lines: Sequence[Line], raws: Sequence[bytes]) -> Sequence[State]:
-        """What lines say that are all ours and whole: a batch is, if its last line is there."""
-        whole = len(lines)
-        while whole and _following(lines[whole - 1]):
-            whole -= 1
-        states: list[State] = []
-        if whole:
-            states = self._end_batch()
-            states += map(_STATE, lines[:whole])
-            self.lines += whole
-        return states + self._take_begun(lines[whole:], raws[whole:])
-
-    def _take_begun(self, lines: Sequence[Line], raws: Sequence[bytes]) -> list[State]:
-        """What lines say that are all ours and whole; none of them is the last of its batch."""
-        ends = {self.lines + 1 + n + _following(lines[n]) for n in (0, len(lines) - 1) if lines}
-        if ends == {self._end} or (len(ends) == 1 and not self._batch):
-            numbers = range(self.lines + 1, self.lines + len(lines) + 1)
-            self._batch += zip(numbers, raws, map(_STATE, lines), strict=True)
-            self._end = ends.pop()
+        """What lines say that are all ours and whole."""
+        batches = [self.last_batch, *(extent.batch for _, extent in lines)]
+        if batches == sorted(batches) and all(extent.lines == 1 for _, extent in lines):
             self.lines += len(lines)
-            return []
-        return self._take_each(raws)
+            self.last_batch = batches[-1]
+            return self._batches.end() + [state for state, _ in lines]
+        states: list[State] = []
+        for line, raw in zip(lines, raws, strict=True):
+            self.lines += 1
+            states += self._take(line, raw)
+        return states
 
     def _take_each(self, raws: Iterable[bytes]) -> list[State]:
         """What lines say of which any may be damaged, or none of ours."""
         states: list[State] = []
         for raw in raws:
             self.lines += 1
-            if (line := read_line(raw)) is not None:
+            if (line := self._read_ours(raw)) is not None:
                 states += self._take(line, raw)
-            elif others := self._read_other(raw):
-                states += self._end_batch() + others
+            else:
+                states += self._read_other(raw)
         return states
+
+    def _read_ours(self, raw: bytes) -> Line | None:
+        if (line := read_line(raw)) is not None:
+            return line
+        if (line := format1.read_line(raw, self.lines)) is not None:
+            self._is_regular = False
+        return line
 
     def _take(self, line: Line, raw: bytes) -> list[State]:
-        end = self.lines + _following(line)
-        # Another batch begins. If the one before is not complete, its end is damaged, not torn off.
-        states = self._end_batch() if end != self._end else []
-        self._end = end
-        self._batch.append((self.lines, raw, _STATE(line)))
-        return states if end > self.lines else states + self._end_batch()
-
-    def _end_batch(self) -> list[State]:
-        states = [state for _, _, state in self._batch]
-        self._batch = []
-        return states
+        batch = line[1].batch
+        if 0 <= batch < self.last_batch:
+            # Of a file that was there before, in the place of what never reached the disk.
+            self._count_damaged(raw)
+            return []
+        self.last_batch = max(self.last_batch, batch)
+        return self._batches.take(Read(self.lines, raw, line))
 
     def _read_other(self, raw: bytes) -> list[State]:
         """What a line says that is none of ours, or damaged."""
         if (version := read_version(raw)) is not None:
             _check_version(version)
+            self._is_regular = self._is_regular and version == FORMAT
             self.is_ours = self.is_ours or self.lines == 1
             self._is_regular = self._is_regular and self.lines == 1
             return []
         if (states := self._crossbar.read(raw)) is not None:
             self.foreign += 1
-            return states
+            return self._batches.end() + states
         if not raw.strip():
             self._is_regular = False
             return []
@@ -154,15 +152,23 @@ class FileReader:
         return self._read_damaged(raw)
 
     def _read_damaged(self, raw: bytes) -> list[State]:
+        self._count_damaged(raw)
+        states = [state for piece in _pieces(raw) for state in self._take_piece(piece)]
+        return states + self._crossbar.salvage(raw)
+
+    def _count_damaged(self, raw: bytes) -> None:
         self._keep(self.lines, raw)
         self.damaged += 1
         if len(self.damaged_at) < _NAMED:
             self.damaged_at.append(self.lines)
-        return list(_pieces(raw))
+
+    def _take_piece(self, piece: bytes) -> list[State]:
+        line = self._read_ours(piece)
+        return [] if line is None else self._take(line, piece)
 
     def _drop(self, last: bytes) -> None:
         """Leave out what the file ends with: a batch that is not complete, or part of a line."""
-        torn = [(number, raw) for number, raw, _ in self._batch]
+        torn = [(read.number, read.raw) for read in self._batches.incomplete]
         if self._rest:
             torn.append((self.lines, self._rest))
         for number, raw in torn:
@@ -178,17 +184,21 @@ class FileReader:
 
 
 def is_cookie_file(head: bytes) -> bool:
-    """Whether a file that begins with `head` is ours or Crossbar's, however damaged, or empty."""
+    """
+    Whether a file that begins with `head` is empty, ours, however damaged, or Crossbar's, which
+    begins with a line of Crossbar's.
+    """
     lines = head.splitlines(keepends=True)
     is_torn = len(lines) == 1 and not head.endswith((b"\n", b"}")) and may_begin(head)
-    return not head.strip() or is_torn or any(map(_is_cookie_line, lines))
+    return not head.strip() or is_torn or any(map(_is_ours, lines)) or _is_crossbars(lines[0])
 
 
-def _is_cookie_line(raw: bytes) -> bool:
-    return (
-        raw.startswith((START, b'{"cookietrack": ', b'{"cbtid": "'))
-        or CrossbarLines().read(raw) is not None
-    )
+def _is_ours(raw: bytes) -> bool:
+    return raw.startswith((START, format1.START, b'{"cookietrack": '))
+
+
+def _is_crossbars(raw: bytes) -> bool:
+    return raw.startswith(b'{"cbtid": "') or CrossbarLines().read(raw) is not None
 
 
 def _check_version(version: int) -> None:
@@ -199,15 +209,9 @@ def _check_version(version: int) -> None:
         )
 
 
-def _pieces(raw: bytes) -> Iterator[State]:
-    """What the lines of ours say in one whose line end, or beginning, is damaged."""
-    starts = [match.start() for match in re.finditer(re.escape(START), raw)]
+def _pieces(raw: bytes) -> Iterator[bytes]:
+    """What may be lines of ours in one whose line end, or beginning, is damaged."""
+    starts = [match.start() for match in _STARTS.finditer(raw)]
     for start, end in pairwise([*starts, len(raw)]):
         piece = raw[start:end]
-        line = read_line(piece[: piece.rfind(b"]") + 1])
-        if line is not None:
-            yield _STATE(line)
-
-
-def _following(line: Line) -> int:
-    return int(line[3])
+        yield piece[: piece.rfind(b"]") + 1]

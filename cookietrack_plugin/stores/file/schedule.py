@@ -28,9 +28,7 @@ class CompactionSchedule:
         self._patient.reset()
 
     def failed(self, urgent: bool) -> float:
-        """The seconds until the next try. `urgent`: nothing can be stored before it succeeds."""
-        if urgent:
-            return self._urgent.pause()
-        pause = self._patient.pause()
+        """The seconds until the next try. `urgent`: there are commits that wait for it."""
+        pause = (self._urgent if urgent else self._patient).pause()
         self._not_before = monotonic() + pause
         return pause

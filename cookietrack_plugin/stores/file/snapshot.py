@@ -52,9 +52,15 @@ class FileSnapshot:
     def expire(self, now: int, limit: int) -> int:
         raise StoreUnavailable(f"{self._path} is open for reading alone")
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
         self._check_open()
-        return query.scan(self._table, authid, authrealm)
+        return query.page(self._table, cursor, limit, authid, authrealm)
 
     def stat(self) -> Mapping[str, Any]:
         self._check_open()

@@ -1,14 +1,14 @@
 """The records of the `file` store in memory, each as the JSON text that it has in the file."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from heapq import nsmallest
 
 from cookietrack_plugin.stores.file.encoding import expires_of
 from cookietrack_plugin.stores.file.expiry import ExpiryQueue
 from cookietrack_plugin.stores.file.lines import GONE, LINE_SIZE, State
 from cookietrack_plugin.stores.kit.throttle import Throttle
 
-# Records that `pick` gives at a time.
+# Records that `walk` gives at a time.
 _STEP = 100
 _PAUSE_S = 0.0005
 
@@ -39,7 +39,7 @@ class FileTable:
 
     def get(self, key: bytes) -> bytes | None:
         """The record's text, None where it is absent; on other threads, maybe half of a commit."""
-        return self._shards[key[-1:]].get(key)
+        return self._shard(key).get(key)
 
     def load(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The texts of those that are there, either all before a commit or all after it."""
@@ -57,7 +57,7 @@ class FileTable:
     def fill(self, states: Iterable[State]) -> None:
         """The same before there are readers, for any number of states."""
         for key, text in states:
-            shard = self._shards[key[-1:]]
+            shard = self._shard(key)
             old = shard.get(key)
             if old is not None:
                 self._replace(shard, key, old, text)
@@ -68,19 +68,31 @@ class FileTable:
                 self._queue.add(key, expires_of(text))
 
     def walk(self) -> Iterator[Sequence[State]]:
-        """All records, as `pick` gives them. One that comes during the walk is seen or not."""
-        return self.pick(key for shard in list(self._shards.values()) for key in list(shard))
-
-    def pick(self, keys: Iterable[bytes]) -> Iterator[Sequence[State]]:
         """
-        The state that each of `keys` has when it is its turn, a few at a time, with a pause now and
-        then for other threads.
+        All records, a few at a time, with a pause now and then for other threads. What is altered
+        during the walk is given in one of its states or not at all.
         """
-        keys = iter(keys)
         throttle = Throttle(self._pause)
-        while some := [(key, self.get(key) or GONE) for key in islice(keys, _STEP)]:
-            yield some
-            throttle.pause_if_due()
+        for shard in list(self._shards.values()):
+            states = list(shard.items())
+            for start in range(0, len(states), _STEP):
+                yield states[start : start + _STEP]
+                throttle.pause_if_due()
+
+    def after(self, key: bytes, limit: int) -> Sequence[State]:
+        """
+        The first `limit` records behind `key`, ordered by the last byte of their keys and then the
+        rest; the first of all are behind `b""`. One that is deleted by then is GONE.
+        """
+        found: list[State] = []
+        for end, shard in self._shards.items():
+            if end >= key[-1:]:
+                behind = (each for each in list(shard) if end > key[-1:] or each > key)
+                keys = nsmallest(limit - len(found), behind)
+                found += ((each, shard.get(each, GONE)) for each in keys)
+            if len(found) == limit:
+                break
+        return found
 
     def due(self, now: int, limit: int) -> Sequence[bytes]:
         """At most `limit` keys with `expires <= now`. Each is named once: see `put_off`."""
@@ -98,6 +110,10 @@ class FileTable:
     def use_queue(self, queue: ExpiryQueue) -> None:
         """Take another order of expiry, free of what has been deleted. Every record is in it."""
         self._queue = queue
+
+    def _shard(self, key: bytes) -> dict[bytes, bytes]:
+        # Also of no byte at all: a client may call anything its cookie.
+        return self._shards[key[-1:] or b"\0"]
 
     def _expires_of(self, key: bytes) -> int | None:
         text = self.get(key)

@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from random import uniform
 
+# Seconds between two attempts, first and last: at what is away, and at what says that something is
+# wrong, such as a password.
+AWAY_S = (0.2, 5.0)
+WRONG_S = (1.0, 60.0)
+
 
 class Backoff:
     """

@@ -1,14 +1,17 @@
 """
 A `Cookie` as bytes, for stores that keep opaque values: compact, quick to read, and self-checking.
 
-The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, and `authextra`
-as CBOR behind an 0xFF, which no UTF-8 contains. `GENERAL` is one CBOR array, for the few cookies
-that PLAIN cannot hold: with a NUL or an empty text, or with times that make no sense. A CRC-32 ends
-both. Texts are UTF-8 in which halves of surrogate pairs may stand, as JSON carries them; in GENERAL
-a text with one is a byte string.
+The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, the last of
+which is the time of the login in digits, and `authextra` as CBOR behind an 0xFF, which no UTF-8
+contains. `GENERAL` is one CBOR array, for the few cookies
+that PLAIN cannot hold: with a NUL or an empty text, or with times that make no sense. A CRC-32 of
+the id and of all that precedes it ends both: a record under the key of another is damaged. Layouts
+1 and 2 are the same with a CRC-32 without the id; they are read, and not written any more. Texts
+are UTF-8 in which halves of surrogate pairs may stand, as JSON carries them; in GENERAL a text with
+one is a byte string.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -18,8 +21,10 @@ import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.stores.kit.maker import maker
+from cookietrack_plugin.stores.kit.nesting import check_depth
 
-_PLAIN, _GENERAL = 1, 2
+_PLAIN, _GENERAL = 3, 4
+_LAST_WITHOUT_ID = 2
 # Layout; created, and the milliseconds from then to expires and to seen: high and low part each.
 _HEAD = Struct(">BHIBIBI")
 _unpack_head = _HEAD.unpack_from
@@ -27,6 +32,9 @@ _make_auth, _make_cookie = maker(Auth), maker(Cookie)
 _LOW = 2**32 - 1
 _TEXT_END = b"\xff"
 _CRC_SIZE = 4
+# The latest records by id, with their bytes: those of who sends many requests are read each time.
+_decoded: dict[str, tuple[bytes, Cookie]] = {}
+_MOST_DECODED = 1024
 _BEHIND_HEAD = slice(_HEAD.size, -_CRC_SIZE)
 # The CRC-32 of any bytes followed by their own CRC: one pass over data, without a copy, checks it.
 _INTACT = 0x2144DF1C
@@ -40,21 +48,41 @@ def encode(cookie: Cookie) -> bytes:
         transports is fine, bytes included; a tuple comes back as a list.
     """
     body = _plain(cookie) or _general(cookie)
-    return body + crc32(body).to_bytes(_CRC_SIZE, "little")
+    return body + crc32(body, _crc_of(cookie.id)).to_bytes(_CRC_SIZE, "little")
 
 
 def decode(id: str, data: bytes) -> Cookie:
     """
     The cookie that `encode` turned into `data`, with its id.
 
-    :raises ValueError: `data` is truncated, damaged, or of a layout unknown to this version.
+    :raises ValueError: `data` is truncated, damaged, that of another id, or of a layout unknown to
+        this version.
     """
-    if crc32(data) != _INTACT:
+    layout = data[0] if data else 0
+    if crc32(data, _crc_of(id) if layout > _LAST_WITHOUT_ID else 0) != _INTACT:
         raise ValueError("a cookie record with a wrong checksum")
     try:
-        return _read_plain(id, data) if data[0] == _PLAIN else _read_general(id, data)
+        return _READERS[layout](id, data)
     except (StructError, TypeError, LookupError, cbor2.CBORError) as error:
         raise ValueError("a cookie record of an unknown layout") from error
+
+
+def decode_again(id: str, data: bytes) -> Cookie:
+    """What `decode` gives, sooner for a record that was decoded a moment ago."""
+    known = _decoded.get(id)
+    if known is not None and known[0] == data:
+        return known[1]
+    cookie = decode(id, data)
+    # Of another one, somebody could have changed the `authextra` that he was given.
+    if cookie.auth is None or cookie.auth.authextra is None:
+        if len(_decoded) >= _MOST_DECODED:
+            _decoded.clear()
+        _decoded[id] = data, cookie
+    return cookie
+
+
+def _crc_of(id: str) -> int:
+    return crc32(id.encode("utf-8", "surrogatepass"))
 
 
 def _plain(cookie: Cookie) -> bytes | None:
@@ -63,6 +91,8 @@ def _plain(cookie: Cookie) -> bytes | None:
     login: tuple[str, ...] = ()
     if (auth := cookie.auth) is not None:
         login = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
+        if auth.at is not None:
+            login += (str(auth.at),)
         extra = _encode_extra(auth.authextra)
     if peer == "" or user_agent == "" or "" in login or None in login:
         return None
@@ -99,7 +129,8 @@ def _read_plain(id: str, data: bytes) -> Cookie:
     if len(texts) > 2:
         # One by one: this runs at every handshake, and unpacking a slice takes as long as a CRC.
         rest = _decode_extra(extra) if extra else None
-        auth = _make_auth(texts[2], texts[3], texts[4], texts[5], rest)
+        at = int(texts[6]) if len(texts) > 6 else None
+        auth = _make_auth(texts[2], texts[3], texts[4], texts[5], rest, at)
     return _make_cookie(
         id,
         created,
@@ -116,20 +147,19 @@ def _general(cookie: Cookie) -> bytes:
     if (auth := cookie.auth) is not None:
         extra = _encode_extra(auth.authextra)
         names = auth.authid, auth.authrole, auth.authmethod, auth.authrealm
-        login = [*map(_to_text, names), extra]
+        login = [*map(_to_text, names), extra, *([] if auth.at is None else [auth.at])]
     texts = map(_to_text, (cookie.peer, cookie.user_agent))
     fields = [cookie.created, cookie.expires, cookie.seen, *texts, login]
     return bytes([_GENERAL]) + _to_cbor(fields)
 
 
 def _read_general(id: str, data: bytes) -> Cookie:
-    if data[0] != _GENERAL:
-        raise LookupError(f"layout {data[0]}")
     created, expires, seen, peer, user_agent, login = cbor2.loads(data[1:-_CRC_SIZE])
     auth = None
     if login is not None:
         authid, authrole, authmethod, authrealm = map(_read_text, login[:4])
-        auth = Auth(authid, authrole, authmethod, authrealm, _decode_extra(login[4]))
+        at = login[5] if len(login) > 5 else None
+        auth = Auth(authid, authrole, authmethod, authrealm, _decode_extra(login[4]), at)
     return Cookie(id, created, expires, seen, _read_text(peer), _read_text(user_agent), auth)
 
 
@@ -148,13 +178,18 @@ def _read_text(value: Any) -> Any:
 
 
 def _encode_extra(extra: Mapping[str, Any] | None) -> bytes:
-    return b"" if extra is None else _to_cbor(extra)
+    if extra is None:
+        return b""
+    if not isinstance(extra, Mapping):
+        raise ValueError("a cookie that cannot be stored: its authextra is no mapping")
+    check_depth(extra)
+    return _to_cbor(extra)
 
 
 def _to_cbor(value: Any) -> bytes:
     try:
         data = cbor2.dumps(value)
-        # Deeply nested data can be written but not read: refused now, not lost at the next login.
+        # Not all that can be written can be read: refused now, not lost at the next login.
         cbor2.loads(data)
     except (cbor2.CBORError, RecursionError) as error:
         raise ValueError(f"a cookie that cannot be stored: {error}") from error
@@ -162,4 +197,17 @@ def _to_cbor(value: Any) -> bytes:
 
 
 def _decode_extra(data: bytes) -> Mapping[str, Any] | None:
-    return cbor2.loads(data) if data else None
+    if not data:
+        return None
+    extra = cbor2.loads(data)
+    if not isinstance(extra, Mapping):
+        raise LookupError("an authextra that is no mapping")
+    return extra
+
+
+_READERS: Mapping[int, Callable[[str, bytes], Cookie]] = {
+    1: _read_plain,
+    2: _read_general,
+    _PLAIN: _read_plain,
+    _GENERAL: _read_general,
+}

@@ -9,6 +9,7 @@ looks up the four names of a login's identity before it applies the login.
 from collections.abc import Iterable
 from typing import Any
 
+import cbor2
 from attrs import frozen
 
 from cookietrack_plugin.record import UserRevoked
@@ -48,3 +49,13 @@ def names_of(authid: str, authrealm: str) -> tuple[Name, Name, Name, Name]:
 def any_refuses(fences: Iterable[Fence | None], id: str, since: Any) -> bool:
     """Whether one of the fences, None for a name that has none, refuses the login."""
     return any(fence is not None and fence.refuses(id, since) for fence in fences)
+
+
+def packed_fence(fence: Fence) -> bytes:
+    """Bytes from which `fence_of` reads a fence whose positions are numbers."""
+    return cbor2.dumps([fence.position, sorted(fence.keep), fence.kept_from])
+
+
+def fence_of(data: bytes) -> Fence:
+    position, keep, kept_from = cbor2.loads(data)
+    return Fence(position, frozenset(keep), kept_from)

@@ -17,8 +17,10 @@ from cookietrack_plugin.record import (
     Cookie,
     Create,
     Delete,
+    Login,
     after,
     applies,
+    fenced_login,
 )
 
 
@@ -72,19 +74,20 @@ class Outcome:
 def fold(
     changes: Iterable[Change],
     before: Mapping[str, Stored],
-    refuses: Callable[[Authenticate], bool] = lambda _: False,
+    refuses: Callable[[Login], bool] | None = None,
 ) -> Outcome:
     """
     Apply `changes` in order to the records `before`, which are those under the ids of the changes.
 
-    :param refuses: whether a login does not apply, because its user was revoked: see `fences`.
+    :param refuses: whether a login does not apply, because its user was revoked: see `fences`. None
+        where nobody else can have revoked one.
     """
     records = dict(before)
     applied = []
     revoked = set()
     for change in changes:
         old = records.pop(change.id, None)
-        if isinstance(change, Authenticate) and refuses(change):
+        if refuses and (login := fenced_login(change)) and refuses(login):
             new, applies_ = old, False
         else:
             new, applies_ = _apply(old, change)

@@ -30,9 +30,18 @@ class Identities:
         if authid is None:
             assert authrealm is not None
             return chain.from_iterable(self._realms.pop(authrealm, {}).values())
-        realms = list(self._realms) if authrealm is None else [authrealm]
-        taken = [self._realms.get(realm, {}).pop(authid, {}) for realm in realms]
+        taken = [users.pop(authid, {}) for users in self._users(authrealm)]
         return chain.from_iterable(taken)
+
+    def of(self, authid: str, authrealm: str | None) -> list[str]:
+        """The ids of a user; None is any realm."""
+        return [id for users in self._users(authrealm) for id in users.get(authid, ())]
+
+    def _users(self, authrealm: str | None) -> list[dict[str, dict[str, None]]]:
+        """Those of a realm, or of each."""
+        if authrealm is None:
+            return list(self._realms.values())
+        return [self._realms.get(authrealm, {})]
 
     def _discard(self, id: str, authid: str, authrealm: str) -> None:
         users = self._realms.get(authrealm, {})

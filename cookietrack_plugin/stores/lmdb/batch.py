@@ -8,11 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Delete, Touch
+from cookietrack_plugin.record import (
+    Authenticate,
+    Change,
+    Cookie,
+    Create,
+    Delete,
+    Touch,
+    fenced_login,
+)
 from cookietrack_plugin.stores.kit.codec import decode, encode
 
+# What the fences of a login's user are asked for: authid, authrealm, and `since`.
+Fenced = tuple[str, str, int]
 # A new record: its id, its bytes, and what it is indexed by: authid and `expires`.
-New = tuple[str, bytes, str | None, int]
+New = tuple[str, bytes, str | None, int, Fenced | None]
 # A change: which of the four it is, and what it consists of.
 Packed = tuple[Any, ...]
 # For each change whether it is a new record that has no other change in its batch, as most are:
@@ -54,26 +64,39 @@ def new_record(change: Create) -> New:
     """:raises ValueError: it cannot be stored."""
     cookie = change.cookie
     auth = cookie.auth
-    return cookie.id, encode(cookie), auth.authid if auth else None, cookie.expires
+    login = fenced_login(change)
+    fenced = (login.authid, login.authrealm, _position(login.since)) if login else None
+    return cookie.id, _encoded(cookie), auth.authid if auth else None, cookie.expires, fenced
+
+
+def _position(since: Any) -> Any:
+    return since if since is None or type(since) is int else _NO_POSITION
+
+
+def _encoded(cookie: Cookie) -> bytes:
+    try:
+        return encode(cookie)
+    except UnicodeEncodeError as error:
+        # The checksum covers the id.
+        raise ValueError(f"an id has 24 characters of base64url: {cookie.id!r}") from error
 
 
 def _pack_create(change: Create) -> Packed:
-    return 0, change.id, encode(change.cookie)
+    return 0, change.id, _encoded(change.cookie), _position(change.since)
 
 
-def _create(id: str, data: bytes) -> Create:
-    return Create(decode(id, data))
+def _create(id: str, data: bytes, since: int | None) -> Create:
+    return Create(decode(id, data), since)
 
 
 def _pack_authenticate(change: Authenticate) -> Packed:
     # Encoded, and not as it is: a subclass of str would travel as the name of a class.
     auth = encode(Cookie("", 0, 0, 0, auth=change.auth))
-    known = change.since is None or type(change.since) is int
-    return 1, change.id, change.at, auth, change.since if known else _NO_POSITION
+    return 1, change.id, change.at, auth, _position(change.since)
 
 
 def _authenticate(id: str, at: int, data: bytes, since: int | None) -> Authenticate:
-    auth = decode(id, data).auth
+    auth = decode("", data).auth
     assert auth is not None
     return Authenticate(id, auth, at, since)
 

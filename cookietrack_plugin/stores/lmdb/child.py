@@ -13,8 +13,8 @@ import pickle
 from typing import Any
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.stores.child.worker import Child
-from cookietrack_plugin.stores.lmdb.environment import Environment, Work
+from cookietrack_plugin.stores.child.worker import Child, cause_of_death
+from cookietrack_plugin.stores.lmdb.environment import FIRST_MAP, Environment, Work
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +95,16 @@ class ChildWriterEnvironment(Environment):
             self._begin()
 
     def _begin(self) -> None:
+        # The child finds no place to read among those of killed processes.
+        self.clear_dead_readers()
         try:
             self._child = Child.start(_WRITER)
         except OSError as error:
             raise StoreUnavailable(f"no process can be started to write {self.path}") from error
         try:
-            self._ask(pickle.dumps((os.getpid(), self.path, self._map_size, self.sync)))
+            # It must not write other files than those which are read here.
+            place = self.place.identity
+            self._ask(pickle.dumps((os.getpid(), self.path, FIRST_MAP, self.sync, place)))
         except BaseException:
             self._end()
             raise
@@ -125,7 +129,7 @@ class ChildWriterEnvironment(Environment):
     def _end(self) -> None:
         if self._child is not None:
             if code := self._child.end():
-                log.warning("the process that writes %s ended with exit code %s", self.path, code)
+                log.warning("the process that writes %s %s", self.path, cause_of_death(code))
             self._child = None
 
 

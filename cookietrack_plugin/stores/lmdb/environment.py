@@ -1,28 +1,23 @@
-"""An LMDB environment: transactions of many threads and processes over a map that grows."""
+"""An LMDB environment: transactions of many threads and processes over a file that grows."""
 
-import errno
-import fcntl
-import mmap
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
 import lmdb
 
-from cookietrack_plugin.errors import CookieTrackError, StoreFull, StoreUnavailable
-from cookietrack_plugin.stores.lmdb.files import DATA_FILE, open_environment, used_bytes
-from cookietrack_plugin.stores.lmdb.gate import MapGate
-from cookietrack_plugin.stores.lmdb.tables import Tables
+from cookietrack_plugin.errors import CookieTrackError, StoreCorrupt, StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.lmdb.files import check_used
+from cookietrack_plugin.stores.lmdb.layout import DamagedPage
+from cookietrack_plugin.stores.lmdb.mapping import MemoryMap
+from cookietrack_plugin.stores.lmdb.pages import Snapshot
+from cookietrack_plugin.stores.lmdb.place import Identity, Place
+from cookietrack_plugin.stores.lmdb.reserve import Reserve, is_for_want_of_room
 
-# Readers wait while the kernel unmaps what they have read, about half a millisecond for a gigabyte:
-# so the map grows seldom, and by much. It takes addresses, not memory.
-_FIRST_MAP = 64 * 2**20
-_GROWTH = 16
+FIRST_MAP = 64 * 2**20
+# What a deletion may take beyond `maxsize`.
 _DELETION_RESERVE = 16 * 2**20
-_LITTLE = 16 * 2**20
-_NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_FIRST_STEP = 256 * 2**10
 
 # Called with the tables, a transaction, and what else was given.
 Work = Callable[..., Any]
@@ -32,33 +27,54 @@ class Environment:
     """
     The environment in one directory, for all stores of this process: LMDB forbids to open it twice.
 
-    Threads that read never wait for a commit. Moving the map alone excludes them, for a moment. It
-    wants no transaction of ours to be open (`_gate` knows those that read, `_in_transaction` the
-    one that writes), and no thread of ours to wait inside of LMDB until another process has
-    committed: so processes queue outside of it, in `_turn`.
+    Moving the map wants no transaction of ours to be open (its gate knows those that read,
+    `_in_transaction` the one that writes), and no thread of ours to wait inside of LMDB until
+    another process has committed: so processes queue outside of it, for a turn.
 
+    :param expected: the place that it has to be, for a process that writes for another one.
     :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
     """
 
-    def __init__(self, path: str, maxsize: int, sync: bool) -> None:
+    def __init__(
+        self, path: str, maxsize: int, sync: bool, expected: Identity | None = None
+    ) -> None:
         self.path = path
         self.sync = sync
-        self._gate = MapGate()
         self._writer = Lock()
         self._in_transaction = Lock()
         self._closed = False
-        self._use(*open_environment(path, min(maxsize, _FIRST_MAP), sync))
-        self._data = os.open(os.path.join(path, DATA_FILE), os.O_RDWR)
+        self.place = Place(path, expected)
+        try:
+            if expected:
+                check_used(path)
+            self._map = MemoryMap(self.place, min(maxsize, FIRST_MAP), sync)
+        except BaseException:
+            self.place.close()
+            raise
+        self._reserve = Reserve(self.place)
+        # LMDB has opened by the path what had been found there before.
+        try:
+            self.place.check()
+        except BaseException:
+            self._map.close()
+            raise
 
     def read(self, work: Work, *args: Any) -> Any:
         """The result of `work` in a transaction that sees one state of the store."""
         while True:
             try:
-                return self._view(work, args)
+                return self._map.view(work, args)
             except lmdb.MapResizedError:
-                self._unless_writing(self._adopt_growth)
+                self._unless_writing(self._map.cover_file)
+            except lmdb.ReadersFullError as error:
+                if not self._map.clear_dead_readers():
+                    raise StoreUnavailable(f"{self.path} cannot be read: {error}") from error
+            except DamagedPage as damage:
+                raise StoreCorrupt(f"{self.path} is damaged: {damage}") from damage
+            except OSError as error:
+                raise StoreUnavailable(f"{self.path} is closed") from error
             except lmdb.Error as error:
-                self._unless_writing(self._reopen_if_broken)
+                self._unless_writing(self._map.reopen_if_broken)
                 raise StoreUnavailable(f"{self.path} cannot be read: {error}") from error
 
     def write(self, maxsize: int, frees: bool, work: Work, *args: Any) -> Any:
@@ -66,153 +82,98 @@ class Environment:
         The result of `work` in a transaction that is durable on return. Where the map was too small
         it begins again, from the state before.
 
-        :param maxsize: the bytes to which the map may grow.
-        :param frees: whether `work` only deletes. Even that needs pages before it frees some, and
-            may take more than `maxsize`: a full store can be deleted from.
+        :param maxsize: the bytes to which the file may grow.
+        :param frees: whether `work` only deletes. Even that needs pages before it frees some. So it
+            may take more than `maxsize`, and what is kept on the disk for it: a full store can be
+            deleted from.
         :raises StoreFull: there is no room, in the map or on the disk.
+        :raises StoreUnavailable: also where the place was taken away meanwhile. It may be done.
         """
-        limit = maxsize + _DELETION_RESERVE if frees else maxsize
-        with self._writer, self._turn():
-            while True:
-                try:
-                    return self._transact(limit, work, *args)
-                except lmdb.MapResizedError:
-                    self._adopt_growth()
-                except lmdb.MapFullError as error:
-                    self._grow(limit, error)
-                except lmdb.Error as error:
-                    self._reopen_if_broken()
-                    raise self._failure(error) from error
+        with self._writer, self.place.turn():
+            self.place.check()
+            result = self._retry(
+                maxsize + _DELETION_RESERVE if frees else maxsize, frees, work, args
+            )
+            self.place.check()
+            return result
+
+    def used_bytes(self) -> int:
+        """Up to where the file has pages that are or were in use."""
+        return self._map.measure()
+
+    def snapshot(self) -> Snapshot:
+        """
+        The pages as they are. Within `read` they stay so.
+
+        :raises StoreCorrupt: there is nothing to begin with.
+        """
+        try:
+            return Snapshot(self.place.fileno())
+        except DamagedPage as damage:
+            raise StoreCorrupt(f"{self.path} is damaged: {damage}") from damage
+
+    def dead_readers(self) -> int:
+        """How many places of the table of readers belong to processes that have ended."""
+        return self._map.dead_readers()
 
     def clear_dead_readers(self) -> int:
-        """
-        How many there were: a process that was killed while it read keeps a place in LMDB's table
-        of readers, and pages from being used again.
-        """
-        with self._gate.mine.lock, suppress(lmdb.Error):
-            cleared: int = self._env.reader_check()
-            return cleared
-        return 0
+        """See `MemoryMap`."""
+        return self._map.clear_dead_readers()
 
     def size(self) -> dict[str, int]:
         """`bytes` on disk, and those that are mapped."""
-        with self._gate.mine.lock:
-            if self._closed:
-                raise StoreUnavailable(f"{self.path} is closed")
-            return {"bytes": os.fstat(self._data).st_size, "map_bytes": self._map_size}
+        return self._map.sizes()
 
     def close(self) -> None:
-        with self._writer, self._gate.moving():
+        with self._writer:
             self._closed = True
             try:
-                if not self.sync:
-                    self._env.sync(True)
+                self._map.close()
             except lmdb.Error as error:
-                raise self._failure(error) from error
-            finally:
-                self._env.close()
-                os.close(self._data)
+                raise StoreUnavailable(f"{self.path} cannot be written: {error}") from error
 
-    def _use(self, env: Any, tables: Tables) -> None:
-        self._env, self._tables = env, tables
-        self._map_size: int = env.info()["map_size"]
-
-    def _view(self, work: Work, args: Iterable[Any]) -> Any:
-        # `with` takes longer here than the transaction and the lock themselves.
-        lock = self._gate.mine.lock
-        lock.acquire()
-        try:
-            txn = self._env.begin()
+    def _retry(self, limit: int, frees: bool, work: Work, args: Any) -> Any:
+        step = _FIRST_STEP
+        while True:
             try:
-                return work(self._tables, txn, *args)
-            finally:
-                txn.abort()
-        finally:
-            lock.release()
+                return self._transact(limit, frees, work, args)
+            except lmdb.MapResizedError:
+                self._map.cover_file()
+            except lmdb.MapFullError as error:
+                self._grow(limit, frees, step, error)
+                step *= 2
+            except lmdb.Error as error:
+                self._map.reopen_if_broken()
+                raise self._failure(error) from error
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        try:
-            fcntl.flock(self._data, fcntl.LOCK_EX)
-        except OSError as error:
-            raise StoreUnavailable(f"{self.path} cannot be locked: {error}") from error
-        try:
-            yield
-        finally:
-            fcntl.flock(self._data, fcntl.LOCK_UN)
-
-    def _transact(self, limit: int, work: Work, *args: Any) -> Any:
-        if self._map_size > limit:
-            # Another store or process may take more. LMDB keeps what is in use by then.
-            self._resize(limit)
+    def _transact(self, limit: int, frees: bool, work: Work, args: Any) -> Any:
         with self._in_transaction:
-            with self._env.begin(write=True) as txn:
-                result = work(self._tables, txn, *args)
-            self._complete_file()
-        return result
+            self._fit(limit, frees)
+            return self._map.transact(work, args)
 
-    def _complete_file(self) -> None:
-        # Pages at the end that a transaction gave back again are not written by LMDB. But a file
-        # that lacks its end is taken for an incomplete copy.
-        size = used_bytes(self._env)
-        if os.fstat(self._data).st_size < size:
-            with suppress(OSError):
-                os.ftruncate(self._data, size)
-                os.fsync(self._data)
+    def _fit(self, limit: int, frees: bool) -> None:
+        """The map ends where the transaction has to: another store or process may take more."""
+        used, size = self._map.measure(), self._map.size
+        bound = min(limit, size if frees else self._reserve.bound(used))
+        # LMDB keeps what is in use by then.
+        if size != max(bound, used):
+            self._map.resize(max(bound, used))
 
-    def _grow(self, limit: int, error: Exception) -> None:
-        if self.clear_dead_readers():
+    def _grow(self, limit: int, frees: bool, step: int, error: Exception) -> None:
+        if self._map.clear_dead_readers():
             return
-        if self._map_size >= limit:
+        if self._map.size >= limit:
             raise StoreFull(f"{self.path} has reached {limit} bytes, its limit") from error
-        self._resize(min(limit, self._map_size * _GROWTH))
-
-    def _resize(self, size: int) -> None:
-        self._check_addresses(size)
-        with self._gate.moving():
-            self._env.set_mapsize(size)
-            self._map_size = size
-
-    def _check_addresses(self, size: int) -> None:
-        # LMDB unmaps before it maps, and does not survive when that fails: so try it elsewhere.
-        try:
-            mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
-        except OSError as error:
-            raise StoreFull(f"{self.path} needs {size} bytes of addresses: {error}") from error
-
-    def _adopt_growth(self) -> None:
-        """Another process uses more than our map covers: cover that, and some more."""
-        size = self._map_size * _GROWTH
-        while size < os.fstat(self._data).st_size:
-            size *= _GROWTH
-        try:
-            self._resize(size)
-        except StoreFull as error:
-            raise StoreUnavailable(str(error)) from error
-
-    def _reopen_if_broken(self) -> None:
-        """After a disk error at a wrong moment LMDB refuses everything until it is opened again."""
-        with self._gate.moving():
-            if not self._closed and not self._works():
-                self._env.close()
-                self._use(*open_environment(self.path, self._map_size, self.sync, again=True))
-
-    def _works(self) -> bool:
-        try:
-            self._env.begin().abort()
-        except lmdb.Error:
-            return False
-        return True
+        if frees:
+            size = max(self._map.size, self.place.size()) + step
+        else:
+            size = self._reserve.extend(self._map.measure(), step, limit)
+        self._map.resize(min(limit, size))
 
     def _failure(self, error: Exception) -> CookieTrackError:
-        if any(reason in str(error) for reason in _NO_ROOM) or self._is_cut_off(error):
+        if is_for_want_of_room(error, self.place):
             return StoreFull(f"no room to write {self.path}: {error}")
         return StoreUnavailable(f"{self.path} cannot be written: {error}")
-
-    def _is_cut_off(self, error: Exception) -> bool:
-        # LMDB does not know why the disk took a part only of what it wrote.
-        disk = os.fstatvfs(self._data)
-        return os.strerror(errno.EIO) in str(error) and disk.f_bavail * disk.f_frsize < _LITTLE
 
     def _unless_writing(self, move: Callable[[], None]) -> None:
         """

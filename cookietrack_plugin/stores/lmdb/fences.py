@@ -2,10 +2,15 @@
 
 from typing import Any
 
-import cbor2
-
-from cookietrack_plugin.record import Authenticate, UserRevoked
-from cookietrack_plugin.stores.kit.fences import Fence, any_refuses, names_of, raised
+from cookietrack_plugin.record import Login, UserRevoked
+from cookietrack_plugin.stores.kit.fences import (
+    Fence,
+    any_refuses,
+    fence_of,
+    names_of,
+    packed_fence,
+    raised,
+)
 from cookietrack_plugin.stores.lmdb.keys import fence_key
 
 
@@ -19,11 +24,11 @@ class FenceTable:
         """The user was revoked at `position`."""
         key = fence_key(revoked.authid, revoked.authrealm)
         fence = raised(self._get(txn, key), position, revoked)
-        txn.put(key, _pack(fence), db=self.db)
+        txn.put(key, packed_fence(fence), db=self.db)
 
-    def refuses(self, txn: Any, login: Authenticate) -> bool:
+    def refuses(self, txn: Any, login: Login) -> bool:
         """Whether the login began before its user was revoked; the log knows `login.since`."""
-        keys = [fence_key(*name) for name in names_of(*login.auth.identity)]
+        keys = [fence_key(*name) for name in names_of(*login.identity)]
         return any_refuses((self._get(txn, key) for key in keys), login.id, login.since)
 
     def forget(self, txn: Any, position: int, revoked: UserRevoked) -> None:
@@ -42,13 +47,4 @@ class FenceTable:
 
     def _get(self, txn: Any, key: bytes) -> Fence | None:
         data = txn.get(key, None, self.db)
-        return None if data is None else _unpack(data)
-
-
-def _pack(fence: Fence) -> bytes:
-    return cbor2.dumps([fence.position, sorted(fence.keep), fence.kept_from])
-
-
-def _unpack(data: bytes) -> Fence:
-    position, keep, kept_from = cbor2.loads(data)
-    return Fence(position, frozenset(keep), kept_from)
+        return None if data is None else fence_of(data)

@@ -1,22 +1,26 @@
 """A directory becomes an LMDB environment of ours, or an error says why it does not."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 
 import lmdb
 
-from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.stores.kit.permissions import denied, unusable
+from cookietrack_plugin.stores.lmdb.creation import was_never_used
+from cookietrack_plugin.stores.lmdb.place import DATA_FILE, MAX_READERS
+from cookietrack_plugin.stores.lmdb.soundness import check_beginning
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
-DATA_FILE = "data.mdb"
+PAGES_OF_META = 2
 # 2: with fences, which a version that does not know them would let logins pass.
 FORMAT = 2
 _FORMAT_KEY = b"cookietrack"
-# One slot for each thread that reads, of all processes together; each takes 64 bytes on disk.
-_MAX_READERS = 510
+# A running node reads its feed once a second.
+_PATIENCE_S = 3.0
 _UNREADABLE = (
     lmdb.InvalidError,
     lmdb.VersionMismatchError,
@@ -39,23 +43,60 @@ def open_environment(
     :raises StoreUnavailable: the directory cannot be used.
     """
     with telling_of(path):
-        env = lmdb.open(
-            path,
-            map_size=map_size,
-            mode=0o700,
-            max_dbs=8,
-            max_readers=_MAX_READERS,
-            max_spare_txns=1,
-            sync=sync,
-            metasync=sync,
-        )
+        if again:
+            check_used(path)
+        else:
+            check_beginning(path)
+        env = _open_patiently(path, map_size, sync)
         try:
-            if not again:
-                _check_length(env, path)
             return env, _open_tables(env, path)
         except BaseException:
             env.close()
             raise
+
+
+def check_used(path: str) -> None:
+    """
+    Of an empty file LMDB would make a store in which nothing is stored.
+
+    :raises StoreUnavailable: there was one, and it is that now.
+    """
+    if was_never_used(path):
+        raise emptied(path)
+
+
+def emptied(path: str) -> StoreUnavailable:
+    """What is raised where a data file in use has nothing in it."""
+    return StoreUnavailable(
+        f"{path}/{DATA_FILE} was emptied while it was open: stop every process that uses the"
+        " store, and replace it by a complete copy"
+    )
+
+
+def _open_patiently(path: str, map_size: int, sync: bool) -> Any:
+    # To open it takes a place in the table of readers. Those of processes that were killed are
+    # cleared by who has it open and reads.
+    end = monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return _open(path, map_size, sync)
+        except lmdb.ReadersFullError:
+            if monotonic() > end:
+                raise
+            sleep(_PATIENCE_S / 100)
+
+
+def _open(path: str, map_size: int, sync: bool) -> Any:
+    return lmdb.open(
+        path,
+        map_size=map_size,
+        mode=0o700,
+        max_dbs=8,
+        max_readers=MAX_READERS,
+        max_spare_txns=1,
+        sync=sync,
+        metasync=sync,
+    )
 
 
 def _open_tables(env: Any, path: str) -> Tables:
@@ -65,28 +106,12 @@ def _open_tables(env: Any, path: str) -> Tables:
     with env.begin(write=True) as txn:
         _check_format(txn, path)
         mark = str(FORMAT).encode()
-        if txn.get(_FORMAT_KEY) != mark:
+        tables, before = Tables(env, txn), txn.get(_FORMAT_KEY)
+        if before is None:
+            tables.log.begin(txn)
+        if before != mark:
             txn.put(_FORMAT_KEY, mark)
-        return Tables(env, txn)
-
-
-def _check_length(env: Any, path: str) -> None:
-    # LMDB does not look, and who reads behind the end of a mapped file is killed.
-    with open(os.path.join(path, DATA_FILE), "rb") as data:
-        # A writer makes the file complete before it gives this lock to the next one.
-        fcntl.flock(data, fcntl.LOCK_SH)
-        missing = used_bytes(env) - os.fstat(data.fileno()).st_size
-    if missing > 0:
-        raise StoreCorrupt(
-            f"{path} lacks the last {missing} bytes of its {DATA_FILE}, as an incomplete copy does:"
-            " replace it by a complete one, or move it away"
-        )
-
-
-def used_bytes(env: Any) -> int:
-    """Up to where the file has pages that are or were in use."""
-    pages: int = env.info()["last_pgno"] + 1
-    return pages * int(env.stat()["psize"])
+        return tables
 
 
 def _check_format(txn: Any, path: str) -> None:
@@ -114,10 +139,12 @@ def telling_of(path: str) -> Iterator[None]:
             ' move it away, or choose another "path"'
         ) from error
     except lmdb.Error as error:
+        if reason := denied(path):
+            raise ConfigError(reason) from error
         raise StoreUnavailable(f"{path} cannot be opened: {error}") from error
     except OSError as error:
         if os.path.lexists(path) and not os.path.isdir(path):
             raise StoreCorrupt(
                 f'{path} is no directory, and an lmdb store is one: choose another "path"'
             ) from error
-        raise StoreUnavailable(f"{path} cannot be used as a directory: {error.strerror}") from error
+        raise unusable(path, error) from error

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice, takewhile
+from operator import lt
 from typing import Any
+
+import lmdb
 
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE
@@ -55,12 +58,20 @@ class Index:
             txn.delete(THE_KEY, entry, self.db)
 
     def range(self, txn: Any, start: bytes, stop: bytes, limit: int) -> list[bytes]:
-        """The first `limit` entries from `start` on and before `stop`."""
+        """
+        The first `limit` entries from `start` on and before `stop`.
+
+        :raises lmdb.CorruptedError: they are not in order: who goes on from the last of them would
+            never come to an end.
+        """
         with txn.cursor(self.db) as entries:
             if not entries.set_range_dup(THE_KEY, start):
                 return []
             inside = takewhile(lambda entry: entry < stop, entries.iternext_dup())
-            return list(islice(inside, limit))
+            found = list(islice(inside, limit))
+        if found and not (start <= found[0] and all(map(lt, found, found[1:]))):
+            raise lmdb.CorruptedError("the entries of an index are not in order")
+        return found
 
     def count(self, txn: Any) -> int:
         entries: int = txn.stat(self.db)["entries"]

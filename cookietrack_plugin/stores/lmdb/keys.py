@@ -5,6 +5,8 @@ from hashlib import blake2b
 
 import cbor2
 
+from cookietrack_plugin.stores.kit.texts import packed_text, text_of
+
 KEY_SIZE = 18
 # The base64 functions that know base64url are slow, and one takes much that is none.
 _STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
@@ -34,12 +36,12 @@ def packed_time(milliseconds: int) -> bytes:
 
 def packed_name(authid: str | None, authrealm: str | None) -> bytes:
     """Bytes from which `name_of` reads a user, None for any."""
-    return cbor2.dumps([_packed_text(authid), _packed_text(authrealm)])
+    return cbor2.dumps([packed_text(authid), packed_text(authrealm)])
 
 
 def name_of(data: bytes) -> tuple[str | None, str | None]:
     authid, authrealm = cbor2.loads(data)
-    return _text_of(authid), _text_of(authrealm)
+    return text_of(authid), text_of(authrealm)
 
 
 def fence_key(authid: str | None, authrealm: str | None) -> bytes:
@@ -50,11 +52,3 @@ def fence_key(authid: str | None, authrealm: str | None) -> bytes:
 def packed_authid(authid: str) -> bytes:
     """Four bytes that seldom are those of another authid: who finds by them has to compare."""
     return blake2b(authid.encode(errors="surrogatepass"), digest_size=4).digest()
-
-
-def _packed_text(text: str | None) -> bytes | None:
-    return None if text is None else text.encode(errors="surrogatepass")
-
-
-def _text_of(data: bytes | None) -> str | None:
-    return None if data is None else data.decode(errors="surrogatepass")

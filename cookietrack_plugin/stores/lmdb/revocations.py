@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from secrets import randbits
 from typing import Any
 
 import cbor2
@@ -12,6 +13,8 @@ from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, name_of, packed
 
 # Some megabytes. Who reads once a second misses none below a hundred thousand revocations a second.
 KEPT = 131_072
+# Far from the largest number, and from each other.
+_START_BITS = 62
 # The entry of a user begins with this, and is longer than that of a record, which is its key.
 _USER = bytes(KEY_SIZE + 1)
 
@@ -35,6 +38,10 @@ class RevocationLog:
     def __init__(self, env: Any, txn: Any) -> None:
         self.db = env.open_db(b"revoked", txn=txn)
 
+    def begin(self, txn: Any) -> None:
+        """Begin a history of its own, at random: a position of another store is none of this."""
+        self._go_on(txn, randbits(_START_BITS))
+
     def append(self, txn: Any, entries: Sequence[bytes]) -> list[tuple[int, UserRevoked]]:
         """Add `entries`; returns the users, with their positions, that it forgets for them."""
         if not entries:
@@ -42,13 +49,16 @@ class RevocationLog:
         first, last = self._bounds(txn)
         for number, entry in enumerate(entries, start=last + 1):
             txn.put(_packed(number), entry, db=self.db)
-        old = range(first, last + len(entries) + 1 - KEPT)
-        forgotten = [(number, txn.pop(_packed(number), self.db)) for number in old]
-        return [
-            (number, revoked)
-            for number, entry in forgotten
-            if isinstance(revoked := read_entry(entry), UserRevoked)
-        ]
+        return self._forget(txn, range(first, last + len(entries) + 1 - KEPT))
+
+    def shorten(self, txn: Any, count: int) -> tuple[int, list[tuple[int, UserRevoked]]]:
+        """
+        Forget the oldest `count` entries, but for the last one, which is the position; how many
+        were there, and the users among them with their positions.
+        """
+        first, last = self._bounds(txn)
+        numbers = range(first, min(first + count, last))
+        return len(numbers), self._forget(txn, numbers)
 
     def since(self, txn: Any, cursor: Any, limit: int) -> tuple[list[str | UserRevoked], int]:
         """
@@ -78,11 +88,23 @@ class RevocationLog:
         """Forget all. A number is left out, so that every cursor from before is found too old."""
         last = self.last(txn)
         txn.drop(self.db, delete=False)
-        txn.put(_packed(last + 2), b"", db=self.db)
+        self._go_on(txn, last + 2)
 
     def count(self, txn: Any) -> int:
         entries: int = txn.stat(self.db)["entries"]
         return entries
+
+    def _go_on(self, txn: Any, position: int) -> None:
+        """None before `position` is known."""
+        txn.put(_packed(position), b"", db=self.db)
+
+    def _forget(self, txn: Any, numbers: range) -> list[tuple[int, UserRevoked]]:
+        forgotten = [(number, txn.pop(_packed(number), self.db)) for number in numbers]
+        return [
+            (number, revoked)
+            for number, entry in forgotten
+            if isinstance(revoked := read_entry(entry), UserRevoked)
+        ]
 
     def _bounds(self, txn: Any) -> tuple[int, int]:
         """The first and the last number; (1, 0) where there is none."""

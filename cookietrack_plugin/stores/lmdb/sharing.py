@@ -2,19 +2,40 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Lock
 
-from attrs import define
+from attrs import define, frozen
 
+from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.stores.kit.options import wrong_option
+from cookietrack_plugin.stores.lmdb import creation
 from cookietrack_plugin.stores.lmdb.child import ChildWriterEnvironment
-from cookietrack_plugin.stores.lmdb.environment import Environment
-from cookietrack_plugin.stores.lmdb.files import DATA_FILE, telling_of
+from cookietrack_plugin.stores.lmdb.environment import FIRST_MAP, Environment
+from cookietrack_plugin.stores.lmdb.files import emptied, telling_of
+from cookietrack_plugin.stores.lmdb.layout import DamagedPage
+from cookietrack_plugin.stores.lmdb.place import DATA_FILE, LOCK_FILE
+from cookietrack_plugin.stores.lmdb.rebuilding import rebuild
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
 # What a file is, by any path that leads to it.
 _Identity = tuple[int, int]
+
+
+@frozen
+class Opening:
+    """
+    How a store is opened: `purge` to empty it, unless somebody has it open (the start that this is
+    meant for is over); `apart` to write it in a process of its own; `reads` to do nothing but read.
+    """
+
+    path: str
+    maxsize: int
+    sync: bool
+    purge: bool
+    apart: bool
+    reads: bool
 
 
 @define
@@ -29,26 +50,30 @@ _uses: dict[_Identity, _Use] = {}
 _lock = Lock()
 
 
-def acquire(path: str, maxsize: int, sync: bool, purge: bool, apart: bool) -> Environment:
+def acquire(opening: Opening) -> Environment:
     """
-    The environment in the directory `path`, opened unless this process has it open already. To be
-    given back by `release`.
+    The environment in the directory `opening.path`, opened unless this process has it open already.
+    To be given back by `release`.
 
-    :param purge: empty it, unless somebody has it open: the start that this is meant for is over.
-    :param apart: write it in a process of its own.
-    :raises ConfigError: this process has it open with another `sync` or `writer_process`.
+    :raises ConfigError: this process has it open with another `sync` or `writer_process`, or its
+        files are not of this directory alone.
     :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
     """
+    path = opening.path
     with _lock, telling_of(path):
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        if not opening.reads:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        creation.check_files(path)
         use = _uses.get(_identity(path))
         if use is None:
-            use = _open(
-                ChildWriterEnvironment if apart else Environment, path, maxsize, sync, purge
-            )
+            _check_lock_file(path)
+            use = _open(opening)
             _uses[_identity(path)] = use
-        _check("sync", use.environment.sync, sync)
-        _check("writer_process", isinstance(use.environment, ChildWriterEnvironment), apart)
+        _check("sync", use.environment.sync, opening.sync)
+        apart = isinstance(use.environment, ChildWriterEnvironment)
+        _check("writer_process", apart, opening.apart)
+        if not opening.reads:
+            fcntl.flock(use.directory, fcntl.LOCK_SH)
         use.stores += 1
         return use.environment
 
@@ -66,10 +91,41 @@ def release(environment: Environment) -> None:
                 os.close(use.directory)
 
 
-def _identity(path: str) -> _Identity:
+def rebuild_files(environment: Environment, adopt: Callable[[Environment], object]) -> None:
+    """
+    Replace the files of an environment that is damaged by what can be read of them.
+
+    :param adopt: is given the new one, to be given back by `release` in the place of the old one;
+        also where the files could not be replaced, and are opened again.
+    :raises StoreUnavailable: somebody else has it open, or it cannot be rebuilt; it is as it was.
+    """
+    path = environment.path
+    with _lock, telling_of(path):
+        [(identity, use)] = [item for item in _uses.items() if item[1].environment is environment]
+        if use.stores > 1 or not _lock_alone(use.directory):
+            fcntl.flock(use.directory, fcntl.LOCK_SH)
+            raise StoreUnavailable(
+                f"pages of {path} are damaged, and other processes have it open: it can be repaired"
+                " when the node is stopped"
+            )
+        environment.close()
+        try:
+            rebuild(path)
+        except (DamagedPage, StoreFull) as error:
+            raise StoreUnavailable(f"{path} cannot be rebuilt: {error}") from error
+        finally:
+            creation.make_lock_file(path)
+            use.environment = type(environment)(path, FIRST_MAP, environment.sync)
+            del _uses[identity]
+            _uses[_identity(path)] = use
+            adopt(use.environment)
+            fcntl.flock(use.directory, fcntl.LOCK_SH)
+
+
+def _identity(path: str, name: str = DATA_FILE) -> _Identity:
     """(0, 0), which no file has, where there is none."""
     try:
-        found = os.stat(os.path.join(path, DATA_FILE))
+        found = os.lstat(os.path.join(path, name))
     except FileNotFoundError:
         return 0, 0
     return found.st_dev, found.st_ino
@@ -81,21 +137,46 @@ def _check(option: str, used: bool, wanted: bool) -> None:
         raise wrong_option(option, wanted, allowed.lower())
 
 
-def _open(kind: type[Environment], path: str, maxsize: int, sync: bool, purge: bool) -> _Use:
+def _check_lock_file(path: str) -> None:
+    # To open the lock file once more, and close it, would drop LMDB's own locks on it.
+    for use in _uses.values():
+        if _identity(path, LOCK_FILE) in use.environment.place.identity:
+            use.environment.place.check()
+
+
+def _open(opening: Opening) -> _Use:
+    path = opening.path
+    kind = ChildWriterEnvironment if opening.apart else Environment
     with ExitStack() as undo:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         undo.callback(os.close, directory)
-        alone = purge and _lock_alone(directory)
-        if not alone:
-            fcntl.flock(directory, fcntl.LOCK_SH)
-        environment = kind(path, maxsize, sync)
+        alone = False if opening.reads else _prepare(opening, directory)
+        creation.make_lock_file(path)
+        environment = kind(path, opening.maxsize, opening.sync)
         undo.callback(environment.close)
-        _keep_names(path, directory)
-        if alone:
-            environment.write(maxsize, True, Tables.clear)
-            fcntl.flock(directory, fcntl.LOCK_SH)
+        if not opening.reads:
+            environment.place.make_private()
+            _keep_names(path, directory)
+        if alone and opening.purge:
+            environment.write(opening.maxsize, True, Tables.clear)
         undo.pop_all()
     return _Use(environment, directory)
+
+
+def _prepare(opening: Opening, directory: int) -> bool:
+    """Make the files, and lock the directory; whether nobody else has it open."""
+    creation.make_files(opening.path)
+    unused = creation.was_never_used(opening.path)
+    alone = (opening.purge or unused) and _lock_alone(directory)
+    if not alone:
+        # Who makes the store has the lock until it is made.
+        fcntl.flock(directory, fcntl.LOCK_SH)
+    if creation.was_never_used(opening.path):
+        alone = alone or _lock_alone(directory)
+        if not alone:
+            raise emptied(opening.path)
+        creation.begin_anew(opening.path)
+    return alone
 
 
 def _lock_alone(directory: int) -> bool:

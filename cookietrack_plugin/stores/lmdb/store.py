@@ -6,24 +6,34 @@ from typing import Any
 
 from zope.interface import implementer
 
-from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
     INonBlockingCommit,
+    IReaderSlots,
     IReadOnlyProvider,
+    IRecognizer,
     IRevocationFeed,
     IUserRevocation,
     IVerifiable,
 )
-from cookietrack_plugin.record import Change, Cookie, Delete, UserRevoked, matches
+from cookietrack_plugin.record import Change, Cookie, Delete, UserRevoked, is_id, matches
 from cookietrack_plugin.stores.kit.options import check_options, wrong_option
-from cookietrack_plugin.stores.kit.paging import read_on
+from cookietrack_plugin.stores.kit.paging import cursor_of, place_of, read_on
+from cookietrack_plugin.stores.kit.permissions import denied, is_hidden
 from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.child import ChildWriterEnvironment
-from cookietrack_plugin.stores.lmdb.environment import Environment, Work
-from cookietrack_plugin.stores.lmdb.files import DATA_FILE
-from cookietrack_plugin.stores.lmdb.sharing import acquire, release
+from cookietrack_plugin.stores.lmdb.creation import check_files, was_never_used
+from cookietrack_plugin.stores.lmdb.deletions import Deletions
+from cookietrack_plugin.stores.lmdb.environment import Environment
+from cookietrack_plugin.stores.lmdb.examiner import examined
+from cookietrack_plugin.stores.lmdb.files import telling_of
+from cookietrack_plugin.stores.lmdb.listing import page_of_all, page_of_user
+from cookietrack_plugin.stores.lmdb.place import DATA_FILE
+from cookietrack_plugin.stores.lmdb.recognition import has_tables
+from cookietrack_plugin.stores.lmdb.sharing import Opening, acquire, rebuild_files, release
+from cookietrack_plugin.stores.lmdb.soundness import unsound_pages
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.stores.lmdb.users import delete_some, revoke_user
 from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
@@ -33,12 +43,10 @@ _SMALLEST_MAXSIZE = 2**20
 # The address space of a process on a 64-bit machine is twice this.
 _LARGEST_MAXSIZE = 2**46
 _FEED_PAGE = 1_000
-# Records that a full store deletes in a transaction. Each takes three pages at most, which are free
-# again two transactions later: the environment holds so many in reserve.
-_STEP = 500
+_MAX_PLACE_BYTES = 511
 
 
-@implementer(ICookieStoreProvider, IReadOnlyProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider, IRecognizer)
 class LmdbProvider:
     """
     `{"type": "lmdb", "path": ".cookies"}`: an environment in a directory of its own, on a local
@@ -68,25 +76,42 @@ class LmdbProvider:
             raise wrong_option("maxsize", options["maxsize"], allowed)
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> "LmdbStore":
-        maxsize = options.get("maxsize", _MAXSIZE)
-        environment = acquire(
-            os.path.join(node_dir, options["path"]),
-            maxsize,
-            sync=options.get("sync", True),
-            purge=options.get("purge_on_startup", False),
-            apart=options.get("writer_process", True),
-        )
-        return LmdbStore(environment, maxsize)
+        return _open(options, node_dir, reads=False)
 
     def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:
-        # Opening alters nothing but for `purge_on_startup`, and where nothing is there yet.
-        data = os.path.join(node_dir, options["path"], DATA_FILE)
+        path = os.path.join(node_dir, options["path"])
+        data = os.path.join(path, DATA_FILE)
+        check_files(path)
         if not os.path.exists(data):
+            if is_hidden(path) and (reason := denied(path)):
+                raise ConfigError(reason)
             raise StoreUnavailable(f"there is no cookie store: {data} does not exist")
-        return self.open({**options, "purge_on_startup": False}, node_dir)
+        with telling_of(path):
+            unused = was_never_used(path)
+        if unused:
+            raise StoreUnavailable(f"there is no cookie store: {data} is empty")
+        return _open({**options, "purge_on_startup": False}, node_dir, reads=True)
+
+    def recognize(self, path: str) -> str | None:
+        return path if has_tables(path) else None
 
 
-@implementer(ICookieStore, INonBlockingCommit, IRevocationFeed, IUserRevocation, IVerifiable)
+def _open(options: Mapping[str, Any], node_dir: str, reads: bool) -> "LmdbStore":
+    maxsize = options.get("maxsize", _MAXSIZE)
+    opening = Opening(
+        os.path.join(node_dir, options["path"]),
+        maxsize,
+        sync=options.get("sync", True),
+        purge=options.get("purge_on_startup", False),
+        apart=options.get("writer_process", True),
+        reads=reads,
+    )
+    return LmdbStore(acquire(opening), maxsize)
+
+
+@implementer(
+    ICookieStore, INonBlockingCommit, IReaderSlots, IRevocationFeed, IUserRevocation, IVerifiable
+)
 class LmdbStore:
     """Reads come from mapped memory and wait for nobody; a commit waits for the disk."""
 
@@ -95,6 +120,7 @@ class LmdbStore:
 
     def __init__(self, environment: Environment, maxsize: int) -> None:
         self._environment: Environment | _Closed = environment
+        self._apart = _apart(environment)
         self._maxsize = maxsize
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
@@ -102,32 +128,49 @@ class LmdbStore:
         return found
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
-        applied: list[bool] = self._environment.write(*self._applying(changes))
+        applied: list[bool]
+        if _frees(changes):
+            applied = self._deletions.do(Tables.apply, prepare(changes))
+        else:
+            applied = self._environment.write(self._maxsize, False, Tables.apply, prepare(changes))
         return applied
 
     def begin(self, changes: Sequence[Change]) -> bool:
-        if not isinstance(self._environment, ChildWriterEnvironment):
+        if self._apart is None:
             return False
-        return self._environment.begin(*self._applying(changes))
+        batch = prepare(changes)
+        return self._apart.begin(self._maxsize, _frees(changes), Tables.apply, batch)
 
     def fileno(self) -> int:
+        assert self._apart
         return self._apart.fileno()
 
     def finish(self) -> Sequence[bool] | None:
+        assert self._apart
         applied: list[bool] | None = self._apart.finish()
         return applied
 
     def expire(self, now: int, limit: int) -> int:
         self._environment.clear_dead_readers()
-        count: int = self._free(Tables.expire, now, limit)
-        return count
+        return self._deletions.expire(now, limit)
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
         """With `authid` it reads that one's records; with `authrealm` alone it reads all."""
-        start: bytes | None = b""
-        while start is not None:
-            page, start = self._environment.read(Tables.page, authid, start)
-            yield from (cookie for cookie in page if matches(cookie.auth, authid, authrealm))
+        start = b"" if cursor is None else _behind(cursor)
+        if authid is None:
+            page, last = self._environment.read(
+                page_of_all, self._environment.snapshot, start, limit
+            )
+        else:
+            page, last = self._environment.read(page_of_user, authid, start, limit)
+        matching = [cookie for cookie in page if matches(cookie.auth, authid, authrealm)]
+        return matching, None if last is None else cursor_of(last)
 
     def stat(self) -> Mapping[str, Any]:
         counts: dict[str, int] = self._environment.read(Tables.stat)
@@ -136,12 +179,13 @@ class LmdbStore:
     def revoke_user(
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
-        user = _plain(authid), _plain(authrealm), list(map(str, keep))
+        user, kept = (_plain(authid), _plain(authrealm)), list(map(str, filter(is_id, keep)))
         try:
-            return self._free(revoke_user, *user)
+            count: int = self._deletions.do(revoke_user, *user, kept)
         except StoreFull:
-            deleted = self._make_room(*user)
-            return deleted + self._free(revoke_user, *user)
+            count = self._deletions.in_steps(delete_some, user, kept)
+            count += self._deletions.do(revoke_user, *user, kept)
+        return count
 
     def revoked_since(self, cursor: Any) -> tuple[list[str | UserRevoked], Any]:
         return read_on(
@@ -151,43 +195,40 @@ class LmdbStore:
         )
 
     def damaged(self) -> Iterator[str]:
-        for examine in EXAMINATIONS:
-            start: bytes | None = b""
-            while start is not None:
-                found, start = self._environment.read(examine, start, False)
-                yield from found
+        lines: list[str] = self._environment.read(unsound_pages, self._environment.snapshot)
+        yield from lines
+        # What is on pages that are lost is missed everywhere.
+        if not lines and isinstance(self._environment, Environment):
+            yield from examined(self._environment)
 
     def repair(self) -> int:
-        count = 0
-        for examine in EXAMINATIONS:
+        count = len(self._environment.read(unsound_pages, self._environment.snapshot))
+        if count and isinstance(self._environment, Environment):
+            rebuild_files(self._environment, self._adopt)
+        for examine in EXAMINATIONS.values():
             start: bytes | None = b""
             while start is not None:
-                found, start = self._free(examine, start, True)
+                found, start = self._deletions.do(examine, start, True)
                 count += len(found)
         return count
 
+    def stale_readers(self) -> int:
+        return int(self._environment.dead_readers())
+
+    def clear_stale_readers(self) -> int:
+        return int(self._environment.clear_dead_readers())
+
+    def _adopt(self, environment: Environment) -> None:
+        self._environment = environment
+        self._apart = _apart(environment)
+
     @property
-    def _apart(self) -> ChildWriterEnvironment:
-        assert isinstance(self._environment, ChildWriterEnvironment)
-        return self._environment
-
-    def _applying(self, changes: Sequence[Change]) -> tuple[Any, ...]:
-        frees = all(isinstance(change, Delete) for change in changes)
-        return self._maxsize, frees, Tables.apply, prepare(changes)
-
-    def _free(self, work: Work, *args: Any) -> Any:
-        """The result of `work`, which only deletes."""
-        return self._environment.write(self._maxsize, True, work, *args)
-
-    def _make_room(self, *user: Any) -> int:
-        """Delete records of the user until few are left; how many were deleted."""
-        count = 0
-        while deleted := self._free(delete_some, *user, _STEP):
-            count += deleted
-        return count
+    def _deletions(self) -> Deletions:
+        return Deletions(self._environment.write, self._maxsize)
 
     def close(self) -> None:
         environment, self._environment = self._environment, _Closed()
+        self._apart = None
         if isinstance(environment, Environment):
             release(environment)
 
@@ -198,7 +239,24 @@ class _Closed:
     def read(self, *args: Any) -> Any:
         raise StoreUnavailable("the cookie store is closed")
 
-    write = size = clear_dead_readers = read
+    write = size = snapshot = dead_readers = clear_dead_readers = read
+
+
+def _behind(cursor: str) -> bytes:
+    """Where the page begins that comes behind the place of `cursor`."""
+    place = place_of(cursor)
+    # LMDB refuses longer keys.
+    if len(place) >= _MAX_PLACE_BYTES:
+        raise ValueError("no cursor of a page of records")
+    return place + b"\0"
+
+
+def _apart(environment: Environment) -> ChildWriterEnvironment | None:
+    return environment if isinstance(environment, ChildWriterEnvironment) else None
+
+
+def _frees(changes: Sequence[Change]) -> bool:
+    return all(isinstance(change, Delete) for change in changes)
 
 
 def _plain(name: str | None) -> str | None:

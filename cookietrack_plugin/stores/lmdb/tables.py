@@ -1,24 +1,17 @@
 """What lies in an LMDB store: records by key, two indexes, the log of revocations, and fences."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, UserRevoked
-from cookietrack_plugin.stores.kit.codec import decode, encode
+from cookietrack_plugin.record import Change, Cookie, Create, Login, UserRevoked
+from cookietrack_plugin.stores.kit.codec import decode, decode_again, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Outcome, Stored, fold
 from cookietrack_plugin.stores.lmdb.batch import Batch, New, applied, unpack
 from cookietrack_plugin.stores.lmdb.fences import FenceTable
 from cookietrack_plugin.stores.lmdb.index import Index, Keyed, record_key
-from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, key_of, packed_authid, packed_time
+from cookietrack_plugin.stores.lmdb.keys import id_of, key_of, packed_authid, packed_time
 from cookietrack_plugin.stores.lmdb.revocations import RevocationLog
-
-# What one transaction reads of a scan: one that stays open longer makes the file grow.
-_PAGE_RECORDS = 256
-_PAGE_BYTES = 1_000_000
-
-# Where the scan is, the key of a record, and its bytes.
-_Step = tuple[bytes, bytes, bytes]
 
 
 class Tables:
@@ -43,7 +36,7 @@ class Tables:
             data = txn.get(key, None, self.records) if key else None
             if data is not None:
                 try:
-                    found[id] = decode(id, data)
+                    found[id] = decode_again(id, data)
                 except ValueError:
                     continue
         return found
@@ -61,6 +54,8 @@ class Tables:
             self.delete(txn, due)
             self.by_expiry.remove(txn, entries)
             count += len(due)
+            # In a damaged index they may still be there.
+            first = entries[-1] + b"\0"
         return count
 
     def find(self, txn: Any, keys: Iterable[bytes]) -> dict[bytes, Stored]:
@@ -81,22 +76,12 @@ class Tables:
         for position, revoked in self.log.append(txn, entries):
             self.fences.forget(txn, position, revoked)
 
-    def page(self, txn: Any, authid: str | None, start: bytes) -> tuple[list[Cookie], bytes | None]:
-        """
-        Some of all records, or of those that may be logged in as `authid`, from `start` on, and
-        where to go on from: None at the end. The beginning is `b""`.
-        """
-        steps = self._all(txn, start) if authid is None else self._of(txn, authid, start)
-        page, size, next_start = [], 0, None
-        for place, key, data in islice(steps, _PAGE_RECORDS):
-            record = _decoded(id_of(key), data)
-            if isinstance(record, Cookie):
-                page.append(record)
-            next_start = place + b"\0"
-            size += len(data)
-            if size > _PAGE_BYTES:
-                break
-        return page, next_start
+    def forget(self, txn: Any, count: int) -> int:
+        """Remove the oldest `count` entries of the log, and their fences; how many there were."""
+        found, users = self.log.shorten(txn, count)
+        for position, revoked in users:
+            self.fences.forget(txn, position, revoked)
+        return found
 
     def revoked_since(
         self, txn: Any, cursor: Any, limit: int
@@ -127,10 +112,12 @@ class Tables:
         self.by_expiry.clear(txn)
 
     def create(self, txn: Any, new: Sequence[New]) -> Sequence[bool]:
-        """For each whether there was no record of its id before."""
+        """For each whether it was stored: there was no record of its id, and no fence."""
         by_authid, by_expiry, created = [], [], set()
         # In the order of keys: those of one page are put one after the other.
-        for key, (id, data, authid, expires) in sorted((_new_key(each[0]), each) for each in new):
+        for key, (id, data, authid, expires, login) in _by_key(new):
+            if login is not None and self._refuses(txn, Login(id, *login)):
+                continue
             if txn.put(key, data, overwrite=False, db=self.records):
                 created.add(id)
                 by_expiry.append(packed_time(expires) + key)
@@ -149,9 +136,7 @@ class Tables:
         self.note(txn, [keys[id] for id in outcome.revoked])
         return outcome.applied
 
-    def _refuses(self, txn: Any, login: Authenticate) -> bool:
-        if login.since is None:
-            return False
+    def _refuses(self, txn: Any, login: Login) -> bool:
         return not self.log.knows(txn, login.since) or self.fences.refuses(txn, login)
 
     def _get(self, txn: Any, id: str, key: bytes) -> Stored | None:
@@ -180,22 +165,13 @@ class Tables:
             if record is DAMAGED or record.expires <= now
         }
 
-    def _all(self, txn: Any, start: bytes) -> Iterator[_Step]:
-        with txn.cursor(self.records) as cursor:
-            if cursor.set_range(start):
-                for key, data in cursor:
-                    yield key, key, data
-
-    def _of(self, txn: Any, authid: str, start: bytes) -> Iterator[_Step]:
-        prefix = packed_authid(authid)
-        end = prefix + b"\xff" * (KEY_SIZE + 1)
-        for entry in self.by_authid.range(txn, start or prefix, end, _PAGE_RECORDS):
-            key = record_key(entry)
-            yield entry, key, txn.get(key, b"", self.records)
-
 
 def _key(change: Change) -> bytes | None:
     return _new_key(change.id) if isinstance(change, Create) else key_of(change.id)
+
+
+def _by_key(new: Sequence[New]) -> list[tuple[bytes, New]]:
+    return sorted(((_new_key(each[0]), each) for each in new), key=itemgetter(0))
 
 
 def _new_key(id: str) -> bytes:

@@ -33,21 +33,19 @@ def revoke_user(
 def delete_some(
     tables: Tables,
     txn: Any,
-    authid: str | None,
-    authrealm: str | None,
+    user: tuple[str | None, str | None],
     keep: Collection[str],
+    start: bytes,
     limit: int,
-) -> int:
+) -> tuple[int, bytes | None]:
     """
-    Delete some `limit` of the records that `revoke_user` deletes; how many. They are not reported:
-    `revoke_user` is going to say so of the user.
+    Delete at most `limit` of the records that `revoke_user` deletes: how many, and where to go on,
+    None at the end. They are not reported: `revoke_user` is going to say so of the user.
     """
-    count = 0
-    for deleted in _deletions(tables, txn, UserRevoked(authid, authrealm, frozenset(keep))):
-        count += deleted
-        if count >= limit:
-            break
-    return count
+    revoked = UserRevoked(*user, frozenset(keep))
+    first, end = _range(revoked)
+    entries = tables.by_authid.range(txn, start or first, end, limit)
+    return _delete(tables, txn, entries, revoked), entries[-1] + b"\0" if entries else None
 
 
 def _delete_all(tables: Tables, txn: Any, keep: Collection[str]) -> int:
@@ -60,13 +58,18 @@ def _delete_all(tables: Tables, txn: Any, keep: Collection[str]) -> int:
 
 def _deletions(tables: Tables, txn: Any, revoked: UserRevoked) -> Iterator[int]:
     """Deletes some at a time: how many."""
-    start, end = b"\0", _END
-    if revoked.authid is not None:
-        start = packed_authid(revoked.authid)
-        end = start + b"\xff" * (KEY_SIZE + 1)
+    start, end = _range(revoked)
     while entries := tables.by_authid.range(txn, start, end, _PAGE):
         yield _delete(tables, txn, entries, revoked)
         start = entries[-1] + b"\0"
+
+
+def _range(revoked: UserRevoked) -> tuple[bytes, bytes]:
+    """Where the user's entries begin and end in the index of logins."""
+    if revoked.authid is None:
+        return b"\0", _END
+    start = packed_authid(revoked.authid)
+    return start, start + b"\xff" * (KEY_SIZE + 1)
 
 
 def _delete(tables: Tables, txn: Any, entries: Sequence[bytes], revoked: UserRevoked) -> int:

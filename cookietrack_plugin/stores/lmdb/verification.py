@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Any
 
 from cookietrack_plugin.record import Cookie
-from cookietrack_plugin.stores.kit.codec import decode
 from cookietrack_plugin.stores.lmdb.index import Index, record_key
 from cookietrack_plugin.stores.lmdb.keys import id_of
+from cookietrack_plugin.stores.lmdb.listing import decoded
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
 _PAGE = 256
@@ -30,7 +30,7 @@ def examine_records(tables: Tables, txn: Any, start: bytes, mend: bool) -> Page:
     found = []
     page = list(islice(_records(tables, txn, start), _PAGE))
     for key, data in page:
-        cookie = _decoded(key, data)
+        cookie = decoded(key, data)
         if cookie is None:
             found.append(f"record {id_of(key)} cannot be decoded")
             if mend:
@@ -54,11 +54,11 @@ def examine_index(name: str, tables: Tables, txn: Any, start: bytes, mend: bool)
 
 
 # Records first: a damaged one leaves its entries behind.
-EXAMINATIONS: tuple[Examine, ...] = (
-    examine_records,
-    partial(examine_index, "logins"),
-    partial(examine_index, "expiry"),
-)
+EXAMINATIONS: dict[str, Examine] = {
+    "the records": examine_records,
+    "the index of logins": partial(examine_index, "logins"),
+    "the index of expiry": partial(examine_index, "expiry"),
+}
 
 
 def _indexes(tables: Tables) -> dict[str, Index]:
@@ -69,13 +69,6 @@ def _records(tables: Tables, txn: Any, start: bytes) -> Iterator[tuple[bytes, by
     with txn.cursor(tables.records) as cursor:
         if cursor.set_range(start):
             yield from cursor
-
-
-def _decoded(key: bytes, data: bytes) -> Cookie | None:
-    try:
-        return decode(id_of(key), data)
-    except ValueError:
-        return None
 
 
 def _examine_entries(
@@ -94,6 +87,6 @@ def _is_stray(tables: Tables, txn: Any, index: Index, entry: bytes) -> bool:
     data = txn.get(key, None, tables.records)
     if data is None:
         return True
-    cookie = _decoded(key, data)
+    cookie = decoded(key, data)
     # That of a record which cannot be decoded is reported with the record.
     return cookie is not None and entry not in index.entries([(key, cookie)])

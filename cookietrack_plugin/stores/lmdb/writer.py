@@ -11,6 +11,8 @@ from typing import Any
 from cookietrack_plugin.errors import CookieTrackError
 from cookietrack_plugin.stores.child.channel import Channel
 from cookietrack_plugin.stores.lmdb.environment import Environment, Work
+from cookietrack_plugin.stores.lmdb.files import telling_of
+from cookietrack_plugin.stores.lmdb.place import Identity
 
 
 def main() -> None:
@@ -25,14 +27,16 @@ class ChildEnvironment(Environment):
     opens the store after its death waits for the current transaction, and no other one follows.
     """
 
-    def __init__(self, parent: int, path: str, maxsize: int, sync: bool) -> None:
+    def __init__(
+        self, parent: int, path: str, maxsize: int, sync: bool, place: Identity | None
+    ) -> None:
         self._parent = parent
-        super().__init__(path, maxsize, sync)
+        super().__init__(path, maxsize, sync, place)
 
-    def _transact(self, limit: int, work: Work, *args: Any) -> Any:
+    def _transact(self, limit: int, frees: bool, work: Work, args: Any) -> Any:
         if os.getppid() != self._parent:
             raise EOFError("the process that this one writes for has ended")
-        return super()._transact(limit, work, *args)
+        return super()._transact(limit, frees, work, args)
 
 
 def serve(channel: Channel) -> None:
@@ -42,8 +46,10 @@ def serve(channel: Channel) -> None:
 
     :raises EOFError, OSError: the other end has closed, or its process has ended.
     """
+    parent, path, *rest = pickle.loads(channel.receive())
     try:
-        environment = ChildEnvironment(*pickle.loads(channel.receive()))
+        with telling_of(path):
+            environment = ChildEnvironment(parent, path, *rest)
     except CookieTrackError as error:
         channel.send(pickle.dumps((False, error)))
         return

@@ -5,19 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from cookietrack_plugin.record import Authenticate, Change, Cookie
+from cookietrack_plugin.record import Change, Cookie, fenced_logins, is_id
 from cookietrack_plugin.stores.kit.fold import Outcome, applied, fold, lone_creates
-from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.fencing import FenceQuery, Fencing
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
+from cookietrack_plugin.stores.redis.rounds import Round, Rounds, checked
 from cookietrack_plugin.stores.redis.swap import (
     Found,
     RecordQuery,
     Swap,
     new_item,
-    persist,
     run,
     swap_item,
+    tries,
 )
 from cookietrack_plugin.stores.redis.swap_script import ANY
 
@@ -40,41 +40,44 @@ class Plan:
 class Batches:
     """Applies batches, each partition's part in one step."""
 
-    def __init__(self, client: Client, layout: Layout) -> None:
-        self._client = client
+    def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def apply(self, changes: Sequence[Change]) -> list[bool]:
+    def apply(self, changes: Sequence[Change]) -> Rounds[list[bool]]:
         """
         Apply `changes`; for each whether it applied.
 
         :raises StoreUnavailable: others keep changing the same records.
         :raises ValueError: nothing was done: a record cannot be stored at all.
         """
+        asked = [change for change in changes if is_id(change.id)]
+        applied = iter((yield from self._apply(asked)))
+        return [is_id(change.id) and next(applied) for change in changes]
+
+    def _apply(self, changes: Sequence[Change]) -> Rounds[list[bool]]:
         waiting: dict[Partition, list[Change]] = defaultdict(list)
         for change in changes:
             waiting[self._layout.of(change.id)].append(change)
         results: dict[Partition, Iterator[bool]] = {}
-
-        def try_() -> bool:
-            plans = self._plans(waiting)
-            answers = run(self._client, [plan.swap for plan in plans])
+        pauses = tries()
+        while waiting:
+            plans = yield from self._plans(waiting, next(pauses))
+            answers = yield from run([plan.swap for plan in plans])
             for plan, answer in zip(plans, answers, strict=True):
                 if answer is not None:
                     results[plan.swap.partition] = iter(plan.applied(answer))
                     del waiting[plan.swap.partition]
-            return not waiting
-
-        persist(try_)
         return [next(results[self._layout.of(change.id)]) for change in changes]
 
-    def _plans(self, waiting: Mapping[Partition, Sequence[Change]]) -> list[Plan]:
+    def _plans(
+        self, waiting: Mapping[Partition, Sequence[Change]], pause_s: float
+    ) -> Rounds[list[Plan]]:
         alone = {partition: lone_creates(changes) for partition, changes in waiting.items()}
         others = {
             partition: list({change.id for change in changes} - alone[partition].keys())
             for partition, changes in waiting.items()
         }
-        found, fencings = self._read(others, waiting)
+        found, fencings = yield from self._read(others, waiting, pause_s)
         return [
             _plan(each, waiting[each], alone[each], found, fencings.get(each)) for each in waiting
         ]
@@ -83,22 +86,19 @@ class Batches:
         self,
         wanted: Mapping[Partition, Sequence[str]],
         waiting: Mapping[Partition, Sequence[Change]],
-    ) -> tuple[dict[str, Found], dict[Partition, Fencing]]:
+        pause_s: float,
+    ) -> Rounds[tuple[dict[str, Found], dict[Partition, Fencing]]]:
         """The records `wanted`, and the fences of those partitions where a login may be late."""
         records, number = RecordQuery(wanted), len(self._layout.partitions)
         fences = [
             FenceQuery(partition, number, logins)
             for partition, changes in waiting.items()
-            if (logins := _logins(changes))
+            if (logins := fenced_logins(changes))
         ]
         commands = [*records.commands(), *(each for query in fences for each in query.commands())]
-        answers = iter(self._client.run(commands))
+        answers = iter(checked((yield Round(commands, pause_s=pause_s))))
         found = records.read(answers)
         return found, {query.partition: query.read(answers) for query in fences}
-
-
-def _logins(changes: Sequence[Change]) -> list[Authenticate]:
-    return [each for each in changes if isinstance(each, Authenticate) and each.since is not None]
 
 
 def _plan(
@@ -114,8 +114,9 @@ def _plan(
         for id in {change.id for change in rest}
         if (record := found[id].record) is not None
     }
-    outcome = fold(rest, before, fencing.refuses) if fencing else fold(rest, before)
-    items = [new_item(partition, cookie) for cookie in alone.values()]
+    outcome = fold(rest, before, fencing.refuses if fencing else None)
+    refused = fencing.refused(changes) if fencing else ()
+    items = [new_item(partition, cookie) for id, cookie in alone.items() if id not in refused]
     for cookie in outcome.altered():
         items.append(swap_item(partition, found[cookie.id], cookie))
     items += (swap_item(partition, found[id], None) for id in outcome.deleted())

@@ -1,7 +1,8 @@
-"""A connection to Redis of any topology: commands in, answers out, in one round trip."""
+"""A connection to Redis of any topology: rounds of commands in, answers out."""
 
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -9,23 +10,29 @@ from redis.cluster import ClusterNode
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from cookietrack_plugin.stores.redis.cluster import ClusterServers
+from cookietrack_plugin.stores.redis.connections import borrowed, receive, send
+from cookietrack_plugin.stores.redis.replicas import Replicas
+from cookietrack_plugin.stores.redis.rounds import Answers, Command, Round, Rounds, checked
 from cookietrack_plugin.stores.redis.url import RedisUrl
 
-Command = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class Client:
     """
     Connects with the first command, and again whenever the connection was lost.
 
-    It sends nothing a second time by itself: the answer to a write that was done twice would not be
-    true. The caller gets the error, and asks again.
+    It sends nothing a second time that a server may have done: the answer to a write that was done
+    twice would not be true. The caller gets the error, and asks again.
 
     :param timeout: seconds to connect, and for every answer.
+    :param replicas: how many replicas have to have what is written.
     """
 
-    def __init__(self, url: RedisUrl, node_dir: str, timeout: float) -> None:
+    def __init__(self, url: RedisUrl, node_dir: str, timeout: float, replicas: int = 0) -> None:
         self._url = url
+        self.replicas = Replicas(replicas, timeout / 2)
         options: dict[str, Any] = {
             "username": url.username,
             "password": url.password,
@@ -36,31 +43,58 @@ class Client:
         if url.tls:
             options |= {"ssl": True, **url.under(node_dir)}
         self._client: Any = _MAKERS[url.kind](url, options)
+        self._servers = _cluster_servers(self._client, url, timeout) if self.is_cluster else None
 
-    def run(self, commands: Sequence[Command]) -> list[Any]:
+    def run(self, commands: Sequence[Command]) -> Answers:
         """
         The answers to `commands`; those to a cluster take one round trip for each of its nodes.
 
         :raises RedisError: the first that is among the answers.
         """
-        for answer in (answers := self.try_(commands)):
-            if isinstance(answer, Exception):
-                raise answer
-        return answers
+        return checked(self.exchange(Round(commands)))
 
-    def try_(self, commands: Sequence[Command]) -> list[Any]:
-        """The same, but an error of the server is returned as the answer, and not raised."""
-        if not commands:
+    def complete(self, rounds: Rounds[T]) -> T:
+        """The result of an operation, a round after the other."""
+        try:
+            asked = next(rounds)
+            while True:
+                if asked.pause_s:
+                    time.sleep(asked.pause_s)
+                asked = rounds.send(self.exchange(asked))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def exchange(self, asked: Round) -> Answers:
+        """
+        The answers to a round; an error of a server is one of them.
+
+        :raises RedisError: a server does not answer.
+        :raises StoreUnavailable: too few replicas have what was written.
+        """
+        if not asked.commands:
             return []
-        arguments = {} if self.is_cluster else {"transaction": False}
-        pipeline = self._client.pipeline(**arguments)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return pipeline.execute(raise_on_error=False)
+        if self._servers is not None:
+            return self._servers.exchange(asked, self.replicas)
+        commands = self.replicas.extended(asked.commands, asked.writes)
+        with borrowed(self.pool) as connection:
+            send(connection, commands)
+            answers = receive(connection, len(commands))
+        return self.replicas.checked(answers, asked.writes)
 
     @property
     def is_cluster(self) -> bool:
         return self._url.kind == "cluster"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one server, and what its connections carry is not encrypted."""
+        return not (self.is_cluster or self._url.tls)
+
+    @property
+    def pool(self) -> Any:
+        """The connections to the one server."""
+        return self._client.connection_pool
 
     def masters(self) -> list[Any]:
         """A client for each server that takes writes."""
@@ -68,18 +102,19 @@ class Client:
             return [self._client]
         return [self._client.get_redis_connection(node) for node in self._client.get_primaries()]
 
-    def master_of(self, key: str) -> Any:
-        """A client for the server that has the key."""
-        if not self.is_cluster:
-            return self._client
-        return self._client.get_redis_connection(self._client.get_node_from_key(key))
+    def sentinels(self) -> list[Any]:
+        """A client for each sentinel that the `url` names."""
+        return list(self.pool.sentinel_manager.sentinels)
 
     def time_at(self, key: str) -> int:
         """The time of the server that has the key, in Unix milliseconds."""
-        seconds, microseconds = self.master_of(key).time()
-        return int(seconds) * 1000 + int(microseconds) // 1000
+        answer = checked(self.exchange(Round([("TIME",)], keys=[key])))[0]
+        seconds, microseconds = map(int, answer)
+        return seconds * 1000 + microseconds // 1000
 
     def close(self) -> None:
+        if self._servers is not None:
+            self._servers.close()
         self._client.close()
 
 
@@ -106,6 +141,13 @@ def _sentinel(url: RedisUrl, options: dict[str, Any]) -> Any:
 def _cluster(url: RedisUrl, options: dict[str, Any]) -> Any:
     nodes = [ClusterNode(*each) for each in url.hosts]  # type: ignore[no-untyped-call]
     return redis.RedisCluster(startup_nodes=nodes, retry=_never(), **options)
+
+
+def _cluster_servers(client: Any, url: RedisUrl, timeout: float) -> ClusterServers:
+    login: Command = ()
+    if url.password is not None:
+        login = ("AUTH2", url.username, url.password) if url.username else ("AUTH", url.password)
+    return ClusterServers(client, login, timeout)
 
 
 _MAKERS = {"server": _server, "socket": _socket, "sentinel": _sentinel, "cluster": _cluster}

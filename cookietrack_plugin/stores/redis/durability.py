@@ -51,6 +51,8 @@ def _warnings(master: Any, info: Mapping[str, Any], replicas: int) -> Iterator[s
         yield _EVICTION.format(info.get("maxmemory_policy"))
     if info.get("connected_slaves") and not replicas:
         yield _REPLICAS
+    if replicas and not info:
+        yield _UNKNOWN.format("min-replicas-to-write", "1 or more")
 
 
 def _setting(master: Any, name: str) -> str | None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from cookietrack_plugin.record import Cookie
+from cookietrack_plugin.stores.kit.fold import Stored
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
-from cookietrack_plugin.stores.redis.swap import Swap, read, run, swap_item
+from cookietrack_plugin.stores.redis.lookup import read
+from cookietrack_plugin.stores.redis.swap import Swap, run, swap_item
 
 # Records that one script deletes: the server does nothing else in the time.
 _STEP = 1000
@@ -15,7 +18,7 @@ def expire(client: Client, layout: Layout, now: int, limit: int) -> int:
     count = 0
     for partition in layout.partitions:
         while count < limit and (ids := _due(client, partition, now, limit - count)):
-            count += _delete(client, partition, ids)
+            count += _delete(client, partition, ids, now)
     return count
 
 
@@ -25,8 +28,23 @@ def _due(client: Client, partition: Partition, now: int, limit: int) -> list[str
     return [id.decode() for id in client.run([command])[0]]
 
 
-def _delete(client: Client, partition: Partition, ids: Sequence[str]) -> int:
-    """Delete what is under the ids, unless somebody changes it; how many it was."""
-    found = read(client, {partition: ids})
-    items = [swap_item(partition, each, None) for each in found.values()]
-    return sum(run(client, [Swap(partition, items)])[0] or ())
+def _delete(client: Client, partition: Partition, ids: Sequence[str], now: int) -> int:
+    """
+    Delete what is under the ids and has expired, unless somebody changes it; how many it was.
+
+    A client may have been heard since the index was read. Then its record is stored as it is, which
+    puts the index right where that says otherwise.
+    """
+    found = client.complete(read({partition: ids})).values()
+    doomed = [swap_item(partition, each, None) for each in found if not _lives(each.record, now)]
+    living = [
+        swap_item(partition, each, each.record)
+        for each in found
+        if isinstance(each.record, Cookie) and _lives(each.record, now)
+    ]
+    applied = client.complete(run([Swap(partition, [*doomed, *living])]))[0] or ()
+    return sum(applied[: len(doomed)])
+
+
+def _lives(record: Stored | None, now: int) -> bool:
+    return isinstance(record, Cookie) and record.expires > now

@@ -31,6 +31,7 @@ from cookietrack_plugin.errors import (
     StoreUnavailable,
 )
 from cookietrack_plugin.stores.kit.options import PLACE
+from cookietrack_plugin.stores.redis.wire import TooMuch
 
 _AWAY = (BusyLoadingError, ClusterDownError, ConnectionError, ReadOnlyError, TimeoutError)
 _MOVING = (AskError, MovedError, TryAgainError)
@@ -58,13 +59,29 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
     (ResponseError, "command 'sentinel'", "it is no sentinel: name the port of one"),
     (
         ResponseError,
+        "protected mode",
+        "it takes no connections from other machines: give its users passwords, or set"
+        " protected-mode no",
+    ),
+    (
+        ResponseError,
         "cluster support disabled",
         "it is one server, not a cluster: its scheme is redis",
     ),
+    (RedisError, "mismatch, certificate", "name the host that the certificate is for"),
+    (RedisError, "certificate has expired", "give the server a new certificate"),
     (
         RedisError,
         "certificate_verify_failed",
         "name the file of the authority that signed it, as ?ssl_ca_certs=file",
+    ),
+    *(
+        (
+            RedisError,
+            alert,
+            "name a certificate that it trusts, as ?ssl_certfile=file&ssl_keyfile=file",
+        )
+        for alert in ("alert certificate required", "alert bad certificate", "alert unknown ca")
     ),
 )
 
@@ -75,8 +92,7 @@ def translated(place: str, opening: bool = False) -> Iterator[None]:
     Raise errors of ours instead of redis-py's, which become their cause.
 
     :param place: the store, as people may see it.
-    :param opening: whether what only a person can set right is a `ConfigError`. Later it is
-        `StoreUnavailable`: the store worked before, and will again when it was set right.
+    :param opening: whether it may not have been there at all.
     """
     try:
         yield
@@ -93,11 +109,14 @@ def translated(place: str, opening: bool = False) -> Iterator[None]:
 def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
     error = _reason(error)
     cause = re.sub(r"\s+", " ", str(error)).strip()
-    mistake = ConfigError if opening else StoreUnavailable
     if advice := _advice(error, cause):
-        return mistake(f'"url" in {PLACE}: {place}: {cause}: {advice}')
+        return ConfigError(f'"url" in {PLACE}: {place}: {cause}: {advice}')
     if isinstance(error, OutOfMemoryError) or _FULL.search(cause):
-        return StoreFull(f"{place} has no room: {cause}: raise maxmemory, or make room on its disk")
+        # What opens a store does not wait for room, but for a server.
+        full = StoreUnavailable if opening else StoreFull
+        return full(f"{place} has no room: {cause}: raise maxmemory, or make room on its disk")
+    if isinstance(error, TooMuch):
+        return StoreUnavailable(f"{place}: {cause}")
     if isinstance(error, _MOVING):
         return StoreUnavailable(f"{place} is moving slots: {cause}")
     if _REFUSING.match(cause):
@@ -105,7 +124,9 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
     if isinstance(error, (*_AWAY, RedisClusterException, OSError)):
         question = ": is it running, and can this host reach it?" if opening else ""
         return StoreUnavailable(f"{place} does not answer: {cause}{question}")
-    return StoreCorrupt(f"{place} refuses a command: {cause}")
+    if cause.startswith("WRONGTYPE"):
+        return StoreCorrupt(f"{place} has keys of another program: {cause}")
+    return ConfigError(f"{place} refuses a command: {cause}")
 
 
 def _reason(error: Exception) -> Exception:

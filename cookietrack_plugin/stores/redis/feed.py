@@ -12,10 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from cookietrack_plugin.errors import PositionLost
-from cookietrack_plugin.record import UserRevoked
-from cookietrack_plugin.stores.redis.client import Client, Command
+from cookietrack_plugin.record import UserRevoked, is_id
+from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
+from cookietrack_plugin.stores.redis.rounds import Command, Round, checked
 
 # An entry of a stream: its number there, and what it says.
 Entry = tuple[bytes, bytes]
@@ -48,7 +51,7 @@ class FeedReader:
 
     def _begin(self) -> tuple[list[str | UserRevoked], Cursor]:
         commands = [("XREVRANGE", each.revoked, "+", "-", "COUNT", 1) for each in self._partitions]
-        answers = self._client.run(commands)
+        answers = self._ask(commands, self._partitions)
         pairs = zip(self._partitions, answers, strict=True)
         return [], tuple(_first(entries) or self._make_entry(each) for each, entries in pairs)
 
@@ -67,7 +70,7 @@ class FeedReader:
             for partition, entries in pages:
                 if _first(entries) != seen[partition]:
                     raise _lost()
-                told = (_revocation(fields) for _, fields in entries[1:])
+                told = (_revocation(_mapping(fields)) for _, fields in entries[1:])
                 revoked.update((each, None) for each in told if each)
                 seen[partition] = _first(entries[-1:]) or seen[partition]
             behind = [partition for partition, entries in pages if len(entries) > _PAGE]
@@ -83,9 +86,20 @@ class FeedReader:
     def _pages(self, partitions: Sequence[Partition], seen: Mapping[Partition, Entry]) -> list[Any]:
         """Of each partition the entry that was seen last, and the next ones."""
         count = ("COUNT", _PAGE + 1)
-        return self._client.run(
-            [("XRANGE", each.revoked, seen[each][0], "+", *count) for each in partitions]
-        )
+        commands = [("XRANGE", each.revoked, seen[each][0], "+", *count) for each in partitions]
+        return self._ask(commands, partitions)
+
+    def _ask(self, commands: Sequence[Command], partitions: Sequence[Partition]) -> list[Any]:
+        """
+        The answers of servers that would take writes: one that has become a replica knows nothing
+        of what is revoked now. They are asked for one that has nothing to do.
+
+        :raises RedisError: they take none. One whose disk is at fault still knows everything.
+        """
+        writes = [("DEL", each.nothing) for each in partitions]
+        answers = self._client.exchange(Round([*commands, *writes]))
+        checked([each for each in answers[len(commands) :] if not _is_disk_fault(each)])
+        return checked(answers[: len(commands)])
 
 
 def entry_of(cursor: object, partition: Partition, partitions: int) -> Entry | None:
@@ -132,7 +146,7 @@ def _revocation(fields: Mapping[bytes, bytes]) -> str | UserRevoked | None:
     if b"keep" in fields:
         keep = fields[b"keep"].decode()
         authid, authrealm = _text(fields, b"authid"), _text(fields, b"authrealm")
-        return UserRevoked(authid, authrealm, frozenset(keep.split(",") if keep else ()))
+        return UserRevoked(authid, authrealm, frozenset(filter(is_id, keep.split(","))))
     return fields.get(b"id", b"").decode() or None
 
 
@@ -140,8 +154,16 @@ def _text(fields: Mapping[bytes, bytes], name: bytes) -> str | None:
     return fields[name].decode("utf-8", "surrogatepass") if name in fields else None
 
 
-def _first(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> Entry | None:
-    return next(((number, b"\0".join(fields.values())) for number, fields in entries), None)
+def _first(entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> Entry | None:
+    return next(((number, b"\0".join(fields[1::2])) for number, fields in entries), None)
+
+
+def _mapping(fields: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    return dict(zip(fields[::2], fields[1::2], strict=True))
+
+
+def _is_disk_fault(answer: Any) -> bool:
+    return isinstance(answer, ResponseError) and str(answer).startswith("MISCONF")
 
 
 def _lost() -> PositionLost:

@@ -11,9 +11,8 @@ from typing import Any
 
 from attrs import frozen
 
-from cookietrack_plugin.record import Authenticate
+from cookietrack_plugin.record import Change, Login, fenced_logins, is_id
 from cookietrack_plugin.stores.kit.fences import Fence, Name, any_refuses, names_of
-from cookietrack_plugin.stores.redis.client import Command
 from cookietrack_plugin.stores.redis.feed import (
     Entry,
     entry_of,
@@ -22,6 +21,7 @@ from cookietrack_plugin.stores.redis.feed import (
     position_of,
 )
 from cookietrack_plugin.stores.redis.keys import Partition, digest_of
+from cookietrack_plugin.stores.redis.rounds import Command
 
 
 @frozen
@@ -38,30 +38,30 @@ class Fencing:
     fences: Mapping[Name, Fence]
     known: frozenset[Entry]
 
-    def refuses(self, login: Authenticate) -> bool:
+    def refused(self, changes: Sequence[Change]) -> set[str]:
+        """The ids of those of `changes` that store a login which does not apply."""
+        return {login.id for login in fenced_logins(changes) if self.refuses(login)}
+
+    def refuses(self, login: Login) -> bool:
         """Whether `login` does not apply: its user was revoked since, or it cannot be known."""
-        if login.since is None:
-            return False
         entry = entry_of(login.since, self.partition, self.partitions)
         if entry is None or entry not in self.known:
             return True
-        fences = (self.fences.get(name) for name in names_of(*login.auth.identity))
+        fences = (self.fences.get(name) for name in names_of(*login.identity))
         return any_refuses(fences, login.id, position_of(entry[0]))
 
 
 class FenceQuery:
     """
-    Asks for the fences that concern some logins, all of which have a `since`.
+    Asks for the fences that concern some logins.
 
     :param partitions: how many the store has.
     """
 
-    def __init__(
-        self, partition: Partition, partitions: int, logins: Sequence[Authenticate]
-    ) -> None:
+    def __init__(self, partition: Partition, partitions: int, logins: Sequence[Login]) -> None:
         self.partition = partition
         self._partitions = partitions
-        identities = dict.fromkeys(login.auth.identity for login in logins)
+        identities = dict.fromkeys(login.identity for login in logins)
         self._names = list(dict.fromkeys(name for each in identities for name in names_of(*each)))
         entries = (entry_of(login.since, partition, partitions) for login in logins)
         self._entries = list(dict.fromkeys(entry for entry in entries if entry))
@@ -85,9 +85,9 @@ class FenceQuery:
 
 def fence_of(value: bytes) -> Fence:
     """The fence that `value` stands for: its position, `kept_from`, and the ids that it kept."""
-    position, kept_from, keep = value.split(b" ")
+    position, kept_from, keep = value.split(b" ", 2)
     return Fence(
         position_of(position),
-        frozenset(keep.decode().split(",") if keep else ()),
+        frozenset(filter(is_id, keep.decode().split(","))),
         position_of(kept_from) if kept_from else None,
     )

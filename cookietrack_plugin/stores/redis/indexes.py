@@ -1,9 +1,10 @@
 """Which records a partition has, and which of them are a user's."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.keys import Partition, decoded
+from cookietrack_plugin.stores.redis.rounds import Round, checked
 
 # Members that a page has, about.
 _PAGE = 500
@@ -41,11 +42,16 @@ class Indexes:
     def page(self, index: str, cursor: int) -> tuple[int, list[str]]:
         """
         The next ids of an index from `cursor` on, which is 0 at first, and the next cursor, which
-        is 0 at the end. An id that is there all the while is given. See also `Recent`.
+        is 0 at the end. An id that is there all the while is given, maybe more than once.
         """
         command = ("ZSCAN", index, cursor, "COUNT", _PAGE)
         cursor, members = self._client.run([command])[0]
-        return cursor, [id.decode() for id, _ in members]
+        # Every other one is a score.
+        return int(cursor), [id.decode() for id in members[::2]]
+
+    def all_of(self, partition: Partition) -> Iterator[list[str]]:
+        """The ids of all records, in pages."""
+        return self.pages(partition.expiry)
 
     def pages(self, index: str) -> Iterator[list[str]]:
         """All of them."""
@@ -55,29 +61,15 @@ class Indexes:
             cursor, ids = self.page(index, cursor)
             yield ids
 
-
-class Recent:
-    """
-    Leaves out ids that were given before, as far as it remembers.
-
-    ZSCAN gives an id a second time only where its table has shrunk in between, and then only one of
-    those that share a slot of the smaller table, which it gives one after the other. So an id that
-    comes again is among the last `number`, unless the table has shrunk by that factor. A small
-    index comes as a whole: there it is about records that changed from one index to another.
-    """
-
-    def __init__(self, number: int = 10_000) -> None:
-        self._number = number
-        self._newer: set[str] = set()
-        self._older: set[str] = set()
-
-    def new(self, ids: Iterable[str]) -> list[str]:
-        """Those of the ids that it does not remember."""
-        found = []
-        for id in ids:
-            if id not in self._newer and id not in self._older:
-                self._newer.add(id)
-                found.append(id)
-        if len(self._newer) >= self._number:
-            self._newer, self._older = set(), self._newer
-        return found
+    def unindexed(self, partition: Partition) -> Iterator[list[str]]:
+        """
+        The ids of all records, in pages, from what keys the server has: it goes over those of
+        others, too. A record that is there all the while is given, some more than once.
+        """
+        cursor: int | None = None
+        while cursor != 0:
+            command = ("SCAN", cursor or 0, "MATCH", partition.cookie("*"), "COUNT", _PAGE)
+            answers = self._client.exchange(Round([command], keys=[partition.expiry]))
+            number, keys = checked(answers)[0]
+            cursor = int(number)
+            yield [key.decode().rpartition(":")[2] for key in keys]

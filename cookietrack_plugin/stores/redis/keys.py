@@ -7,7 +7,7 @@ from zlib import crc32
 from attrs import frozen
 
 
-@frozen
+@frozen(cache_hash=True)
 class Partition:
     """
     The keys of some of the records, and of all that belongs to them. They have one hash tag, so a
@@ -48,14 +48,9 @@ class Partition:
         return f"{{{self.tag}}}:fenced"
 
     @property
-    def written(self) -> str:
-        """The key that is written before replicas are waited for."""
-        return f"{{{self.tag}}}:written"
-
-    @property
     def nothing(self) -> str:
-        """The key of nothing: see `lookup_script`."""
-        return f"{{{self.tag}}}:nothing"
+        """The key of nothing: see `lookup` and `script`."""
+        return nothing_beside(f"{{{self.tag}}}")
 
     def cookie(self, id: str) -> str:
         """The record, as `codec` encodes it."""
@@ -64,6 +59,11 @@ class Partition:
     def user(self, authid: str, authrealm: str) -> str:
         """A sorted set of the ids of one user by the time when they expire."""
         return f"{{{self.tag}}}:user:{digest_of(authid, authrealm)}"
+
+
+def nothing_beside(key: str) -> str:
+    """The key of nothing in the partition of a key."""
+    return f"{key.partition('}')[0]}}}:nothing"
 
 
 class Layout:
@@ -78,6 +78,12 @@ class Layout:
         self.meta = f"{{{prefix}}}:meta"
         tags = [prefix] if number == 1 else [f"{prefix}:{n}" for n in range(number)]
         self.partitions = [Partition(tag, n) for n, tag in enumerate(tags)]
+
+    def has(self, number: int, key: str) -> bool:
+        """Whether `key` is of the partition with this number."""
+        return any(
+            each.number == number and key.startswith(f"{{{each.tag}}}:") for each in self.partitions
+        )
 
     def of(self, id: str) -> Partition:
         """The partition of the record `id`."""

@@ -7,17 +7,21 @@ from typing import Any
 
 from zope.interface import implementer
 
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
 from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.durability import durability_warnings
+from cookietrack_plugin.stores.redis.eviction import require_noeviction
 from cookietrack_plugin.stores.redis.faults import translated
 from cookietrack_plugin.stores.redis.keys import Layout
-from cookietrack_plugin.stores.redis.replicas import Replicas
+from cookietrack_plugin.stores.redis.nonblocking import NonBlockingRedisStore
+from cookietrack_plugin.stores.redis.probe import find_mistake
+from cookietrack_plugin.stores.redis.replicas import require_replicas
 from cookietrack_plugin.stores.redis.schema import prepare_schema, require_schema
 from cookietrack_plugin.stores.redis.store import RedisReader, RedisStore
 from cookietrack_plugin.stores.redis.topology import check_topology, infos
-from cookietrack_plugin.stores.redis.url import parse_url
+from cookietrack_plugin.stores.redis.url import check_files, parse_url
 
 PREFIX = "cookietrack"
 
@@ -69,22 +73,43 @@ def _open(
     node_dir: str,
 ) -> RedisStore:
     url = parse_url(options["url"])
-    layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
-    replicas = options.get("replicas", 0)
     timeout = timeout_of(options)
-    with translated(url.shown, opening=True):
-        client = Client(url, node_dir, timeout)
-        try:
-            described = infos(client)
-            for info in described:
-                check_topology(info, url)
-            prepare(client, layout)
-            for warning in durability_warnings(client, described, replicas):
-                log.warning("%s can lose logins: %s", url.shown, warning)
-        except BaseException:
-            client.close()
-            raise
-    return made(client, layout, Replicas(client, replicas, timeout / 2), url.shown)
+    check_files(url, node_dir)
+    try:
+        with translated(url.shown, opening=True):
+            client = Client(url, node_dir, timeout, options.get("replicas", 0))
+            try:
+                return _opened(made, prepare, options, client)
+            except BaseException:
+                client.close()
+                raise
+    except StoreUnavailable:
+        with translated(url.shown, opening=True):
+            find_mistake(url, node_dir, timeout)
+        raise
+
+
+def _opened(
+    made: type[RedisStore],
+    prepare: Callable[[Client, Layout], None],
+    options: Mapping[str, Any],
+    client: Client,
+) -> RedisStore:
+    url = parse_url(options["url"])
+    replicas = options.get("replicas", 0)
+    layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
+    described = infos(client)
+    for info in described:
+        check_topology(info, url)
+        if made is RedisStore:
+            require_noeviction(info, url.shown)
+            require_replicas(info, replicas, url.shown)
+    prepare(client, layout)
+    for warning in durability_warnings(client, described, replicas):
+        log.warning("%s can lose logins: %s", url.shown, warning)
+    if made is RedisStore and client.is_plain:
+        return NonBlockingRedisStore(client, layout, url.shown, timeout_of(options))
+    return made(client, layout, url.shown)
 
 
 def _prepare(client: Client, layout: Layout) -> None:

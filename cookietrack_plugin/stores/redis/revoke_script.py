@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from attrs import field, frozen
 
 from cookietrack_plugin.record import UserRevoked
-from cookietrack_plugin.stores.redis.client import Command
 from cookietrack_plugin.stores.redis.feed import user_fields
 from cookietrack_plugin.stores.redis.keys import Partition, digest_of
+from cookietrack_plugin.stores.redis.rounds import Command
 from cookietrack_plugin.stores.redis.script import Script
 from cookietrack_plugin.stores.redis.swap import MAX_REVOCATIONS
 
-# KEYS: expiry, revoked, fences, fenced, realms, the indexes of the user, and the records of the
-# members in their order.
+# KEYS: expiry, revoked, fences, fenced, realms, one that is never there, the indexes of the user,
+# and the records of the members in their order.
 # ARGV: `all` to do nothing unless the members are all that the indexes have, or `some`; how many
 # realms there are then, or `any`; the position of the pending fence, or nothing; how many
 # revocations are kept; the fence's field and its ids; the numbers of indexes and of the members of
@@ -35,7 +35,7 @@ local function each_member(call)
   for index = 1, indexes do
     for _ = 1, tonumber(ARGV[7 + index]) do
       number = number + 1
-      call(KEYS[5 + index], ARGV[before_members + number], KEYS[5 + indexes + number])
+      call(KEYS[6 + index], ARGV[before_members + number], KEYS[6 + indexes + number])
     end
   end
 end
@@ -66,7 +66,7 @@ end
 if whole then
   if realms ~= 'any' and redis.call('SCARD', KEYS[5]) ~= tonumber(realms) then return 0 end
   for index = 1, indexes do
-    if redis.call('ZCARD', KEYS[5 + index]) ~= tonumber(ARGV[7 + index]) then return 0 end
+    if redis.call('ZCARD', KEYS[6 + index]) ~= tonumber(ARGV[7 + index]) then return 0 end
   end
   local foreign = false
   each_member(function(index, id)
@@ -86,7 +86,7 @@ each_member(function(index, id, record)
   redis.call('ZREM', index, id)
 end)
 
-local fields = before_members + #KEYS - 5 - indexes + 1
+local fields = before_members + #KEYS - 6 - indexes + 1
 if #ARGV < fields then return {deleted, ''} end
 redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', kept)
 local position = redis.call('XADD', KEYS[2], '*', unpack(ARGV, fields))
@@ -120,7 +120,8 @@ class Revocation:
         """What the script gets."""
         own = self.partition
         ids = [id for each in self.members.values() for id in each]
-        keys = [own.expiry, own.revoked, own.fences, own.fenced, own.realms, *self.members]
+        keys = [own.expiry, own.revoked, own.fences, own.fenced, own.realms, own.nothing]
+        keys += self.members
         keys += (own.cookie(id) for id in ids)
         return (
             len(keys),

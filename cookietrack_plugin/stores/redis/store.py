@@ -1,5 +1,6 @@
 """Cookies in Redis or Valkey, with Sentinel or as a cluster too: for any number of nodes."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,18 +15,33 @@ from cookietrack_plugin.interfaces import (
     IServerTime,
     IUserRevocation,
 )
-from cookietrack_plugin.record import Change, Cookie, UserRevoked, matches
+from cookietrack_plugin.record import (
+    MAX_KEPT_IDS,
+    Change,
+    Cookie,
+    UserRevoked,
+    is_id,
+    matches,
+)
+from cookietrack_plugin.stores.kit.fold import DAMAGED
+from cookietrack_plugin.stores.kit.unreadable import UnreadableLog
 from cookietrack_plugin.stores.redis.batch import Batches
 from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.eviction import EvictionCheck
 from cookietrack_plugin.stores.redis.expired import expire
 from cookietrack_plugin.stores.redis.faults import translated
 from cookietrack_plugin.stores.redis.feed import Cursor, FeedReader
-from cookietrack_plugin.stores.redis.indexes import Indexes, Recent
+from cookietrack_plugin.stores.redis.indexes import Indexes
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
-from cookietrack_plugin.stores.redis.replicas import Replicas
-from cookietrack_plugin.stores.redis.swap import look_up, read
+from cookietrack_plugin.stores.redis.lookup import look_up, read
+from cookietrack_plugin.stores.redis.paging import Index, Pages, place_at
+from cookietrack_plugin.stores.redis.swap import Found
 from cookietrack_plugin.stores.redis.user_revocation import UserRevoker
 
+log = logging.getLogger(__name__)
+
+# Records that a page has at most.
+_MAX_PAGE = 1_000
 # Records whose size is measured, as a sample of all.
 _SAMPLE = 20
 
@@ -43,25 +59,23 @@ class RedisStore:
     commits_block = True
     _look_up = staticmethod(look_up)
 
-    def __init__(self, client: Client, layout: Layout, replicas: Replicas, place: str) -> None:
+    def __init__(self, client: Client, layout: Layout, place: str) -> None:
         self._client = client
         self._layout = layout
-        self._replicas = replicas
         self._place = place
-        self._batches = Batches(client, layout)
+        self._batches = Batches(layout)
         self._indexes = Indexes(client)
+        self._pages = Pages(client)
         self._feed = FeedReader(client, layout)
-        self._revoker = UserRevoker(client, layout)
+        self._eviction = EvictionCheck(client, layout.partitions, place)
+        self._revoker = UserRevoker(client, layout, self._eviction)
+        self._unreadable = UnreadableLog(log, place)
         self._closed = False
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
-        wanted: dict[Partition, list[str]] = defaultdict(list)
-        for id in dict.fromkeys(ids):
-            wanted[self._layout.of(id)].append(id)
         with self._answering():
-            found = self._look_up(self._client, wanted)
-        records = (each.record for each in found.values())
-        return {record.id: record for record in records if isinstance(record, Cookie)}
+            found = self._client.complete(self._look_up(self._by_partition(ids)))
+        return self._readable(found)
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
         """
@@ -69,31 +83,44 @@ class RedisStore:
         some may have their part of `changes`.
         """
         with self._answering():
-            applied = self._batches.apply(changes)
-            self._replicas.wait({self._layout.of(change.id) for change in changes})
-        return applied
+            return self._client.complete(self._batches.apply(changes))
 
     def expire(self, now: int, limit: int) -> int:
         with self._answering():
+            self._eviction.is_suspect()
             return expire(self._client, self._layout, now, limit)
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        """Over indexes, in steps. See `Recent` for how each record is given once."""
-        recent = Recent()
-        for index in self._indexes_of(authid, authrealm):
-            for ids in self._pages(index):
-                for cookie in self.load(recent.new(ids)).values():
-                    if matches(cookie.auth, authid, authrealm):
-                        yield cookie
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
+        """In the order of indexes: a record that is touched during a walk may be met twice."""
+        last = None if cursor is None else place_at(cursor)
+        limit = min(limit, _MAX_PAGE)
+        with self._answering():
+            indexes = self._indexes_of(authid, authrealm)
+            if last and last.index not in indexes and self._layout.has(*last.index):
+                raise StoreUnavailable(
+                    f"{self._place} has begun or ceased to evict indexes: begin the walk again"
+                )
+            places = self._pages.after(last, indexes, limit)
+        found = self.load([each.member[1].decode() for each in places])
+        page = [each for each in found.values() if matches(each.auth, authid, authrealm)]
+        return page, places[-1].cursor() if len(places) == limit else None
 
     def revoke_user(
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
         """See `user_revocation`."""
+        if len(keep) > MAX_KEPT_IDS:
+            raise ValueError(f"expected at most {MAX_KEPT_IDS} ids to keep, found {len(keep)}")
+        # Others would be taken apart where they are read: commas and spaces separate there.
+        revoked = UserRevoked(authid, authrealm, frozenset(filter(is_id, keep)))
         with self._answering():
-            count = self._revoker.revoke(UserRevoked(authid, authrealm, frozenset(keep)))
-            self._replicas.wait(self._layout.partitions)
-        return count
+            return self._revoker.revoke(revoked)
 
     def revoked_since(self, cursor: Cursor | None) -> tuple[Sequence[str | UserRevoked], Cursor]:
         with self._answering():
@@ -115,20 +142,27 @@ class RedisStore:
         self._closed = True
         self._client.close()
 
-    def _indexes_of(self, authid: str | None, authrealm: str | None) -> list[str]:
-        """Those that have all records of the user."""
-        if authid is None:
-            return [partition.expiry for partition in self._layout.partitions]
-        with self._answering():
-            indexes = self._indexes.of_user(self._layout.partitions, authid, authrealm)
-        return [index for each in indexes.values() for index in each]
+    def _indexes_of(self, authid: str | None, authrealm: str | None) -> list[Index]:
+        """Those that have all records of the user: its own, where they can be relied on."""
+        if authid is None or self._eviction.is_suspect():
+            return [(partition.number, partition.expiry) for partition in self._layout.partitions]
+        indexes = self._indexes.of_user(self._layout.partitions, authid, authrealm)
+        return [(partition.number, key) for partition, keys in indexes.items() for key in keys]
 
-    def _pages(self, index: str) -> Iterator[list[str]]:
-        cursor: int | None = None
-        while cursor != 0:
-            with self._answering():
-                cursor, ids = self._indexes.page(index, cursor or 0)
-            yield ids
+    def _by_partition(self, ids: Sequence[str]) -> Mapping[Partition, Sequence[str]]:
+        """What is no id has no record."""
+        wanted: dict[Partition, list[str]] = defaultdict(list)
+        for id in filter(is_id, dict.fromkeys(ids)):
+            wanted[self._layout.of(id)].append(id)
+        return wanted
+
+    def _readable(self, found: Mapping[str, Found]) -> dict[str, Cookie]:
+        """The records that are there and can be decoded."""
+        for each in found.values():
+            if each.record is DAMAGED:
+                self._unreadable.note(each.id, "damaged, or of a newer version")
+        records = (each.record for each in found.values())
+        return {record.id: record for record in records if isinstance(record, Cookie)}
 
     def _sizes(self, partition: Partition) -> list[int]:
         """What a few records take, each with its place in the index."""

@@ -1,21 +1,18 @@
 """What becomes of some records of a partition, as one call of a script."""
 
 import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha1
 from typing import Any
 
 from attrs import field, frozen
-from redis.exceptions import ResponseError
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
-from cookietrack_plugin.stores.redis.client import Client, Command
 from cookietrack_plugin.stores.redis.keys import Partition, encoded
-from cookietrack_plugin.stores.redis.lookup_script import LOOK_UP
+from cookietrack_plugin.stores.redis.rounds import Command, Rounds
 from cookietrack_plugin.stores.redis.swap_script import ABSENT, ANY, SWAP
 
 # For how long the server keeps a record that has expired: the sweep comes first.
@@ -70,7 +67,8 @@ class Swap:
         own = self.partition
         records = [own.cookie(item.id) for item in self.items]
         named = (key for item in self.items for key in (item.leaves, item.joins) if key)
-        return [own.expiry, own.revoked, own.fences, own.realms, *records, *dict.fromkeys(named)]
+        fixed = own.expiry, own.revoked, own.fences, own.realms, own.nothing
+        return [*fixed, *records, *dict.fromkeys(named)]
 
 
 @frozen
@@ -105,46 +103,17 @@ class RecordQuery:
             for partition, ids in self._wanted.items()
         ]
 
-    def calls(self) -> list[Command]:
-        """The same of `LOOK_UP`."""
-        return [
-            (1 + len(ids), partition.nothing, *(partition.cookie(id) for id in ids))
-            for partition, ids in self._wanted.items()
-        ]
-
     def read(self, answers: Iterator[Any]) -> dict[str, Found]:
         """What was found, by id, from the answers to the commands."""
-        return {
-            id: Found(id, value, _record(id, value))
-            for ids in self._wanted.values()
-            for id, value in zip(ids, next(answers), strict=True)
-        }
+        found: dict[str, Found] = {}
+        for ids in self._wanted.values():
+            found.update(found_of(ids, next(answers)))
+        return found
 
 
-def read(client: Client, wanted: Mapping[Partition, Sequence[str]]) -> dict[str, Found]:
-    """What lies under the ids, by id; in one round trip. For what a swap makes sure of."""
-    query = RecordQuery(wanted)
-    return query.read(iter(client.run(query.commands())))
-
-
-def look_up(client: Client, wanted: Mapping[Partition, Sequence[str]]) -> dict[str, Found]:
-    """
-    The same, of a server that may say so: see `lookup_script`.
-
-    :raises RedisError: it takes no writes.
-    """
-    if client.is_cluster:
-        # Its replicas give no answers, and its nodes none while they are cut off.
-        return read(client, wanted)
-    query = RecordQuery(wanted)
-    try:
-        answers = LOOK_UP.run(client, query.calls())
-    except ResponseError as error:
-        if not str(error).startswith("MISCONF"):
-            raise
-        # A master whose disk is at fault: what it has in memory is true.
-        return read(client, wanted)
-    return query.read(iter(answers))
+def found_of(ids: Iterable[str], values: Iterable[bytes | None]) -> dict[str, Found]:
+    """What `values` are under the ids."""
+    return {id: Found(id, value, _record(id, value)) for id, value in zip(ids, values, strict=True)}
 
 
 def _record(id: str, value: bytes | None) -> Stored | None:
@@ -184,25 +153,24 @@ def swap_item(partition: Partition, found: Found, cookie: Cookie | None) -> Item
     )
 
 
-def run(client: Client, swaps: Sequence[Swap]) -> list[Sequence[int] | None]:
+def run(swaps: Sequence[Swap]) -> Rounds[list[Sequence[int] | None]]:
     """
     What the script answers for each of the swaps: a number an item, None where a record or the last
     fence was not as it had been found, and nothing of that swap was done.
     """
-    answers = SWAP.run(client, [swap.arguments() for swap in swaps])
+    answers = yield from SWAP.run([swap.arguments() for swap in swaps])
     return [None if answer == 0 else answer for answer in answers]
 
 
-def persist(try_: Callable[[], bool]) -> None:
+def tries() -> Iterator[float]:
     """
-    Try until it gives true.
+    How long to wait before each try of a step that others may be in the way of, in seconds.
 
-    :raises StoreUnavailable: other nodes are in the way every time.
+    :raises StoreUnavailable: they were every time.
     """
-    for tried in range(_MAX_TRIES):
-        if try_():
-            return
-        time.sleep(random.uniform(0, 0.001 * min(2**tried, 100)))
+    yield 0.0
+    for tried in range(_MAX_TRIES - 1):
+        yield random.uniform(0, 0.001 * min(2**tried, 100))
     raise StoreUnavailable("other nodes keep changing the same cookies: nothing was stored")
 
 

@@ -7,16 +7,16 @@ ABSENT = "absent"
 # What an item expects that does not matter to it, and a swap of the last fence.
 ANY = "any"
 
-# KEYS: expiry, revoked, fences, realms, the records of the items in their order, and the indexes
-# that they name.
+# KEYS: expiry, revoked, fences, realms, one that is never there, the records of the items in their
+# order, and the indexes that they name.
 # ARGV: for how long the server keeps what has expired, how many revocations are kept, the last
 # fence that is expected, the numbers of items and of realms; for each item its id, what it expects,
 # the new value or nothing to delete it, when it expires, and the numbers in KEYS of the indexes
 # that it leaves and joins, or 0; then the realms of records that join an index; then the ids that
 # are revoked.
 # Returns 0 where a record or the last fence was not as expected. Otherwise for each item 1 or 0: a
-# deletion whose id was there; a new value, but not the one of an item that expects any, where there
-# was one.
+# deletion whose id was there, as a record or in the index; a new value, but not the one of an item
+# that expects any, where there was one.
 # A full server refuses a script whose first write takes room, not one whose first write makes some.
 # So new values come first, that what lets somebody in is refused, and deletions come before what
 # tells of them, that they succeed where they are alone.
@@ -46,8 +46,7 @@ local function leave(index, id)
 end
 
 local function delete(item, record, id, leaves)
-  redis.call('DEL', record)
-  results[item] = redis.call('ZREM', KEYS[1], id)
+  results[item] = math.max(redis.call('DEL', record), redis.call('ZREM', KEYS[1], id))
   leave(leaves, id)
 end
 
@@ -68,7 +67,7 @@ if fence ~= 'any' and fence ~= (redis.call('HGET', KEYS[3], 'last') or '') then 
 for item = 1, items do
   local expected = ARGV[6 * item + 1]
   if expected ~= 'any' then
-    local value = redis.call('GET', KEYS[4 + item])
+    local value = redis.call('GET', KEYS[5 + item])
     if expected ~= (value and redis.sha1hex(value) or 'absent') then return 0 end
   end
 end
@@ -77,11 +76,11 @@ for item = 1, items do
   if ARGV[6 * item + 2] == '' then
     table.insert(deletions, item)
   else
-    store(item, KEYS[4 + item], unpack(ARGV, 6 * item, 6 * item + 5))
+    store(item, KEYS[5 + item], unpack(ARGV, 6 * item, 6 * item + 5))
   end
 end
 for _, item in ipairs(deletions) do
-  delete(item, KEYS[4 + item], ARGV[6 * item], ARGV[6 * item + 4])
+  delete(item, KEYS[5 + item], ARGV[6 * item], ARGV[6 * item + 4])
 end
 for revoked = behind + realms + 1, #ARGV do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', kept, '*', 'id', ARGV[revoked])

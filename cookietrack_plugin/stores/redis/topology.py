@@ -5,7 +5,7 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.errors import ConfigError, StoreUnavailable
 from cookietrack_plugin.stores.kit.options import wrong_url
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.url import RedisUrl
@@ -22,15 +22,21 @@ def check_topology(info: Mapping[str, Any], url: RedisUrl) -> None:
     """
     Do nothing if the server is one that the store can use.
 
-    :raises ConfigError: it is too old, a replica, or one of a cluster where one server was named.
+    :raises ConfigError: it is too old, a sentinel, or one of a cluster where one server was named.
+    :raises StoreUnavailable: it is a replica just now, and may become the master again.
     """
+    if info.get("redis_mode") == "sentinel":
+        raise _wrong(url, "a sentinel", "redis+sentinel://host:port/service for a sentinel")
     version = str(info.get("redis_version", "99"))
     if tuple(int(part) for part in version.split(".")[:2]) < LEAST_VERSION:
         raise _wrong(url, f"a server of version {version}", "6.2 or newer, or Valkey")
     if info.get("cluster_enabled") and url.kind != "cluster":
         raise _wrong(url, "a node of a cluster", "redis+cluster://host:port for a cluster")
     if info.get("role") in ("slave", "replica"):
-        raise _wrong(url, "a replica", "its master, or redis+sentinel://host:port/service")
+        raise StoreUnavailable(
+            f"{url.shown} takes no writes: it is a replica. If its master changes, the url is"
+            " redis+sentinel://host:port/service"
+        )
 
 
 def _info(master: Any) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ Idempotent, and done by each node that opens the store at the same moment. A nod
 version that goes on writing would leave logins out of the new indexes: all of them stop first.
 """
 
+import time
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -14,7 +15,8 @@ from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.indexes import Indexes
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
-from cookietrack_plugin.stores.redis.swap import Found, Item, Swap, new_item, persist, read, run
+from cookietrack_plugin.stores.redis.lookup import read
+from cookietrack_plugin.stores.redis.swap import Found, Item, Swap, new_item, run, tries
 
 
 def upgrade_indexes(client: Client, layout: Layout) -> None:
@@ -26,12 +28,12 @@ def upgrade_indexes(client: Client, layout: Layout) -> None:
 
 
 def _move(client: Client, partition: Partition, ids: Sequence[str]) -> None:
-    def try_() -> bool:
-        found = read(client, {partition: ids}).values()
+    for pause_s in tries():
+        time.sleep(pause_s)
+        found = client.complete(read({partition: ids})).values()
         items = [item for each in found if (item := _moved(partition, each))]
-        return not items or run(client, [Swap(partition, items)])[0] is not None
-
-    persist(try_)
+        if not items or client.complete(run([Swap(partition, items)]))[0] is not None:
+            return
 
 
 def _moved(partition: Partition, found: Found) -> Item | None:

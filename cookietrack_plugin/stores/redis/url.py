@@ -107,6 +107,17 @@ def parse_url(text: str) -> RedisUrl:
     return url
 
 
+def check_files(url: RedisUrl, node_dir: str) -> None:
+    """
+    Do nothing if the files that the query names are there.
+
+    :raises ConfigError: one is not.
+    """
+    for name, path in url.under(node_dir).items():
+        if name in _FILES and not Path(path).is_file():
+            raise wrong_url(f"{name}={path}, where no file is", "the path of a file")
+
+
 def _kind(scheme: str, text: str) -> tuple[str, bool]:
     """The kind of the servers, and whether to speak TLS with them."""
     if scheme not in _SCHEMES:

@@ -8,8 +8,9 @@ fence, and the entry of the feed that both are measured by.
   nothing if the user has others than those that were read before, and is tried again.
 - Where a partition has more than `_STEP` of them, a script for all would hold the server for long.
   Steps of that size come first, and that script deletes the rest, with all that was stored since.
-- A whole realm has no index that a script could find empty, and a user who logs in all the time may
-  have no moment for it. There the fence is raised first, at an entry of its own that readers of the
+- A whole realm has no index that a script could find empty, nor has a user on a server that may
+  have evicted it, and a user who logs in all the time may have no moment for it. There the fence is
+  raised first, at an entry of its own that readers of the
   feed pass over. No login that began before it is stored from then on, so one walk over the records
   meets all of them. The last step adds the entry that readers learn from, and raises the fence.
 
@@ -19,15 +20,19 @@ the caller has an error and tries again. A first fence stands until then. It ref
 begins later, as its own entry is what workers read on from.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from cookietrack_plugin.record import Cookie, UserRevoked
 from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.eviction import EvictionCheck
 from cookietrack_plugin.stores.redis.feed import user_fields
 from cookietrack_plugin.stores.redis.indexes import Indexes
 from cookietrack_plugin.stores.redis.keys import Layout, Partition
+from cookietrack_plugin.stores.redis.lookup import read
 from cookietrack_plugin.stores.redis.revoke_script import REVOKE, Revocation, beginning, end
-from cookietrack_plugin.stores.redis.swap import Found, Swap, persist, read, run, swap_item
+from cookietrack_plugin.stores.redis.swap import Found, Swap, run, swap_item, tries
 
 # Records that one script deletes: the server does nothing else in the time.
 _STEP = 1000
@@ -36,37 +41,44 @@ _MAX_TRIES = 5
 
 # Ids by the index that has them.
 Members = Mapping[str, Sequence[str]]
+Pages = Callable[[Partition], Iterable[Sequence[str]]]
 
 
 class UserRevoker:
     """Revokes one user after the other."""
 
-    def __init__(self, client: Client, layout: Layout) -> None:
+    def __init__(self, client: Client, layout: Layout, eviction: EvictionCheck) -> None:
         self._client = client
+        self._eviction = eviction
         self._partitions = layout.partitions
         self._indexes = Indexes(client)
 
     def revoke(self, user: UserRevoked) -> int:
         """Delete the records of `user`, and raise its fence; how many there were."""
+        if self._eviction.is_suspect():
+            return self._behind_fence(user, self._partitions, self._indexes.unindexed)
         if user.authid is None:
-            return self._behind_fence(user, self._partitions)
+            return self._behind_fence(user, self._partitions, self._indexes.all_of)
         count, tries, waiting = 0, _MAX_TRIES, self._partitions
         while waiting and tries:
             found = self._members(user, waiting)
             steps = [_step(partition, user, members) for partition, members in found.items()]
-            answers = REVOKE.run(self._client, [step.arguments() for step in steps])
+            answers = self._run(steps)
             pairs = list(zip(steps, answers, strict=True))
             count += sum(answer[0] for answer in answers if answer)
             tries -= any(answer == 0 for answer in answers)
             waiting = [step.partition for step, answer in pairs if not (step.entry and answer)]
         return count + (self._behind_fence(user, waiting) if waiting else 0)
 
-    def _behind_fence(self, user: UserRevoked, partitions: Sequence[Partition]) -> int:
+    def _behind_fence(
+        self, user: UserRevoked, partitions: Sequence[Partition], pages: Pages | None = None
+    ) -> int:
+        """:param pages: all ids of a partition; None to go by the indexes of the user."""
         fences = self._run([beginning(each, user) for each in partitions])
-        if user.authid is None:
-            count = sum(self._walk(user, each) for each in partitions)
-        else:
+        if pages is None:
             count = self._empty(user, partitions)
+        else:
+            count = sum(self._delete(user, each, ids) for each in partitions for ids in pages(each))
         pairs = zip(partitions, fences, strict=True)
         self._run([end(each, user, position) for each, (_, position) in pairs])
         return count
@@ -81,27 +93,19 @@ class UserRevoker:
             partitions = [each for each, members in found.items() if _left(user, members) > 0]
         return count
 
-    def _walk(self, user: UserRevoked, partition: Partition) -> int:
-        """Delete what is in the partition and of the user: only the records say whose they are."""
-        return sum(
-            self._delete(user, partition, ids) for ids in self._indexes.pages(partition.expiry)
-        )
-
     def _delete(self, user: UserRevoked, partition: Partition, ids: Sequence[str]) -> int:
-        count = 0
-
-        def try_() -> bool:
-            nonlocal count
-            found = read(self._client, {partition: ids})
+        """Delete what is under the ids and of the user: only the records say whose they are."""
+        for pause_s in tries():
+            time.sleep(pause_s)
+            found = self._client.complete(read({partition: ids}))
             items = [
                 swap_item(partition, each, None) for each in found.values() if _is_of(user, each)
             ]
-            answer = run(self._client, [Swap(partition, items)])[0] if items else ()
-            count = sum(answer or ())
-            return answer is not None
-
-        persist(try_)
-        return count
+            if not items:
+                break
+            if (answer := self._client.complete(run([Swap(partition, items)]))[0]) is not None:
+                return sum(answer)
+        return 0
 
     def _members(
         self, user: UserRevoked, partitions: Sequence[Partition]
@@ -111,8 +115,8 @@ class UserRevoker:
         indexes = self._indexes.of_user(partitions, user.authid, user.authrealm)
         return self._indexes.members(indexes, _STEP + len(user.keep) + 1)
 
-    def _run(self, steps: Sequence[Revocation]) -> list[tuple[int, bytes]]:
-        return REVOKE.run(self._client, [step.arguments() for step in steps])
+    def _run(self, steps: Sequence[Revocation]) -> list[Any]:
+        return self._client.complete(REVOKE.run([step.arguments() for step in steps]))
 
 
 def _step(partition: Partition, user: UserRevoked, members: Members) -> Revocation:

@@ -1,18 +1,18 @@
 """A batch of changes as one transaction of few statements, however many changes there are."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 from sqlalchemy import Connection
 
-from cookietrack_plugin.record import Authenticate, Change, Cookie
+from cookietrack_plugin.record import Change, Cookie, Delete, fenced_logins
 from cookietrack_plugin.stores.kit.fold import Outcome, Stored, applied, fold, lone_creates
 from cookietrack_plugin.stores.sql.engine import INSERT_ROWS
-from cookietrack_plugin.stores.sql.feed import Feed
+from cookietrack_plugin.stores.sql.feedwriter import FeedWriter
 from cookietrack_plugin.stores.sql.fences import Fences, Standing
+from cookietrack_plugin.stores.sql.reader import RecordReader
 from cookietrack_plugin.stores.sql.statements import Row, Statements, portions
-from cookietrack_plugin.stores.sql.tables import record_of, row_of
-from cookietrack_plugin.stores.sql.transaction import committing, transaction_begun_by
+from cookietrack_plugin.stores.sql.tables import row_of
+from cookietrack_plugin.stores.sql.transaction import commit, committing, rolling_back
 
 
 class Collision(Exception):
@@ -26,12 +26,16 @@ class Batches:
     The records of a batch are read and locked, what becomes of them is worked out here, and what
     came out is written: one statement each for the deleted, the altered and the new records. Those
     that are locked stay until they are written, so nothing is revived. New ones are inserted unless
-    their id exists; where nothing else is in the batch, nothing is read. What stands in the way of
-    logins is read in the round trip that begins the transaction.
+    their id exists; where nothing else is in the batch, nothing is read. Nor is it where there are
+    deletions alone. What stands in the way of logins is read in the round trip that begins the
+    transaction.
     """
 
-    def __init__(self, statements: Statements, fences: Fences, feed: Feed) -> None:
+    def __init__(
+        self, statements: Statements, reader: RecordReader, fences: Fences, feed: FeedWriter
+    ) -> None:
         self._statements = statements
+        self._reader = reader
         self._fences = fences
         self._feed = feed
 
@@ -42,21 +46,31 @@ class Batches:
         :raises Collision: nothing was done, and trying again leads further.
         :raises ValueError: nothing was done: a record cannot be stored at all.
         """
+        if all(isinstance(change, Delete) for change in changes):
+            return self._delete(connection, [change.id for change in changes])
         alone = lone_creates(changes) if self._statements.insert_tells else {}
         rest = [change for change in changes if change.id not in alone]
-        new = _rows(alone.values())
-        if not rest and len(new) <= INSERT_ROWS:
-            created = self._insert_alone(connection, new)
+        logins = fenced_logins(changes)
+        if not (rest or logins) and len(alone) <= INSERT_ROWS:
+            created = self._insert_alone(connection, _rows(alone.values()))
             return [change.id in created for change in changes]
-        logins = [change for change in rest if isinstance(change, Authenticate)]
-        begin = partial(self._fences.begin_logins, logins=logins)
-        with transaction_begun_by(begin, connection) as standing:
+        with rolling_back(connection):
+            standing = self._fences.begin_logins(connection, logins)
             outcome = self._fold(connection, rest, standing)
             self._write(connection, outcome)
+            refused = {login.id for login in logins if standing.refuses(login)}
+            new = _rows(cookie for id, cookie in alone.items() if id not in refused)
             created = self._insert_all(connection, new, outcome)
             if outcome.revoked:
-                self._feed.append(connection, outcome.revoked)
+                self._feed.commit(connection, outcome.revoked)
+            else:
+                commit(connection)
         return applied(changes, alone, created, outcome.applied)
+
+    def _delete(self, connection: Connection, ids: Sequence[str]) -> list[bool]:
+        gone = self._feed.delete(connection, set(ids))
+        first = {id: place for place, id in reversed(list(enumerate(ids)))}
+        return [id in gone and first[id] == place for place, id in enumerate(ids)]
 
     def _fold(
         self, connection: Connection, changes: Sequence[Change], standing: Standing
@@ -64,7 +78,7 @@ class Batches:
         before: dict[str, Stored] = {}
         for portion in portions(sorted({change.id for change in changes})):
             for row in connection.execute(self._statements.lock, portion):
-                before[row.id] = record_of(row)
+                before[row.id] = self._reader.stored(row)
         return fold(changes, before, standing.refuses)
 
     def _write(self, connection: Connection, outcome: Outcome) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from cookietrack_plugin.stores.sql.types import storable
+
 Rows = Sequence[Sequence[Any]]
 
 
@@ -24,21 +26,38 @@ def driver_of(connection: Connection) -> Iterator[Any]:
         raise _as_sqlalchemy(connection, driver, error) from error
 
 
-def run_script(connection: Connection, statements: Sequence[str]) -> list[Rows]:
+def run_script(
+    connection: Connection, statements: Sequence[str], values: Sequence[Any] = ()
+) -> list[Rows]:
     """
-    Execute the statements, which have no parameters, in one round trip: the rows of each.
+    Execute the statements in one round trip: the rows of each.
 
+    :param values: what stands for each `%s` in them, one after the other. Texts are stored as a
+        column of `UnicodeText` stores them.
     :raises DBAPIError: one of them failed. Those behind it were not executed.
     """
-    with driver_of(connection) as driver, closing(driver.cursor()) as cursor:
+    with driver_of(connection) as driver, closing(_cursor(connection, driver)) as cursor:
         if connection.dialect.name == "sqlite":
             # Its driver takes one at a time, and there is no server.
             return [_rows(cursor.execute(statement)) for statement in statements]
-        cursor.execute("; ".join(statements))
+        cursor.execute("; ".join(statements), [_stored(value) for value in values] or None)
         results = [_rows(cursor)]
         while cursor.nextset():
             results.append(_rows(cursor))
         return results
+
+
+def _cursor(connection: Connection, driver: Any) -> Any:
+    if connection.dialect.name != "postgresql":
+        return driver.cursor()
+    from psycopg import ClientCursor
+
+    # Puts values into the text: a message with several statements has no place for any.
+    return ClientCursor(driver)
+
+
+def _stored(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
 
 
 def _rows(cursor: Any) -> Rows:

@@ -1,19 +1,20 @@
 """SQLAlchemy engines: one pool a store, autocommit, and a bound on every wait."""
 
+import errno
 import os
 from contextlib import closing
 from math import ceil
-from time import monotonic
+from sqlite3 import SQLITE_BUSY, OperationalError
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from cookietrack_plugin.errors import StoreUnavailable
+from cookietrack_plugin.stores.kit.permissions import unusable
+from cookietrack_plugin.stores.sql.role import STALE
 from cookietrack_plugin.stores.sql.url import driven, is_file, shown
-
-# What is wrong with a server that follows another one.
-STALE = "it may not know the last logouts"
 
 # Rows of one INSERT statement.
 INSERT_ROWS = 1000
@@ -21,6 +22,8 @@ INSERT_ROWS = 1000
 _RECYCLE_S = 1800
 # Seconds after which an unused connection is tried before it is used.
 _IDLE_S = 1.0
+# Seconds between two tries to have what another process has for a moment.
+_PAUSE_S = 0.01
 
 
 def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
@@ -73,6 +76,15 @@ def _ping_idle(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
+# What a session is given that is ours alone. A pooler makes up the process number that it tells its
+# clients: the session behind it is the next client's, with all that was set.
+_PREPARE = """
+SELECT pg_is_in_recovery(), CASE WHEN pg_backend_pid() = %s THEN
+    set_config('statement_timeout', %s, false)
+    || set_config('idle_in_transaction_session_timeout', %s, false)
+END"""
+
+
 class _PostgreSQL:
     @staticmethod
     def arguments(url: URL, timeout: float) -> dict[str, Any]:
@@ -90,11 +102,11 @@ class _PostgreSQL:
 
     @staticmethod
     def listen(engine: Engine, timeout: float) -> None:
-        from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
+        from cookietrack_plugin.stores.sql.connecting import connect
 
         @event.listens_for(engine, "do_connect")
-        def connect(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
-            connection = BoundedConnection.connect(*args, **parameters)
+        def make(_dialect: Any, _record: Any, _args: Any, parameters: Any) -> Any:
+            connection = connect(**parameters)
             connection.patience = timeout
             # A pooler in between can deliver what somebody else listens for: psycopg would keep it.
             connection.add_notify_handler(lambda _: None)
@@ -103,11 +115,12 @@ class _PostgreSQL:
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             milliseconds = str(ceil(timeout * 1000))
-            names = ("statement_timeout", "idle_in_transaction_session_timeout")
-            calls = ", ".join(f"set_config('{name}', %s, false)" for name in names)
-            statement = f"SELECT pg_is_in_recovery(), {calls}"
-            if _run(connection, statement, [milliseconds] * len(names))[0]:
-                # Once is enough: to become a standby, a primary has to be restarted.
+            follows, bounded = _run(
+                connection, _PREPARE, [connection.info.backend_pid, milliseconds, milliseconds]
+            )
+            if not bounded:
+                connection.use_pooler(milliseconds)
+            if follows:
                 connection.close()
                 raise StoreUnavailable(f"{shown(engine.url)} is a standby: {STALE}")
 
@@ -151,12 +164,13 @@ class _SQLite:
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
             # Readers and the writer do not wait for each other, and a commit survives a power cut.
-            if _run(connection, "PRAGMA journal_mode = WAL") != ("wal",):
+            if not _logs_ahead(connection, timeout):
                 raise StoreUnavailable(
                     f"{engine.url.database} is on a file system that does not share memory, such as"
                     " NFS: put it on a local disk"
                 )
             _run(connection, "PRAGMA synchronous = FULL")
+            connection.text_factory = _text
 
 
 _BACKENDS: dict[str, type[_PostgreSQL | _MySQL | _SQLite]] = {
@@ -174,9 +188,42 @@ def _run(connection: Any, statement: str, parameters: Any = ()) -> Any:
         return cursor.fetchone() if cursor.description else None
 
 
+def _logs_ahead(connection: Any, timeout: float) -> bool:
+    """
+    Whether a database of SQLite's has a write-ahead log, from now on if possible. Making one takes
+    a lock, and SQLite does not wait for a writer then.
+    """
+    until = monotonic() + timeout
+    while True:
+        try:
+            return bool(_run(connection, "PRAGMA journal_mode = WAL") == ("wal",))
+        except OperationalError as error:
+            if error.sqlite_errorcode != SQLITE_BUSY or monotonic() > until:
+                raise
+        sleep(_PAUSE_S)
+
+
+def _text(data: bytes) -> str | bytes:
+    """A text of SQLite's, which need not be UTF-8: then its record is damaged, and no other."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
 def _create_file(path: str) -> None:
     """Make the file, for nobody else to read: SQLite makes its other files after its model."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        # It is not opened here: closing it would give up the locks that this process has on it.
+        _check_access(path)
     except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be used: {error.strerror}") from error
+        raise unusable(path, error) from error
+
+
+def _check_access(path: str) -> None:
+    if os.path.isdir(path):
+        raise unusable(path, OSError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise unusable(path, OSError(errno.EACCES, os.strerror(errno.EACCES)))

@@ -1,21 +1,18 @@
 """The fences of `stores.kit.fences`, in a table; transactions begin with what they need of it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Dialect, Insert, Table, select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy import Connection, Dialect, select
 
-from cookietrack_plugin.record import Authenticate, UserRevoked
-from cookietrack_plugin.stores.kit.fences import Fence, Name, any_refuses, names_of, raised
+from cookietrack_plugin.record import Login, UserRevoked
+from cookietrack_plugin.stores.kit.fences import Fence, any_refuses, names_of
 from cookietrack_plugin.stores.sql.driver import run_script
-from cookietrack_plugin.stores.sql.feed import Cursor, as_cursor, kept_ids, kept_text
+from cookietrack_plugin.stores.sql.feed import Cursor, as_cursor, kept_ids
 from cookietrack_plugin.stores.sql.locks import make_locking, slots_of
-from cookietrack_plugin.stores.sql.tables import Tables
-from cookietrack_plugin.stores.sql.transaction import BEGIN, begin
-from cookietrack_plugin.stores.sql.types import MYSQL
+from cookietrack_plugin.stores.sql.tables import Tables, hash_of_name
+from cookietrack_plugin.stores.sql.transaction import begin, begin_statement
 
 
 @frozen
@@ -29,16 +26,14 @@ class Standing:
     fences: Mapping[str, Fence]
     known: Collection[Cursor]
 
-    def refuses(self, login: Authenticate) -> bool:
+    def refuses(self, login: Login) -> bool:
         """Whether the login does not apply: its user was revoked since, or may have been."""
-        if login.since is None:
-            return False
         since = as_cursor(login.since)
         if since is None or since not in self.known:
             return True
         if not self.fences:
             return False
-        found = (self.fences.get(hash_of_name(name)) for name in names_of(*login.auth.identity))
+        found = (self.fences.get(hash_of_name(name)) for name in names_of(*login.identity))
         return any_refuses(found, login.id, since[0])
 
 
@@ -57,21 +52,18 @@ class Fences:
         self._select_fences = str(columns.compile(dialect=dialect))
         positions = select(revoked.c.number, revoked.c.id)
         self._select_positions = str(positions.compile(dialect=dialect))
-        self._begin = BEGIN[dialect.name]
         self._lock = make_locking(tables, dialect)
-        self._upsert = _upsert(fences, dialect.name)
 
-    def begin_logins(self, connection: Connection, logins: Sequence[Authenticate]) -> Standing:
+    def begin_logins(self, connection: Connection, logins: Sequence[Login]) -> Standing:
         """Begin a transaction with these logins: what stands in their way, until it ends."""
-        measured = [login for login in logins if login.since is not None]
-        if not measured:
+        if not logins:
             begin(connection)
             return Standing({}, ())
-        identities = {login.auth.identity for login in measured}
+        identities = {login.identity for login in logins}
         names = {hash_of_name(name) for identity in identities for name in names_of(*identity)}
         lock = self._lock(slots_of(authid for authid, _ in identities), False)
-        numbers = {cursor[0] for login in measured if (cursor := as_cursor(login.since))}
-        script = [self._begin, *lock, self._fences(names)]
+        numbers = {cursor[0] for login in logins if (cursor := as_cursor(login.since))}
+        script = [begin_statement(connection), *lock, self._fences(names)]
         if not numbers:
             *_, fences = run_script(connection, script)
             return Standing(_by_name(fences), ())
@@ -82,21 +74,10 @@ class Fences:
         """Begin the transaction that revokes a user: the fence so far."""
         name = hash_of_name((revoked.authid, revoked.authrealm))
         lock = self._lock(slots_of([revoked.authid]), True)
-        *_, fences = run_script(connection, [self._begin, *lock, self._fences([name])])
+        *_, fences = run_script(
+            connection, [begin_statement(connection), *lock, self._fences([name])]
+        )
         return _by_name(fences).get(name)
-
-    def raise_to(
-        self, connection: Connection, position: int, revoked: UserRevoked, old: Fence | None
-    ) -> None:
-        """Replace the fence `old` by one that keeps out logins that knew an earlier position."""
-        fence = raised(old, position, revoked)
-        row = {
-            "name": hash_of_name((revoked.authid, revoked.authrealm)),
-            "position": fence.position,
-            "keep": kept_text(fence.keep),
-            "kept_from": fence.kept_from,
-        }
-        connection.execute(self._upsert, row)
 
     def _fences(self, names: Collection[str]) -> str:
         quoted = ", ".join(f"'{name}'" for name in sorted(names))
@@ -106,29 +87,7 @@ class Fences:
         return f"{self._select_positions} WHERE number IN ({', '.join(map(str, numbers))})"
 
 
-def hash_of_name(name: Name) -> str:
-    """What a fence is found by: SHA-256 of its name, in hexadecimal digits."""
-    digest = sha256()
-    for part in name:
-        data = b"" if part is None else part.encode("utf-8", "surrogatepass")
-        digest.update(b"%d:%b" % (-1 if part is None else len(data), data))
-    return digest.hexdigest()
-
-
 def _by_name(rows: Sequence[Sequence[Any]]) -> dict[str, Fence]:
     return {
         name: Fence(position, kept_ids(keep), kept_from) for name, position, keep, kept_from in rows
     }
-
-
-def _upsert(fences: Table, dialect: str) -> Insert:
-    """The row may be there, and may just have been trimmed."""
-    fields = ("position", "keep", "kept_from")
-    if dialect in MYSQL:
-        new = mysql.insert(fences)
-        return new.on_duplicate_key_update({name: new.inserted[name] for name in fields})
-    fresh = (postgresql if dialect == "postgresql" else sqlite).insert(fences)
-    return fresh.on_conflict_do_update(
-        index_elements=[fences.c.name],
-        set_={name: fresh.excluded[name] for name in fields},
-    )

@@ -76,6 +76,8 @@ class Listener:
     def _listen(self) -> Connection:
         connection = self._engine.connect()
         try:
+            if _driver(connection).is_pooled:
+                raise StoreUnavailable(f"{self._place}: nobody can LISTEN through a pooler")
             # The pool can make another in its place.
             connection.detach()
             name = self._engine.dialect.identifier_preparer.quote_identifier(self._channel)

@@ -10,13 +10,19 @@ from sqlalchemy import URL, Connection
 from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
+from cookietrack_plugin.interfaces import (
+    ICookieStore,
+    ICookieStoreProvider,
+    IReadOnlyProvider,
+    IRecognizer,
+)
 from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
 from cookietrack_plugin.stores.sql.durability import durability_warnings
 from cookietrack_plugin.stores.sql.engine import make_engine
 from cookietrack_plugin.stores.sql.faults import translated
 from cookietrack_plugin.stores.sql.schema import prepare_tables, require_tables
-from cookietrack_plugin.stores.sql.store import MySQLStore, PostgreSQLStore, SqlStore
+from cookietrack_plugin.stores.sql.sqlite import SQLiteStore
+from cookietrack_plugin.stores.sql.store import ServerStore, SqlStore
 from cookietrack_plugin.stores.sql.tables import Tables, make_tables
 from cookietrack_plugin.stores.sql.url import is_file, parse_url, shown, under
 
@@ -25,16 +31,12 @@ POOL_SIZE = 5
 
 log = logging.getLogger(__name__)
 
+# The format of SQLite's files, section 1.3.
+_SQLITE_HEAD = b"SQLite format 3\0"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-_STORES: Mapping[str, type[SqlStore]] = {
-    "postgresql": PostgreSQLStore,
-    "mysql": MySQLStore,
-    "mariadb": MySQLStore,
-    "sqlite": SqlStore,
-}
 
 
-@implementer(ICookieStoreProvider, IReadOnlyProvider)
+@implementer(ICookieStoreProvider, IReadOnlyProvider, IRecognizer)
 class SqlProvider:
     """
     `{"type": "sql", "url": "postgresql://user:${NAME}@host/database"}`, with `table`, `timeout`
@@ -72,6 +74,13 @@ class SqlProvider:
             raise StoreUnavailable(f"there is no database {shown(url)}")
         return self._open(url, options, require_tables)
 
+    def recognize(self, path: str) -> str | None:
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            is_sqlite = file.read(len(_SQLITE_HEAD)) == _SQLITE_HEAD
+        return f"sqlite:///{path}" if is_sqlite else None
+
     def _open(
         self,
         url: URL,
@@ -89,4 +98,13 @@ class SqlProvider:
         except BaseException:
             engine.dispose()
             raise
-        return _STORES[engine.dialect.name](engine, tables, shown(url), timeout)
+        return _store_type(engine.dialect.name)(engine, tables, shown(url), timeout)
+
+
+def _store_type(dialect: str) -> type[SqlStore]:
+    if dialect == "postgresql":
+        # Its driver need not be installed.
+        from cookietrack_plugin.stores.sql.postgresql.store import PostgreSQLStore
+
+        return PostgreSQLStore
+    return SQLiteStore if dialect == "sqlite" else ServerStore

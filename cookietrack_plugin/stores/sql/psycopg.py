@@ -1,5 +1,6 @@
 """A connection to PostgreSQL that does not wait for ever for a server that has gone silent."""
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -27,6 +28,16 @@ class BoundedConnection(psycopg.Connection[Any]):
     """
 
     patience: float | None = None
+    #: Whether a pooler is in between: what is set in its sessions, other programs get.
+    is_pooled = False
+    #: Statements that every transaction begins with.
+    preamble = ""
+
+    def use_pooler(self, milliseconds: str) -> None:
+        """Have the server bound what takes longer, in transactions only."""
+        names = ("statement_timeout", "idle_in_transaction_session_timeout")
+        self.is_pooled = True
+        self.preamble = "".join(f"; SET LOCAL {name} = {milliseconds}" for name in names)
 
     def wait(self, gen: PQGen[Any], *args: Any, **kwargs: Any) -> Any:
         if self.patience is None:
@@ -37,13 +48,13 @@ class BoundedConnection(psycopg.Connection[Any]):
             self.close()
             raise
 
-    def ask(self, statement: bytes, value: bytes) -> PGresult:
-        """Execute `statement` with one parameter, in the lowest layer of psycopg; its result."""
+    def ask(self, statement: bytes, *values: bytes) -> PGresult:
+        """Execute `statement` with parameters, in the lowest layer of psycopg; its result."""
         with self.lock:
-            return self.wait(self._answer(statement, value))
+            return self.wait(self._answer(statement, values))
 
-    def _answer(self, statement: bytes, value: bytes) -> PQGen[PGresult]:
-        self.pgconn.send_query_params(statement, [value])
+    def _answer(self, statement: bytes, values: Sequence[bytes]) -> PQGen[PGresult]:
+        self.pgconn.send_query_params(statement, values)
         result, *_ = yield from execute(self.pgconn)
         if result.status in _DONE:
             return result

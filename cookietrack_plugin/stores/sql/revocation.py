@@ -1,7 +1,5 @@
 """Everything of a user, ended in one transaction of a few statements."""
 
-from functools import partial
-
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -14,10 +12,10 @@ from sqlalchemy import (
 )
 
 from cookietrack_plugin.record import UserRevoked
-from cookietrack_plugin.stores.sql.feed import Feed
+from cookietrack_plugin.stores.sql.feedwriter import FeedWriter
 from cookietrack_plugin.stores.sql.fences import Fences
 from cookietrack_plugin.stores.sql.tables import Tables, hash_of
-from cookietrack_plugin.stores.sql.transaction import transaction_begun_by
+from cookietrack_plugin.stores.sql.transaction import commit, rolling_back
 from cookietrack_plugin.stores.sql.types import MYSQL, UnicodeText
 
 # Records that any database deletes in a second. A statement must not take longer than the store's
@@ -33,7 +31,7 @@ class UserRevoker:
     """
 
     def __init__(
-        self, tables: Tables, dialect: str, fences: Fences, feed: Feed, timeout: float
+        self, tables: Tables, dialect: str, fences: Fences, feed: FeedWriter, timeout: float
     ) -> None:
         self._portion = max(1, int(timeout * DELETED_PER_S))
         self._cookies = tables.cookies
@@ -41,28 +39,34 @@ class UserRevoker:
         self._fences = fences
         self._feed = feed
 
-    def revoke(self, connection: Connection, revoked: UserRevoked) -> tuple[int, bool]:
+    def revoke(
+        self, connection: Connection, revoked: UserRevoked, most: int | None = None
+    ) -> tuple[int, bool]:
         """
         How many records were deleted, and whether the user is revoked. If not, there were too many
         records for one transaction: this portion is gone, and nothing else has happened.
+
+        :param most: how many one transaction may delete, where it is less than there is time for.
         """
-        begin = partial(self._fences.begin_revocation, revoked=revoked)
-        with transaction_begun_by(begin, connection) as fence:
-            deleted = connection.execute(self._delete(revoked)).rowcount
-            complete = deleted < self._portion
+        portion = min(self._portion, most or self._portion)
+        with rolling_back(connection):
+            fence = self._fences.begin_revocation(connection, revoked)
+            deleted = connection.execute(self._delete(revoked, portion)).rowcount
+            complete = deleted < portion
             if complete:
-                position = self._feed.append_user(connection, revoked)
-                self._fences.raise_to(connection, position, revoked, fence)
+                self._feed.commit_user(connection, revoked, fence)
+            else:
+                commit(connection)
         return deleted, complete
 
-    def _delete(self, revoked: UserRevoked) -> Delete:
+    def _delete(self, revoked: UserRevoked, portion: int) -> Delete:
         """A portion of the records, in the order of ids, in which everybody locks them."""
         cookies, wanted = self._cookies, self._conditions(revoked)
         if self._dialect in MYSQL:
             # Both the primary key and the index by authid lead through the ids in order.
-            limit = {"mysql_limit": self._portion, "mariadb_limit": self._portion}
+            limit = {"mysql_limit": portion, "mariadb_limit": portion}
             return delete(cookies).where(*wanted).with_dialect_options(**limit)
-        ids = select(cookies.c.id).where(*wanted).order_by(cookies.c.id).limit(self._portion)
+        ids = select(cookies.c.id).where(*wanted).order_by(cookies.c.id).limit(portion)
         if self._dialect == "postgresql":
             # PostgreSQL may execute a subquery with a limit more than once, a CTE it does not.
             ids = select(ids.with_for_update().cte("portion").c.id)

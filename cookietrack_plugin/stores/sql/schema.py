@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 from zlib import crc32
 
-from sqlalchemy import Column, Connection, Table, inspect, select, text
+from sqlalchemy import Column, Connection, Dialect, Table, inspect, select, text
 from sqlalchemy.schema import CreateColumn
 
 from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
@@ -16,6 +16,9 @@ from cookietrack_plugin.stores.sql.locks import SLOTS
 from cookietrack_plugin.stores.sql.tables import Tables
 from cookietrack_plugin.stores.sql.transaction import transaction
 from cookietrack_plugin.stores.sql.types import MYSQL
+
+_LEAST = {"postgresql": (12,), "mysql": (8, 0, 2), "mariadb": (10, 6)}
+_EXPECTED = "PostgreSQL from 12, MariaDB from 10.6 or MySQL from 8.0.2 on"
 
 Step = Callable[[Connection, Tables], None]
 
@@ -38,15 +41,23 @@ def _insert_first(connection: Connection, table: Table, row: dict[str, Any]) -> 
 
 def _add_users(connection: Connection, tables: Tables) -> None:
     """The feed has users too, and there are fences."""
-    found = _column_names(connection, tables.revoked)
-    for column in tables.revoked.columns:
-        if column.name not in found:
-            _add_column(connection, column)
+    _add_missing_columns(connection, tables.revoked)
     tables.fences.create(connection, checkfirst=True)
     if tables.locks is not None:
         tables.locks.create(connection, checkfirst=True)
         if connection.execute(select(tables.locks).limit(1)).first() is None:
             connection.execute(tables.locks.insert(), [{"slot": slot} for slot in range(SLOTS)])
+
+
+def _add_time_of_login(connection: Connection, tables: Tables) -> None:
+    _add_missing_columns(connection, tables.cookies)
+
+
+def _add_missing_columns(connection: Connection, table: Table) -> None:
+    found = _column_names(connection, table)
+    for column in table.columns:
+        if column.name not in found:
+            _add_column(connection, column)
 
 
 def _add_column(connection: Connection, column: Column[Any]) -> None:
@@ -56,7 +67,7 @@ def _add_column(connection: Connection, column: Column[Any]) -> None:
 
 
 # What leads from each version to the next; the newest version is their number.
-STEPS: tuple[Step, ...] = (_create, _add_users)
+STEPS: tuple[Step, ...] = (_create, _add_users, _add_time_of_login)
 
 
 def prepare_tables(connection: Connection, tables: Tables, timeout: float) -> None:
@@ -141,26 +152,28 @@ def _user_lock(connection: Connection, name: str, timeout: float) -> Iterator[No
     try:
         yield
     finally:
-        connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+        # With a lost connection the lock is gone as well.
+        if not connection.invalidated:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
 
 
 def _check_database(connection: Connection) -> None:
-    dialect = connection.dialect
-    if dialect.name == "postgresql":
+    _check_version(connection.dialect)
+    if connection.dialect.name == "postgresql":
         encoding = connection.execute(text("SHOW server_encoding")).scalar()
         if encoding != "UTF8":
             raise wrong_url(
                 f"a database with the encoding {encoding}",
                 "one with UTF8 (CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0)",
             )
-    if dialect.name in MYSQL:
-        least = (10, 6) if getattr(dialect, "is_mariadb", False) else (8, 0, 1)
-        found = dialect.server_version_info or ()
-        if found < least:
-            raise wrong_url(
-                f"a server of version {_dotted(found)}",
-                "MariaDB from 10.6 or MySQL from 8.0.1 on",
-            )
+
+
+def _check_version(dialect: Dialect) -> None:
+    """The oldest ones that know all of the statements."""
+    name = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
+    found = getattr(dialect, "server_version_info", None) or ()
+    if found < _LEAST.get(name, ()):
+        raise wrong_url(f"a server of version {_dotted(found)}", _EXPECTED)
 
 
 def _dotted(version: tuple[int | str, ...]) -> str:

@@ -25,12 +25,17 @@ _SIZES = {"postgresql": _POSTGRESQL, "mysql": _MYSQL, "mariadb": _MYSQL, "sqlite
 
 
 def stat_of(connection: Connection, tables: Tables) -> Mapping[str, Any]:
-    """`cookies` and `bytes`, indexes included."""
+    """
+    `cookies` and `bytes`, indexes included; `authenticated`, those with a login, where they are few
+    enough to be counted.
+    """
     name = tables.cookies.name
     if connection.dialect.name == "postgresql":
         name = connection.dialect.identifier_preparer.quote(name)
     estimate, size = connection.execute(_SIZES[connection.dialect.name], {"name": name}).one()
     cookies = int(estimate or 0)
+    numbers = {"cookies": cookies, "bytes": int(size or 0)}
     if cookies < _COUNTED:
-        cookies = connection.execute(select(func.count()).select_from(tables.cookies)).scalar_one()
-    return {"cookies": cookies, "bytes": int(size or 0)}
+        counts = select(func.count(), func.count(tables.cookies.c.authid))
+        numbers["cookies"], numbers["authenticated"] = connection.execute(counts).one()
+    return numbers

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from cookietrack_plugin.stores.sql.direct import DirectStatement
+from cookietrack_plugin.stores.sql.role import role_column
 from cookietrack_plugin.stores.sql.types import storable
 
 T = TypeVar("T")
@@ -44,10 +45,10 @@ _SUSPECT = re.compile(r"\\u(0000|d[89a-f]|fdd0)")
 @frozen
 class Statements:
     """
-    `load`, `lock`, `delete` take `{"ids": [...]}`, `due` takes `now` and `limit`. `insert` and
-    `update` execute a statement for some rows, and `insert` returns the ids of those that it has
-    inserted. Where `insert_tells`, it leaves out what exists; elsewhere it fails for all when one
-    exists.
+    `load` (see `role.trusted`), `lock` and `delete` take `{"ids": [...]}`, `due` takes `now` and
+    `limit`. `insert` and `update` execute a statement for some rows, and `insert` returns the ids
+    of those that it has inserted. Where `insert_tells`, it leaves out what exists; elsewhere it
+    fails for all when one exists.
     """
 
     load: Select[Any]
@@ -71,7 +72,7 @@ def _postgresql(cookies: Table) -> Statements:
     a column, take the worker half as much CPU again.
     """
     names = cookies.columns.keys()
-    columns = [column(name, _in_json(cookies.c[name].type)) for name in names]
+    columns = [column(name, _type_in_json(cookies.c[name].type)) for name in names]
     rows = cast(bindparam("rows", type_=Text), postgresql.JSON)
     given = func.json_to_recordset(rows).table_valued(*columns, name="given")
     given = given.render_derived(with_types=True)
@@ -84,9 +85,9 @@ def _postgresql(cookies: Table) -> Statements:
     updated = DirectStatement(altered.where(cookies.c.id == given.c.id))
     ids = bindparam("ids", type_=postgresql.ARRAY(cookies.c.id.type))
     return Statements(
-        **_common(cookies, cookies.c.id == any_(ids)),
-        insert=lambda connection, rows: _ids(inserted.execute(connection, _json(rows))),
-        update=lambda connection, rows: updated.execute(connection, _json(rows)),
+        **_common(cookies, cookies.c.id == any_(ids), "postgresql"),
+        insert=lambda connection, rows: _ids(inserted.execute(connection, in_json(rows))),
+        update=lambda connection, rows: updated.execute(connection, in_json(rows)),
         insert_tells=True,
     )
 
@@ -95,11 +96,12 @@ def _ids(result: Any) -> set[str]:
     return {result.get_value(number, 0).decode() for number in range(result.ntuples)}
 
 
-def _in_json(type: Any) -> Any:
+def _type_in_json(type: Any) -> Any:
     return Text if isinstance(type, LargeBinary) else type
 
 
-def _json(rows: Sequence[Row]) -> str:
+def in_json(rows: Sequence[Row]) -> str:
+    """Rows for `json_to_recordset`; bytes are in hexadecimal digits."""
     text = _encode(rows)
     if not _SUSPECT.search(text):
         return text
@@ -118,7 +120,7 @@ def _sqlite(cookies: Table) -> Statements:
         set_={name: insert.excluded[name] for name in _fields(cookies)},
     )
     return Statements(
-        **_common(cookies, _in_list(cookies)),
+        **_common(cookies, _in_list(cookies), "sqlite"),
         insert=lambda connection, rows: set(connection.execute(new, rows).scalars()),
         update=lambda connection, rows: connection.execute(update, rows),
         insert_tells=True,
@@ -139,11 +141,8 @@ def _mysql(cookies: Table) -> Statements:
         connection.execute(insert, rows)
         return {row["id"] for row in rows}
 
-    common = _common(cookies, _in_list(cookies))
-    # Whether it is a replica by now: see `MySQLStore`.
-    common["load"] = common["load"].add_columns(literal_column("@@read_only"))
     return Statements(
-        **common,
+        **_common(cookies, _in_list(cookies), "mysql"),
         insert=insert_all,
         update=lambda connection, rows: connection.execute(update, rows),
         insert_tells=False,
@@ -158,11 +157,11 @@ _MAKERS: dict[str, Callable[[Table], Statements]] = {
 }
 
 
-def _common(cookies: Table, wanted: Any) -> dict[str, Any]:
+def _common(cookies: Table, wanted: Any, dialect: str) -> dict[str, Any]:
     due = select(cookies.c.id).where(cookies.c.expires <= bindparam("now"))
     due = due.order_by(cookies.c.expires).limit(bindparam("limit"))
     return {
-        "load": select(cookies).where(wanted),
+        "load": select(cookies, role_column(dialect)).where(wanted),
         # In one order, so that no two writers wait for one another.
         "lock": select(cookies).where(wanted).order_by(cookies.c.id).with_for_update(),
         # What another node is deleting at this moment is not waited for.

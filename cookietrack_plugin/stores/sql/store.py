@@ -1,8 +1,9 @@
 """Cookies in PostgreSQL, MySQL, MariaDB or SQLite, over SQLAlchemy: for any number of nodes."""
 
+import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select
@@ -13,28 +14,32 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     IRevocationFeed,
-    IRevocationSignal,
     IServerTime,
     IUserRevocation,
 )
-from cookietrack_plugin.record import Change, Cookie, UserRevoked, matches
+from cookietrack_plugin.record import Change, Cookie, Create, UserRevoked, is_id, matches
+from cookietrack_plugin.stores.kit.paging import cursor_of, place_of
+from cookietrack_plugin.stores.kit.unreadable import UnreadableLog
 from cookietrack_plugin.stores.sql.batch import Batches, Collision
 from cookietrack_plugin.stores.sql.clock import time_of
-from cookietrack_plugin.stores.sql.engine import STALE
 from cookietrack_plugin.stores.sql.faults import is_conflict, translated
 from cookietrack_plugin.stores.sql.feed import Cursor, Feed
+from cookietrack_plugin.stores.sql.feedwriter.maker import make_feed_writer
 from cookietrack_plugin.stores.sql.fences import Fences
-from cookietrack_plugin.stores.sql.listener import Listener
+from cookietrack_plugin.stores.sql.reader import RecordReader
 from cookietrack_plugin.stores.sql.revocation import UserRevoker
+from cookietrack_plugin.stores.sql.role import trusted
 from cookietrack_plugin.stores.sql.stat import stat_of
 from cookietrack_plugin.stores.sql.statements import make_statements, portions
-from cookietrack_plugin.stores.sql.tables import Tables, hash_of, record_of
+from cookietrack_plugin.stores.sql.tables import Tables, hash_of
 from cookietrack_plugin.stores.sql.transaction import UnknownOutcome, transaction
 
 # How often a transaction is tried in which others get in the way.
 _TRIES = 10
-# Records of a scan that are in memory at a time.
-_PAGE = 500
+# Records that a page has at most: they are in memory at a time.
+_MAX_PAGE = 500
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -57,27 +62,34 @@ class SqlStore:
         self._tables = tables
         self._place = place
         self._statements = make_statements(tables.cookies, dialect.name)
-        self._feed = Feed(tables, notifies=dialect.name == "postgresql")
-        fences = Fences(tables, dialect)
-        self._batches = Batches(self._statements, fences, self._feed)
-        self._revoker = UserRevoker(tables, dialect.name, fences, self._feed, timeout)
+        self._feed = Feed(tables, dialect.name)
+        fences, writer = Fences(tables, dialect), make_feed_writer(tables, dialect)
+        self._reader = RecordReader(UnreadableLog(log, place))
+        self._batches = Batches(self._statements, self._reader, fences, writer)
+        self._revoker = UserRevoker(tables, dialect.name, fences, writer, timeout)
         self._closed = False
 
     def load(self, ids: Sequence[str]) -> Mapping[str, Cookie]:
         def read(connection: Connection) -> dict[str, Cookie]:
             load = self._statements.load
-            pages = [connection.execute(load, portion) for portion in portions(ids)]
-            records = (record_of(self._trusted(row)) for page in pages for row in page)
-            return {record.id: record for record in records if isinstance(record, Cookie)}
+            pages = [connection.execute(load, portion) for portion in portions(wanted)]
+            rows = (trusted(row) for page in pages for row in page)
+            return {record.id: record for record in self._reader.readable(rows)}
 
         self._check_open()
-        return self._read(read) if ids else {}
+        wanted = list(filter(is_id, ids))
+        return self._read(read) if wanted else {}
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
         self._check_open()
-        if not changes:
-            return []
-        return self._write(lambda connection: self._batches.apply(connection, changes))
+        # What is no id has no record, and a text that the database refuses must not fail the batch.
+        known = [change for change in changes if is_id(change.id)]
+        if any(isinstance(change, Create) and not is_id(change.id) for change in changes):
+            raise ValueError("a record whose id is none cannot be stored")
+        if not known:
+            return [False] * len(changes)
+        results = iter(self._write(lambda connection: self._batches.apply(connection, known)))
+        return [is_id(change.id) and next(results) for change in changes]
 
     def expire(self, now: int, limit: int) -> int:
         def delete_due(connection: Connection) -> int:
@@ -91,18 +103,26 @@ class SqlStore:
 
         return self._write(delete_due)
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
         """
-        Page by page in the order of ids, each in a transaction of its own. A cursor of the server's
-        would hold one transaction open for as long as somebody reads: PostgreSQL could not clean up
+        In the order of ids, each page in a transaction of its own. A cursor of the server's would
+        hold one transaction open for as long as somebody reads: PostgreSQL could not clean up
         behind it, SQLite's log would grow, and a connection would be missing in the pool.
         """
-        last = ""
-        while rows := self._page(last, authid, authrealm):
-            for record in map(record_of, rows):
-                if isinstance(record, Cookie) and matches(record.auth, authid, authrealm):
-                    yield record
-            last = rows[-1].id
+        last = "" if cursor is None else _id_at(cursor)
+        limit = min(limit, _MAX_PAGE)
+        rows = self._rows(last, limit, authid, authrealm)
+        found = self._reader.readable(rows)
+        page = [each for each in found if matches(each.auth, authid, authrealm)]
+        # What is no text comes behind all ids, in a column of SQLite.
+        ended = len(rows) < limit or not isinstance(rows[-1].id, str)
+        return page, None if ended else cursor_of(rows[-1].id.encode())
 
     def stat(self) -> Mapping[str, Any]:
         return self._read(lambda connection: stat_of(connection, self._tables))
@@ -113,10 +133,10 @@ class SqlStore:
     def revoke_user(
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
-        revoked = UserRevoked(authid, authrealm, frozenset(keep))
+        revoked = UserRevoked(authid, authrealm, frozenset(filter(is_id, keep)))
         count, complete = 0, False
         while not complete:
-            deleted, complete = self._write(lambda each: self._revoker.revoke(each, revoked))
+            deleted, complete = self._revoke_portion(revoked)
             count += deleted
         return count
 
@@ -124,22 +144,19 @@ class SqlStore:
         self._closed = True
         self._engine.dispose()
 
-    def _page(self, last: str, authid: str | None, authrealm: str | None) -> Sequence[Any]:
+    def _revoke_portion(self, revoked: UserRevoked, most: int | None = None) -> tuple[int, bool]:
+        return self._write(lambda each: self._revoker.revoke(each, revoked, most))
+
+    def _rows(
+        self, last: str, limit: int, authid: str | None, authrealm: str | None
+    ) -> Sequence[Any]:
         cookies = self._tables.cookies
-        page = select(cookies).where(cookies.c.id > last).order_by(cookies.c.id).limit(_PAGE)
+        page = select(cookies).where(cookies.c.id > last).order_by(cookies.c.id).limit(limit)
         if authid is not None:
             page = page.where(cookies.c.authid_hash == hash_of(authid))
         if authrealm is not None:
             page = page.where(cookies.c.authrealm == authrealm)
         return self._read(lambda connection: connection.execute(page).all())
-
-    def _trusted(self, row: Sequence[Any]) -> Sequence[Any]:
-        """
-        The columns of a record that was looked up.
-
-        :raises StoreUnavailable: who answered may not know the last logouts.
-        """
-        return row
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with translated(self._place), self._connection() as connection:
@@ -175,33 +192,12 @@ class ServerStore(SqlStore):
         return self._read(time_of)
 
 
-class MySQLStore(ServerStore):
-    """The same on MySQL or MariaDB, where a primary becomes a replica under open connections."""
-
-    def _trusted(self, row: Sequence[Any]) -> Sequence[Any]:
-        *columns, read_only = row
-        if read_only not in (0, "OFF"):
-            raise StoreUnavailable(f"{self._place} is read-only: {STALE}")
-        return columns
-
-
-@implementer(IRevocationSignal)
-class PostgreSQLStore(ServerStore):
-    """The same, and the database says when something was revoked (LISTEN and NOTIFY)."""
-
-    def __init__(self, engine: Engine, tables: Tables, place: str, timeout: float) -> None:
-        super().__init__(engine, tables, place, timeout)
-        self._listener = Listener(engine, tables.revoked.name, place)
-
-    def await_revocation(self, seconds: float) -> None:
-        self._listener.wait(seconds)
-
-    def interrupt(self) -> None:
-        self._listener.interrupt()
-
-    def close(self) -> None:
-        self._listener.close()
-        super().close()
+def _id_at(cursor: str) -> str:
+    id = place_of(cursor).decode("ascii")
+    # PostgreSQL refuses it.
+    if "\0" in id:
+        raise ValueError("no cursor of a page of records")
+    return id
 
 
 def _is_in_the_way(error: Exception) -> bool:

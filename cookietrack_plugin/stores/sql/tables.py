@@ -9,7 +9,8 @@ from attrs import frozen
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
 
 from cookietrack_plugin.record import Auth, Cookie
-from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
+from cookietrack_plugin.stores.kit.fences import Name
+from cookietrack_plugin.stores.kit.nesting import check_depth
 from cookietrack_plugin.stores.sql.types import MYSQL, Bytes, Id, Milliseconds, UnicodeText
 
 
@@ -59,6 +60,7 @@ def _cookies(name: str, metadata: MetaData) -> Table:
         Column("authmethod", UnicodeText),
         Column("authrealm", UnicodeText),
         Column("authextra", Bytes),
+        Column("auth_at", Milliseconds),
         # An index over texts has a limit to their length, and MySQL's takes "joe " for "joe".
         Column("authid_hash", BigInteger),
     )
@@ -119,13 +121,21 @@ def hash_of(authid: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+def hash_of_name(name: Name) -> str:
+    """What a fence is found by: SHA-256 of its name, in hexadecimal digits."""
+    digest = sha256()
+    for part in name:
+        data = b"" if part is None else part.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:%b" % (-1 if part is None else len(data), data))
+    return digest.hexdigest()
+
+
 def row_of(cookie: Cookie) -> dict[str, Any]:
     """
     The record as a row.
 
     :raises ValueError: its `authextra` is nothing that CBOR carries there and back.
     """
-    auth = cookie.auth
     return {
         "id": cookie.id,
         "created": cookie.created,
@@ -133,38 +143,64 @@ def row_of(cookie: Cookie) -> dict[str, Any]:
         "seen": cookie.seen,
         "peer": cookie.peer,
         "user_agent": cookie.user_agent,
+        **auth_columns(cookie.auth),
+    }
+
+
+def auth_columns(auth: Auth | None) -> dict[str, Any]:
+    """
+    The columns of a login.
+
+    :raises ValueError: see `row_of`.
+    """
+    return {
         "authid": auth and auth.authid,
         "authrole": auth and auth.authrole,
         "authmethod": auth and auth.authmethod,
         "authrealm": auth and auth.authrealm,
         "authextra": auth and _encode(auth.authextra),
+        "auth_at": auth and auth.at,
         "authid_hash": auth and hash_of(auth.authid),
     }
 
 
-def record_of(row: Sequence[Any]) -> Stored:
-    """The row as a record; DAMAGED where something else than this store has written to it."""
-    id, created, expires, seen, peer, user_agent, *login, authextra, authid_hash = row
+def record_of(row: Sequence[Any]) -> Cookie:
+    """
+    The row as a record.
+
+    :raises ValueError: something else than this store has written to it. Shows nothing of it.
+    """
+    id, created, expires, seen, peer, user_agent, *login, authextra, at, authid_hash = row
+    _check_types(int, created, expires, seen)
+    _check_types(str, id)
+    _check_types(str, *(text for text in (peer, user_agent, *login) if text is not None))
     if all(text is None for text in login):
         return Cookie(id, created, expires, seen, peer, user_agent)
     authid, authrole, authmethod, authrealm = login
-    if None in login or hash_of(authid) != authid_hash:
-        return DAMAGED
-    try:
-        auth = Auth(authid, authrole, authmethod, authrealm, _decode(authextra))
-    except ValueError:
-        return DAMAGED
+    _check_types(int, *([] if at is None else [at]))
+    if None in login:
+        raise ValueError("a login that lacks a part")
+    if hash_of(authid) != authid_hash:
+        raise ValueError("an authid_hash of another authid")
+    auth = Auth(authid, authrole, authmethod, authrealm, _decode(authextra), at)
     return Cookie(id, created, expires, seen, peer, user_agent, auth)
+
+
+def _check_types(expected: type, *values: object) -> None:
+    """Columns of SQLite take anything."""
+    if any(type(value) is not expected for value in values):
+        raise ValueError("a column with something of another type")
 
 
 def _encode(authextra: Mapping[str, Any] | None) -> bytes | None:
     if authextra is None:
         return None
+    check_depth(authextra)
     try:
         data = cbor2.dumps(authextra)
     except (cbor2.CBORError, RecursionError) as error:
         raise ValueError(f"an authextra that cannot be stored: {error}") from error
-    # Deeply nested data can be written but not read: better refused now than lost later.
+    # Not all that can be written can be read: better refused now than lost later.
     _decode(data)
     return data
 
@@ -174,6 +210,8 @@ def _decode(data: bytes | None) -> Mapping[str, Any] | None:
         return None
     try:
         authextra = cbor2.loads(data)
+    except TypeError:
+        raise ValueError("an authextra that is no bytes") from None
     except (cbor2.CBORError, RecursionError) as error:
         raise ValueError("an authextra that cannot be read") from error
     if not isinstance(authextra, Mapping):

@@ -1,13 +1,10 @@
 """Transactions, by BEGIN and COMMIT: the engine itself is in autocommit mode."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-T = TypeVar("T")
 
 BEGIN = {
     "postgresql": "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -23,7 +20,18 @@ class UnknownOutcome(Exception):
 
 
 def begin(connection: Connection) -> None:
-    connection.exec_driver_sql(BEGIN[connection.dialect.name])
+    connection.exec_driver_sql(begin_statement(connection))
+
+
+def begin_statement(connection: Connection) -> str:
+    """What begins a transaction on this connection, in one round trip."""
+    preamble = getattr(connection.connection.driver_connection, "preamble", "")
+    return BEGIN[connection.dialect.name] + preamble
+
+
+def commit(connection: Connection) -> None:
+    with committing():
+        connection.exec_driver_sql("COMMIT")
 
 
 @contextmanager
@@ -33,20 +41,20 @@ def transaction(connection: Connection) -> Iterator[None]:
 
     :raises UnknownOutcome: see there. Any other error: nothing was done.
     """
-    with transaction_begun_by(begin, connection):
+    with rolling_back(connection):
+        begin(connection)
         yield
+        commit(connection)
 
 
 @contextmanager
-def transaction_begun_by(begin: Callable[[Connection], T], connection: Connection) -> Iterator[T]:
+def rolling_back(connection: Connection) -> Iterator[None]:
     """
-    The same. `begin` begins the transaction, and may do more in the same round trip: the block gets
-    what it returns.
+    Around what begins a transaction and commits it: after an error nothing was done, unless it is
+    `UnknownOutcome`.
     """
     try:
-        yield begin(connection)
-        with committing():
-            connection.exec_driver_sql("COMMIT")
+        yield
     except BaseException:
         _roll_back(connection)
         raise

@@ -24,6 +24,11 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 
+def restored(text: str) -> str:
+    """The text that `storable` was given."""
+    return _MARKED.sub(lambda found: chr(int(found[1], 16)), text) if _MARK in text else text
+
+
 class UnicodeText(TypeDecorator[str]):
     """
     Any Python string. PostgreSQL refuses NUL and every database half of a surrogate pair, and what
@@ -42,9 +47,8 @@ class UnicodeText(TypeDecorator[str]):
         return value and storable(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        if not value or _MARK not in value:
-            return value
-        return _MARKED.sub(lambda found: chr(int(found[1], 16)), value)
+        # A column of SQLite can have something of another type.
+        return restored(value) if isinstance(value, str) else value
 
 
 class Id(TypeDecorator[str]):

@@ -24,6 +24,7 @@ class _Driver:
     extra: str
 
 
+_TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _POSTGRESQL = _Driver("postgresql+psycopg", "psycopg", "postgresql")
 _MYSQL = _Driver("mysql+pymysql", "pymysql", "mysql")
 _MARIADB = _Driver("mariadb+pymysql", "pymysql", "mysql")
@@ -55,6 +56,7 @@ def parse_url(text: str) -> URL:
         raise wrong_url(f'the scheme "{url.drivername}"', SCHEMES)
     _check_driver(driver)
     _check_database(url)
+    _check_tls(url)
     return url
 
 
@@ -88,6 +90,13 @@ def _check_driver(driver: _Driver) -> None:
             f'"url" in the store item: {driver.module} is not installed ({error}):'
             f' pip install "cookietrack-plugin[{driver.extra}]"'
         ) from error
+
+
+def _check_tls(url: URL) -> None:
+    """libpq would say it in words alone."""
+    mode = url.query.get("sslmode", _TLS_MODES[0])
+    if url.get_backend_name() == "postgresql" and mode not in _TLS_MODES:
+        raise wrong_url("another sslmode", ", ".join(_TLS_MODES[:-1]) + f" or {_TLS_MODES[-1]}")
 
 
 def _check_database(url: URL) -> None:

@@ -1,16 +1,14 @@
 """Several changes in one commit: in order, and all or none."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cookietrack_plugin.errors import StoreFull
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
-from cookietrack_plugin.testing.bulk import max_changes_of
+from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.testing.bulk import fill, max_changes_of
 from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.samples import (
     NOW,
@@ -76,7 +74,7 @@ class BatchChecks(StoreCase):
         """
         store.commit([Create(make_cookie(1, make_auth(), expires=NOW)), Delete(make_id(1))])
         assert dict(store.load([make_id(1)])) == {}
-        assert list(store.scan(authid="joe")) == []
+        assert list(records(store, authid="joe")) == []
         assert store.expire(NOW, 10) == 0
 
     def test_a_change_that_does_not_apply_holds_up_no_other(self, store: ICookieStore) -> None:
@@ -135,27 +133,6 @@ class BatchChecks(StoreCase):
 
         ICookieStore.commit: "none was applied; there is no room."
         """
-        last = _fill(cramped_store)
+        last = fill(cramped_store, first=0)
         assert dict(cramped_store.load([change.id for change in last])) == {}
         assert set(cramped_store.load([make_id(0), make_id(1)])) == {make_id(0), make_id(1)}
-
-    @pytest.fixture
-    def cramped_store(self, node_dir: Path) -> Iterator[ICookieStore]:
-        self.need("limit")
-        if self.cramped_options is None:
-            pytest.skip("`cramped_options` are not given, nor does `lacks` say why")
-        store: Any = self.new_provider().open(self.cramped_options, str(node_dir))
-        yield store
-        store.close()
-
-
-def _fill(store: ICookieStore) -> list[Change]:
-    """Commit a small record and one of 100 kB at a time; the batch that found no room."""
-    for number in range(0, 20_000, 2):
-        auth = make_auth(authextra={"text": "x" * 100_000})
-        batch: list[Change] = [Create(make_cookie(number)), Create(make_cookie(number + 1, auth))]
-        try:
-            store.commit(batch)
-        except StoreFull:
-            return batch
-    pytest.fail("the store took a gigabyte with `cramped_options`")

@@ -1,10 +1,14 @@
 """The four changes, one at a time: what they do, and where they do not apply."""
 
+from collections.abc import Sequence
+from itertools import permutations
+
 import pytest
 from attrs import evolve
 
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.bulk import commit_all
 from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.samples import (
@@ -25,6 +29,9 @@ LATE = [
     make_touch(1, seen=NOW - 1),
     make_touch(1, expires=NOW),
 ]
+
+NO_IDS = ["", "é", "\0", "\ud800", "a", make_id(0) + "0", make_id(1)[1:], "é" * 24, "x" * 10_000]
+NO_IDS += ["\ud800" * 24, make_id(1) + "\n", " " + make_id(1), make_id(1)[1:] + "=", "%" * 24]
 
 
 class ChangeChecks(StoreCase):
@@ -73,6 +80,49 @@ class ChangeChecks(StoreCase):
         found = store.load([cookie.id])[cookie.id]
         assert (found.seen, found.expires) == (NOW + 1, cookie.expires)
         assert {cookie.id: found} == replay({cookie.id: cookie}, [change])
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+    @pytest.mark.parametrize("size", [1, 3], ids=["one by one", "at once"])
+    def test_touches_take_nothing_back_in_any_order(
+        self, store: ICookieStore, order: Sequence[int], size: int
+    ) -> None:
+        """The latest `seen` and `expires` of several touches count, and the sweep goes by them.
+
+        Touch: "`seen` and `expires` only grow by it: a worker whose record is older takes nothing
+        back."
+        """
+        store.commit([Create(make_cookie(1, expires=NOW + 10))])
+        touches = [
+            make_touch(1, expires=NOW + 30, seen=NOW + 2),
+            make_touch(1, expires=NOW + 20, seen=NOW + 3),
+            make_touch(1, expires=NOW, seen=NOW - 5),
+        ]
+        changes = [touches[number] for number in order]
+        for start in range(0, len(changes), size):
+            store.commit(changes[start : start + size])
+            assert store.expire(NOW, 10) == 0
+        found = store.load([make_id(1)])[make_id(1)]
+        assert (found.seen, found.expires) == (NOW + 3, NOW + 30)
+        assert store.expire(NOW + 29, 10) == 0
+        assert store.expire(NOW + 30, 10) == 1
+
+    @pytest.mark.parametrize("text", NO_IDS, ids=lambda text: ascii(text[:10]))
+    def test_a_text_that_is_no_id_is_absent(self, store: ICookieStore, text: str) -> None:
+        """load() leaves a text out that is no id, and no change of one applies or does harm.
+
+        interfaces: "A text that is no id is the id of no record: it is absent for `load`, and for
+        every change but `Create`."
+        """
+        store.commit([Create(make_cookie(1, make_auth()))])
+        assert set(store.load([text, make_id(1)])) == {make_id(1)}
+        assert dict(store.load([text])) == {}
+        for change in (
+            Delete(text),
+            evolve(make_touch(1), id=text),
+            Authenticate(text, make_auth(), NOW),
+        ):
+            assert _bools(store, change, make_touch(1)) == [False, True]
+        assert _all(store) == {make_id(1)}
 
     @pytest.mark.parametrize("change", UPDATES, ids=["login", "touch"])
     def test_an_update_brings_no_record_into_being(
@@ -124,7 +174,7 @@ class ChangeChecks(StoreCase):
         store.commit([Delete(make_id(1))])
         assert _bools(store, Create(make_cookie(1))) == [True]
         assert dict(store.load([make_id(1)])) == {make_id(1): make_cookie(1)}
-        assert list(store.scan(authid="joe")) == []
+        assert list(records(store, authid="joe")) == []
 
     def test_loading_nothing_finds_nothing(self, store: ICookieStore) -> None:
         """load() of no ids, and of absent ones, is an empty mapping.
@@ -172,4 +222,4 @@ def _bools(store: ICookieStore, *changes: Change) -> list[bool]:
 
 
 def _all(store: ICookieStore) -> set[str]:
-    return {cookie.id for cookie in store.scan()}
+    return {cookie.id for cookie in records(store)}

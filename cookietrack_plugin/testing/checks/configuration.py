@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreCorrupt
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import make_cookie
@@ -95,15 +95,15 @@ class ConfigurationChecks(StoreCase):
         store.close()
         assert list(elsewhere.iterdir()) == []
 
-    def test_a_place_that_cannot_be_used_is_unavailable(
+    def test_a_place_that_cannot_be_used_is_wrong(
         self, store_options: Options, tmp_path: Path
     ) -> None:
-        """open() raises StoreUnavailable, not its driver's error, if it needs a directory there.
+        """open() raises ConfigError, not its driver's error, if it needs a directory there.
 
-        ICookieStoreProvider.open: "the engine does not answer, or the place cannot be used."
+        ICookieStoreProvider.open: "what the options name is wrong, and waiting does not help"
         """
         (tmp_path / "file").touch()
-        with suppress(StoreUnavailable):
+        with suppress(ConfigError):
             self.new_provider().open(store_options, str(tmp_path / "file")).close()
 
     def test_foreign_data_is_not_taken_for_a_store(

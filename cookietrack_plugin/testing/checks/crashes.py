@@ -6,6 +6,7 @@ from typing import Any
 
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed, IUserRevocation
 from cookietrack_plugin.record import Authenticate, Cookie, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.case import OpenStore, StartProcess, StoreCase
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, replay
@@ -32,7 +33,7 @@ class CrashChecks(StoreCase):
             store.close()
         store = open_store()
         assert dict(store.load(list(survived))) == survived
-        assert {cookie.id for cookie in store.scan()} == set(survived)
+        assert {cookie.id for cookie in records(store)} == set(survived)
 
     def test_a_returned_delete_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore
@@ -47,7 +48,7 @@ class CrashChecks(StoreCase):
         process.call("commit", [Delete(make_id(1))])
         process.kill()
         store = open_store()
-        assert [cookie.id for cookie in store.scan(authid="joe")] == [make_id(2)]
+        assert [cookie.id for cookie in records(store, authid="joe")] == [make_id(2)]
         assert set(store.load([make_id(1), make_id(2)])) == {make_id(2)}
 
     def test_a_returned_sweep_survives_kill_9(
@@ -63,7 +64,7 @@ class CrashChecks(StoreCase):
         process.call("commit", [Create(make_cookie(n, expires=NOW + n)) for n in (1, 2)])
         assert process.call("expire", NOW + 1, 10) == 1
         process.kill()
-        assert [cookie.id for cookie in open_store().scan()] == [make_id(2)]
+        assert [cookie.id for cookie in records(open_store())] == [make_id(2)]
 
     def test_a_returned_revocation_survives_kill_9(
         self, store: Any, start_process: StartProcess, open_store: OpenStore
@@ -84,7 +85,7 @@ class CrashChecks(StoreCase):
         assert process.call("revoke_user", "joe", "realm1", {make_id(2)}) == 1
         process.kill()
         reopened = open_store()
-        assert {cookie.id for cookie in reopened.scan()} == {make_id(2), make_id(3)}
+        assert {cookie.id for cookie in records(reopened)} == {make_id(2), make_id(3)}
         login = Authenticate(make_id(3), make_auth(), NOW, since)
         assert list(reopened.commit([login])) == [not fences]
 

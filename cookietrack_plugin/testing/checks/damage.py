@@ -8,6 +8,7 @@ import pytest
 
 from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
@@ -31,20 +32,20 @@ class DamageChecks(StoreCase):
         """load() leaves an undecodable record out, and gives the others.
 
         ICookieStore: "A record whose bytes cannot be decoded counts as absent for `load` and
-        `scan`"
+        `page`"
         """
         loaded = damaged_store.load([make_id(n) for n in range(5)])
         assert set(loaded) == {make_id(n) for n in (0, 2, 3, 4)}
 
-    def test_it_is_not_scanned(self, damaged_store: ICookieStore) -> None:
-        """scan() passes an undecodable record over, and gives the others.
+    def test_it_is_on_no_page(self, damaged_store: ICookieStore) -> None:
+        """page() passes an undecodable record over, and gives the others.
 
         ICookieStore: "A record whose bytes cannot be decoded counts as absent for `load` and
-        `scan`"
+        `page`"
         """
         expected = {make_id(n) for n in (0, 2, 3, 4)}
-        assert {cookie.id for cookie in damaged_store.scan()} == expected
-        assert {cookie.id for cookie in damaged_store.scan(authid="joe")} == expected
+        assert {cookie.id for cookie in records(damaged_store)} == expected
+        assert {cookie.id for cookie in records(damaged_store, authid="joe")} == expected
 
     def test_it_is_not_updated(self, damaged_store: ICookieStore) -> None:
         """Authenticate and Touch of an undecodable record do not apply; their batch does.
@@ -63,7 +64,7 @@ class DamageChecks(StoreCase):
         """Delete of an undecodable record makes room for a new one of the same id.
 
         ICookieStore: "A record whose bytes cannot be decoded counts as absent for `load` and
-        `scan`, cannot be updated, can be deleted, and never makes a method fail."
+        `page`, cannot be updated, can be deleted, and never makes a method fail."
         """
         changes: list[Change] = [Delete(DAMAGED), Create(make_cookie(1))]
         assert list(damaged_store.commit(changes))[1] is True
@@ -76,7 +77,7 @@ class DamageChecks(StoreCase):
         """
         assert damaged_store.expire(NOW, 10) in (4, 5)
         assert damaged_store.expire(NOW, 10) == 0
-        assert list(damaged_store.scan()) == []
+        assert list(records(damaged_store)) == []
         assert damaged_store.stat()["cookies"] in (0, 1)
 
     def test_it_does_not_stop_a_revocation(self, damaged_store: Any) -> None:
@@ -87,4 +88,4 @@ class DamageChecks(StoreCase):
         self.need_interface("user_revocation", damaged_store, IUserRevocation)
         assert damaged_store.revoke_user("joe", "realm1", {make_id(0)}) in (3, 4)
         assert damaged_store.revoke_user(None, None) in (1, 2)
-        assert list(damaged_store.scan()) == []
+        assert list(records(damaged_store)) == []

@@ -2,6 +2,8 @@
 
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Authenticate, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.testing.bulk import commit_all
 from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
@@ -31,7 +33,7 @@ class ExpiryChecks(StoreCase):
 
         ICookieStore.expire: "Less than `limit`: no more are left."
         """
-        store.commit([Create(make_cookie(n, expires=NOW - n % 7)) for n in range(50)])
+        commit_all(store, [Create(make_cookie(n, expires=NOW - n % 7)) for n in range(50)])
         store.commit([Create(make_cookie(99))])
         counts = [store.expire(NOW, 20) for _ in range(4)]
         assert counts == [20, 20, 10, 0]
@@ -45,7 +47,7 @@ class ExpiryChecks(StoreCase):
         assert store.expire(NOW, 10) == 0
 
     def test_an_expired_record_leaves_every_index(self, store: ICookieStore) -> None:
-        """After expire() neither load() nor any scan() finds the record; its id is free again.
+        """After expire() neither load() nor any page() finds the record; its id is free again.
 
         ICookieStore.expire: "Delete at most `limit` records with `expires <= now` (milliseconds),
         durably."
@@ -53,7 +55,7 @@ class ExpiryChecks(StoreCase):
         store.commit([Create(make_cookie(1, make_auth(), expires=NOW))])
         store.expire(NOW, 10)
         assert dict(store.load([make_id(1)])) == {}
-        assert list(store.scan(authid="joe", authrealm="realm1")) == []
+        assert list(records(store, authid="joe", authrealm="realm1")) == []
         assert list(store.commit([make_touch(1), Create(make_cookie(1))])) == [False, True]
 
     def test_a_touched_record_lives_longer(self, store: ICookieStore) -> None:
@@ -99,4 +101,4 @@ class ExpiryChecks(StoreCase):
 
 
 def _all(store: ICookieStore) -> set[str]:
-    return {cookie.id for cookie in store.scan()}
+    return {cookie.id for cookie in records(store)}

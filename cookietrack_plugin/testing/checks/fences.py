@@ -10,8 +10,9 @@ from cookietrack_plugin.interfaces import (
     IUserRevocation,
 )
 from cookietrack_plugin.record import Authenticate, Change, Create
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.checks.feed import FOREIGN
-from cookietrack_plugin.testing.checks.scans import ALIKE
+from cookietrack_plugin.testing.checks.pages import ALIKE
 from cookietrack_plugin.testing.checks.sharing import SharedCase
 from cookietrack_plugin.testing.checks.unblocked import UnblockedCase, apply
 from cookietrack_plugin.testing.process import StoreProcess
@@ -41,8 +42,8 @@ class FenceChecks(SharedCase, UnblockedCase):
     ) -> None:
         """An Authenticate with a position from before it is refused, and alters nothing.
 
-        IUserRevocation.revoke_user: "from then on an `Authenticate` of the user whose `since` is an
-        earlier position does not apply"
+        IUserRevocation.revoke_user: "from then on an `Authenticate` of the user, or a `Create` with
+        a login, whose `since` is an earlier position does not apply"
         """
         for number in range(2):
             before = _position(fenced)
@@ -53,20 +54,51 @@ class FenceChecks(SharedCase, UnblockedCase):
             assert dict(fenced.load([cookie.id])) == {cookie.id: cookie}
 
     @pytest.mark.parametrize("name", NAMES)
+    def test_a_record_that_is_made_by_a_login_from_before_a_revocation_is_not_stored(
+        self, fenced: Any, name: tuple[str | None, str | None]
+    ) -> None:
+        """A Create with a login is refused as an Authenticate is, alone and among others.
+
+        Create: "Nor where the record has a login whose user was revoked since `since`"
+        """
+        before = _position(fenced)
+        fenced.revoke_user(*name)
+        assert list(fenced.commit([_creation(1, before)])) == [False]
+        others = [Create(make_cookie(2)), _creation(3, before), make_touch(2)]
+        assert list(fenced.commit(others)) == [True, False, True]
+        twice = [_creation(4, before), _creation(4, _position(fenced)), make_touch(4)]
+        assert list(fenced.commit(twice)) == [False, True, True]
+        assert set(fenced.load([make_id(n) for n in range(1, 5)])) == {make_id(2), make_id(4)}
+
+    def test_a_record_that_is_made_by_a_login_from_after_a_revocation_is_stored(
+        self, fenced: Any
+    ) -> None:
+        """A Create with a login applies with a position from after it, unless its id exists.
+
+        Create: "Does not apply where the id exists"
+        """
+        fenced.revoke_user("joe", "realm1")
+        since = _position(fenced)
+        creations = [_creation(1, since), _creation(2, since), _creation(1, since)]
+        assert list(fenced.commit(creations)) == [True, True, False]
+        assert list(fenced.commit([_creation(2, since), _creation(3, None)])) == [False, True]
+        assert {each.id for each in records(fenced, authid="joe")} == set(map(make_id, (1, 2, 3)))
+
+    @pytest.mark.parametrize("name", NAMES)
     def test_a_login_that_began_after_a_revocation_applies(
         self, fenced: Any, name: tuple[str | None, str | None]
     ) -> None:
         """An Authenticate with a position from after it is stored.
 
-        IUserRevocation.revoke_user: "from then on an `Authenticate` of the user whose `since` is an
-        earlier position does not apply"
+        IUserRevocation.revoke_user: "from then on an `Authenticate` of the user, or a `Create` with
+        a login, whose `since` is an earlier position does not apply"
         """
         fenced.commit([Create(make_cookie(n)) for n in range(2)])
         cursor = _position(fenced)
         fenced.revoke_user(*name, [make_id(0), make_id(1)])
         _, read = fenced.revoked_since(cursor)
         assert list(fenced.commit([_login(0, read), _login(1, _position(fenced))])) == [True] * 2
-        assert {each.id for each in fenced.scan(authid="joe")} == {make_id(0), make_id(1)}
+        assert {each.id for each in records(fenced, authid="joe")} == {make_id(0), make_id(1)}
 
     @pytest.mark.parametrize("authid", [name for name in ALIKE if name != "joe"], ids=ascii)
     def test_no_other_user_is_kept_out(self, fenced: Any, authid: str) -> None:
@@ -118,8 +150,8 @@ class FenceChecks(SharedCase, UnblockedCase):
         fenced.revoke_user("joe", "realm1")
         cookie = make_cookie(0)
         fenced.commit([Create(cookie)])
-        assert list(fenced.commit([_login(0, since)])) == [False]
-        assert dict(fenced.load([cookie.id])) == {cookie.id: cookie}
+        assert list(fenced.commit([_login(0, since), _creation(1, since)])) == [False] * 2
+        assert dict(fenced.load([cookie.id, make_id(1)])) == {cookie.id: cookie}
 
     def test_a_refused_login_holds_up_no_other_change(self, fenced: Any) -> None:
         """A batch goes on behind a login that was refused.
@@ -176,8 +208,10 @@ class FenceChecks(SharedCase, UnblockedCase):
         before = _position(fenced)
         fenced.revoke_user("joe", "realm1")
         fenced.commit([Create(make_cookie(0))])
-        assert list(apply(fenced, [_login(0, before)])) == [False]
-        assert list(apply(fenced, [_login(0, _position(fenced))])) == [True]
+        assert list(apply(fenced, [_login(0, before), _creation(1, before)])) == [False] * 2
+        assert list(apply(fenced, [_creation(1, before)])) == [False]
+        since = _position(fenced)
+        assert list(apply(fenced, [_login(0, since), _creation(1, since)])) == [True] * 2
 
 
 def _position(store: Any) -> Any:
@@ -186,3 +220,7 @@ def _position(store: Any) -> Any:
 
 def _login(number: int, since: Any) -> Authenticate:
     return Authenticate(make_id(number), make_auth(), NOW, since)
+
+
+def _creation(number: int, since: Any) -> Create:
+    return Create(make_cookie(number, make_auth()), since)

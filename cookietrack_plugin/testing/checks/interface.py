@@ -1,6 +1,8 @@
 """A store and its provider are what they claim to be."""
 
+from pathlib import Path
 from time import time
+from typing import Any
 
 import pytest
 from zope.interface.verify import verifyObject
@@ -10,13 +12,16 @@ from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
     INonBlockingCommit,
+    INonBlockingLoad,
+    IReaderSlots,
+    IRecognizer,
     IRevocationFeed,
     IRevocationSignal,
     IServerTime,
     IUserRevocation,
 )
 from cookietrack_plugin.record import Create
-from cookietrack_plugin.testing.bulk import MAX_CHANGES
+from cookietrack_plugin.testing.bulk import MAX_CHANGES, commit_all
 from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.samples import make_cookie
 
@@ -65,6 +70,14 @@ class InterfaceChecks(StoreCase):
         if hasattr(store, "finish"):
             verifyObject(INonBlockingCommit, store)
 
+    def test_a_look_up_without_waiting_provides_its_interface(self, store: ICookieStore) -> None:
+        """A store with finish_load() declares INonBlockingLoad, with the methods' signatures.
+
+        INonBlockingLoad: "An optional power of a store that reads from a server"
+        """
+        if hasattr(store, "finish_load"):
+            verifyObject(INonBlockingLoad, store)
+
     def test_a_user_revocation_provides_its_interface(self, store: ICookieStore) -> None:
         """A store with revoke_user() declares IUserRevocation, with the method's signature.
 
@@ -97,6 +110,29 @@ class InterfaceChecks(StoreCase):
         assert abs(first - time() * 1000) < DAY
         assert abs(second - first) < DAY
 
+    def test_places_of_readers_provide_their_interface(self, store: ICookieStore) -> None:
+        """A store with stale_readers() declares IReaderSlots; where no reader was killed, it is 0.
+
+        IReaderSlots.stale_readers: "How many places belong to processes that have ended."
+        """
+        if hasattr(store, "stale_readers"):
+            verifyObject(IReaderSlots, store)
+            slots: Any = store
+            assert (slots.stale_readers(), slots.clear_stale_readers()) == (0, 0)
+
+    def test_what_is_no_store_is_not_recognized(self, tmp_path: Path) -> None:
+        """A provider with recognize() declares IRecognizer; an empty folder and file are no store.
+
+        IRecognizer.recognize: "None where it is none of this type."
+        """
+        provider = self.new_provider()
+        if hasattr(provider, "recognize"):
+            verifyObject(IRecognizer, provider)
+            (tmp_path / "folder").mkdir()
+            (tmp_path / "file").touch()
+            for name in ("folder", "file"):
+                assert provider.recognize(str(tmp_path / name)) is None
+
     def test_the_summary_is_one_line(self) -> None:
         """The provider's summary is one line of text that is not empty.
 
@@ -118,7 +154,7 @@ class InterfaceChecks(StoreCase):
         ICookieStore.stat: "`cookies` (records, expired ones included, possibly estimated), `bytes`
         (room that they take on disk or in memory)"
         """
-        store.commit([Create(make_cookie(n)) for n in range(100)])
+        commit_all(store, [Create(make_cookie(n)) for n in range(100)])
         stat = store.stat()
         assert isinstance(stat["cookies"], int)
         assert isinstance(stat["bytes"], int)

@@ -27,6 +27,7 @@ from cookietrack_plugin.record import (
     applies,
     matches,
 )
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import NOW, make_id
 
@@ -51,7 +52,7 @@ values = st.recursive(
 )
 extras = st.none() | st.dictionaries(st.text(max_size=5), values, max_size=4)
 names = st.sampled_from(NAMES)
-auths = st.builds(Auth, names, strings, strings, names, extras)
+auths = st.builds(Auth, names, strings, strings, names, extras, st.none() | times)
 cookies = st.builds(Cookie, ids, times, times, times, texts, texts, st.none() | auths)
 changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(Create, cookies),
@@ -97,13 +98,13 @@ class StoreHistory(RuleBasedStateMachine):
             del self.held[id]
 
     @rule(authid=st.none() | names, authrealm=st.none() | names)
-    def scan(self, authid: str | None, authrealm: str | None) -> None:
+    def walk(self, authid: str | None, authrealm: str | None) -> None:
         expected = {
             id: cookie
             for id, cookie in self.held.items()
             if matches(cookie.auth, authid, authrealm)
         }
-        found = list(self.store.scan(authid, authrealm))
+        found = list(records(self.store, authid, authrealm))
         assert len(found) == len(expected)
         assert {cookie.id: cookie for cookie in found} == expected
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import (
     NOW,
@@ -42,8 +43,8 @@ class ReopenChecks(StoreCase):
         expected = replay({}, [*changes, *updates])
         store = open_store()
         assert dict(store.load(list(expected))) == expected
-        assert {cookie.id: cookie for cookie in store.scan()} == expected
-        assert [cookie.id for cookie in store.scan(authid="mary")] == [make_id(3)]
+        assert {cookie.id: cookie for cookie in records(store)} == expected
+        assert [cookie.id for cookie in records(store, authid="mary")] == [make_id(3)]
 
     def test_a_deleted_record_stays_gone(self, open_store: OpenStore) -> None:
         """A delete survives close() and open(), and updates still do not apply.
@@ -53,7 +54,7 @@ class ReopenChecks(StoreCase):
         self._commit(open_store, [Create(make_cookie(n, make_auth())) for n in (1, 2)])
         self._commit(open_store, [Delete(make_id(1))])
         store = open_store()
-        assert [cookie.id for cookie in store.scan()] == [make_id(2)]
+        assert [cookie.id for cookie in records(store)] == [make_id(2)]
         assert list(store.commit([make_touch(1), Delete(make_id(1))])) == [False, False]
 
     def test_a_change_of_owner_lasts(self, open_store: OpenStore) -> None:
@@ -65,7 +66,7 @@ class ReopenChecks(StoreCase):
         self._commit(open_store, [Authenticate(make_id(1), make_auth("mary"), NOW)])
         store = open_store()
         assert store.load([make_id(1)])[make_id(1)].auth == make_auth("mary")
-        assert list(store.scan(authid="joe")) == []
+        assert list(records(store, authid="joe")) == []
 
     def test_a_revocation_of_a_user_lasts(self, store: Any, open_store: OpenStore) -> None:
         """What revoke_user() has deleted does not come back with close() and open().
@@ -78,7 +79,7 @@ class ReopenChecks(StoreCase):
         store.commit([Create(make_cookie(3, make_auth("mary")))])
         assert store.revoke_user("joe", "realm1", {make_id(2)}) == 1
         store.close()
-        assert {cookie.id for cookie in open_store().scan()} == {make_id(2), make_id(3)}
+        assert {cookie.id for cookie in records(open_store())} == {make_id(2), make_id(3)}
 
     def test_expired_records_stay_gone(self, open_store: OpenStore) -> None:
         """What expire() has deleted does not come back; what it has not can still expire.
@@ -91,7 +92,7 @@ class ReopenChecks(StoreCase):
         assert store.expire(NOW + 1, 10) == 2
         store.close()
         store = open_store()
-        assert {cookie.id for cookie in store.scan()} == {make_id(2), make_id(3)}
+        assert {cookie.id for cookie in records(store)} == {make_id(2), make_id(3)}
         assert store.expire(NOW + 2, 10) == 1
 
     def test_a_collision_is_found_after_reopening(self, open_store: OpenStore) -> None:

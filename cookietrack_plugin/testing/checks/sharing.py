@@ -8,6 +8,8 @@ import pytest
 
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.testing.bulk import commit_all
 from cookietrack_plugin.testing.case import StartProcess, StoreCase
 from cookietrack_plugin.testing.process import StoreProcess
 from cookietrack_plugin.testing.samples import (
@@ -34,7 +36,7 @@ class SharingChecks(SharedCase):
     def test_a_commit_is_seen_by_other_processes(
         self, store: ICookieStore, other: StoreProcess
     ) -> None:
-        """A change whose commit has returned is loaded and scanned by every process.
+        """A change whose commit has returned is loaded by, and on the pages of, every process.
 
         ICookieStore.load: "Changes whose `commit` has returned are seen."
         """
@@ -42,7 +44,7 @@ class SharingChecks(SharedCase):
         for writes, reads in [(store.commit, other.call), (_commit(other), _call(store))]:
             assert list(writes([Create(cookie)])) == [True]
             assert dict(reads("load", [cookie.id])) == {cookie.id: cookie}
-            assert list(reads("scan", "joe")) == [cookie]
+            assert list(reads("page", None, 10, "joe")[0]) == [cookie]
             assert list(writes([Delete(cookie.id)])) == [True]
             assert dict(reads("load", [cookie.id])) == {}
 
@@ -83,7 +85,7 @@ class SharingChecks(SharedCase):
             theirs = other.receive()
             won = [mine[1], theirs[1]]
             assert sorted(won) == [False, number == 0]
-        assert len(list(store.scan())) == 101
+        assert len(list(records(store))) == 101
 
     def test_expired_records_are_counted_once(
         self, store: ICookieStore, other: StoreProcess
@@ -92,7 +94,7 @@ class SharingChecks(SharedCase):
 
         ICookieStore.expire: "how many were deleted."
         """
-        store.commit([Create(make_cookie(n, expires=NOW)) for n in range(100)])
+        commit_all(store, [Create(make_cookie(n, expires=NOW)) for n in range(100)])
         other.send("expire", NOW, 60)
         mine = store.expire(NOW, 60)
         theirs = other.receive()

@@ -13,6 +13,8 @@ from attrs import evolve
 
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.testing.bulk import commit_all
 from cookietrack_plugin.testing.case import OpenStore, StoreCase
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 
@@ -36,7 +38,7 @@ class ThreadChecks(StoreCase):
             store = elsewhere(open_store)
             assert list(elsewhere(store.commit, [Create(make_cookie(1, make_auth()))])) == [True]
             assert set(elsewhere(store.load, [make_id(1)])) == {make_id(1)}
-            assert len(elsewhere(lambda: list(store.scan(authid="joe")))) == 1
+            assert len(elsewhere(lambda: list(records(store, authid="joe")))) == 1
             assert elsewhere(store.stat)["cookies"] > 0
             assert elsewhere(store.expire, NOW, 10) == 0
             elsewhere(store.close)
@@ -51,7 +53,7 @@ class ThreadChecks(StoreCase):
             for number, id in enumerate(ids):
                 store.commit([Create(make_cookie(number))])
                 assert set(reader.submit(store.load, ids).result()) == set(ids[: number + 1])
-                assert id in {each.id for each in reader.submit(list, store.scan()).result()}
+                assert id in {each.id for each in reader.submit(list, records(store)).result()}
             store.commit([Delete(ids[0])])
             assert set(reader.submit(store.load, ids).result()) == set(ids[1:])
 
@@ -89,15 +91,15 @@ class ThreadChecks(StoreCase):
         for seen in _watch(store, change, ids):
             assert len(seen) in (0, 2)
 
-    def test_scans_and_stats_go_on_during_commits(
+    def test_pages_and_stats_go_on_during_commits(
         self, store: ICookieStore, frequent_switches: None
     ) -> None:
-        """scan() and stat() on other threads raise nothing and miss nothing while one commits.
+        """page() and stat() on other threads raise nothing and miss nothing while one commits.
 
-        ICookieStore: "Other threads call `load`, `scan` and `stat` at the same time"
+        ICookieStore: "Other threads call `load`, `page` and `stat` at the same time"
         """
         kept = {make_id(n) for n in range(300)}
-        store.commit([Create(make_cookie(n, make_auth())) for n in range(300)])
+        commit_all(store, [Create(make_cookie(n, make_auth())) for n in range(300)])
 
         def write(step: int) -> None:
             coming = [Create(make_cookie(n)) for n in (1_000 + 2 * step, 1_001 + 2 * step)]
@@ -105,8 +107,8 @@ class ThreadChecks(StoreCase):
             store.expire(NOW, 10)
 
         def read() -> None:
-            assert kept <= {cookie.id for cookie in store.scan()}
-            assert kept == {cookie.id for cookie in store.scan(authid="joe")}
+            assert kept <= {cookie.id for cookie in records(store)}
+            assert kept == {cookie.id for cookie in records(store, authid="joe")}
             store.stat()
 
         _together(write, read)

@@ -10,6 +10,7 @@ import pytest
 
 from cookietrack_plugin.interfaces import ICookieStore, INonBlockingCommit
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.bulk import MAX_CHANGES, max_changes_of
 from cookietrack_plugin.testing.case import OpenStore, StartProcess, StoreCase
 from cookietrack_plugin.testing.process import StoreProcess
@@ -57,7 +58,7 @@ class UnblockedChecks(UnblockedCase):
         assert list(_finish(unblocked)) == [True]
 
     def test_what_is_finished_is_as_committed(self, unblocked: Any) -> None:
-        """finish() gives what commit() does, and the changes are loaded and scanned then.
+        """finish() gives what commit() does, and the changes are loaded, and on a page, then.
 
         INonBlockingCommit.finish: "What `ICookieStore.commit` returns, or raises"
         """
@@ -72,7 +73,7 @@ class UnblockedChecks(UnblockedCase):
         assert list(apply(unblocked, changes)) == [True, False, True, False, True, False]
         expected = replay({make_id(0): make_cookie(0)}, changes)
         assert dict(unblocked.load([make_id(0), make_id(1)])) == expected
-        assert list(unblocked.scan(authid="mary")) == list(expected.values())
+        assert list(records(unblocked, authid="mary")) == list(expected.values())
 
     def test_batches_follow_each_other(self, unblocked: Any) -> None:
         """begin(), commit() and expire() work when finish() has given its result, in any order.

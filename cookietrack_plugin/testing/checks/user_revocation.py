@@ -7,9 +7,10 @@ import pytest
 
 from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation
 from cookietrack_plugin.record import MAX_KEPT_IDS, Authenticate, Change, Cookie, Create, matches
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.bulk import commit_all
 from cookietrack_plugin.testing.case import StoreCase
-from cookietrack_plugin.testing.checks.scans import ALIKE
+from cookietrack_plugin.testing.checks.pages import ALIKE
 from cookietrack_plugin.testing.samples import (
     NOW,
     make_auth,
@@ -50,7 +51,7 @@ class UserRevocationChecks(StoreCase):
         """
         before = _cookies()
         revocable.revoke_user(authid, authrealm)
-        assert {cookie.id: cookie for cookie in revocable.scan()} == {
+        assert {cookie.id: cookie for cookie in records(revocable)} == {
             id: cookie
             for id, cookie in before.items()
             if not matches(cookie.auth, authid, authrealm)
@@ -85,7 +86,7 @@ class UserRevocationChecks(StoreCase):
         position = ALIKE.index(name)
         left = {make_id(n) for n in range(100, 300)} - {make_id(100 + position)}
         left -= {make_id(200 + position)}
-        found = {cookie.id for cookie in revocable.scan()}
+        found = {cookie.id for cookie in records(revocable)}
         assert found == {cookie.id for cookie in [*users, *realms]} & left
 
     def test_what_is_kept_stays(self, revocable: Any) -> None:
@@ -95,10 +96,10 @@ class UserRevocationChecks(StoreCase):
         """
         keep = [make_id(2), *(make_id(n) for n in range(900, 899 + MAX_KEPT_IDS))]
         assert revocable.revoke_user("joe", None, frozenset(keep)) == 2
-        assert list(revocable.scan(authid="joe")) == [_cookies()[make_id(2)]]
+        assert list(records(revocable, authid="joe")) == [_cookies()[make_id(2)]]
         assert set(revocable.load([make_id(0), make_id(4)])) == {make_id(0), make_id(4)}
         assert revocable.revoke_user(None, None, [make_id(2), make_id(4)]) == 1
-        assert {cookie.id for cookie in revocable.scan()} == {make_id(2), make_id(4)}
+        assert {cookie.id for cookie in records(revocable)} == {make_id(2), make_id(4)}
         assert revocable.revoke_user("joe", "realm1") == 1
 
     def test_a_revoked_record_leaves_every_index(self, revocable: Any) -> None:
@@ -110,7 +111,7 @@ class UserRevocationChecks(StoreCase):
         assert revocable.expire(NOW * 2, 10) == 2
         updates = [make_touch(1), Authenticate(make_id(2), make_auth(), NOW)]
         assert list(revocable.commit([*updates, Create(make_cookie(1))])) == [False, False, True]
-        assert {cookie.id: cookie for cookie in revocable.scan()} == {make_id(1): make_cookie(1)}
+        assert {cookie.id: cookie for cookie in records(revocable)} == {make_id(1): make_cookie(1)}
 
     def test_a_record_is_revoked_with_its_latest_login(self, revocable: Any) -> None:
         """revoke_user() deletes what is logged in as the user now, and not what was before.
@@ -126,7 +127,7 @@ class UserRevocationChecks(StoreCase):
         revocable.commit(logins)
         assert revocable.revoke_user("joe", "realm1") == 2
         expected = replay(_cookies(), logins)
-        assert {cookie.id: cookie for cookie in revocable.scan()} == {
+        assert {cookie.id: cookie for cookie in records(revocable)} == {
             make_id(n): expected[make_id(n)] for n in (1, 3, 4)
         }
 
@@ -138,7 +139,7 @@ class UserRevocationChecks(StoreCase):
         revocable.revoke_user("joe", "realm1")
         login = Authenticate(make_id(0), make_auth(), NOW)
         assert list(revocable.commit([Create(make_cookie(9, make_auth())), login])) == [True] * 2
-        found = {cookie.id for cookie in revocable.scan(authid="joe", authrealm="realm1")}
+        found = {cookie.id for cookie in records(revocable, authid="joe", authrealm="realm1")}
         assert found == {make_id(0), make_id(9)}
 
     def test_a_user_with_thousands_of_records_is_revoked(self, revocable: Any) -> None:
@@ -149,7 +150,7 @@ class UserRevocationChecks(StoreCase):
         many = [Create(make_cookie(n, make_auth("many"))) for n in range(100, 5_100)]
         assert sum(commit_all(revocable, many)) == 5_000
         assert revocable.revoke_user("many", "realm1", {make_id(4_000)}) == 4_999
-        found = {cookie.id for cookie in revocable.scan()}
+        found = {cookie.id for cookie in records(revocable)}
         assert found == {make_id(4_000), *_cookies()}
 
     def test_commits_go_on_during_a_revocation(self, revocable: Any) -> None:
@@ -167,8 +168,10 @@ class UserRevocationChecks(StoreCase):
             others = [Create(make_cookie(n, make_auth("other"))) for n in range(100, 600)]
             assert [revocable.commit([each])[0] for each in others] == [True] * 500
             assert revoking.result(PATIENCE) == 8_000
-        assert {cookie.id for cookie in revocable.scan(authid="other")} == {e.id for e in others}
-        assert len(list(revocable.scan())) == 505
+        assert {cookie.id for cookie in records(revocable, authid="other")} == {
+            e.id for e in others
+        }
+        assert len(list(records(revocable))) == 505
 
 
 def _cookies() -> dict[str, Cookie]:

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Authenticate, Cookie, Create
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.case import StoreCase
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
 
@@ -60,11 +61,11 @@ class ValueChecks(StoreCase):
         loaded = store.load([make_id(1), make_id(2)])
         assert loaded[make_id(1)] == cookie
         assert [each.auth for each in loaded.values()] == [cookie.auth] * 2
-        assert next(iter(store.scan(authid="joe"))).auth == cookie.auth
+        assert next(iter(records(store, authid="joe"))).auth == cookie.auth
 
     @pytest.mark.parametrize("text", [*TEXTS, *SURROGATES], ids=lambda text: ascii(text[:20]))
     def test_any_text_is_kept(self, store: ICookieStore, text: str) -> None:
-        """Every text field holds any string, the empty one too, and scan() finds it.
+        """Every text field holds any string, the empty one too, and page() finds it.
 
         interfaces: "Every other text is any Python string: empty, of any length, with NUL, with
         half of a surrogate pair; it comes back as it was."
@@ -73,7 +74,7 @@ class ValueChecks(StoreCase):
         cookie = evolve(cookie, auth=evolve(make_auth(text, text), authrole=text, authmethod=text))
         store.commit([Create(cookie)])
         assert dict(store.load([cookie.id])) == {cookie.id: cookie}
-        assert list(store.scan(authid=text, authrealm=text)) == [cookie]
+        assert list(records(store, authid=text, authrealm=text)) == [cookie]
 
     def test_what_is_unknown_stays_unknown(self, store: ICookieStore) -> None:
         """None in peer, user_agent and auth comes back as None.
@@ -87,14 +88,18 @@ class ValueChecks(StoreCase):
     def test_long_texts_are_kept_apart(self, store: ICookieStore) -> None:
         """Users whose long names differ in the last character alone are two users.
 
-        ICookieStore.scan: "which are compared character by character"
+        ICookieStore.page: "which are compared character by character"
         """
         names = ["ü" * 1_000 + end for end in "ab"]
         cookies = [make_cookie(n, make_auth(name, name)) for n, name in enumerate(names)]
         cookies = [evolve(cookie, user_agent="x" * 8_000) for cookie in cookies]
         store.commit([Create(cookie) for cookie in cookies])
         for name, cookie in zip(names, cookies, strict=True):
-            assert list(store.scan(authid=name)) == list(store.scan(authrealm=name)) == [cookie]
+            assert (
+                list(records(store, authid=name))
+                == list(records(store, authrealm=name))
+                == [cookie]
+            )
 
     def test_times_are_exact(self, store: ICookieStore) -> None:
         """Times are kept to the millisecond, and come back as integers.
@@ -106,6 +111,19 @@ class ValueChecks(StoreCase):
         loaded = store.load([cookie.id])[cookie.id]
         assert loaded == cookie
         assert all(type(each) is int for each in (loaded.created, loaded.expires, loaded.seen))
+
+    @pytest.mark.parametrize("at", [None, 0, 1, NOW, 2**53 - 1])
+    def test_the_time_of_a_login_is_exact(self, store: ICookieStore, at: int | None) -> None:
+        """It is kept with a login, created or set, and None stays None.
+
+        Auth: "when its user last proved it, with anything but the cookie"
+        """
+        auth = evolve(make_auth(authextra={"a": 1}), at=at)
+        odd = evolve(auth, authrole="")
+        store.commit([Create(make_cookie(1, auth)), Create(make_cookie(2, odd))])
+        store.commit([Create(make_cookie(3)), Authenticate(make_id(3), auth, NOW)])
+        found = store.load([make_id(n) for n in (1, 2, 3)])
+        assert [found[make_id(n)].auth for n in (1, 2, 3)] == [auth, odd, auth]
 
     def test_any_id_is_kept(self, store: ICookieStore) -> None:
         """All characters of base64url can stand in an id, at its beginning too.
@@ -134,13 +152,13 @@ class IsolationChecks(StoreCase):
         assert [_extra(cookie) for cookie in loaded.values()] == [{"a": {"b": [1]}}] * 2
 
     def test_what_was_got_back_can_be_altered(self, store: ICookieStore) -> None:
-        """Altering an authextra that load() or scan() gave does not alter what is stored.
+        """Altering an authextra that load() or page() gave does not alter what is stored.
 
         interfaces: "gives each caller one of its own, which the caller may alter"
         """
         store.commit([Create(make_cookie(1, make_auth(authextra={"a": {"b": [1]}})))])
         _alter(_extra(store.load([make_id(1)])[make_id(1)]))
-        _alter(_extra(next(store.scan())))
+        _alter(_extra(next(records(store))))
         assert _extra(store.load([make_id(1)])[make_id(1)]) == {"a": {"b": [1]}}
 
 

@@ -1,6 +1,6 @@
 """A third party's store that tells what was asked of it; it lasts as long as the process."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zope.interface import implementer, implementer_only
@@ -33,7 +33,7 @@ class ObservedProvider:
 class ObservedStore(MemoryStore):
     """
     A memory store with an index by authid. `calls`: the methods that were called. `visited`: how
-    many records a scan has looked at.
+    many records the pages had.
     """
 
     def __init__(self) -> None:
@@ -59,11 +59,17 @@ class ObservedStore(MemoryStore):
         self.calls.append("expire")
         return super().expire(now, limit)
 
-    def scan(self, authid: str | None = None, authrealm: str | None = None) -> Iterator[Cookie]:
-        self.calls.append(f"scan {authid} {authrealm}")
-        for cookie in super().scan(authid, authrealm):
-            self.visited += 1
-            yield cookie
+    def page(
+        self,
+        cursor: str | None,
+        limit: int,
+        authid: str | None = None,
+        authrealm: str | None = None,
+    ) -> tuple[Sequence[Cookie], str | None]:
+        self.calls.append(f"page {authid} {authrealm}")
+        page, following = super().page(cursor, limit, authid, authrealm)
+        self.visited += len(page)
+        return page, following
 
 
 STORES: dict[str, ObservedStore] = {}

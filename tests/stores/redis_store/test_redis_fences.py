@@ -15,6 +15,7 @@ from cookietrack_plugin.record import (
     UserRevoked,
 )
 from cookietrack_plugin.stores.kit.fences import Fence, any_refuses, names_of, raised
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.redis.feed import entry_of, position_of
 from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.testing.samples import (
@@ -248,7 +249,7 @@ class Race:
 
     def _check(self, client: RedisStore, before: Any) -> int:
         """How many records there are: all of them began after `before`."""
-        ids = [each.id for each in client.scan(*JOE)]
+        ids = [each.id for each in records(client, *JOE)]
         assert [id for id in ids if not self._began_after(before, id, client)] == []
         return len(ids)
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.record import (
-    Authenticate,
     Cookie,
     Create,
     Delete,
 )
 from cookietrack_plugin.stores.kit.codec import encode
-from cookietrack_plugin.stores.redis.indexes import Recent
+from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.stores.redis.paging import place_at
 from cookietrack_plugin.stores.redis.store import RedisStore
 from cookietrack_plugin.stores.redis.upgrade import old_index
 from cookietrack_plugin.testing.samples import (
@@ -26,7 +26,6 @@ from tests.support.redis_stores import (
     USERS,
     keys_of,
     open_redis,
-    populate,
     run_command,
 )
 
@@ -34,59 +33,67 @@ pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.server
 
 
-def test_a_scan_gives_each_record_once_when_the_index_shrinks(
+@pytest.mark.parametrize("limit", [1, 7, 1_000])
+@pytest.mark.parametrize("moment", ["the same moment", "their own moments"])
+def test_a_walk_goes_on_where_many_expire_at_one_moment(store: RedisStore, limit: int, moment: str):
+    """A score does not tell then where to go on from."""
+    step = moment == "their own moments"
+    cookies = [make_cookie(n, expires=NOW + n * step) for n in range(300)]
+    store.commit([Create(cookie) for cookie in cookies])
+    assert sorted(records(store, limit=limit), key=lambda each: each.id) == cookies
+
+
+def test_a_walk_among_equals_misses_nobody_while_ranks_change(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch
 ):
-    """ZSCAN gives some a second time then."""
-    numbers = range(6_000)
-    pages: list[list[str]] = []
-    read_page = store._indexes.page
+    """Records before the place are deleted after its rank was read."""
+    store.commit([Create(make_cookie(n, expires=NOW)) for n in range(600)])
+    numbers = iter(range(600))
+    find_rank = store._pages._rank
 
-    def page(index: str, cursor: int) -> tuple[int, list[str]]:
-        cursor, ids = read_page(index, cursor)
-        pages.append(ids)
-        return cursor, ids
+    def rank(last: Any) -> int:
+        found = find_rank(last)
+        store.commit([Delete(make_id(next(numbers))) for _ in range(10)])
+        return found
 
-    def scan(number: int) -> list[str]:
-        store.commit([Create(make_cookie(n)) for n in numbers])
-        pages.clear()
-        scan, seen = store.scan(), []
-        while len(pages) < number or len(seen) < sum(map(len, pages)):
-            seen.append(next(scan).id)
-        # What it gives again shares a slot of the smaller table with what comes next.
-        kept = {*pages[-1][-30:], make_id(0)}
-        store.commit([Delete(id) for id in map(make_id, numbers) if id not in kept])
-        seen += (each.id for each in scan)
-        assert kept <= set(seen)
-        return seen
-
-    monkeypatch.setattr(store._indexes, "page", page)
-    seen = scan(5)
+    monkeypatch.setattr(store._pages, "_rank", rank)
+    seen = [each.id for each in records(store, limit=20)]
+    left = {make_id(n) for n in range(next(numbers), 600)}
+    assert len(left) < 500
+    assert left <= set(seen)
     assert len(set(seen)) == len(seen)
-    monkeypatch.setattr(Recent, "new", lambda self, ids: list(ids))
-    assert any(len(set(seen)) < len(seen) for seen in map(scan, range(2, 8)))
 
 
-def test_a_record_that_changes_realms_is_given_once(store: RedisStore):
-    populate(store, 30)
-    users = ("joe", "realm1"), ("joe", "realm2")
-    for old, new in (users, users[::-1]):
-        scan = store.scan("joe")
-        seen = [next(scan).id]
-        ids = [each.id for each in store.scan(*old)]
-        store.commit([Authenticate(id, make_auth(*new), NOW) for id in ids])
-        seen += (each.id for each in scan)
-        assert len(set(seen)) == len(seen)
+@pytest.mark.parametrize("expires", [0, 1, -5, 2**40, 2**62, 10**30])
+def test_any_time_has_a_place(store: RedisStore, expires: int):
+    cookies = [make_cookie(n, expires=expires + n % 2) for n in range(30)]
+    store._client.run(
+        [("ZADD", store._layout.of(each.id).expiry, each.expires, each.id) for each in cookies]
+    )
+    places = store._pages.after(None, store._indexes_of(None, None), 100)
+    assert len(places) == 30
+    cursors = [place.cursor() for place in places]
+    assert cursors == sorted(cursors)
+    assert [place_at(cursor) for cursor in cursors] == places
+    for number, place in enumerate(places):
+        behind = store._pages.after(place, store._indexes_of(None, None), 100)
+        assert behind == places[number + 1 :]
 
 
-def test_what_was_seen_is_remembered_within_bounds():
-    recent = Recent(10)
-    assert recent.new(["a", "b", "a"]) == ["a", "b"]
-    for n in range(100):
-        recent.new([str(n)])
-        assert recent.new([str(m) for m in range(max(0, n - 9), n + 1)]) == []
-    assert recent.new(["a"]) == ["a"]
-    assert len(recent._newer) + len(recent._older) <= 20
+def test_a_page_of_a_user_takes_few_round_trips(store: RedisStore):
+    """However many realms there are, most of which the user is not in."""
+    store.commit([Create(make_cookie(n, make_auth("mary", f"realm{n}"))) for n in range(200)])
+    store.commit([Create(make_cookie(n + 200, make_auth())) for n in range(10)])
+    trips: list[int] = []
+    run = store._client.run
+
+    def count(commands: Any) -> list[Any]:
+        trips.append(len(commands))
+        return run(commands)
+
+    store._client.run = count  # type: ignore[method-assign]
+    assert len(list(records(store, "joe"))) == 10
+    assert len(trips) < 15
 
 
 def test_a_store_of_schema_1_is_upgraded(options: dict[str, Any]):
@@ -101,9 +108,9 @@ def test_a_store_of_schema_1_is_upgraded(options: dict[str, Any]):
     assert keys_of(first, "authid:*") == []
     assert run_command(options["url"], "HGET", layout.meta, "version") == b"2"
     assert first.revoked_since(cursor)[0] == [make_id(7)]
-    assert sorted(first.scan(), key=lambda each: each.id) == cookies
-    assert len(list(first.scan(*JOE))) == second.revoke_user(*JOE) == 300
-    assert len(list(first.scan("joe"))) == second.revoke_user("joe", None) == 300
+    assert sorted(records(first), key=lambda each: each.id) == cookies
+    assert len(list(records(first, *JOE))) == second.revoke_user(*JOE) == 300
+    assert len(list(records(first, "joe"))) == second.revoke_user("joe", None) == 300
     first.close()
     second.close()
 
@@ -123,3 +130,15 @@ def _fill_as_schema_1(store: RedisStore, cookies: list[Cookie]) -> None:
             ("XADD", own.revoked, f"5-{n}", "id", id) for n, id in ((1, ""), (2, make_id(7)))
         )
     store._client.run(commands)
+
+
+def test_the_sweep_spares_a_record_that_lives_longer_than_the_index_says(store: RedisStore):
+    """So it is between reading the index and deleting, when a client is heard in between."""
+    living, expired = make_cookie(1, expires=NOW + 5), make_cookie(2, expires=NOW)
+    store.commit([Create(living), Create(expired)])
+    index = store._layout.of(living.id).expiry
+    store._client.run([("ZADD", index, NOW - 5, living.id)])
+    assert store.expire(NOW, 10) == 1
+    assert dict(store.load([living.id, expired.id])) == {living.id: living}
+    assert store.expire(NOW + 5, 10) == 1
+    assert dict(store.load([living.id])) == {}

@@ -8,10 +8,11 @@ from zope.interface.verify import verifyObject
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.interfaces import IReadOnlyProvider
 from cookietrack_plugin.record import Create
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.redis.provider import RedisProvider
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 from servers.redises import RedisServer
-from tests.support.redis_stores import new_prefix, open_redis
+from tests.support.redis_stores import look_at, new_prefix, open_redis
 
 pytest_plugins = ["tests.support.servers"]
 pytestmark = pytest.mark.server
@@ -20,10 +21,6 @@ pytestmark = pytest.mark.server
 @pytest.fixture
 def item(redis_server: RedisServer) -> dict[str, Any]:
     return {"type": "redis", "url": redis_server.url(), "prefix": new_prefix()}
-
-
-def look_at(item: dict[str, Any]) -> Any:
-    return RedisProvider().open_readonly(item, ".")
 
 
 def test_it_has_the_records_that_are_there(item, redis_server):
@@ -35,8 +32,8 @@ def test_it_has_the_records_that_are_there(item, redis_server):
     )
     url = f"redis://reader:secret@127.0.0.1:{redis_server.port}"
     looking = look_at({**item, "url": url})
-    assert {cookie.id for cookie in looking.scan()} == {make_id(1), make_id(2)}
-    assert [cookie.id for cookie in looking.scan("joe")] == [make_id(1)]
+    assert {cookie.id for cookie in records(looking)} == {make_id(1), make_id(2)}
+    assert [cookie.id for cookie in records(looking, "joe")] == [make_id(1)]
     assert set(looking.load([make_id(1)])) == {make_id(1)}
     assert looking.stat()["cookies"] == 2
     looking.close()

@@ -7,6 +7,7 @@ import pytest
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Create, Delete
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 from servers.process import running
 from servers.redises import RedisServer
@@ -36,13 +37,20 @@ def store(server: RedisServer) -> Iterator[Any]:
 
 def test_a_demoted_master_lets_nobody_in(store, server):
     """Somebody has logged out at the new one, and what it is told of that does not arrive."""
+    _, since = store.revoked_since(None)
     with running(RedisServer()) as master:
         master.kill()
         server.client().replicaof("127.0.0.1", master.port)
+        for call in (
+            lambda: store.load([make_id(1)]),
+            lambda: store.load([make_id(1), make_id(2)]),
+            lambda: store.revoked_since(None),
+            lambda: store.revoked_since(since),
+        ):
+            with pytest.raises(StoreUnavailable, match="read only replica"):
+                call()
         with pytest.raises(StoreUnavailable, match="read only replica"):
-            store.load([make_id(1)])
-        with pytest.raises(StoreUnavailable, match="read only replica"):
-            list(store.scan("joe"))
+            list(records(store, "joe"))
     server.client().replicaof("no", "one")
     wait_for(lambda: answers(store), "it is a master again")
     assert set(store.load([make_id(1)])) == {make_id(1)}
@@ -64,6 +72,7 @@ def test_a_full_master_says_who_is_logged_in(store, server):
 
 def test_a_master_whose_disk_is_at_fault_says_who_is_logged_in(store, server):
     client = server.client()
+    _, since = store.revoked_since(None)
     client.config_set("save", "3600 1")
     server.folder.chmod(0o500)
     try:
@@ -72,6 +81,8 @@ def test_a_master_whose_disk_is_at_fault_says_who_is_logged_in(store, server):
         with pytest.raises(StoreUnavailable, match="takes no writes: MISCONF"):
             store.commit([Delete(make_id(1))])
         assert set(store.load([make_id(1)])) == {make_id(1)}
+        assert set(store.load([make_id(1), make_id(2)])) == {make_id(1)}
+        assert store.revoked_since(since) == ([], since)
     finally:
         server.folder.chmod(0o700)
 

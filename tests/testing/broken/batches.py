@@ -44,6 +44,6 @@ class HalfABatch(MemoryStore):
 class HalfFull(MemoryStore):
     def commit(self, changes):
         for each in changes:
-            if len(self._cookies) == self._max_cookies - 1:
+            if self._count == self._max_cookies - 1:
                 raise StoreFull
             super().commit([each])

@@ -11,12 +11,12 @@ class LoadsOrFails(SqliteStore):
     decode = staticmethod(decode)
 
 
-@fails("test_it_is_not_scanned")
-class ScansOrFails(SqliteStore):
-    def scan(self, authid=None, authrealm=None):
+@fails("test_it_is_on_no_page")
+class ReadsOrFails(SqliteStore):
+    def page(self, cursor, limit, authid=None, authrealm=None):
         with self.connection() as database:
-            for id, data in database.execute("SELECT id, data FROM cookies"):
-                yield decode(id, data)
+            rows = list(database.execute("SELECT id, data FROM cookies"))
+        return [decode(*row) for row in rows], None
 
 
 @fails("test_it_is_not_updated")

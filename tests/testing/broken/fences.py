@@ -2,7 +2,10 @@
 
 import os
 
-from cookietrack_plugin.record import Authenticate, Delete, UserRevoked
+from attrs import evolve
+
+from cookietrack_plugin.record import Authenticate, Create, Delete, UserRevoked
+from cookietrack_plugin.stores.kit.paging import records
 from tests.testing.honest import SqliteStore, UnblockedSqliteStore
 from tests.testing.registry import fails
 
@@ -21,7 +24,7 @@ class HasNoFence(SqliteStore):
 @fails("test_a_login_that_began_after_a_revocation_applies")
 class KeepsOutForGood(SqliteStore):
     def refuses(self, database, login):
-        return super().refuses(database, login) or self.fence_of(database, login.auth.identity)
+        return super().refuses(database, login) or self.fence_of(database, login.identity)
 
 
 @fails("test_no_other_user_is_kept_out")
@@ -33,14 +36,36 @@ class FencesTheRealm(SqliteStore):
 @fails("test_a_login_on_a_kept_record_is_measured_by_the_revocation_before")
 class KeepsForEver(SqliteStore):
     def refuses(self, database, login):
-        fence = self.fence_of(database, login.auth.identity)
+        fence = self.fence_of(database, login.identity)
         return not (fence and login.id in fence.keep) and super().refuses(database, login)
 
 
 @fails("test_without_a_position_a_login_applies")
 class WantsAPosition(SqliteStore):
-    def refuses(self, database, login):
-        return login.since is None or super().refuses(database, login)
+    def commit(self, changes):
+        return super().commit(
+            [
+                evolve(each, since="none") if isinstance(each, Authenticate) else each
+                for each in changes
+            ]
+        )
+
+
+@fails("test_a_record_that_is_made_by_a_login_from_before_a_revocation_is_not_stored")
+class CreatesWhatItRefuses(SqliteStore):
+    def commit(self, changes):
+        return super().commit([without_position(each) for each in changes])
+
+
+def without_position(change):
+    return Create(change.cookie) if isinstance(change, Create) else change
+
+
+@fails("test_a_record_that_is_made_by_a_login_from_after_a_revocation_is_stored")
+class OverwritesByALogin(SqliteStore):
+    def commit(self, changes):
+        replaced = [Delete(each.id) for each in changes if isinstance(each, Create) and each.since]
+        return super().commit([*replaced, *changes])[len(replaced) :]
 
 
 @fails("test_a_refused_login_is_not_reported")
@@ -75,7 +100,7 @@ class FinishesUnfenced(UnblockedSqliteStore):
 @fails("test_a_revoked_user_is_reported", "test_users_and_ids_are_reported_together")
 class ReportsWhatItDeletes(SqliteStore):
     def revoke_user(self, authid, authrealm, keep=frozenset()):
-        ended = [each.id for each in self.scan(authid, authrealm) if each.id not in keep]
+        ended = [each.id for each in records(self, authid, authrealm) if each.id not in keep]
         return sum(self.commit([Delete(id) for id in ended]))
 
 
@@ -95,7 +120,7 @@ class ReportsItsOwnUsers(SqliteStore):
 class ReportsEachRecord(SqliteStore):
     def revoke_user(self, authid, authrealm, keep=frozenset()):
         with self.connection() as database:
-            self.note(database, [each.id for each in self.scan(authid, authrealm)][:1_000])
+            self.note(database, [each.id for each in records(self, authid, authrealm)][:1_000])
         return super().revoke_user(authid, authrealm, keep)
 
 

@@ -4,7 +4,7 @@ from time import time
 
 from zope.interface import implementer
 
-from cookietrack_plugin.interfaces import IServerTime
+from cookietrack_plugin.interfaces import IReaderSlots, IServerTime
 from cookietrack_plugin.stores.memory import MemoryStore
 from tests.testing.registry import fails
 
@@ -33,6 +33,12 @@ class UndeclaredFinish(MemoryStore):
         pass
 
 
+@fails("test_a_look_up_without_waiting_provides_its_interface")
+class UndeclaredFinishLoad(MemoryStore):
+    def finish_load(self):
+        pass
+
+
 @fails("test_a_user_revocation_provides_its_interface")
 class RevocationOfOtherShape(MemoryStore):
     def revoke_user(self, authid):
@@ -49,6 +55,16 @@ class UndeclaredLimit(MemoryStore):
 class ServerInSeconds(MemoryStore):
     def server_time(self):
         return int(time())
+
+
+@fails("test_places_of_readers_provide_their_interface")
+@implementer(IReaderSlots)
+class CountsTheLiving(MemoryStore):
+    def stale_readers(self):
+        return 1
+
+    def clear_stale_readers(self):
+        return 0
 
 
 @fails("test_whether_it_blocks_is_true_or_false")

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from zope.interface import implementer
+
 from cookietrack_plugin.errors import ConfigError
-from cookietrack_plugin.interfaces import IRouterCookieStore
+from cookietrack_plugin.interfaces import IRecognizer, IRouterCookieStore
 from tests.testing.honest import VolatileProvider
 from tests.testing.registry import fails
 
@@ -12,6 +14,13 @@ from tests.testing.registry import fails
 class ProviderOfOtherShape(VolatileProvider):
     def check(self):
         pass
+
+
+@fails("test_what_is_no_store_is_not_recognized")
+@implementer(IRecognizer)
+class ProviderOfEverything(VolatileProvider):
+    def recognize(self, path):
+        return path
 
 
 @fails("test_the_summary_is_one_line")
@@ -86,7 +95,7 @@ class ProviderInTheWorkingDirectory(VolatileProvider):
         return super().open(options, node_dir)
 
 
-@fails("test_a_place_that_cannot_be_used_is_unavailable")
+@fails("test_a_place_that_cannot_be_used_is_wrong")
 class ProviderThatPassesErrorsOn(VolatileProvider):
     def open(self, options, node_dir):
         Path(node_dir, "cookies").touch()

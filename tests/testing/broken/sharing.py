@@ -6,6 +6,7 @@ from contextlib import closing
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, Touch
+from cookietrack_plugin.stores.kit.paging import records
 from tests.testing.honest import SqliteStore
 from tests.testing.registry import fails
 
@@ -78,7 +79,7 @@ class GivesUp(SqliteStore):
 @fails("test_expired_records_are_counted_once")
 class CountsBefore(SqliteStore):
     def expire(self, now, limit):
-        due = [each.id for each in self.scan() if each.expires <= now][:limit]
+        due = [each.id for each in records(self) if each.expires <= now][:limit]
         time.sleep(0.2)
         self.commit([Delete(id) for id in due])
         return len(due)

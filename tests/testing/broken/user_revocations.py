@@ -5,6 +5,7 @@ from time import sleep
 
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores.kit.codec import decode
+from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.memory import MemoryStore
 from tests.testing.broken.reopening import HidesInMemory
 from tests.testing.honest import SqliteStore
@@ -34,7 +35,7 @@ class RevokesTheLoginAlone(MemoryStore):
     """The record stays, under a login that nobody asks for."""
 
     def revoke_user(self, authid, authrealm, keep=frozenset()):
-        ended = [each for each in self.scan(authid, authrealm) if each.id not in keep]
+        ended = [each for each in records(self, authid, authrealm) if each.id not in keep]
         super().revoke_user(authid, authrealm, keep)
         self.ghosts = getattr(self, "ghosts", set()) | {each.id for each in ended}
         return len(ended)
@@ -83,7 +84,7 @@ class RevokesForGood(MemoryStore):
 @fails("test_a_user_with_thousands_of_records_is_revoked")
 class RevokesAThousand(MemoryStore):
     def revoke_user(self, authid, authrealm, keep=frozenset()):
-        ended = [each.id for each in self.scan(authid, authrealm) if each.id not in keep]
+        ended = [each.id for each in records(self, authid, authrealm) if each.id not in keep]
         return sum(self.commit([Delete(id) for id in ended[:1_000]]))
 
 
@@ -92,8 +93,8 @@ class RevokesFromACopy(MemoryStore):
     """What others store during the revocation is lost."""
 
     def revoke_user(self, authid, authrealm, keep=frozenset()):
-        every = list(self.scan())
-        left = {each.id for each in every} - {each.id for each in self.scan(authid, authrealm)}
+        every = list(records(self))
+        left = {each.id for each in every} - {each.id for each in records(self, authid, authrealm)}
         sleep(0.2)
         super().revoke_user(None, None)
         super().commit([Create(each) for each in every if each.id in left])
@@ -103,7 +104,7 @@ class RevokesFromACopy(MemoryStore):
 @fails("test_a_revocation_of_a_user_lasts", "test_a_returned_revocation_survives_kill_9")
 class ForgetsRevocations(HidesInMemory):
     def revoke_user(self, authid, authrealm, keep=frozenset()):
-        ended = {each.id for each in self.scan(authid, authrealm) if each.id not in keep}
+        ended = {each.id for each in records(self, authid, authrealm) if each.id not in keep}
         self.hidden |= ended
         return len(ended)
 

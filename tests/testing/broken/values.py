@@ -28,11 +28,10 @@ class EmptyIsNone(MemoryStore):
 
 @fails("test_long_texts_are_kept_apart")
 class Varchar(MemoryStore):
-    def scan(self, authid=None, authrealm=None):
-        for each in super().scan():
-            short = _with(each, authid=each.auth.authid[:255])
-            if authid and short.auth.authid == authid[:255]:
-                yield short
+    def page(self, cursor, limit, authid=None, authrealm=None):
+        page, following = super().page(cursor, limit)
+        short = [_with(each, authid=each.auth.authid[:255]) for each in page]
+        return [each for each in short if authid and each.auth.authid == authid[:255]], following
 
 
 @fails("test_times_are_exact")
@@ -41,6 +40,12 @@ class Seconds(MemoryStore):
         return {
             id: evolve(each, seen=each.seen / 1000 * 1000) for id, each in super().load(ids).items()
         }
+
+
+@fails("test_the_time_of_a_login_is_exact")
+class KnowsNobodysLogin(MemoryStore):
+    def load(self, ids):
+        return {id: _with(each, at=None) for id, each in super().load(ids).items()}
 
 
 @fails("test_any_id_is_kept")
@@ -70,7 +75,7 @@ class KeepsWhatItGot(MemoryStore):
 @fails("test_what_was_got_back_can_be_altered")
 class GivesWhatItHas(MemoryStore):
     def load(self, ids):
-        return {id: self._cookies[id] for id in ids}
+        return {id: self._get(id) for id in ids}
 
 
 def _with(cookie: Cookie, **changes: object) -> Cookie:

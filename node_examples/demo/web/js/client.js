@@ -9,6 +9,12 @@ const LONGEST_PAUSE = 5_000;
 const inTurn = (handshake) =>
   navigator.locks ? navigator.locks.request("cookietrack-demo", handshake) : handshake();
 
+// To the node that this page is from.
+export function here() {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return new Client(`${scheme}://${location.host}/ws`, "demo");
+}
+
 // Events: "phase" after every change of `phase` or `who`; "joined" with {who, before, cause, session},
 // "refused" with {message}, and "lost" when the node has gone away.
 export class Client extends EventTarget {
@@ -34,6 +40,7 @@ export class Client extends EventTarget {
         await this.#stay(proof, () => (failures = 0));
       } catch (error) {
         if (error instanceof Refusal && error.byTheNode && proof !== visitor) {
+          this.#cause = "refused";
           this.#tell("refused", { message: error.message });
         } else {
           this.#away(failures === 0);
@@ -47,6 +54,12 @@ export class Client extends EventTarget {
   login(user, method, password) {
     this.#proof = credentials(user, method, password);
     this.#leave("wamp.close.normal", "login");
+  }
+
+  // The user that is in proves it again: the login is a new one then.
+  prove(password) {
+    this.#proof = credentials(this.who.authid, "wampcra", password, { again: true });
+    this.#leave("wamp.close.normal", "proof");
   }
 
   logout() {
@@ -72,7 +85,7 @@ export class Client extends EventTarget {
     const before = this.who;
     const cause = this.#cause;
     this.#cause = null;
-    this.#enter(who.authrole === "member" ? "member" : "visitor", who);
+    this.#enter(who.authrole === "visitor" ? "visitor" : "member", who);
     this.#tell("joined", { who, before, cause, session });
   }
 

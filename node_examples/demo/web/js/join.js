@@ -1,5 +1,7 @@
 // One WebSocket connection with one WAMP session on it, from handshake to end.
 
+import { SOCKET } from "./socket.js";
+
 const PATIENCE = 10_000;
 
 export class Refusal extends Error {
@@ -16,14 +18,14 @@ export class Refusal extends Error {
 
 export const visitor = { methods: ["cookie", "anonymous"] };
 
-// "cookie" comes first: a client that presents an authenticated cookie without offering it would
-// end that login, and another tab may just have made it one.
-export function credentials(authid, method, secret) {
+// "cookie" comes first: another tab may just have made it one that is logged in. Not `again`: then
+// the cookie would answer, and nobody be asked.
+export function credentials(authid, method, secret, { again = false } = {}) {
   const answers = {
     ticket: () => secret,
     wampcra: (_session, _method, extra) => autobahn.auth_cra.sign(secret, extra.challenge),
   };
-  return { methods: ["cookie", method], authid, answer: answers[method] };
+  return { methods: again ? [method] : ["cookie", method], authid, answer: answers[method] };
 }
 
 // Resolves once joined, to {session, welcome, closed, leave}; rejects with a Refusal.
@@ -32,7 +34,7 @@ export function join(url, realm, { methods, authid, answer }) {
     let end;
     const closed = new Promise((done) => (end = done));
     const connection = new autobahn.Connection({
-      transports: [{ type: "websocket", url }],
+      transports: [{ type: SOCKET, url }],
       realm,
       authid,
       authmethods: methods,

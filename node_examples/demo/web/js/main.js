@@ -1,10 +1,12 @@
 // Wires the page: what the client reports is told, shown and ticked here.
 
-import { Client } from "./client.js";
-import { Devices } from "./devices.js";
-import { showDevices } from "./devices-view.js";
+import { Devices } from "../cookietrack/devices.js";
+import { here } from "./client.js";
+import { wanted } from "./next.js";
+import { stepUp } from "./step-up.js";
 import { Tabs } from "./tabs.js";
 import { Tour } from "./tour.js";
+import { Trail } from "./trail.js";
 import * as view from "./view.js";
 
 const RAN_SINCE = "cookietrack-demo-node-started";
@@ -12,6 +14,10 @@ const RAN_SINCE = "cookietrack-demo-node-started";
 const tour = new Tour();
 tour.addEventListener("change", () => view.showTour(tour.done));
 view.showTour(tour.done);
+const trail = new Trail();
+trail.addEventListener("entry", ({ detail }) => view.addToTrail(detail));
+trail.entries.reverse().forEach(view.addToTrail);
+let devices = null;
 
 if (globalThis.autobahn) {
   connect();
@@ -25,39 +31,36 @@ if (globalThis.autobahn) {
 }
 
 function connect() {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const client = new Client(`${scheme}://${location.host}/ws`, "demo");
+  const client = here();
   const tabs = new Tabs();
-  const devices = new Devices();
   client.addEventListener("phase", () => view.showPhase(client));
-  client.addEventListener("joined", ({ detail }) => joined(detail, tabs, devices));
+  client.addEventListener("joined", ({ detail }) => joined(detail, client, tabs));
   client.addEventListener("refused", ({ detail }) => refused(detail));
-  client.addEventListener("lost", () => view.addToTrail("The node cannot be reached: trying again."));
+  client.addEventListener("lost", () => lost(client));
   tabs.addEventListener("login", () => client.phase === "visitor" && client.rejoin());
   tabs.addEventListener("here", () => client.phase === "member" && tour.tick("tab"));
-  devices.addEventListener("change", () => showDevices(devices.all, (id) => devices.end(id)));
-  devices.addEventListener("ended", ({ detail }) => devicesEnded(detail));
-  devices.addEventListener("failed", ({ detail }) => view.showNotice(detail, "warning"));
-  bindForms(client, devices);
+  bindForms(client);
   client.run();
 }
 
-function joined({ who, before, cause, session }, tabs, devices) {
-  const member = who.authrole === "member";
-  const wasMember = before?.authrole === "member";
+function joined({ who, before, cause, session }, client, tabs) {
+  const member = who.authrole !== "visitor";
+  const wasMember = before && before.authrole !== "visitor";
   view.showNotice(null);
-  if (member) devices.watch(session);
+  showDevices(member && session, who, before, client);
   if (member) welcome(who, before, tabs);
-  else if (cause === "login") return;
-  else if (!wasMember) view.addToTrail("Joined as anonymous: the cookie tracks, nobody is logged in.");
+  else if (cause === "refused") return;
+  else if (!wasMember) trail.add("Joined as anonymous: the cookie tracks, nobody is logged in.");
   else if (cause === "logout") farewell("You logged out, and with you every tab of this browser.");
   else farewell("Your login was ended in another tab, on another device, or by the operator.");
   if (wasMember && !member && cause !== "logout") tour.tick("logout");
+  if (cause === "login") loggedIn();
+  if (cause === "logout") view.focusLogin();
 }
 
 function welcome(who, before, tabs) {
   const byCookie = who.authprovider === "cookie";
-  view.addToTrail(
+  trail.add(
     byCookie
       ? `In as ${who.authid} by cookie: no password was asked for.`
       : `Logged in as ${who.authid} by ${view.methodName(who.authmethod)}. The login is stored.`,
@@ -72,21 +75,51 @@ function welcome(who, before, tabs) {
   tabs.tell("here");
 }
 
+function loggedIn() {
+  if (wanted()) location.assign(wanted());
+  else view.focusWho();
+}
+
 function farewell(text) {
-  view.addToTrail(text);
+  trail.add(text);
   view.showNotice(text);
 }
 
 function refused({ message }) {
   view.showLoginError("That is not a demo user with this password.");
-  view.addToTrail(`The node refused the login: ${message}`);
+  trail.add(`The node refused the login: ${message}`);
 }
 
-function devicesEnded(cookies) {
-  const text = cookies === 1 ? "One other login was ended." : `${cookies} other logins were ended.`;
-  view.addToTrail(text);
-  view.showNotice(text);
-  if (cookies) tour.tick("device");
+function lost(client) {
+  trail.add("The node cannot be reached: trying again.");
+  view.showNotice(
+    "The node is away. This page tries again by itself." +
+      (client.who && client.who.authrole !== "visitor" ? " Your login is kept." : ""),
+    "warning",
+  );
+  if (devices) devices.session = null;
+}
+
+// `session`: of a member; nothing of one user's devices is left for the next.
+function showDevices(session, who, before, client) {
+  if (!session || who.authid !== before?.authid) {
+    devices?.close();
+    devices = null;
+  }
+  if (!session) return;
+  devices ??= makeDevices(client);
+  devices.session = session;
+}
+
+function makeDevices(client) {
+  const element = document.getElementById("device-list");
+  const made = new Devices(element, { topic: "demo.devices_changed", logIn: () => stepUp(client) });
+  made.addEventListener("ended", ({ detail: { cookies, name } }) => {
+    trail.add(`Ended ${name ?? (cookies === 1 ? "one other login" : `${cookies} other logins`)}.`);
+    if (cookies) tour.tick("device");
+  });
+  made.addEventListener("failed", ({ detail }) => trail.add(`Devices: ${detail.message}`));
+  return made;
 }
 
 const reloaded = () => performance.getEntriesByType("navigation")[0]?.type === "reload";
@@ -96,22 +129,29 @@ const restarted = (who) => {
   return known !== null && Number(known) !== who.node_started;
 };
 
-function bindForms(client, devices) {
+function bindForms(client) {
   const form = document.getElementById("login-form");
+  view.showLoginReason(wanted());
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const { user, password, method } = form.elements;
-    document.getElementById("login-button").disabled = true;
-    view.showLoginError(null);
-    client.login(user.value.trim(), method.value, password.value);
+    logIn(client, form.elements);
   });
   form.addEventListener("click", ({ target }) => {
     const chip = target.closest(".chip");
     if (!chip) return;
     form.elements.user.value = chip.dataset.user;
     form.elements.password.value = chip.dataset.password;
+    document.getElementById("login-button").focus();
   });
-  document.getElementById("logout").addEventListener("click", () => client.logout());
-  document.getElementById("end-others").addEventListener("click", () => devices.endOthers());
+  view.onLogout(() => client.logout());
   document.getElementById("again").addEventListener("click", () => tour.reset());
+}
+
+function logIn(client, { user, password, method }) {
+  if (client.phase === "away") {
+    view.showLoginError("The node is away. Log in when it is back.");
+  } else if (client.phase === "visitor") {
+    view.showLoginError(null);
+    client.login(user.value.trim(), method.value, password.value);
+  }
 }

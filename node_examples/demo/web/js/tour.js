@@ -6,6 +6,7 @@ export const STEPS = {
   login: ["Log in", "As one of the demo users, by either method."],
   reload: ["Reload the page", "You are still in: the cookie answers for you, without a challenge."],
   tab: ["Open a second tab", "It is in as well, with the same tracking id."],
+  guard: ["Open a page behind the login", "Log out in another tab then: the page closes by itself."],
   restart: [
     "Restart the node",
     "Ctrl-C in its terminal, then make demo. A login is on disk before the page is told of it.",

@@ -1,0 +1,57 @@
+"""Modes and owners of a store's files, set right where nobody else can turn that against us."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable
+from functools import partial
+
+# Called with a descriptor of the file, and what is known of it.
+_Change = Callable[[int, os.stat_result], object]
+
+
+def make_private(paths: Iterable[str]) -> None:
+    """
+    Take the rights of group and others from these files and directories.
+
+    :raises OSError: one is not this user's, is a link, or has another name; the others are done.
+    """
+    _change_all(paths, lambda fd, found: os.fchmod(fd, stat.S_IMODE(found.st_mode) & 0o700))
+
+
+def give(paths: Iterable[str], owner: os.stat_result) -> None:
+    """
+    Give these files and directories to `owner` and its group.
+
+    :raises OSError: this is not root, one is a link, or has another name; the others are done.
+    """
+    _change_all(paths, partial(_give, owner=owner))
+
+
+def _change_all(paths: Iterable[str], change: _Change) -> None:
+    problems = []
+    for path in paths:
+        try:
+            _change(path, change)
+        except OSError as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+def _give(fd: int, found: os.stat_result, owner: os.stat_result) -> None:
+    os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def _change(path: str, change: _Change) -> None:
+    # A link there, of either kind, would lead to a file of somebody else.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = os.fstat(fd)
+        is_alone = stat.S_ISDIR(found.st_mode) or found.st_nlink == 1
+        is_file = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)
+        if not (is_alone and is_file):
+            raise OSError(errno.EPERM, f"{path} is no file of its own")
+        change(fd, found)
+    finally:
+        os.close(fd)

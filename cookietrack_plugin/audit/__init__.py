@@ -1,0 +1,1 @@
+"""What happened to whom, when, and by whom: lines for people who have to answer for it."""

@@ -1,0 +1,40 @@
+"""What a client says of itself in HELLO, without what is not its own to say."""
+
+from typing import Any
+
+from cookietrack_plugin.config.authextra import without_keys, without_lifetime
+
+# Crossbar takes it from every client for the transport of a proxy's (router/session.py).
+_TRANSPORT = "transport"
+# Crossbar's own words about connections.
+_OF_CROSSBAR = "x_cb_"
+# Ours about logins.
+_OURS = "cookietrack_"
+
+
+def claimed_extra(extra: dict[str, Any] | None) -> dict[str, Any] | None:
+    """
+    The `authextra` of a HELLO as it counts. Some authenticators repeat what their client says: a
+    static ticket does. So lifetimes, which are an authenticator's to say, are taken out, and what
+    describes the connection: session details would show another peer and another cookie.
+    """
+    return without_connection(without_lifetime(extra))
+
+
+def unproven_extra(extra: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The same where no gate of ours says when its user logged in: nothing else may."""
+    return without_keys(claimed_extra(extra), _is_ours)
+
+
+def without_connection(extra: dict[str, Any] | None) -> dict[str, Any] | None:
+    """`extra` without what describes a connection; the same where there is nothing of that."""
+    return without_keys(extra, _is_of_connection)
+
+
+def _is_ours(key: object) -> bool:
+    return str(key).startswith(_OURS)
+
+
+def _is_of_connection(key: object) -> bool:
+    # Keys need not be strings where a client speaks CBOR or MessagePack.
+    return key == _TRANSPORT or str(key).startswith(_OF_CROSSBAR)

@@ -1,0 +1,44 @@
+// The console's API, version 1.
+
+const BASE = "api/v1/";
+
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The node does not answer; `status` of an `ApiError` says what it answers. */
+export class Unreachable extends Error {}
+
+const ask = async (path, options = {}) => {
+  let response;
+  try {
+    response = await fetch(BASE + path, { cache: "no-store", redirect: "error", ...options });
+  } catch {
+    throw new Unreachable("the node does not answer");
+  }
+  let answer = {};
+  try {
+    answer = await response.json();
+  } catch {
+    // A guard answers in words.
+  }
+  if (!response.ok) throw new ApiError(response.status, answer.error ?? `status ${response.status}`);
+  return answer;
+};
+
+export const get = (path, query = {}) => {
+  const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value)).toString();
+  return ask(text ? `${path}?${text}` : path, { headers: { accept: "application/json" } });
+};
+
+export const post = (path, body) =>
+  ask(path, {
+    method: "POST",
+    headers: { accept: "application/json", "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+
+export const streamUrl = (shows) => `${BASE}stream${shows ? "?connections=1" : ""}`;

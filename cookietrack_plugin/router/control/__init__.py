@@ -1,0 +1,1 @@
+"""A worker's socket for the command `cookietrack`."""

@@ -1,0 +1,21 @@
+"""Which worker a process is: the node knows it, and says so in a variable."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Set by the node for each of its workers.
+VARIABLE = "COOKIETRACK_WORKER"
+
+
+def with_worker(env: Mapping[str, Any], args: Sequence[str]) -> Mapping[str, Any]:
+    """The `env` item of a worker's options, with the id that its arguments say."""
+    if "--worker" not in args:
+        return env
+    worker = args[args.index("--worker") + 1]
+    return {**env, "vars": {**env.get("vars", {}), VARIABLE: worker}}
+
+
+def worker_id() -> str | None:
+    """The id of this process's worker, None in another process."""
+    return os.environ.get(VARIABLE)

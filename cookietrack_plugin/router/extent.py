@@ -1,0 +1,40 @@
+"""How much a login may bring along: Crossbar gives a static ticket the authextra of its client."""
+
+from typing import Any
+
+from cookietrack_plugin.stores.kit.nesting import check_depth, items_in
+
+# Levels of an authextra: stores take more.
+MAX_DEPTH = 64
+# Of an authextra: bytes of its texts and numbers, and one for each item in it.
+MAX_BYTES = 64 * 1024
+
+
+def check_extent(extra: Any) -> None:
+    """:raises ValueError: `extra` is nested too deeply, or too large."""
+    check_depth(extra, MAX_DEPTH)
+    if _is_too_large(extra):
+        raise ValueError(f"the authextra is larger than {MAX_BYTES // 1024} KiB")
+
+
+def _is_too_large(extra: Any) -> bool:
+    """Stops at the limit: CBOR can say in a few bytes that one item stands in many places."""
+    left, waiting = MAX_BYTES, [extra]
+    while waiting:
+        value = waiting.pop()
+        left -= _bytes_of(value)
+        before = len(waiting)
+        if left >= 0:
+            waiting.extend(items_in(value))
+            left -= len(waiting) - before
+        if left < 0:
+            return True
+    return False
+
+
+def _bytes_of(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, int):
+        return value.bit_length() // 8
+    return len(value) if isinstance(value, bytes | bytearray) else 0

@@ -1,0 +1,68 @@
+"""What stands between the thread of a WSGI application and the client of its response."""
+
+from threading import Event
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cookietrack_plugin.router.web.relay import abort
+
+
+@implementer(IPushProducer)
+class ClientWindow:
+    """
+    Lets an application's thread wait until its client reads. It belongs to the reactor's thread,
+    but for `wait`, `is_gone` and `abort_from_thread`.
+    """
+
+    def __init__(self, reactor: Any, request: Any) -> None:
+        self._reactor = reactor
+        self._request = request
+        self._is_open = Event()
+        self._is_open.set()
+        self._is_closed = False
+        # Nobody waits for more of the response.
+        self.is_gone = False
+        self.when_done = request.notifyFinish()
+        self.when_done.addErrback(self._gone)
+        request.registerProducer(self, True)
+        if getattr(request.channel, "_waitingForTransport", False):
+            # Over TLS Twisted tells a producer only of a change.
+            self.pauseProducing()
+
+    def wait(self) -> None:
+        """Until the client has read most of what was written, or has gone."""
+        self._is_open.wait()
+
+    def close(self) -> bool:
+        """Whether the response can be ended now, which is the case once at most."""
+        if self.is_gone or self._is_closed:
+            return False
+        self._is_closed = True
+        self._request.unregisterProducer()
+        return True
+
+    def abort_from_thread(self) -> None:
+        """As `abort`, soon."""
+        self._reactor.callFromThread(self.abort)
+
+    def abort(self) -> None:
+        """End the client's connection: it must not take what it has for the whole response."""
+        abort(self._request)
+        self._gone()
+
+    def pauseProducing(self) -> None:
+        if not self.is_gone:
+            self._is_open.clear()
+
+    def resumeProducing(self) -> None:
+        self._is_open.set()
+
+    def stopProducing(self) -> None:
+        self._gone()
+
+    def _gone(self, _: Failure | None = None) -> None:
+        self.is_gone = True
+        self._is_open.set()

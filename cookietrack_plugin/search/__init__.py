@@ -1,0 +1,1 @@
+"""Which records are meant, and finding them a page at a time."""

@@ -1,0 +1,224 @@
+"""The memory to which an LMDB environment is mapped, while its file is whole."""
+
+import mmap
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from os import SEEK_END, lseek
+from time import monotonic
+from typing import Any
+
+import lmdb
+
+from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.lmdb.files import PAGES_OF_META, open_environment
+from cookietrack_plugin.stores.lmdb.gate import MapGate
+from cookietrack_plugin.stores.lmdb.place import DATA_FILE, LOCK_FILE, Place
+from cookietrack_plugin.stores.lmdb.tables import Tables
+
+# Readers wait while the kernel unmaps what they have read, about half a millisecond for a gigabyte:
+# so where another process makes the file grow, the map grows seldom, and by much. It takes
+# addresses, not memory.
+_GROWTH = 16
+# How often a look-up finds out whether the place was taken away.
+_LOOK_S = 0.1
+
+
+class MemoryMap:
+    """
+    The environment at `place`, mapped.
+
+    Threads that read never wait for a commit. Moving the map alone excludes them, for a moment. It
+    wants no write transaction of ours to be open. A read from behind the end of the file ends the
+    process (SIGBUS): so the file is measured before each transaction.
+
+    :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
+    """
+
+    def __init__(self, place: Place, size: int, sync: bool) -> None:
+        self.place = place
+        self._sync = sync
+        self.gate = MapGate()
+        self._closed = False
+        self._data = place.fileno()
+        self._look_again = 0.0
+        self._use(*open_environment(place.path, size, sync))
+
+    def view(self, work: Any, args: Iterable[Any]) -> Any:
+        """The result of `work` in a transaction that sees one state of the store."""
+        # `with` takes longer here than the transaction and the lock themselves, and so do calls.
+        lock = self.gate.mine.lock
+        lock.acquire()
+        try:
+            if monotonic() >= self._look_again:
+                self._look()
+            if lseek(self._data, 0, SEEK_END) != self._whole:
+                self.measure()
+            txn = self._env.begin()
+            try:
+                return work(self._tables, txn, *args)
+            finally:
+                txn.abort()
+        finally:
+            lock.release()
+
+    def transact(self, work: Any, args: Iterable[Any]) -> Any:
+        """The result of `work` in a transaction that is durable on return."""
+        with self._env.begin(write=True) as txn:
+            self._check_age(txn.id() - 1)
+            result = work(self._tables, txn, *args)
+        # Pages at the end that a transaction gave back again are not written by LMDB. But a file
+        # that lacks its end is taken for an incomplete copy.
+        with suppress(OSError):
+            self.place.extend(self._used_bytes())
+        return result
+
+    def measure(self) -> int:
+        """
+        Up to where the file has pages that are or were in use.
+
+        :raises StoreUnavailable: it was cut, and lacks some.
+        """
+        # LMDB itself reads the metas only to say what is in use.
+        size, used = self.place.size(), PAGES_OF_META * self._page_size
+        if size >= used:
+            used = self._used_bytes()
+        if size < used:
+            raise StoreUnavailable(
+                f"{self.place.path}/{DATA_FILE} was cut to {size} of {used} bytes while it was"
+                " open: stop every process that uses the store, and replace it by a complete copy"
+            )
+        self._whole = size
+        return used
+
+    def sizes(self) -> dict[str, int]:
+        """`bytes` on disk, and those that are mapped."""
+        with self.gate.mine.lock:
+            return {"bytes": self.place.size(), "map_bytes": self.size}
+
+    def resize(self, size: int) -> None:
+        """:raises StoreFull: the process has no addresses for it."""
+        _check_addresses(self.place.path, size)
+        with self.gate.moving():
+            self._env.set_mapsize(size)
+            self.size: int = self._env.info()["map_size"]
+
+    def cover_file(self) -> None:
+        """Another process uses more than the map covers: cover that, and some more."""
+        least = self.place.size()
+        size = max(self.size * _GROWTH, least)
+        while True:
+            try:
+                return self.resize(size)
+            except StoreFull as error:
+                if size == least:
+                    raise StoreUnavailable(str(error)) from error
+                size = max(size // 2, least)
+
+    def dead_readers(self) -> int:
+        """
+        How many places of the table of readers belong to processes that have ended. They are
+        counted in what LMDB prints, a line for each: process, thread, transaction.
+        """
+        with self.gate.mine.lock, suppress(lmdb.Error):
+            self.place.check()
+            lines = self._env.readers().splitlines()
+            pids = [int(line.split()[0]) for line in lines if line.split()[0].isdigit()]
+            return sum(not _is_running(pid) for pid in pids)
+        return 0
+
+    def clear_dead_readers(self) -> int:
+        """
+        How many there were: a process that was killed while it read keeps a place in LMDB's table
+        of readers, and pages from being used again.
+        """
+        with self.gate.mine.lock, suppress(lmdb.Error):
+            self.place.check()
+            cleared: int = self._env.reader_check()
+            return cleared
+        return 0
+
+    def reopen_if_broken(self) -> None:
+        """After a disk error at a wrong moment LMDB refuses everything until it is opened again."""
+        with self.gate.moving():
+            if not self._closed and not self._works():
+                self.place.check()
+                self._env.close()
+                self._use(*open_environment(self.place.path, self.size, self._sync, again=True))
+                self.place.check()
+
+    def close(self) -> None:
+        """:raises lmdb.Error: what was not synchronous could not be written."""
+        with self.gate.moving():
+            self._closed = True
+            self.place.fill_locks()
+            try:
+                if not self._sync:
+                    self._env.sync(True)
+            finally:
+                self._env.close()
+                self._data = -1
+                self.place.close()
+
+    def _use(self, env: Any, tables: Tables) -> None:
+        self._env, self._tables = env, tables
+        self.size = env.info()["map_size"]
+        self._page_size: int = env.stat()["psize"]
+        # The size at which the file was found to have all pages that are in use.
+        self._whole = -1
+
+    def _look(self) -> None:
+        """What every look-up ought to do, and takes longer than one."""
+        self.place.check()
+        self.measure()
+        # Processes that come cannot do it: to begin takes a place in the table.
+        self._env.reader_check()
+        with self._env.begin() as txn:
+            self._check_age(txn.id())
+        self._look_again = monotonic() + _LOOK_S
+
+    def _used_bytes(self) -> int:
+        last: int = self._env.info()["last_pgno"]
+        return (last + 1) * self._page_size
+
+    def _check_age(self, expected: int) -> None:
+        """The lock file has the number of the last commit, and so should the file."""
+        # The first commit made the tables.
+        if not expected:
+            raise StoreUnavailable(
+                f"{self.place.path}/{LOCK_FILE} was emptied while it was open: restart every"
+                " process that uses the store"
+            )
+        if self._env.info()["last_txnid"] < expected:
+            raise StoreUnavailable(
+                f"{self.place.path}/{DATA_FILE} is older than what was read from it: a copy was"
+                " written over it. Restart every process that uses the store"
+            )
+
+    def _works(self) -> bool:
+        try:
+            self._env.begin().abort()
+        except lmdb.ReadersFullError:
+            return True
+        except lmdb.Error:
+            return False
+        return True
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # Somebody else's.
+        return True
+    return True
+
+
+def _check_addresses(path: str, size: int) -> None:
+    # LMDB unmaps before it maps, and does not survive when that fails: so try it elsewhere.
+    try:
+        mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
+    except OSError as error:
+        raise StoreFull(f"{path} needs {size} bytes of addresses: {error}") from error

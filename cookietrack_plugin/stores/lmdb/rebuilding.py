@@ -1,0 +1,63 @@
+"""A new environment of what can be read of a damaged one, in its place."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import islice
+from tempfile import mkdtemp
+
+from cookietrack_plugin.record import Cookie, Create
+from cookietrack_plugin.stores.lmdb.batch import New, new_record
+from cookietrack_plugin.stores.lmdb.creation import make_files
+from cookietrack_plugin.stores.lmdb.environment import Environment
+from cookietrack_plugin.stores.lmdb.listing import decoded, readable_records
+from cookietrack_plugin.stores.lmdb.pages import Snapshot
+from cookietrack_plugin.stores.lmdb.place import DATA_FILE, LOCK_FILE
+from cookietrack_plugin.stores.lmdb.tables import Tables
+
+_BATCH = 500
+_NO_LIMIT = 2**46
+
+
+def rebuild(path: str) -> None:
+    """
+    Nobody has it open. What cannot be read is lost, and nothing that was deleted comes back: only
+    what the tree of records leads to is taken. Revocations and fences are not: as after
+    `Tables.clear`, no login that began before applies, and all that workers know is stale.
+
+    :raises DamagedPage, OSError, StoreFull: it cannot be done, and all is as it was.
+    """
+    draft = mkdtemp(dir=path, prefix="rebuilt-")
+    try:
+        make_files(draft)
+        _fill(draft, path)
+        # The lock file knows of states that there will not be any more.
+        os.unlink(os.path.join(path, LOCK_FILE))
+        os.replace(os.path.join(draft, DATA_FILE), os.path.join(path, DATA_FILE))
+    finally:
+        shutil.rmtree(draft)
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _fill(draft: str, path: str) -> None:
+    descriptor = os.open(os.path.join(path, DATA_FILE), os.O_RDONLY)
+    try:
+        environment = Environment(draft, _NO_LIMIT, True)
+        try:
+            new = _new(Snapshot(descriptor))
+            while batch := list(islice(new, _BATCH)):
+                environment.write(_NO_LIMIT, False, Tables.create, batch)
+        finally:
+            environment.close()
+    finally:
+        os.close(descriptor)
+
+
+def _new(snapshot: Snapshot) -> Iterator[New]:
+    for _, key, data in readable_records(snapshot):
+        if isinstance(cookie := decoded(key, data), Cookie):
+            yield new_record(Create(cookie))

@@ -1,0 +1,1 @@
+"""Crossbar.io cookies in etcd: a store for cookietrack-plugin."""

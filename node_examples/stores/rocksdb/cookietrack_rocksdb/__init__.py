@@ -1,0 +1,1 @@
+"""Crossbar.io cookies in RocksDB: a store for cookietrack-plugin."""

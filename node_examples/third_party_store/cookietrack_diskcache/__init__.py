@@ -1,1 +1,0 @@
-"""Crossbar.io cookies in diskcache: a store for cookietrack-plugin."""

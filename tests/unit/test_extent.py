@@ -1,0 +1,91 @@
+"""How much a login may bring along, found out without recursion."""
+
+import pytest
+from autobahn.wamp.types import Accept
+from cbor2 import CBORTag
+
+from cookietrack_plugin.router.accepted import AcceptedLogins
+from cookietrack_plugin.router.extent import MAX_BYTES, MAX_DEPTH, check_extent
+from cookietrack_plugin.stores.kit.nesting import is_deeper
+from cookietrack_plugin.tracking.login import LoginRefused
+
+pytest_plugins = ["tests.support.routers"]
+
+WRAPS = {
+    "mapping": lambda inner: {"a": inner},
+    "list": lambda inner: [inner],
+    "tag": lambda inner: CBORTag(4000, inner),
+    "mixed": lambda inner: [inner] if isinstance(inner, dict) else {"a": inner},
+}
+
+
+def nested(levels, wrap=WRAPS["mapping"]):
+    extra = 0
+    for _ in range(levels):
+        extra = wrap(extra)
+    return extra
+
+
+@pytest.mark.parametrize("kind", ["mapping", "list", "tag", "mixed"])
+def test_levels_are_counted_in_whatever_they_are_made_of(kind):
+    assert not is_deeper(nested(MAX_DEPTH, WRAPS[kind]), MAX_DEPTH)
+    assert is_deeper(nested(MAX_DEPTH + 1, WRAPS[kind]), MAX_DEPTH)
+    assert is_deeper({"a": 1, "b": nested(8_000, WRAPS[kind])}, MAX_DEPTH)
+
+
+def test_levels_in_keys_count():
+    key = nested(MAX_DEPTH, lambda inner: (inner,))
+    assert is_deeper({key: 1}, MAX_DEPTH)
+    assert is_deeper({"a": frozenset([key])}, MAX_DEPTH)
+
+
+def test_what_contains_itself_is_too_deep():
+    extra = {}
+    extra["a"] = extra
+    assert is_deeper(extra, MAX_DEPTH)
+
+
+def test_what_stands_in_many_places_is_looked_at_once_for_its_depth_and_is_large():
+    extra = nested(MAX_DEPTH - 1, lambda inner: [inner, inner])
+    assert not is_deeper(extra, MAX_DEPTH)
+    with pytest.raises(ValueError, match="larger than 64 KiB"):
+        check_extent({"a": extra})
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"a": "x" * MAX_BYTES},
+        {"a": "☃" * (MAX_BYTES // 3)},
+        {"a": b"x" * MAX_BYTES},
+        {"x" * MAX_BYTES: 1},
+        {"a": [None] * MAX_BYTES},
+        {"a": [[]] * MAX_BYTES},
+        {"a": 1 << (8 * MAX_BYTES)},
+    ],
+    ids=["text", "snowmen", "bytes", "key", "items", "lists", "number"],
+)
+def test_size_is_that_of_texts_numbers_and_items(extra):
+    with pytest.raises(ValueError, match="the authextra is larger than 64 KiB"):
+        check_extent(extra)
+
+
+@pytest.mark.parametrize("extra", [None, {}, {"a": "x" * (MAX_BYTES - 100), "b": [1.5, b"x"]}])
+def test_the_rest_is_good(extra):
+    check_extent(extra)
+
+
+@pytest.mark.parametrize(
+    ("extra", "cause"),
+    [
+        (nested(8_000), "the authextra is nested deeper than 64 levels"),
+        ({"a": "x" * MAX_BYTES}, "the authextra is larger than 64 KiB"),
+    ],
+)
+def test_a_login_beyond_is_refused(make_router, extra, cause):
+    router = make_router(("ticket",))
+    client = router.connect()
+    logins = AcceptedLogins(client.protocol._cookies, client.protocol._connection)
+    accept = Accept("realm1", "joe", "user", "ticket", "static", extra)
+    with pytest.raises(LoginRefused, match=cause):
+        logins.session_of(accept)

@@ -1,0 +1,1 @@
+"""Web services, mostly over real connections."""

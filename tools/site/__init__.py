@@ -1,0 +1,1 @@
+"""What the site of the documentation has besides its pages: parts that are made of the code."""
