@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from cookietrack_plugin.admin import text
 from cookietrack_plugin.admin.cli import main
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.header import id_of
@@ -109,6 +111,12 @@ def run(here: Path) -> Run:
         return Answer(CliRunner().invoke(main, words, input=input))
 
     return run
+
+
+@pytest.fixture
+def at_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command reads times from `NOW`, however long ago the tests were collected."""
+    monkeypatch.setattr(text, "time", SimpleNamespace(time=lambda: NOW / 1000))
 
 
 @pytest.fixture

@@ -171,6 +171,7 @@ def test_a_cookie_in_json_has_all_but_its_authextra(run, name):
     ]
 
 
+@pytest.mark.usefixtures("at_now")
 def test_a_person_gets_columns_and_on_stderr_how_many_there_were(run, name):
     answer = run("ls", name)
     header, *lines = answer.out.splitlines()
@@ -304,6 +305,7 @@ def test_without_standard_streams_no_file_of_the_store_takes_their_place(stores)
 # -- show ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("at_now")
 def test_one_cookie_is_shown_with_its_times_as_dates_and_distances(run, name):
     fields = dict(
         line.split(maxsplit=1) for line in run("show", name, id_of("joe")).out.splitlines()
@@ -316,6 +318,7 @@ def test_one_cookie_is_shown_with_its_times_as_dates_and_distances(run, name):
     assert "authextra" not in fields
 
 
+@pytest.mark.usefixtures("at_now")
 def test_an_expired_cookie_is_shown_as_that(run, name):
     assert "(an hour ago)" in run("show", name, id_of("gone")).out
 

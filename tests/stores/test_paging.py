@@ -33,7 +33,7 @@ class Damaged(MemoryStore):
 def test_a_walk_that_stands_still_ends_in_an_error(cursors):
     store = Damaged([*cursors, *["z"] * 99])
     walk = records(store)
-    assert [next(walk) for _ in cursors]
+    assert [next(walk) for _ in cursors[1:]]
     with pytest.raises(StoreCorrupt, match=r"stands still: .+ `cookietrack verify`"):
         next(walk)
     assert store.asked == [None, *cursors[:-1]]
