@@ -6,7 +6,7 @@ from enum import Enum
 
 from attrs import frozen
 
-# Clients choose their authid, and stores word their errors: no line gets longer by it.
+# Longer texts are cut, in characters: clients choose their authid, and stores word their errors.
 MAX_TEXT = 256
 
 
@@ -43,6 +43,8 @@ class Actor:
 @frozen
 class Entry:
     """
+    One line of the audit log.
+
     `at`: Unix milliseconds. `event`: see docs/operations.md. `id`: the cookie's, None without one.
     `authid`, `authrealm`: whose session or cookie it is. `peer`: where its client is, as Crossbar
     writes it. `reason`: a WAMP URI, a method of authentication, or an error in words.

@@ -9,16 +9,18 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 class LineFile:
     """
-    Blocking, and by one thread at a time. Several processes may append to one file: each call is
-    one write.
+    Appends lines to a file, each call with one write, so several processes can share the file.
+    Blocks; for one thread at a time.
 
-    Where the file was moved or removed, the next call makes a new one, with mode 0600. So it can be
+    If the file was moved or removed, the next call makes a new one, with mode 0600. So it can be
     rotated by renaming, without a signal: Crossbar's processes do not survive SIGHUP.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._fd: int | None = None
+        # Whether its directory was flushed since it was opened.
+        self._is_named = False
         # Whether the file ends in the middle of a line: the disk was full, or power was lost.
         self._is_torn = False
 
@@ -29,7 +31,9 @@ class LineFile:
         :param durable: return when the disk has them.
         :raises OSError: it cannot be done; some of them may be in the file.
         """
-        fd = self._open(durable)
+        fd = self._open()
+        if durable and not self._is_named:
+            self._keep_name()
         self._write(fd, b"\n" + lines if self._is_torn else lines)
         if durable:
             os.fdatasync(fd)
@@ -49,7 +53,7 @@ class LineFile:
             if written:
                 self._is_torn = data[written - 1 : written] != b"\n"
 
-    def _open(self, durable: bool) -> int:
+    def _open(self) -> int:
         if self._fd is not None and self._is_there(self._fd):
             return self._fd
         self.close()
@@ -59,9 +63,8 @@ class LineFile:
             os.close(fd)
             raise OSError(f"{self.path}: expected a file, found something else")
         self._fd = fd
+        self._is_named = False
         self._is_torn = found.st_size > 0 and os.pread(fd, 1, found.st_size - 1) != b"\n"
-        if durable:
-            self._keep_name()
         return fd
 
     def _is_there(self, fd: int) -> bool:
@@ -73,9 +76,10 @@ class LineFile:
         return (there.st_dev, there.st_ino) == (opened.st_dev, opened.st_ino)
 
     def _keep_name(self) -> None:
-        """A new file is worth nothing after a power cut if its name is not stored."""
+        """Flush the directory: otherwise a new file may have no name after a power cut."""
         fd = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
+        self._is_named = True

@@ -83,6 +83,29 @@ def test_what_must_last_is_flushed_with_its_name(path, file, monkeypatch):
     assert flushed == [str(path.parent), str(path), str(path)]
 
 
+def test_a_name_is_flushed_with_the_first_line_that_must_last(path, file, monkeypatch):
+    """The line that says that a log is written comes first, and nobody waits for it."""
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda fd: flushed.append(os.readlink(f"/proc/self/fd/{fd}")))
+    file.append(b"started\n", durable=False)
+    for _ in range(2):
+        file.append(b"a\n", durable=True)
+    assert flushed == [str(path.parent)]
+
+
+def test_a_name_that_could_not_be_flushed_is_flushed_before_the_next_line(path, file, monkeypatch):
+    def fail(fd):
+        raise OSError("no directory entry")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fsync", fail)
+        for _ in range(2):
+            with pytest.raises(OSError, match="no directory entry"):
+                file.append(b"a\n", durable=True)
+    file.append(b"b\n", durable=True)
+    assert path.read_text() == "b\n"
+
+
 def test_a_line_that_is_torn_does_not_spoil_the_next(path, file, monkeypatch):
     write, room = os.write, [3]
 
