@@ -61,8 +61,8 @@ class Logins:
 
     def begin(self, connection: TrackedConnection) -> Deferred[Cookie | None]:
         """
-        A HELLO has come. Fires with the record of the connection's cookie as it is now: None where
-        it was ended, has expired, or when the truth cannot be known.
+        Begin a login: a HELLO has come. Fires with the record of the connection's cookie as it is
+        now; None if it was ended, has expired, or cannot be looked up.
         """
         connection.since = self._freshness.position
         connection.heard = self._recent.position
@@ -73,17 +73,18 @@ class Logins:
             return succeed(self.known(cookie.id, connection.policy))
         asked = self._seconds()
         loaded = self._store.load(cookie.id).addCallback(self._loaded, connection, cookie, asked)
-        return loaded.addErrback(self._unknown, cookie.id)
+        return loaded.addErrback(self._failed, cookie.id, "looked up")
 
     def _needs_no_look_up(self, connection: TrackedConnection, cookie: ActiveCookie) -> bool:
         if connection.fresh and cookie.owner is None:
-            # Nobody can be logged in by it, and the store refuses a login if it was ended since.
+            # It logs nobody in, and if it was ended since, the store refuses a login on it.
             return True
         return self._store.reads_block and not self._freshness.is_stale(cookie.read)
 
     def known(self, id: str, policy: Policy) -> Cookie | None:
         """
-        The record of a connection's cookie without asking: what `begin` found, or the feed since.
+        The record of a connection's cookie, without asking the store: as `begin` found it, or the
+        feed since. None if it is not valid.
         """
         cookie = self._connections.active(id)
         if cookie is None:
@@ -92,11 +93,12 @@ class Logins:
 
     def accept(self, connection: TrackedConnection, session: Auth, stores: bool) -> Deferred[None]:
         """
-        A session is about to join. Fires when its login is durable, if it is to be stored; the
-        router attaches it in the same turn.
+        Store the login of a session that is about to join, if it is to be stored. Fires when it is
+        durable; the router attaches the session in the same turn.
 
-        :param stores: whether a login is stored with the cookie, or that only tracks.
-        Fails with `LoginRefused`, and with the store's error.
+        :param stores: whether the login is stored with the cookie, or the cookie only tracks.
+        :returns: a Deferred. It fails with `LoginRefused`, as `SessionLimits.admit` does, and with
+            the store's error.
         """
         if refusal := self._refusal(connection, session):
             return fail(refusal)
@@ -132,11 +134,11 @@ class Logins:
         return stored.addCallback(self._stored, connection, cookie, record)
 
     def _confirm(self, record: Cookie, connection: TrackedConnection) -> Cookie:
-        """A record with a login lives as long as others; written right behind the login."""
+        """Prolong the record beyond `first_max_age`, right behind the login."""
         expires = connection.policy.expires(connection.limit, record.seen)
         record = evolve(record, expires=max(record.expires, expires))
         touch = Touch(record.id, record.seen, record.expires, record.peer, record.user_agent)
-        self._store.submit(touch).addErrback(self._unknown, record.id)
+        self._store.submit(touch).addErrback(self._failed, record.id, "prolonged")
         return record
 
     def _create(
@@ -155,7 +157,7 @@ class Logins:
         return created.addCallback(lambda _: self._delete_replaced(connection))
 
     def _is_made(self, applied: bool, record: Cookie) -> bool | Deferred[bool]:
-        """Whether the record is there: of a commit that was cut it is only known afterwards."""
+        """Whether the store has the record: a commit that was cut off may have been applied."""
         if applied:
             return True
         return self._store.load(record.id).addCallback(_is_same, record)
@@ -167,7 +169,7 @@ class Logins:
             raise LoginRefused("the cookie was ended, or its user revoked, during the login")
         auth = login.auth
         assert auth is not None
-        # First: the cookie's other connections know its owner by it, even if this one is refused.
+        # First: even if this session is refused, the cookie's other connections have a new owner.
         self._revoker.update(cookie, _with_login(cookie.record, login))
         self._join(connection, auth)
         self._events.publish(_authenticated(cookie.id, auth, connection))
@@ -176,7 +178,8 @@ class Logins:
         """Delete the record that the client came with, unless others use it."""
         id, connection.replaced = connection.replaced, None
         if id is not None and self._connections.active(id) is None:
-            self._store.load(id).addCallback(self._delete_unused).addErrback(self._unknown, id)
+            deleted = self._store.load(id).addCallback(self._delete_unused)
+            deleted.addErrback(self._failed, id, "removed")
 
     def _delete_unused(self, record: Cookie | None) -> Deferred[bool] | None:
         # Somebody may have logged in with it since, where that is allowed.
@@ -211,8 +214,9 @@ class Logins:
             cookie.read = max(cookie.read, asked)
         return self._validity.valid(record, connection.policy)
 
-    def _unknown(self, failure: Failure, id: str) -> None:
-        self.log.error("cookie {id} cannot be looked up: {cause}", id=id, cause=failure.value)
+    def _failed(self, failure: Failure, id: str, what: str) -> None:
+        text = "cookie {id} cannot be {what}: {cause}"
+        self.log.error(text, id=id, what=what, cause=failure.value)
 
 
 def _must_end(cookie: ActiveCookie, policy: Policy, session: Auth) -> bool:
@@ -233,7 +237,7 @@ def _is_same(found: Cookie | None, made: Cookie) -> bool:
 
 
 def _with_login(record: Cookie, login: Cookie) -> Cookie:
-    """What is known of the record now, with what was stored with its login."""
+    """The record as it is known now, with what was stored with its login."""
     seen, expires = max(record.seen, login.seen), max(record.expires, login.expires)
     return evolve(record, auth=login.auth, seen=seen, expires=expires)
 

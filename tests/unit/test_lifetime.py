@@ -426,6 +426,14 @@ class TestAFirstVisit:
         tracked.reactor.turn_until(lambda: tracked.store.cookies[id].expires == NOW + 3_600_000)
         assert tracked.stored_authid(id) == "joe"
 
+    def test_that_cannot_be_prolonged_at_its_login_is_said_in_the_log(self, tracked, log):
+        id, link = tracked.visit(policy=self.POLICY)
+        tracked.store.fail_commits(ValueError, lambda change: isinstance(change, Touch))
+        tracked.log_in(link)
+        line = f"cookie {id} cannot be prolonged: the disk is away"
+        tracked.reactor.turn_until(lambda: line in log.at("error"))
+        assert tracked.stored_authid(id) == "joe"
+
     def test_where_the_record_needs_a_login_is_as_any_other(self, tracked):
         policy = evolve(self.POLICY, rotates=True)
         id, _ = tracked.enter(policy=policy)

@@ -156,6 +156,14 @@ class TestTheRecordThatItReplaces:
         tracked.reactor.turn_until(lambda: tracking not in tracked.store.cookies)
         assert set(tracked.store.cookies) == {id}
 
+    def test_stays_if_the_store_cannot_delete_it_and_the_log_says_so(self, tracked, tracking, log):
+        _, link = tracked.visit(tracking, policy=ROTATES)
+        tracked.store.fail_commits(of=lambda change: isinstance(change, Delete))
+        tracked.log_in(link)
+        line = f"cookie {tracking} cannot be removed: the disk is away"
+        tracked.reactor.turn_until(lambda: log.at("error") == [line])
+        assert tracking in tracked.store.cookies
+
     def test_stays_for_its_connections(self, tracked, tracking):
         tracked.visit(tracking)
         _, link = tracked.visit(tracking, policy=ROTATES)
