@@ -6,8 +6,8 @@ from typing import TypeVar
 from cookietrack_plugin.errors import ConfigError, StoreUnavailable
 from cookietrack_plugin.stores.kit.backoff import AWAY_S, WRONG_S, Backoff
 
-# A failure that took this long is a silent server: it opens the breaker at once. Otherwise it takes
-# so many failures in a row.
+# A call that fails after this long has met a silent server, and opens the breaker at once. Quicker
+# failures open it when there are MAX_FAILURES of them in a row.
 SILENT_S = 0.5
 MAX_FAILURES = 5
 
@@ -18,10 +18,10 @@ class Breaker:
     """
     A circuit breaker (Nygard, "Release It!", 5.2) before one thread's calls of a store.
 
-    When they fail for want of an answer, it opens: for a pause everybody is refused at once. Then
-    one call is a trial, while all others are still refused; if it succeeds the breaker closes, and
-    if it fails the next pause is longer. With a `ConfigError`, such as a password that was changed
-    at the server, it opens at once, and pauses are longer. A store that raises any other error has
+    It opens when calls fail with `StoreUnavailable`: for a pause all calls are refused at once.
+    Then one call is a trial, while the others are still refused; if it succeeds the breaker closes,
+    and if it fails the next pause is longer. A `ConfigError`, such as a password that was changed
+    at the server, opens it at once, and pauses are longer. A store that raises any other error has
     answered.
 
     :param seconds: the time, on any thread.
@@ -48,9 +48,9 @@ class Breaker:
 
     def call(self, ask: Callable[[], T]) -> T:
         """
-        What `ask` returns or raises. On the one thread that asks.
+        Call `ask`, and return or raise what it does. On the one thread that asks.
 
-        :raises StoreUnavailable: also without asking, when it is open.
+        :raises StoreUnavailable: also without a call, while the breaker is open.
         """
         # Read once: `close` may come from another thread.
         cause = self._cause
@@ -78,7 +78,7 @@ class Breaker:
         self._wrong.reset()
 
     def failed(self, error: StoreUnavailable | ConfigError, waited: float) -> None:
-        """A call that was made without waiting for it has failed, after so many seconds."""
+        """Note that a call has failed after `waited` seconds. By one thread at a time."""
         self._failures += 1
         is_wrong = isinstance(error, ConfigError)
         if is_wrong or self._cause or waited >= SILENT_S or self._failures >= MAX_FAILURES:

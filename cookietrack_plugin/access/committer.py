@@ -81,11 +81,11 @@ class Committer:
         return self._runner.put(change).addBoth(self._settle, change, number)
 
     def refusal(self) -> StoreUnavailable | None:
-        """Why no change is taken now, as the store is known not to answer; None if they are."""
+        """Why changes are refused now: the store is closed or away. None if they are accepted."""
         return StoreUnavailable("the store is closed") if self.closed else self._breaker.refusal()
 
     def insist(self) -> None:
-        """The next changes go to the store even if it was away a moment ago: they are the last."""
+        """Let the next changes reach a store that was away a moment ago: they are the last."""
         self._breaker.close()
 
     def barrier(self) -> Deferred[None]:
@@ -93,15 +93,15 @@ class Committer:
         return self._runner.put(_nothing)
 
     def ask(self, job: Job) -> Deferred[Any]:
-        """Run what calls the store between two batches, behind the breaker; its result."""
+        """Run a `job` that calls the store between two batches, behind the breaker; its result."""
         if refusal := self.refusal():
             return fail(refusal)
         return self._runner.put(lambda: self._breaker.call(job))
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
         """
-        `cookie`, which the store has, as it will be once every queued change is stored; but for
-        logins, which count when they are durable.
+        The record that `cookie`, read from the store, becomes by the changes that are queued. A
+        login counts only once it is durable.
         """
         for change in self._pending.get(id, ()):
             if not stores_login(change):
@@ -110,8 +110,8 @@ class Committer:
 
     def stores_login(self, id: str, cookie: Cookie | None) -> bool:
         """
-        Whether a login of the cookie, which the store has as `cookie`, is queued or being stored,
-        and nothing behind it deletes the record.
+        Whether a login is queued or being stored on the record that was read from the store as
+        `cookie`, and no change behind it deletes the record.
         """
         pending = self._pending.get(id, ())
         if not any(map(stores_login, pending)):
@@ -206,9 +206,9 @@ class Committer:
 def _outcome(job: Job) -> Any:
     try:
         return job()
-    except Exception:  # noqa: BLE001 - it is delivered to those who wait
+    except Exception:  # noqa: BLE001 - the waiters get it
         return Failure()
 
 
 def _nothing() -> None:
-    """Queued behind everything that is queued."""
+    """The job of a barrier."""

@@ -19,8 +19,8 @@ class _Failed:
 
 def fan_out(source: Deferred[T]) -> Deferred[T]:
     """
-    Another Deferred that fires as `source` does: a Deferred has one consumer. The owner of `source`
-    does nothing with it but fan it out; it may have fired already.
+    Another Deferred that fires as `source` does or did: a Deferred has one consumer. The owner of
+    `source` does nothing else with it.
     """
     branch: Deferred[Any] = Deferred()
 
@@ -41,9 +41,9 @@ def gathered(deferreds: Sequence[Deferred[T]]) -> Deferred[list[T]]:
 
 def one_for_each(items: Sequence[Any], results: Sequence[T]) -> Sequence[T]:
     """
-    The results of work on `items`.
+    `results`, if there is one for each of `items`.
 
-    :raises RuntimeError: there are more or fewer, so that nobody knows whose they are.
+    :raises RuntimeError: there are more or fewer, so it is unknown which belongs to which.
     """
     if len(results) != len(items):
         raise RuntimeError(f"results: expected {len(items)}, found {len(results)}")

@@ -1,4 +1,4 @@
-"""Dispatches results on the reactor's thread, in slices of a length that suits the work."""
+"""Dispatches results on the reactor's thread, in time slices whose length suits the work."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -6,22 +6,22 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-# What a turn of the reactor may spend on results of fast work: after long turns batches are large,
-# and cost less.
+# The most time that a turn of the reactor spends on results of fast work. Long turns make large
+# batches, which cost less for each change.
 FAST_SLICE_S = 0.004
-# The same where work takes longer than SLOW_WORK_S. Clients are answered when the turn is over:
-# after short turns they come back one after the other, and not all at once to wait for one flush
-# while the reactor is idle. A slice is half the time that the rest of the turn took.
+# The same for work that takes longer than SLOW_WORK_S: half the time of the rest of the turn,
+# within these bounds. Clients get their answers when a turn is over. After short turns they come
+# back one by one; after a long one all of them would wait for one flush, and the reactor be idle.
 MIN_SLICE_S, MAX_SLICE_S = 0.0005, 0.002
 SLOW_WORK_S = 0.003
 
 
 class TimeSlicedDispatcher:
-    """On the reactor's thread alone, but for `took`."""
+    """Fires Deferreds, a few in each turn of the reactor. On its thread, except `took`."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        # Who waits, and the result that they get.
+        # Each waiter, and its result.
         self._answered: deque[tuple[Deferred[Any], Any]] = deque()
         # When results were last dispatched, and how many seconds work takes.
         self._paused = self._took = 0.0

@@ -1,4 +1,4 @@
-"""Reads a store's feed of revocations on a thread of its own, which may wait for news."""
+"""Reads a store's feed of revocations on a thread of its own, which can wait for a signal."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,15 +12,19 @@ from cookietrack_plugin.interfaces import IRevocationSignal
 from cookietrack_plugin.record import UserRevoked
 from cookietrack_plugin.stores.kit.backoff import AWAY_S, Backoff
 
-# The longest wait for a signal: short enough to notice within a second what the store did not say.
+# The longest wait for a signal. A revocation that the store fails to signal is then still known
+# within a second.
 MAX_WAIT_S = 0.8
 
 
 @frozen
 class FeedPage:
     """
-    `revoked`: what was revoked up to `position`. `asked`: when, on the monotonic clock.
-    `signalled`: whether the store said when to ask; `cause`: why not, where it could.
+    What one call of `IRevocationFeed.revoked_since` gave.
+
+    `revoked`: what was revoked up to `position`. `asked`: when the store was asked for it, in
+    seconds of the monotonic clock. `signalled`: whether the store can signal; `cause`: why a store
+    with `IRevocationSignal` cannot.
     """
 
     revoked: list[str | UserRevoked]
@@ -32,7 +36,7 @@ class FeedPage:
 
 class FeedReader:
     """
-    On the reactor's thread. Reads one page at a time.
+    Reads one page at a time. On the reactor's thread.
 
     :param store: with `IRevocationFeed`, and perhaps `IRevocationSignal`.
     """
@@ -69,10 +73,10 @@ class FeedReader:
 
 class SignalWaiter:
     """
-    Waits for a store that is an `IRevocationSignal`. One that is none is not waited for; one that
-    cannot signal for now is tried again later and later.
+    Waits for the signal of a store with `IRevocationSignal`, and backs off while the store cannot
+    give it. Does not wait for other stores.
 
-    :param seconds: the time.
+    :param seconds: the monotonic clock.
     """
 
     def __init__(self, store: Any, seconds: Callable[[], float]) -> None:
@@ -84,7 +88,10 @@ class SignalWaiter:
         self.cause: Exception | None = None
 
     def wait(self) -> bool:
-        """Whether the store could say when to ask. On the feed's thread."""
+        """
+        Wait for a signal, for `MAX_WAIT_S` at most; whether the store can give one. On the feed's
+        thread.
+        """
         if self._signal is None or self._seconds() < self._retry_at:
             return False
         try:

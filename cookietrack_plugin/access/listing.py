@@ -19,7 +19,7 @@ _Ask = Callable[[], list[Cookie]]
 
 class Listing:
     """
-    On the reactor's thread. Its own begins with the first who asks; a breaker stands before it.
+    Called on the reactor's thread. Its own thread starts with the first call, behind a breaker.
     """
 
     def __init__(self, store: ICookieStore, reactor: Any) -> None:
@@ -42,7 +42,7 @@ class Listing:
         return self._thread.put(partial(self._wanted, authid, authrealm, wanted))
 
     def close(self) -> Deferred[None]:
-        """Answer who has asked, and end the thread. Idempotent."""
+        """Answer the calls in flight, and end the thread. Idempotent."""
         self._closed = True
         return succeed(None) if self._thread is None else self._thread.close()
 

@@ -21,7 +21,7 @@ from cookietrack_plugin.record import Cookie
 
 
 class Reader(Protocol):
-    """Loads in place, or on a thread."""
+    """One of the three ways to load records: in place, on a thread, without waiting."""
 
     def put(self, item: str) -> Deferred[Any]:
         """Load a record."""
@@ -60,11 +60,11 @@ class Lookup:
         self._reader = self._make_reader(reactor)
 
     def refusal(self) -> StoreUnavailable | None:
-        """Why nothing is read now, as the store is known not to answer; None if it is."""
+        """Why look-ups are refused now: the store is away. None if they are accepted."""
         return self._breaker.refusal()
 
     def insist(self) -> None:
-        """The next look-up goes to the store, even if it was away a moment ago."""
+        """Let the next look-up reach a store that was away a moment ago."""
         self._breaker.close()
 
     def load(self, id: str) -> Deferred[Cookie | None]:
@@ -72,7 +72,7 @@ class Lookup:
         if refusal := self.refusal():
             return fail(refusal)
         if self._reads_in_place and self._committer.is_idle(id):
-            # Nothing comes in between: that is a third of the time.
+            # Nothing can change the record before it is read: this takes a third of the time.
             return self._reader.put(id)
         waiter: Deferred[Cookie | None] = Deferred()
         reading = self._in_flight.get(id)
@@ -85,12 +85,12 @@ class Lookup:
         return waiter
 
     def load_at_once(self, id: str) -> Cookie | None:
-        """The record that `load` fires with where that waits for nothing; None for any other."""
+        """The record, if `load` would fire with it at once; else None, as for no record."""
         if not isinstance(self._reader, InPlace) or not self._committer.is_idle(id):
             return None
         try:
             found: Cookie | None = self._reader.do(id)
-        except Exception:  # noqa: BLE001 - `load` says so
+        except Exception:  # noqa: BLE001 - `load` reports it
             return None
         return found
 

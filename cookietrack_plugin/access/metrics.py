@@ -13,7 +13,10 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 @define
 class Histogram:
-    """How many observations fell under each of `bounds`, and their sum."""
+    """
+    How many observations each bucket has, and their sum: a bucket for each upper bound, inclusive,
+    and a last one for all that is greater.
+    """
 
     bounds: Sequence[float]
     counts: list[int] = field(init=False)

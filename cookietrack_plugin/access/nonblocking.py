@@ -1,6 +1,4 @@
-"""
-A batching thread that is seldom needed: what can be begun without waiting is begun right here.
-"""
+"""Batches that a store takes without blocking, and a thread behind them for all others."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,14 +19,14 @@ T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 _Entry = tuple[T, Deferred[Any]]
 
-# Items of a batch: preparing them takes the reactor some milliseconds at most.
+# Items of a batch: to prepare them takes the reactor a few milliseconds at most.
 MAX_ITEMS = 128
-# A starter is asked so often whether it gives up, where no answer comes.
+# How often a starter without an answer is asked whether it gives up.
 PATROL_S = 1.0
 
 
 class Starter(Protocol[T_contra]):
-    """Who does batches without waiting, one at a time."""
+    """Does batches without waiting, one at a time."""
 
     def suits(self, item: T_contra) -> bool:
         """Whether an item may be part of a batch."""
@@ -63,17 +61,18 @@ class NonBlockingBatcher(Generic[T]):
         self._max_items = min(max_items, MAX_ITEMS)
         self._dispatcher = TimeSlicedDispatcher(reactor)
         self._queue: deque[_Entry[T]] = deque()
-        # What was begun and is not finished, and when; and how many items the thread has.
+        # The starter's batch, when it was begun, and its descriptor.
         self._in_flight: list[_Entry[T]] = []
         self._began = 0.0
         self._answer: _Answer | None = None
+        # How many items the thread has.
         self._lent = 0
-        # Whether a timer looks after the in-flight batch.
+        # Whether a timer is set that looks for the answer to the in-flight batch.
         self._patrols = False
         # When the first item of this turn of the reactor came, or one a LONG_TURN_S after that;
         # None if none has.
         self._since: float | None = None
-        # When all is done; and whether the thread is to be closed then.
+        # Fires when all is done; and whether the thread has still to be closed then.
         self._closed: Deferred[None] | None = None
         self._ends = False
 
@@ -89,8 +88,8 @@ class NonBlockingBatcher(Generic[T]):
             self._reactor.callLater(0, self._end_turn)
         elif now - self._since > LONG_TURN_S:
             self._since = now
-            # The reactor tells of an answer when its turn is over. Without this nothing would be in
-            # flight until then, and all who came in between would wait for one flush.
+            # The reactor reports an answer only when its turn is over. Until then nothing would be
+            # in flight, and everything that is put in this turn would wait for one flush.
             self._look()
             self._go_on()
         return done
@@ -122,7 +121,7 @@ class NonBlockingBatcher(Generic[T]):
         return bool(self._in_flight or self._lent)
 
     def _next(self) -> list[_Entry[T]]:
-        """What of the queue's beginning is for the starter."""
+        """Take from the head of the queue what the starter does as one batch."""
         batch: list[_Entry[T]] = []
         while (
             self._queue and len(batch) < self._max_items and self._starter.suits(self._queue[0][0])
@@ -143,7 +142,7 @@ class NonBlockingBatcher(Generic[T]):
         return begun
 
     def _await_answer(self) -> None:
-        """Where the descriptor cannot be watched, the patrol finds the answer."""
+        """Watch the descriptor. If it cannot be watched, the patrol finds the answer."""
         try:
             self._answer = _Answer(self._starter.fileno(), self._look)
             self._reactor.addReader(self._answer)
@@ -151,7 +150,7 @@ class NonBlockingBatcher(Generic[T]):
             self._answer = None
 
     def _patrol(self) -> None:
-        """A server may be silent. One timer for all batches: one for each would cost as much."""
+        """Look again later, as a server may be silent. One timer for all batches, to save time."""
         if not self._patrols:
             self._patrols = True
             self._reactor.callLater(PATROL_S, self._patrolled)
@@ -163,7 +162,7 @@ class NonBlockingBatcher(Generic[T]):
             self._look()
 
     def _look(self) -> None:
-        """Whether there is an answer to the in-flight batch."""
+        """Finish the in-flight batch if there is an answer to it."""
         if not self._in_flight:
             return
         # Before `finish`, which may close the descriptor: its number would be another's then.
@@ -202,7 +201,7 @@ class NonBlockingBatcher(Generic[T]):
     def _returned(self, result: Any, done: Deferred[Any]) -> None:
         self._lent -= 1
         self._go_on()
-        # Behind what is still to be given out.
+        # Behind the results that are still to be dispatched.
         self._dispatcher.give([done], [result])
 
 

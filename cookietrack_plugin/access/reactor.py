@@ -73,7 +73,7 @@ class MonotonicTimers:
         self._cancelled = 0
         # Held for heap operations alone. The thread waits on it for an earlier deadline.
         self._changed = Condition()
-        # Those that the reactor was asked to run, and whether it has not yet run them all.
+        # The calls that are due now, and whether the reactor still has some of them to run.
         self._due: deque[DelayedCall] = deque()
         self._asked = False
         self._thread: Thread | None = None
@@ -105,7 +105,7 @@ class MonotonicTimers:
             self._reactor.callFromThread(self._run_due)
 
     def _run_due(self) -> None:
-        """Run some of them in this turn, the others in the next ones."""
+        """Run as many due calls as a slice allows, and the others in the next turns."""
         self._take_due(time.monotonic())
         end = time.monotonic() + SLICE_S
         while self._due and time.monotonic() < end:
@@ -123,7 +123,7 @@ class MonotonicTimers:
                 self._due.append(heappop(self._heap)[2])
 
     def _was_cancelled(self) -> None:
-        """Remove those that were cancelled from the heap once there are many."""
+        """Remove cancelled calls from the heap once there are many."""
         self._cancelled += 1
         if self._cancelled > MAX_CANCELLED:
             with self._changed:

@@ -1,4 +1,4 @@
-"""What a store does without waiting, behind the breaker of the thread that waits otherwise."""
+"""What a store does without blocking, behind the breaker of the thread that does the rest."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -20,7 +20,7 @@ class GuardedStarter(Generic[T]):
     at once, and nobody waits for the same silence twice.
 
     :param unpack: makes a result for each item of what the store gives for a batch.
-    :param observe: is told how many seconds a batch of what size took.
+    :param observe: called with the seconds that a batch took, and its size.
     """
 
     breaker: Breaker

@@ -34,7 +34,7 @@ class AsyncStore:
     Every method is called on the reactor's thread, and none waits. A Deferred fails with what the
     store raised, and with `StoreUnavailable` while the store is known not to answer or is closed.
 
-    `reads_block`: whether a look-up waits for a thread, so that doing without is worth while.
+    `reads_block`: see `ICookieStore`. Callers save a look-up of such a store where they can.
 
     :param reactor: gives threads and timers: see `MonotonicReactor`.
     """
@@ -47,7 +47,6 @@ class AsyncStore:
         self._lookup = Lookup(store, self._committer, reactor, self.metrics)
         self._listing = Listing(store, reactor)
         self.reads_block = bool(store.reads_block)
-        # Whether it has the power to find damage.
         self.is_verifiable = IVerifiable.providedBy(store)
         self._commits_block = bool(store.commits_block)
 
@@ -73,22 +72,22 @@ class AsyncStore:
         return self._lookup.load(id)
 
     def load_at_once(self, id: str) -> Cookie | None:
-        """The record that `load` fires with where that waits for nothing; None for any other."""
+        """The record, if `load` would fire with it at once; else None, as for no record."""
         return self._lookup.load_at_once(id)
 
     def list_user(
         self, authid: str, authrealm: str, wanted: Callable[[Cookie], bool]
     ) -> Deferred[list[Cookie]]:
         """
-        The records that are logged in as a user, and `wanted`, which is asked on a thread. What is
-        queued is not seen; what has fired is.
+        The records that are logged in as a user and `wanted`, which is called on a thread. Changes
+        that are queued are not seen; those whose Deferred has fired are.
         """
         return self._listing.of(authid, authrealm, wanted)
 
     def overlay(self, id: str, cookie: Cookie | None) -> Cookie | None:
         """
-        `cookie`, which the store has, as it will be once every queued change is stored; but for
-        logins, which count when they are durable.
+        The record that `cookie`, read from the store, becomes by the changes that are queued. A
+        login counts only once it is durable.
         """
         return self._committer.overlay(id, cookie)
 
@@ -102,7 +101,7 @@ class AsyncStore:
             self._lookup.invalidate(id)
 
     def answered(self) -> None:
-        """The store has answered the reader of its feed: the next look-up need not wait."""
+        """The store has answered its feed's reader: the breaker refuses no look-up any more."""
         self._lookup.insist()
 
     def barrier(self) -> Deferred[None]:
@@ -141,7 +140,7 @@ class AsyncStore:
         return deferToThreadPool(self._reactor, pool, function, self._store)
 
     def next_turn(self) -> Deferred[None]:
-        """Fires in the next turn of the reactor, for what would fill one."""
+        """Fires in the next turn of the reactor: for work that is too long for one."""
         turn: Deferred[None] = Deferred()
         self._reactor.callLater(0, turn.callback, None)
         return turn
@@ -153,11 +152,11 @@ class AsyncStore:
         return FeedReader(self._store, self._reactor)
 
     def refusal(self) -> StoreUnavailable | None:
-        """Why nobody should wait for the store now: it is known not to answer. None if it does."""
+        """Why nobody should wait for the store now: it is away or closed. None if it answers."""
         return self._committer.refusal() or self._lookup.refusal()
 
     def insist(self) -> None:
-        """What is submitted next goes to the store even if it was away: it is the last attempt."""
+        """Let the next changes reach a store that was away a moment ago: they are the last."""
         self._committer.insist()
 
     def close(self) -> Deferred[Any]:

@@ -1,4 +1,4 @@
-"""One thread for work that can wait. What queued up while it was busy is worked off in one go."""
+"""One thread for work that can block. What is queued while it is busy is its next batch."""
 
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -42,11 +42,12 @@ class BatchingThread(Generic[T]):
         self._work = work
         self._reactor = reactor
         self._max_batch = max_batch
-        # Of this turn of the reactor, and since when; and of earlier ones; None ends the thread.
+        # The items of this turn of the reactor, and when the first of them came.
         self._gathered: list[_Entry[T]] = []
         self._since = 0.0
+        # Those of earlier turns; None ends the thread.
         self._queue: SimpleQueue[list[_Entry[T]] | None] = SimpleQueue()
-        # Whether the thread waits for something to do. Seen a moment late, which does no harm.
+        # Whether the thread is idle. The reactor may see it a moment late, which does no harm.
         self._idle = True
         self._dispatcher = TimeSlicedDispatcher(reactor)
         self._closed: Deferred[None] | None = None
@@ -70,7 +71,7 @@ class BatchingThread(Generic[T]):
         return done
 
     def close(self) -> Deferred[None]:
-        """Work off what is queued, end the thread, then fire. Idempotent."""
+        """Do what is queued, end the thread, then fire. Idempotent."""
         if self._closed is None:
             self._closed = Deferred()
             self._hand_over()

@@ -54,8 +54,8 @@ class SocketFolder:
         """
         The folder of a node; None where there is none.
 
-        :raises OSError: it is not this user's to use. What a stranger has put into a directory is
-            not used, by root neither.
+        :raises OSError: it belongs neither to this user nor to the owner of `directory`. Not even
+            root uses what another user has put there.
         """
         try:
             folder = cls._open(directory)
@@ -80,12 +80,13 @@ class SocketFolder:
 
     def listen(self, worker: str) -> socket.socket:
         """
-        A socket that listens for a worker; one that a worker has left behind is replaced.
+        A socket that listens for a worker; a stale one is replaced.
 
-        :raises OSError: that cannot be done, or somebody listens there.
+        :raises OSError: it cannot be made, or another process listens there.
         """
         if not _WORKER.fullmatch(worker):
-            raise OSError(errno.EINVAL, f"no name of a socket: {worker!r}")
+            expected = "a worker id of at most 64 letters, digits, _, . and -"
+            raise OSError(errno.EINVAL, f"expected {expected}, found {worker!r}")
         self._remove_stale(worker)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -115,7 +116,7 @@ class SocketFolder:
         return connection
 
     def remove(self) -> None:
-        """Remove the socket that `listen` has made, unless it is somebody else's by now."""
+        """Remove the socket that `listen` has made, unless another one has its name by now."""
         if self._bound is not None:
             (worker, inode), self._bound = self._bound, None
             with suppress(OSError):

@@ -1,10 +1,10 @@
-"""Who is at the other end of a Unix socket, by the kernel's word."""
+"""Who is at the other end of a Unix socket, as the kernel says (SO_PEERCRED)."""
 
 import os
 import socket
 from struct import Struct
 
-# Process, user and group, as SO_PEERCRED gives them.
+# `struct ucred`: process, user and group (unix(7)).
 _CREDENTIALS = Struct("3i")
 
 

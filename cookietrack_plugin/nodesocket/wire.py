@@ -29,7 +29,7 @@ class WrongRequest(ValueError):
 
 
 def as_line(value: Mapping[str, Any]) -> bytes:
-    """A message as it is sent; as a text, what a store says in a type that JSON does not have."""
+    """The line for a message. Values of types that JSON does not have are sent as texts."""
     return json.dumps(value, default=str).encode("ascii") + b"\n"
 
 
@@ -37,7 +37,7 @@ def read_line(line: bytes) -> Mapping[str, Any]:
     """
     The message on a line.
 
-    :raises WrongRequest: there is none.
+    :raises WrongRequest: the line is not a JSON object.
     """
     try:
         value = json.loads(line)
@@ -68,7 +68,10 @@ def as_error(error: Exception) -> dict[str, Any]:
 
 
 def error_of(answer: Mapping[str, Any]) -> Exception | None:
-    """The error in an answer; None in a good one. One of a type unknown here is of the worker."""
+    """
+    The error that an answer reports; None if it reports none. A type that is unknown here becomes
+    `StoreUnavailable`: the worker failed.
+    """
     if "error" not in answer:
         return None
     message = str(answer.get("message"))

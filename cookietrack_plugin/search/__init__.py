@@ -1,1 +1,1 @@
-"""Which records are meant, and finding them a page at a time."""
+"""Selects records, and finds them a page at a time."""

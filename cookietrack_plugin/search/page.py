@@ -1,4 +1,4 @@
-"""A page of the records that are meant, in a bounded time."""
+"""A page of the records that a selection has, found in a bounded time."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.stores.kit.paging import PAGE, page_after
 
-# What a request may spend, in seconds.
+# The time that one request may take.
 BUDGET_S = 0.25
-# The most records that one page has: of one that is only counted.
+# The most records of a page that is only counted.
 MAX_LIMIT = 10_000
 
 Seconds = Callable[[], float]
@@ -22,8 +22,10 @@ Wanted = Callable[[Cookie], bool]
 @frozen
 class SearchPage:
     """
+    A page can be empty and not be the last.
+
     `cookies`: those that were found. `looked_at`: how many records were read for that. `cursor`:
-    where to go on; None at the end. A page can be empty, and not be the last.
+    where the next page begins; None at the end.
     """
 
     cookies: Sequence[Cookie]
@@ -62,7 +64,7 @@ def search_page(
 
 
 class _Walk:
-    """From a cursor on, with what was found on the way. Its `cursor` is None at the end."""
+    """Reads a store from a cursor on, and gathers what it finds. `cursor` is None at the end."""
 
     def __init__(
         self,
@@ -80,15 +82,15 @@ class _Walk:
         self.has_read = False
 
     def is_done(self, limit: int) -> bool:
-        """Whether there is no more, or no more is wanted."""
+        """Whether the store has no more, or the page is full."""
         return self.has_read and (self.cursor is None or len(self.cookies) >= limit)
 
     def read(self, size: int, limit: int) -> int:
         """
-        Read `size` records further on; how many to read the next time.
+        Read the next `size` records; how many to read the next time.
 
-        A cursor leads to the end of what was read. Where more is found there than may be taken,
-        nothing is: it is read again, up to the last that is wanted.
+        A cursor stands at the end of what was read. If more is found there than the page has room
+        for, nothing is taken: the same records are read again, up to the last that fits.
         """
         page, following = page_after(self._store, self.cursor, size, *self._user)
         found = [place for place, cookie in enumerate(page) if self._wanted(cookie)]

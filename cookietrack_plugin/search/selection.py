@@ -1,4 +1,4 @@
-"""Which records are meant: the filters of the command, the procedures, and the console."""
+"""Selections of records: the filters of the command, the procedures, and the console."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -49,9 +49,12 @@ def peers(text: str) -> Network | str:
 @frozen
 class Selection:
     """
-    What is asked of each record; None, or False, for nothing. `device`: a part of the user agent,
-    in upper or lower case. `older`, `newer`: than this was it created. `idle`, `active`: that long,
-    or not as long, is it since it was seen. In milliseconds.
+    The filters that a record has to pass. None, and False for `anonymous`, is no filter.
+
+    `device`: a part of the user agent, in upper or lower case. `older`, `newer`: created at least,
+    or less than, so many milliseconds ago. `idle`, `active`: last seen at least, or less than, so
+    many milliseconds ago. `expired`: False for the records that have not expired, True for those
+    that have.
     """
 
     authid: str | None = None
@@ -68,11 +71,11 @@ class Selection:
 
     @property
     def user(self) -> tuple[str | None, str | None]:
-        """Whose records `ICookieStore.page` is asked for: stores have an index of authids alone."""
+        """The user that `ICookieStore.page` is asked for: stores have an index of authids alone."""
         return (self.authid, self.authrealm) if self.authid is not None else (None, None)
 
     def has(self, cookie: Cookie, now: int) -> bool:
-        """Whether the record is one of those that are meant. `now`: Unix milliseconds."""
+        """Whether the record passes all filters. `now`: Unix milliseconds."""
         return (
             (cookie.expires <= now) == self.expired
             and matches(cookie.auth, self.authid, self.authrealm)
@@ -87,14 +90,16 @@ class Selection:
     @classmethod
     def parse(cls, given: Mapping[str, object]) -> "Selection":
         """
-        :param given: texts by the names of the attributes; a flag is True or False; None is
-            nothing.
-        :raises ValueError: says which is wrong, and what was expected.
+        The selection that a request asks for.
+
+        :param given: texts by the names of the attributes; True or False for flags; None is no
+            filter.
+        :raises ValueError: the message names the filter, and says what was expected and found.
         """
         return cls(**{name: _parsed(name, value) for name, value in given.items()})
 
     def texts(self) -> dict[str, str | bool]:
-        """What `parse` makes the same selection of: what is asked for, and no more."""
+        """The mapping of which `parse` makes the same selection, with its filters alone."""
         values = ((each.name, getattr(self, each.name)) for each in fields(type(self)))
         return {
             name: _text(value) for name, value in values if value is not None and value is not False

@@ -25,9 +25,9 @@ from cookietrack_plugin.tracking.validity import Validity
 Issue = Callable[[], str]
 
 _CLIENT = Actor(By.CLIENT)
-# Milliseconds without a refusal after which the store is said to answer again: where only some
-# handshakes fail, on a full disk or at the bound of the queue, the log would not stand still.
-CALM_MS = 5000
+# Time without a refused handshake before the log says that the store answers again. If only some
+# handshakes fail, on a full disk or with a full queue, the log would otherwise flap.
+ANSWERS_AGAIN_MS = 5000
 
 
 class TooManyNewcomers(Exception):
@@ -57,10 +57,12 @@ class Visitor:
 @frozen
 class Admission:
     """
-    `cookie`: the record to go on with. `limit`: see `Policy.limit`. `created`: it is new, and was
-    handed out to this visitor. `read`: when the store was asked, on the monotonic clock.
-    `persists`: the store has the record; else a login makes it, and `replaced` is the id of the
-    valid one that it makes superfluous.
+    What a handshake goes on with.
+
+    `cookie`: the record. `limit`: see `Policy.limit`. `created`: it is new, and was handed out to
+    this visitor. `read`: when the store was asked, in seconds of the monotonic clock. `persists`:
+    the store has the record; otherwise a login makes it, and `replaced` is the id of the valid
+    record that is then superfluous.
     """
 
     cookie: Cookie
@@ -96,25 +98,25 @@ class Admissions:
         self._seconds: Callable[[], float] = reactor.seconds
         # What the log calls the store.
         self._label = label
-        # When a handshake was last refused, since the store was last said to answer.
+        # When a handshake was last refused; None once the log has said that the store answers.
         self._refused: int | None = None
 
     @property
     def _outcomes(self) -> Counter[str]:
-        """Where it is counted what becomes of visitors."""
+        """The counter of what becomes of visitors."""
         return self._store.metrics.handshakes
 
     def admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
         """
-        The record of a visitor's cookie if it is one that we issued and that is valid, and a new
-        one for everybody else. It is durable by the time this fires; but where `policy.rotates`,
-        nobody but its own connection can ever use it without a login, and nothing is stored before
-        that: who never logs in costs the store nothing.
+        The record of a visitor's cookie if it is one that we issued and that is valid; a new one
+        for every other visitor. It is durable when this fires. If `policy.rotates`, a new record
+        is stored with its login only: before, no other connection can use it, and clients that
+        never log in cost the store nothing.
 
         :param issue: gives the id of a fresh secret value, or raises `TooManyNewcomers`.
-        :returns: a Deferred with an `Admission`. It fails with `StoreUnavailable`, or what else the
-            store raised, when the truth cannot be known or the new record cannot be stored; that is
-            logged, counted and published.
+        :returns: a Deferred with an `Admission`. It fails with `TooManyNewcomers`, and with what
+            the store raised, such as `StoreUnavailable`, if it cannot say whether the cookie is
+            valid or cannot store the new record. That is logged, counted and published.
         """
         admit: Callable[..., Any] = self._admit
         admitted: Deferred[Admission] = maybeDeferred(admit, visitor, issue, policy)
@@ -132,7 +134,7 @@ class Admissions:
 
     def _load(self, ids: Sequence[str]) -> Deferred[list[Cookie | None]]:
         if len(ids) == 1:
-            # As nearly all visitors have it.
+            # Nearly all visitors present one cookie.
             return self._store.load(ids[0]).addCallback(lambda cookie: [cookie])
         return gathered([self._store.load(id) for id in dict.fromkeys(ids)])
 
@@ -183,7 +185,7 @@ class Admissions:
         asked = self._seconds()
         cookie = self._new_cookie(issue(), visitor, policy)
         if self._connections.active(cookie.id):
-            # A collision with one that the store need not have.
+            # A collision with a cookie that the store may not have yet.
             return self._create(visitor, issue, policy, replaced)
         if policy.rotates:
             return self._handed_out(cookie, policy, asked, replaced)
@@ -207,7 +209,7 @@ class Admissions:
         asked: float,
     ) -> Admission | Deferred[Admission]:
         if not applied:
-            # The id exists: a collision, which gets nobody in. Another value, then.
+            # The id exists: a collision, which must let nobody in. Try another value.
             return self._create(visitor, issue, policy)
         self._note_new(cookie)
         return Admission(cookie, policy.limit(cookie.created, cookie.created), True, asked)
@@ -224,7 +226,7 @@ class Admissions:
         return Cookie(id, now, expires, now, visitor.peer, visitor.user_agent)
 
     def _refused_by(self, failure: Failure, visitor: Visitor) -> Failure:
-        """A handshake cannot be answered by the store: note why."""
+        """Note why a handshake gets no cookie."""
         if failure.check(TooManyNewcomers):
             self._store.metrics.handshakes["limited"] += 1
             return failure
@@ -244,7 +246,7 @@ class Admissions:
         return failure
 
     def _answered(self, outcome: str) -> None:
-        if self._refused is not None and self._clock.now() - self._refused >= CALM_MS:
+        if self._refused is not None and self._clock.now() - self._refused >= ANSWERS_AGAIN_MS:
             self._refused = None
             self.log.info("{store} answers again", store=self._label)
         self._outcomes[outcome] += 1
@@ -256,7 +258,7 @@ def _created(cookie: Cookie) -> Event:
 
 
 def _rotated(cookie: Cookie, visitor: Visitor) -> Event:
-    reason, actor = "a new one, as it came without a login", Actor(By.POLICY)
+    reason, actor = "replaced, as it came without a login", Actor(By.POLICY)
     return Event(Kind.ROTATED, cookie.id, peer=visitor.peer, actor=actor, reason=reason)
 
 

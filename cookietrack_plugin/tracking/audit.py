@@ -14,12 +14,12 @@ from cookietrack_plugin.tracking.events import Event
 from cookietrack_plugin.tracking.login import LoginRefused
 from cookietrack_plugin.tracking.trail import NotAudited, Trail
 
-# A login waits so long for a disk that hangs.
+# How long a login waits for a disk that hangs.
 WAIT_S = 10.0
 
 
 class LoginNotAudited(LoginRefused):
-    """Its line cannot be written, and lines are required."""
+    """The audit log requires a line for the login, and it cannot be written."""
 
 
 class Audit:
@@ -35,17 +35,17 @@ class Audit:
         self._trails: list[Trail] = []
 
     def add(self, trail: Trail) -> None:
-        """Write there, too, from now on. Idempotent."""
+        """Write to `trail` as well, from now on. Idempotent."""
         if trail not in self._trails:
             self._trails.append(trail)
 
     def remove(self, trail: Trail) -> None:
-        """Write there no longer. Idempotent."""
+        """Write to `trail` no longer. Idempotent."""
         if trail in self._trails:
             self._trails.remove(trail)
 
     def observe(self, event: Event) -> None:
-        """Write it; nobody waits for that."""
+        """Write a line for an event. No caller waits for it."""
         if self._trails:
             self._write(_entry_of(event, self._clock.now())).addErrback(_lost)
 
@@ -53,11 +53,11 @@ class Audit:
         self, connection: TrackedConnection, session: Auth, resumed: bool
     ) -> Deferred[None]:
         """
-        A session is about to join; anonymous ones have no line. Fires when the line is where it has
-        to be.
+        Write a line for a session that is about to join; anonymous sessions have none.
 
-        :param resumed: by the login of its cookie.
-        Fails with `LoginNotAudited`.
+        :param resumed: whether it joins by the login of its cookie.
+        :returns: a Deferred that fires when every trail that requires the line has written it. It
+            fails with `LoginNotAudited`.
         """
         if not self._trails or session.authmethod in NO_LOGIN - {"cookie"}:
             return succeed(None)
@@ -73,7 +73,10 @@ class Audit:
         return self._write(entry).addErrback(_refused)
 
     def killed(self, connection: TrackedConnection, reason: str) -> None:
-        """The router ends a session, whose cookie stays; anonymous ones have no line."""
+        """
+        Write a line for a session that the router ends and whose cookie stays; anonymous sessions
+        have none.
+        """
         session = connection.session if connection.is_logged_in() else None
         if not self._trails or session is None:
             return
@@ -89,7 +92,7 @@ class Audit:
         self._write(entry).addErrback(_lost)
 
     def _write(self, entry: Entry) -> Deferred[None]:
-        """Fires when those that require it have it."""
+        """Fires when the trails that require the line have written it."""
         line = entry.line()
         awaited = []
         for trail in list(self._trails):
@@ -115,7 +118,7 @@ def _entry_of(event: Event, now: int) -> Entry:
 
 
 def _lost(failure: Failure) -> None:
-    """It is counted, and logged."""
+    """The trail has counted and logged it."""
     failure.trap(NotAudited, TimeoutError)
 
 

@@ -6,8 +6,7 @@ from typing import Protocol
 
 from cookietrack_plugin.access.servertime import TimeSample
 
-# Seconds by which this machine's clock may differ from a store's server before somebody should
-# know.
+# By how much this machine's clock may differ from that of a store's server before the log says so.
 MAX_SKEW_S = 2.0
 
 
@@ -52,8 +51,8 @@ class LocalClock:
 
 class ServerClock:
     """
-    The time of a store's server, so that the clocks of several machines need not agree: it is
-    measured now and then, and passes by this machine's monotonic clock in between.
+    The time of a store's server, so that the clocks of several machines need not agree. `adjust`
+    takes a measurement; in between, time passes by this machine's monotonic clock.
 
     :param sample: the first measurement.
     """
@@ -66,7 +65,7 @@ class ServerClock:
     ) -> None:
         self._wall = wall
         self._monotonic = monotonic
-        # What the server's clock is ahead of the monotonic one, in seconds.
+        # By how many seconds the server's clock is ahead of the monotonic clock.
         self._offset = sample.server - (sample.sent + sample.received) / 2
         # Whether the last sample was so far ahead that another one has to confirm it.
         self._jumped = False
@@ -78,9 +77,9 @@ class ServerClock:
 
     def adjust(self, sample: TimeSample) -> None:
         """
-        Measure again. Only what is certain counts, so that slow round trips move nothing; and a
-        server whose clock was set back does not lengthen lifetimes here. A jump ahead counts when
-        the next sample confirms it: there is no way back from it.
+        Take another measurement. Only what is certain counts: a slow round trip moves nothing, and
+        a server whose clock was set back does not lengthen lifetimes here. A jump ahead counts when
+        the next sample confirms it, as it cannot be taken back.
         """
         earliest, latest = sample.server - sample.received, sample.server - sample.sent
         confirmed, self._jumped = self._jumped, earliest > self._offset + MAX_SKEW_S

@@ -47,7 +47,7 @@ class ClockSync:
         self._report()
 
     def _failed(self, failure: Failure) -> None:
-        # That a store does not answer is said by those who need it now.
+        # Those who need the store now report that it does not answer.
         if not failure.check(StoreUnavailable):
             self.log.failure("the server's time cannot be measured", failure=failure)
 
@@ -60,8 +60,8 @@ class ClockSync:
         is_off = abs(skew) > MAX_SKEW_S
         if is_off and not self._reported:
             self.log.warn(
-                "this machine's clock is {seconds} s {direction} the store's server: set it by NTP."
-                " Cookies live by the server's",
+                "this machine's clock is {seconds} s {direction} that of the store's server:"
+                " synchronize it by NTP. Cookies expire by the server's clock",
                 seconds=round(abs(skew), 1),
                 direction="ahead of" if skew > 0 else "behind",
             )

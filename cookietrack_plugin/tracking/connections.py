@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Auth, Cookie, UserRevoked, matches
 
-# Authentication methods by which nobody logs in.
+# Authentication methods that are no login: anonymous ones, and a login of before.
 NO_LOGIN = frozenset({"anonymous", "anonymous-proxy", "cookie"})
 
 
@@ -41,16 +41,19 @@ class Link(Protocol):
         """
 
     def forget_login(self) -> None:
-        """The login that came with its cookie no longer counts. Synchronous."""
+        """Drop the login that came with its cookie: it no longer counts. Synchronous."""
 
 
 @define(eq=False)
 class ActiveCookie:
     """
-    A cookie with open connections. `record`: as last known. `read`: when the store was last asked
-    for it, on the monotonic clock. `persists`: whether the store has the record, or was asked to
-    make it; before, only its own connection knows of it. `handshake`: when it was last presented
-    here, milliseconds. `former`: who owned it before, as long as their sessions may be there.
+    A cookie with open connections.
+
+    `record`: as last known. `read`: when the store was last asked for it, in seconds of the
+    monotonic clock. `persists`: whether the store has the record, or was asked to make it; until
+    then only its own connection knows of it. `handshake`: when it was last presented here, Unix
+    milliseconds. `former`: the identities that owned it before, as long as their sessions may be
+    there.
     """
 
     record: Cookie
@@ -79,16 +82,17 @@ class TrackedConnection:
     """
     A connection as the tracker knows it.
 
-    `cookie`: None once that was ended and the connection goes on without it. `limit`: see
-    `Policy.limit`. `fresh`: the cookie was handed out to this connection, so that nobody can have
-    planted it. `last_heard`: the latest message, milliseconds. `session`: who is joined on it, from
-    the accepted login on until it leaves. `joined`: when the latest one was accepted, milliseconds.
+    Times are Unix milliseconds. `cookie`: None once the cookie was ended and the connection goes on
+    without it. `limit`: see `Policy.limit`. `fresh`: the cookie was handed out to this connection,
+    so nobody can have planted it (session fixation). `last_heard`: the latest message. `session`:
+    who is joined on it, from the accepted login until it leaves. `joined`: when the latest session
+    was accepted.
 
-    `since`, `heard`: what a login notes when it begins, the position of the store's feed and that
+    `since`, `heard`: what a login notes when it begins: the position of the store's feed, and that
     of `RecentRevocations`. `replaced`: the id of the record without a login that its client came
     with, and that its login makes superfluous. `ended`: nothing that its client sends counts any
-    more, or it was lost. `due`: when its time is looked at, milliseconds. `came_with`: the id of
-    the cookie of its handshake, also once that was ended: its session is known to others by it.
+    more, or it was lost. `due`: when its lifetime is checked next. `came_with`: the id of the
+    cookie of its handshake, even after that was ended: others know its session by it.
     """
 
     link: Link
@@ -130,7 +134,7 @@ class IdentityIndex(Generic[T]):
         self._count = 0
 
     def move(self, item: T, old: Auth | None, new: Auth | None) -> None:
-        """It belonged to `old`, and now to `new`; None for nobody."""
+        """Move an item that belonged to `old` to `new`; None for nobody."""
         if old and new and old.identity == new.identity:
             return
         if old:
@@ -140,7 +144,7 @@ class IdentityIndex(Generic[T]):
             self._count += 1
 
     def matching(self, authid: str | None, authrealm: str | None) -> list[T]:
-        """The items of `authid` in `authrealm`, None for any."""
+        """The items of `authid` in `authrealm`; None is any."""
         by_realm = list(self._items.values()) if authid is None else [self._items.get(authid, {})]
         return [
             item
@@ -188,7 +192,7 @@ class Connections:
         return cookie
 
     def update(self, cookie: ActiveCookie, record: Cookie) -> None:
-        """What is known of the record now."""
+        """Note what the record of a cookie is now."""
         # A look-up may be answered when the last connection is gone.
         if self._cookies.get(cookie.id) is cookie:
             self._owners.move(cookie, cookie.record.auth, record.auth)
@@ -202,13 +206,13 @@ class Connections:
             connection.cookie.connections.add(connection)
 
     def drop(self, connection: TrackedConnection) -> None:
-        """It was lost, or is ended. Quiet where it is not known any more."""
+        """Forget a connection that was lost or is ended. Idempotent."""
         self._connections.discard(connection)
         self.leave(connection)
         self.part(connection)
 
     def part(self, connection: TrackedConnection) -> None:
-        """It goes on without its cookie."""
+        """Take its cookie from a connection, which goes on without it."""
         cookie, connection.cookie = connection.cookie, None
         if cookie is None:
             return
@@ -238,8 +242,9 @@ class Connections:
 
     def ended_by(self, revoked: UserRevoked) -> list[TrackedConnection]:
         """
-        Connections with a session of the user, or with a cookie that is logged in as the user. One
-        that goes on without its cookie is spared as one that has it: no other has that any more.
+        Connections with a session of the user, or with a cookie that is logged in as the user. A
+        connection that goes on without its cookie is spared if that was a kept one, as no other
+        has it any more.
         """
         user = revoked.authid, revoked.authrealm
         found = dict.fromkeys(self._sessions.matching(*user))
@@ -253,8 +258,8 @@ class Connections:
         self, authid: str | None, authrealm: str | None, limit: int
     ) -> list[TrackedConnection]:
         """
-        At most `limit` of the connections with a session of `authid` in `authrealm`; of all of
-        them, where both are None. They are in no order.
+        At most `limit` connections with a session of `authid` in `authrealm`, in no order; if both
+        are None, of all connections.
         """
         if authid is None and authrealm is None:
             return list(islice(self._connections, limit))

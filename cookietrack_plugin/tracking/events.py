@@ -24,9 +24,11 @@ class Kind(Enum):
 @frozen
 class Event:
     """
+    Something that happened to a cookie or a session.
+
     `id`: the cookie's, None for a client that was refused without one. `authid`, `authrealm`: whose
-    it is, where somebody is logged in. `detail`: a few words more, for the log. For the audit log:
-    `peer`, where the client is; `actor`, who causes it; `reason`, a WAMP URI or a few words.
+    it is, if there is a login. `detail`: a few words more, for the log. For the audit log: `peer`,
+    where the client is; `actor`, who causes it; `reason`, a WAMP URI or a few words.
     """
 
     kind: Kind
@@ -40,7 +42,7 @@ class Event:
 
 
 _ABOUT = ("id", "authid", "authrealm", "detail")
-# What anybody can cause, as often as they like, is not to fill up the log.
+# Anybody can cause these, as often as they like: at `info` they would fill the log.
 _BY_STRANGERS = {Kind.CREATED, Kind.ROTATED, Kind.REFUSED}
 _LOGGED = {"debug": ("debug", "trace"), "info": ("info", "debug", "trace")}
 
@@ -60,7 +62,7 @@ class Events:
         self._observers.append(observer)
 
     def unsubscribe(self, observer: Observer) -> None:
-        """Call it no longer. Quiet where it is not subscribed."""
+        """Call `observer` no longer. Idempotent."""
         if observer in self._observers:
             self._observers.remove(observer)
 
@@ -78,7 +80,7 @@ class Events:
     def _write(self, event: Event, level: str) -> None:
         kind = event.kind.value
         known = {name: value for name in _ABOUT if (value := getattr(event, name)) is not None}
-        # Formatted here: a log does it slowly, field by field, and each login has a line.
+        # Formatted here: a logger is slower, field by field, and each login has a line.
         words = [f" {name}={_printable(value)}" for name, value in known.items()]
         self.log.emit(level, _literal(f"cookie {kind}{''.join(words)}"), kind=kind, **known)
 

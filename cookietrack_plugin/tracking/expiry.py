@@ -1,4 +1,4 @@
-"""When open connections expire: a timer for the next one, and no walk over all."""
+"""When open connections expire: one timer for the next of them, and no walk over all."""
 
 from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
@@ -6,10 +6,10 @@ from typing import Any, Generic, TypeVar
 
 from cookietrack_plugin.tracking.clock import Clock
 
-# How many may be due in one turn of the reactor.
+# The most calls in one turn of the reactor.
 MAX_PER_TURN = 256
-# Moments are rounded up to a tick, and those that are farther off are called for earlier. So there
-# are never more than a few thousand ticks, however many connections come and go.
+# Moments are rounded up to a tick, and calls for those that are farther off than LOOK_AHEAD_MS come
+# early. So there are a few thousand ticks at most, however many connections come and go.
 TICK_MS = 100
 LOOK_AHEAD_MS = 600_000
 
@@ -17,7 +17,10 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Expiry(Generic[T]):
-    """Calls `due` with an item at the moment that was set for it, or before: then set it again."""
+    """
+    Calls `due` with an item at the moment that was set for it, or earlier: `due` then sets it
+    again. On the reactor's thread.
+    """
 
     def __init__(self, clock: Clock, reactor: Any) -> None:
         self._due: Callable[[T], None] = lambda _: None
@@ -25,17 +28,17 @@ class Expiry(Generic[T]):
         self._reactor = reactor
         self._ticks: dict[T, int] = {}
         self._items: dict[int, set[T]] = {}
-        # The ticks in `_items`; each stays until it has come, though its items may be gone.
+        # A heap of the ticks in `_items`; each stays until it is reached, even without items.
         self._queue: list[int] = []
         self._timer: Any = None
         self._stopped = False
 
     def start(self, due: Callable[[T], None]) -> None:
-        """What to call."""
+        """Call `due` from now on."""
         self._due = due
 
     def set(self, item: T, moment: int) -> None:
-        """Call for `item` at `moment`, milliseconds, and no longer at an earlier set one."""
+        """Call for `item` at `moment`, in Unix milliseconds, instead of when it was set before."""
         self.forget(item)
         if self._stopped:
             return
@@ -51,7 +54,7 @@ class Expiry(Generic[T]):
             self._schedule()
 
     def forget(self, item: T) -> None:
-        """Do not call for `item`. Quiet where nothing is set."""
+        """Do not call for `item`. Idempotent."""
         tick = self._ticks.pop(item, None)
         if tick is not None:
             self._items[tick].discard(item)
@@ -79,7 +82,7 @@ class Expiry(Generic[T]):
             self._schedule()
 
     def _now(self) -> int:
-        """Milliseconds on the monotonic clock: the other one can jump ahead between two ticks."""
+        """Milliseconds of the monotonic clock: the wall clock can jump between two ticks."""
         return round(self._reactor.seconds() * 1000)
 
     def _call_due(self, now: int) -> None:

@@ -1,4 +1,4 @@
-"""What other workers and nodes revoke takes effect here, within a second."""
+"""Makes what other workers and nodes revoke take effect in this worker, within a second."""
 
 from typing import Any
 
@@ -12,10 +12,11 @@ from cookietrack_plugin.stores.kit.backoff import Backoff
 from cookietrack_plugin.tracking.freshness import Freshness
 from cookietrack_plugin.tracking.remote import RemoteRevocations
 
-# The pause between two pages; between two where the store signals, so that what is revoked in
-# between is one page; and the longest after a failure, which has to end within a second.
+# The pause between two pages of a store that does not signal.
 INTERVAL_S = 0.4
+# The same for a store that signals: a burst of revocations makes one page.
 SIGNALLED_INTERVAL_S = 0.02
+# The longest pause after a failure: the feed is read within a second after that is over.
 MAX_RETRY_S = 0.5
 
 
@@ -56,7 +57,7 @@ class Feed:
 
     def _poll_soon(self) -> None:
         """
-        Somebody waits for the next page. Where one is being read, that one is followed at once.
+        Read the next page now, as a caller waits for it; if a page is being read, right after that.
         """
         if not self._stopped and self._timer is not None and self._timer.active():
             self._timer.cancel()

@@ -11,10 +11,11 @@ MAX_STALE_S = 2.0
 
 class Freshness:
     """
-    The feed writes it, and the tracker reads it. On the reactor's thread.
+    Up to where the feed was read. The feed writes it, the tracker reads it. On the reactor's
+    thread.
 
-    `position`: what the feed was read up to; None where the store has none, as nobody else can
-    revoke anything then. `last_synced`: when that was asked for, on the monotonic clock.
+    `position`: what the feed was read up to; None if the store has no feed, as nobody else can
+    revoke anything then. `last_synced`: when that was asked for, in seconds of the monotonic clock.
     """
 
     def __init__(self, seconds: Callable[[], float], position: Any = None) -> None:
@@ -23,20 +24,17 @@ class Freshness:
         self.last_synced = seconds()
         self._waiters: list[tuple[float, Deferred[None]]] = []
         self._stopped = False
-        # Called when somebody waits for the feed.
+        # Called when a caller waits for the feed.
         self.on_demand: Callable[[], None] = lambda: None
 
     def is_stale(self, read: float) -> bool:
-        """Whether others may have ended what was read at `read`, and nobody could tell."""
+        """Whether others may have ended what was read at `read` without this worker knowing it."""
         if self.position is None:
             return False
         return self._seconds() - max(self.last_synced, read) > MAX_STALE_S
 
     def age(self) -> float | None:
-        """
-        The seconds since it was last asked for what others revoke; None where the store has no
-        feed.
-        """
+        """Seconds since the feed's latest page in effect was asked for; None without a feed."""
         return None if self.position is None else self._seconds() - self.last_synced
 
     def synced(self, position: Any, asked: float) -> None:
@@ -49,8 +47,8 @@ class Freshness:
 
     def next_sync(self) -> Deferred[None]:
         """
-        Fires once everything that is revoked by now has taken effect here, or the feed fails: then
-        nobody waits for it.
+        Fires when everything that is revoked by now has taken effect here, and also if the feed
+        fails or ends.
         """
         if self.position is None or self._stopped:
             return succeed(None)
@@ -60,7 +58,7 @@ class Freshness:
         return waiter
 
     def is_awaited(self) -> bool:
-        """Whether somebody waits for what `next_sync` gave."""
+        """Whether a Deferred of `next_sync` has still to fire."""
         return bool(self._waiters)
 
     def stop(self) -> None:
@@ -69,7 +67,7 @@ class Freshness:
         self.failed()
 
     def failed(self) -> None:
-        """The feed does not answer now: let those who wait go on."""
+        """The feed does not answer now: fire the Deferreds of `next_sync`."""
         waiters, self._waiters = self._waiters, []
         for _, waiter in waiters:
             waiter.callback(None)

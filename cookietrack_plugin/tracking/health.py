@@ -17,7 +17,7 @@ class Health:
             return str(refusal)
         age = self.feed_age()
         if age is not None and age > MAX_STALE_S:
-            return f"what other workers revoke has not been known for {age:.0f} seconds"
+            return f"revocations of other workers have not been known for {age:.0f} seconds"
         return None
 
     def queue_age(self) -> float:

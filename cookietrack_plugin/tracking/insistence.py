@@ -17,11 +17,11 @@ T = TypeVar("T", bound=Hashable)
 @define(eq=False)
 class _Unstored:
     """
-    An end that the store does not have yet. `attempts`: in flight. `failure`: of the last one that
-    failed. `timer`: for the next one.
+    An end that the store does not have yet. `attempts`: how many are in flight. `failure`: of the
+    last attempt that failed. `timer`: for the next attempt.
     """
 
-    # For as long as the last pause other nodes may accept a cookie after the store is back.
+    # Its longest pause bounds how long other nodes may accept a cookie after the store is back.
     backoff: Backoff = field(factory=lambda: Backoff(*AWAY_S))
     attempts: int = 0
     failure: Failure | None = None
@@ -35,10 +35,10 @@ class _Unstored:
 
 class Insistence(Collection[T]):
     """
-    What was ended, from that moment on until the store knows it too (invariant 5). It is a
-    collection of these. On the reactor's thread.
+    The ends that are in force and that the store may not have yet, as a collection. On the
+    reactor's thread.
 
-    :param write: stores an end. May be called for the same one again, with the same result.
+    :param write: stores an end. It is called again for the same one, so it has to be idempotent.
     :param name: what the log calls an end: "cookie 4x…", "user 'joe'".
     """
 
@@ -64,8 +64,8 @@ class Insistence(Collection[T]):
 
     def start(self, end: T) -> Deferred[Any]:
         """
-        In force from now on; store it. Fires with what `write` gives; fails when the first attempt
-        does, while others follow.
+        Put an end in force, and store it. Fires with the result of `write`; fails if the first
+        attempt does, while others follow.
         """
         unstored = self._ends.setdefault(end, _Unstored())
         if self._stopped:
@@ -73,7 +73,7 @@ class Insistence(Collection[T]):
         return self._try(end, unstored)
 
     def stop(self) -> None:
-        """The store is about to be closed: one last attempt for each. Idempotent."""
+        """Try each once more, and then no longer: the store is about to be closed. Idempotent."""
         if self._stopped:
             return
         self._stopped = True
@@ -89,10 +89,10 @@ class Insistence(Collection[T]):
     def _stored(self, result: Any, end: T) -> Any:
         unstored = self._ends[end]
         unstored.attempts -= 1
-        # One that began later ends what came after this one: until then it is in force.
+        # Another attempt that is in flight ends what has come since: it keeps the end in force.
         if not unstored.attempts:
             del self._ends[end]
-            # Otherwise the end would come once more, and end logins that were made since.
+            # A further attempt would end logins that were made since.
             unstored.cancel()
             if unstored.failure:
                 self.log.info("the end of {name} is stored now", name=self._name(end))
@@ -106,9 +106,9 @@ class Insistence(Collection[T]):
         unstored = self._ends[end]
         if self._stopped or not unstored.failure:
             self.log.critical(
-                "the end of {name} cannot be stored, it is refused here and {again}: {cause}",
+                "the end of {name} cannot be stored; this worker refuses it and {again}: {cause}",
                 name=self._name(end),
-                again="not tried again" if self._stopped else "tried again until it is",
+                again="does not try again" if self._stopped else "tries again until it is stored",
                 cause=failure.value,
             )
         unstored.failure = failure

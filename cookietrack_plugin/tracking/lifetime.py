@@ -21,14 +21,14 @@ from cookietrack_plugin.tracking.touches import Touches
 
 EXPIRED = "cookietrack.close.expired"
 
-# For so long after its end a connection waits for a store that may know of a later one.
+# How long after its end a connection waits for the store, which may know a later end.
 ANSWER_MS = 1000
 # A touch is written at once if the record expires sooner than this.
 URGENT_MS = 20_000
 
 
 class Lifetimes:
-    """Watches open connections. On the reactor's thread."""
+    """Ends connections and cookies whose lifetime is over. On the reactor's thread."""
 
     def __init__(
         self,
@@ -47,25 +47,25 @@ class Lifetimes:
         self._events = events
         self._touches = touches
         self._expiry = expiry
-        # Those that are due, and whose record is being read.
+        # Connections that are due, and whose record is being read.
         self._asking: set[TrackedConnection] = set()
         expiry.start(self._is_due)
 
     def watch(self, connection: TrackedConnection) -> None:
-        """Be there when its time is over."""
+        """Look at a connection when its time is over."""
         until = _good_until(connection)
-        # Looked at early: the record must not expire under an active client, or one that stays.
+        # Early: the record must not expire under a client that is active, or that stays.
         early_s = _idle_timeout(connection) or connection.policy.first_max_age or 0
         early = until - early_s * SECOND // 4
         self.watch_from(connection, early if early > self._clock.now() else until)
 
     def watch_from(self, connection: TrackedConnection, due: int) -> None:
-        """Look at a moment whether its time is over, milliseconds: not later than `watch` does."""
+        """The same at the moment `due`, Unix milliseconds, which is not later than `watch`'s."""
         connection.due = due
         self._expiry.set(connection, due)
 
     def joined(self, connection: TrackedConnection, session: Auth) -> None:
-        """A session was accepted, whose login may last less long than the cookie."""
+        """Note that a session was accepted: its login may end before the cookie does."""
         connection.joined = self._clock.now()
         if any(connection.policy.lifetimes_of(session)):
             for each in connection.cookie.connections if connection.cookie else [connection]:
@@ -73,9 +73,10 @@ class Lifetimes:
 
     def touch(self, before: Cookie, after: Cookie, policies: Iterable[Policy]) -> None:
         """
-        Write that a client was heard.
+        Write that a client was heard, at once if the record would expire before the next write.
 
-        :param before: the record as the store has it. `policies`: of those who have it here.
+        :param before: the record as the store has it. `after`: as it is now.
+        :param policies: of the connections that have it here.
         """
         self._touches.add(Touch(after.id, after.seen, after.expires, after.peer, after.user_agent))
         if any(self._is_urgent(before, after, policy) for policy in policies):
@@ -86,7 +87,7 @@ class Lifetimes:
         return policy.good_until(after) > until and until - self._clock.now() < URGENT_MS
 
     def left(self, connection: TrackedConnection, cookie: ActiveCookie | None) -> None:
-        """A connection was lost; its cookie, if it had one."""
+        """Watch a lost connection no longer, and note when it was last heard on its `cookie`."""
         self._expiry.forget(connection)
         self._asking.discard(connection)
         if cookie is None or not cookie.persists or cookie.connections:
@@ -97,7 +98,7 @@ class Lifetimes:
         latest.addCallback(lambda _: self._left(cookie, connection)).addErrback(lambda _: None)
 
     def ended(self, id: str) -> None:
-        """There is no record left to touch."""
+        """Write nothing more of a record that was ended."""
         self._touches.drop(id)
 
     def stop(self) -> None:
@@ -111,14 +112,14 @@ class Lifetimes:
             self._judge(connection)
             return
         self._asking.add(connection)
-        # A store that hangs prolongs nothing.
+        # A store that hangs must not prolong it.
         self._expiry.set(connection, _good_until(connection) + ANSWER_MS)
         self._latest(cookie).addCallback(self._refreshed, connection)
 
     def _latest(self, cookie: ActiveCookie) -> Deferred[None]:
         """
-        Merge the record as other workers may have prolonged it: what they wrote is not taken back.
-        Where it is gone, or the store does not answer, what is known here stays.
+        Read the record, which other workers may have prolonged, and merge it with what is known
+        here. If it is gone, or the store does not answer, what is known here stays.
         """
 
         def merge(stored: Cookie | None) -> None:
@@ -130,7 +131,7 @@ class Lifetimes:
         return self._store.load(cookie.id).addErrback(lambda _: None).addCallback(merge)
 
     def _left(self, cookie: ActiveCookie, connection: TrackedConnection) -> None:
-        # Unless its client is back: then that connection has been heard later.
+        # If the client is back, its new connection was heard later.
         if self._connections.active(cookie.id) is None:
             self._prolong(cookie, connection.last_heard, [connection])
 
@@ -167,7 +168,7 @@ class Lifetimes:
             self.touch(before, after, [each.policy for each in connections])
 
     def _judge(self, connection: TrackedConnection) -> None:
-        """Its time may be over. A store that does not answer cannot show that it is not."""
+        """End what is over of a connection, its session or its cookie; or watch it further."""
         if connection.ended:
             return
         if _good_until(connection) > self._clock.now():
@@ -178,7 +179,7 @@ class Lifetimes:
             self._expire_cookie(connection.cookie)
 
     def _is_good(self, cookie: ActiveCookie, connection: TrackedConnection) -> bool:
-        """Whether it is the session's time alone that is over: its login is not the cookie's."""
+        """Whether the cookie lives on, and the time of the session's own login alone is over."""
         return _cookie_until(cookie, connection) > self._clock.now()
 
     def _expire_session(self, connection: TrackedConnection) -> None:
@@ -188,7 +189,7 @@ class Lifetimes:
             self._events.publish(event)
 
     def _expire_cookie(self, cookie: ActiveCookie) -> None:
-        """End those of its connections whose time is over, which their policies may put apart."""
+        """End those of its connections whose time is over: by their policies it can differ."""
         now = self._clock.now()
         self._expire([each for each in cookie.connections if _good_until(each) <= now])
         self._events.publish(_expired(cookie))
@@ -243,7 +244,7 @@ def _cookie_until(cookie: ActiveCookie, connection: TrackedConnection) -> int:
     until = min(_limit(connection, cookie), policy.good_until(record))
     if record.auth is None:
         return until
-    # Messages are no handshakes: what rolls does not roll with them.
+    # A message is no handshake: it does not move a rolling `max_age`.
     begun = login_time(record)
     return min(until, policy.login_until(record.auth, begun, cookie.handshake, record.seen))
 
@@ -261,6 +262,6 @@ def _limit(connection: TrackedConnection, cookie: ActiveCookie) -> int:
 
 
 def _merged(here: Cookie, stored: Cookie) -> Cookie:
-    """The record as it was heard of last, with the later end."""
+    """The record that was seen last, with the stored login and the later end."""
     latest = stored if stored.seen > here.seen else here
     return evolve(latest, auth=stored.auth, expires=max(here.expires, stored.expires))

@@ -1,4 +1,4 @@
-"""How many logins a user has: counted before one is stored, and once more after it was."""
+"""Bounds the logins of a user: counts them before a login is stored, and again after it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ Store = Callable[[], Deferred[None]]
 
 
 class TooManySessions(Exception):
-    """The user has as many logins as there may be: this one is refused."""
+    """The user has as many logins as the policy allows: this one is refused."""
 
 
 class SessionLimits:
@@ -55,8 +55,8 @@ class SessionLimits:
         Store a login of `session` if there may be one more, or once the oldest one was ended.
 
         :param store: stores it, unless its connection was ended.
-        :returns: what fires as `store` does. It fails with `TooManySessions`, and with the store's
-            error where the logins cannot be counted.
+        :returns: a Deferred that fires as that of `store` does. It fails with `TooManySessions`,
+            and with the store's error if the logins cannot be counted.
         """
         if connection.policy.max_sessions is None:
             return store()
@@ -64,7 +64,7 @@ class SessionLimits:
         return self._turns.take(session.identity, login)
 
     def stop(self) -> None:
-        """Settle nothing any more. Idempotent."""
+        """Count no more. Idempotent."""
         self._settlement.stop()
 
     def _admit(self, connection: TrackedConnection, session: Auth, store: Store) -> Deferred[None]:
@@ -83,7 +83,7 @@ class SessionLimits:
                 self._settlement.settle(session.identity, policy)
             return result
 
-        # Also where it failed: the store may have it all the same.
+        # After a failure too: the store may have the login all the same.
         return store().addBoth(settle)
 
     def _logins_of(self, identity: Identity, policy: Policy) -> Deferred[list[Cookie]]:
@@ -95,7 +95,7 @@ class SessionLimits:
     ) -> Deferred[Any] | None:
         most = connection.policy.max_sessions or 0
         excess = len(logins) + 1 - most
-        # A login on a cookie that is the user's already is no further one.
+        # A login on a cookie that has one of this user already adds none.
         if excess <= 0 or any(each.id == connection.id for each in logins):
             return None
         if not connection.policy.ends_oldest:
@@ -104,6 +104,6 @@ class SessionLimits:
         return self._revoker.revoke_excess(oldest)
 
     def _last_heard(self, login: Cookie) -> tuple[int, str]:
-        # What was heard on open connections is written from time to time.
+        # The store has what was heard on open connections only from time to time.
         active = self._connections.active(login.id)
         return max(login.seen, active.last_heard() if active else 0), login.id

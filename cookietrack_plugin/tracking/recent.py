@@ -1,4 +1,4 @@
-"""The users that were revoked lately, for logins that began before: the fence in this worker."""
+"""The users that were revoked lately: the fence of this worker for logins that began before."""
 
 from cookietrack_plugin.record import Auth, UserRevoked
 
@@ -10,11 +10,11 @@ class RecentRevocations:
     """What this worker knows of revoked users, in order. On the reactor's thread."""
 
     def __init__(self) -> None:
-        # The position at which each was revoked last, in the order of these.
+        # The position of each user's last revocation, in the order of positions.
         self._revoked: dict[UserRevoked, int] = {}
-        # The last position of those that are not remembered.
+        # The latest position that is not remembered.
         self._forgotten = 0
-        # How many there have been: what a login notes when it begins.
+        # How many revocations there were. A login notes it when it begins.
         self.position = 0
 
     def add(self, revoked: UserRevoked) -> None:
@@ -25,7 +25,7 @@ class RecentRevocations:
             self._forgotten = self._revoked.pop(next(iter(self._revoked)))
 
     def lose(self) -> None:
-        """Anybody may have been revoked by now."""
+        """Note that any user may have been revoked: the feed has lost its position."""
         self.position += 1
         self._forgotten = self.position
 

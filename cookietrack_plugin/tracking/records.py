@@ -1,4 +1,4 @@
-"""Looks at what there is, for operators and metrics. Nothing is altered by it."""
+"""Reads records, connections and counters, for operators and metrics. Alters nothing."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -31,7 +31,7 @@ class Records:
 
     @property
     def pending(self) -> int:
-        """How many changes wait for the store."""
+        """How many changes are queued or being stored."""
         return self._store.pending
 
     @property
@@ -47,12 +47,12 @@ class Records:
     def connections_with(
         self, authid: str | None, authrealm: str | None, limit: int
     ) -> list[TrackedConnection]:
-        """See `Connections.open_of`. They are to be looked at, in this turn."""
+        """See `Connections.open_of`. Read them only, and in this turn of the reactor."""
         return self._connections.open_of(authid, authrealm, limit)
 
     @property
     def logged_in(self) -> int:
-        """How many of those have a login."""
+        """How many of the `connected` cookies have a login."""
         return self._connections.logged_in
 
     def is_away(self) -> bool:
@@ -78,9 +78,8 @@ class Records:
 
     def search(self, selection: Selection, cursor: str | None, limit: int) -> Deferred[SearchPage]:
         """
-        At most `limit` records of a selection behind `cursor`, and the next one: see `search_page`.
-        A ValueError where `cursor` is none of this store. A store that is known not to answer is
-        not asked.
+        At most `limit` records of a selection from `cursor` on: see `search_page`. Fails with
+        ValueError if `cursor` is not one of this store, and at once if the store is away.
         """
         if (refusal := self._store.refusal()) is not None:
             return fail(refusal)

@@ -1,4 +1,4 @@
-"""What takes effect here of what other workers and nodes, or the command, have revoked."""
+"""Applies what other workers and nodes, or the command, have revoked."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from cookietrack_plugin.tracking.connections import Connections, TrackedConnecti
 from cookietrack_plugin.tracking.revocation import LOGOUT, Revoker
 from cookietrack_plugin.tracking.termination import Termination
 
-# Cookies that are looked up in one turn of the reactor: some stores are read on its thread.
+# Look-ups in one turn of the reactor: some stores are read on its thread.
 MAX_PER_TURN = 200
 
 
@@ -33,8 +33,8 @@ class RemoteRevocations:
 
     def apply(self, page: Sequence[str | UserRevoked]) -> Deferred[Any]:
         """
-        What a page of the feed says. Fires when it has taken effect; fails when that cannot be
-        known.
+        Apply a page of the feed. Fires when it has taken effect; fails if a record cannot be looked
+        up.
         """
         self._store.answered()
         for revoked in page:
@@ -44,8 +44,8 @@ class RemoteRevocations:
     @inlineCallbacks
     def resynchronize(self) -> Any:
         """
-        Nobody can tell any more what was revoked: look up every cookie with an open connection, and
-        end the logins that no record has. Fires as `apply` does.
+        Look up every cookie with an open connection, and end the logins that no record has: the
+        feed has lost its position, and with it what was revoked. Fires as `apply` does.
         """
         self._store.answered()
         self._store.invalidate()
@@ -64,7 +64,7 @@ class RemoteRevocations:
 
     @inlineCallbacks
     def _check(self, ids: Sequence[str]) -> Any:
-        """Look up what became of the records among these that connections are open with."""
+        """Look up those of the records that connections are open with."""
         active = [id for id in dict.fromkeys(ids) if self._has_record(id)]
         for start in range(0, len(active), MAX_PER_TURN):
             if start:

@@ -20,7 +20,7 @@ from cookietrack_plugin.tracking.spread import SpreadCalls
 from cookietrack_plugin.tracking.termination import Ending, Termination
 
 LOGOUT = "wamp.close.logout"
-# Of what is ended as its user has too many logins.
+# The reason for which a login is ended whose user has too many.
 EXCESS = "cookietrack.close.too_many_sessions"
 TOO_MANY = "too many sessions"
 ELSEWHERE, POLICY = Actor(By.ELSEWHERE), Actor(By.POLICY)
@@ -71,7 +71,7 @@ class Revoker:
         return _sum([self._revoke(id, actor) for id in set(ids)])
 
     def revoke_excess(self, logins: Iterable[Cookie]) -> Deferred[Ended]:
-        """End logins of a user who has too many: as `revoke` does, and their clients are told."""
+        """End logins of a user who has too many, as `revoke` does, with `EXCESS` as the reason."""
         return _sum([self._revoke(each.id, POLICY, excess=each) for each in logins])
 
     def log_out(self, connection: TrackedConnection, actor: Actor) -> Deferred[Any]:
@@ -91,19 +91,18 @@ class Revoker:
     @inlineCallbacks
     def revoke_user(self, revoked: UserRevoked, actor: Actor) -> Any:
         """
-        End all that is logged in as a user, with and without a record: `revoke`, and the logins of
-        the user that have begun and not joined. A Deferred with `Ended`.
+        End all sessions and records of a user as `revoke` does, and the user's logins that have
+        begun and not joined. A Deferred with `Ended`.
         """
         ending = self._end_user(revoked, actor)
         try:
             cookies = yield self._revocations.start(revoked)
         finally:
-            # Those that came while it was stored as well: their logins are not fenced where the
-            # store has no feed.
+            # Those that came while it was stored, too: a store without a feed does not fence them.
             later = self._end_user(revoked, actor)
             yield gathered([each.close(LOGOUT) for each in (ending, later)])
         self._events.publish(_event_of(revoked, cookies, actor))
-        # So that a login after this has begun after the revocation in the eyes of this worker too.
+        # A login that begins after this must come after the revocation for this worker as well.
         yield self._freshness.next_sync()
         return Ended(cookies, len(ending.connections) + len(later.connections))
 
@@ -124,7 +123,7 @@ class Revoker:
             self.update(cookie, record)
 
     def lost_position(self) -> None:
-        """Nobody can tell who was revoked: logins that have begun and not joined are refused."""
+        """Refuse the logins that have begun and not joined: their users may have been revoked."""
         self._recent.lose()
 
     def user_revoked_remotely(self, revoked: UserRevoked) -> None:
@@ -143,7 +142,7 @@ class Revoker:
             for each in cookie.connections
             if each.session and each.session.identity in former - {cookie.owner}
         ]
-        # Each login comes by, and hardly any ends another.
+        # Every login passes here, and hardly any ends another.
         if doomed:
             self._termination.end(doomed, LOGOUT)
 
@@ -210,7 +209,7 @@ def _event_of_excess(login: Cookie) -> Event:
 
 
 def _event_of_session(connection: TrackedConnection, actor: Actor) -> Event:
-    """Of one that has no cookie any more."""
+    """Of a session whose connection has no cookie any more."""
     identity = connection.session.identity if connection.session else None
     return _revoked(None, actor, identity, peer=connection.link.peer)
 

@@ -1,4 +1,4 @@
-"""Logins that several workers stored at the same moment, and that are too many together."""
+"""Ends logins that several workers stored at the same moment and that together are too many."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.kit.backoff import AWAY_S, Backoff
 from cookietrack_plugin.tracking.revocation import Revoker
 
-# So long after a login is stored, the user's are counted again: others of that time are too.
+# How long after a login is stored the user's are counted: by then the store has those of others.
 DELAY_S = 0.2
 
 _Limit = tuple[tuple[str, str], Policy]
@@ -44,7 +44,7 @@ class Settlement:
         self._stopped = False
 
     def settle(self, identity: tuple[str, str], policy: Policy) -> None:
-        """A login was stored: count again in a moment."""
+        """Count the logins of a user again in a moment: one was stored."""
         self._count_in(DELAY_S, (identity, policy))
 
     def stop(self) -> None:
@@ -63,7 +63,7 @@ class Settlement:
         identity, policy = limit
         counted = self._logins_of(identity, policy)
         counted.addCallbacks(self._end_newest, self._not_counted, (policy,), {}, (limit,), {})
-        # It is logged, and tried again.
+        # `Insistence` has logged it, and tries again.
         counted.addErrback(lambda _: None)
 
     def _end_newest(self, logins: Sequence[Cookie], policy: Policy) -> Deferred[Any] | None:

@@ -1,4 +1,4 @@
-"""Spreads calls over turns of the reactor: a hundred at once would keep it from everybody else."""
+"""Spreads calls over turns of the reactor: a hundred at once would block it for other clients."""
 
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class SpreadCalls:
         self._due = False
 
     def add(self, call: Callable[[], Any]) -> Deferred[Any]:
-        """Call it after those that were added before. Fires with its result, or its failure."""
+        """Make a call after those that were added before. Fires with its result or its failure."""
         done: Deferred[Any] = Deferred()
         self._queue.append((call, done))
         if not self._due:

@@ -1,4 +1,4 @@
-"""What the store has, as it has it: for the command, which looks at expired records as well."""
+"""Records as the store has them, for the command: it looks at expired ones as well."""
 
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 class StoredRecords:
     """
-    The records of a store, but for those that were ended here and are not deleted yet. On the
+    The records of a store, except those that were ended here and are not deleted yet. On the
     reactor's thread; a Deferred fails as the store does.
     """
 
@@ -38,24 +38,24 @@ class StoredRecords:
     def page(
         self, cursor: str | None, limit: int, authid: str | None, authrealm: str | None
     ) -> Deferred[tuple[Sequence[Cookie], str | None]]:
-        """See `ICookieStore.page`. A ValueError where `cursor` is none of this store."""
+        """See `ICookieStore.page`. Fails with ValueError if `cursor` is not one of this store."""
         read = self._store.run(lambda store: page_after(store, cursor, limit, authid, authrealm))
         return read.addCallback(
             lambda page: ([each for each in page[0] if self._not_ended(each)], page[1])
         )
 
     def expire(self, limit: int) -> Deferred[int]:
-        """Remove at most `limit` records that have expired; how many that were."""
+        """Remove at most `limit` records that have expired; how many were removed."""
         return self._store.expire(self._clock.now(), limit)
 
     def damaged(self, limit: int) -> Deferred[list[str]]:
-        """At most `limit` lines of `IVerifiable.damaged`; none of one that is not verifiable."""
+        """At most `limit` lines of `IVerifiable.damaged`; none if the store has no such power."""
         if not self.is_verifiable:
             return succeed([])
         return self._store.run(lambda store: list(islice(store.damaged(), limit)))
 
     def made(self, make: Callable[[], T]) -> Deferred[T]:
-        """What takes time without waiting, done on a thread."""
+        """The result of `make` on a thread: for work that would keep the reactor busy."""
         return self._store.run(lambda _: make())
 
     def _not_ended(self, cookie: Cookie | None) -> Any:

@@ -19,8 +19,8 @@ STEP = 100
 
 class Sweep:
     """
-    Calls `ICookieStore.expire` until nothing is left, again and again. Commits go first: between
-    two steps the writer thread takes what has queued up. A store that is away is left alone.
+    Every `INTERVAL_S`, calls `ICookieStore.expire` until nothing is left. Between two steps the
+    writer thread commits what is queued. A store that is away is left alone.
     """
 
     log = make_logger()
@@ -56,7 +56,7 @@ class Sweep:
     def _swept(self, deleted: int) -> None:
         self._store.metrics.swept += deleted
         if deleted:
-            self.log.debug("swept {deleted} expired cookies", deleted=deleted)
+            self.log.debug("expired cookies removed: {deleted}", deleted=deleted)
         if self._failing:
             self._failing = False
             self.log.info("expired cookies are removed again")

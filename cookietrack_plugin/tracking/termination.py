@@ -1,9 +1,9 @@
 """
-The end of connections: from one moment on nothing that their clients send counts.
+Ends connections, in three steps.
 
-In three steps. Input is discarded at once. Then the sessions are taken off the router, a few in
-each turn of the reactor. Once the end is durable, GOODBYE and Close are sent, and two seconds
-later the TCP connections are aborted (`Link.close`).
+Input is discarded at once. Then the sessions are taken off the router, a few in each turn of the
+reactor. Once the end is durable, GOODBYE and Close are sent, and two seconds later the TCP
+connections are aborted (`Link.close`).
 """
 
 from collections import OrderedDict, deque
@@ -24,9 +24,12 @@ NORMAL_CLOSURE, INTERNAL_ERROR = 1000, 1011
 
 class Ending:
     """
-    Connections whose input is discarded. `detached`: for each what fires when its session is off
-    the router's lists. `earlier`: fires when no session of earlier ends is on them either, which
-    may be of the same cookie or user.
+    Connections whose input is discarded.
+
+    :param detached: for each of them a Deferred that fires when its session is off the router's
+        lists.
+    :param earlier: fires when the sessions of earlier ends are off them, too: they may be of the
+        same cookie or user.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class Ending:
 
     def close(self, reason: str, code: int = NORMAL_CLOSURE) -> Deferred[Any]:
         """
-        Close them, each once its session is off the router. Fires when all of them are closed.
+        Close each connection once its session is off the router. Fires when all are closed.
+
+        :param reason: a WAMP URI. `code`: of the WebSocket Close.
         """
 
         def close(_: None, connection: TrackedConnection) -> Deferred[Any]:
@@ -55,22 +60,23 @@ class Ending:
 
 
 class Termination:
-    """On the reactor's thread."""
+    """Ends connections. On the reactor's thread."""
 
     log = make_logger()
 
     def __init__(self, connections: Connections, calls: SpreadCalls) -> None:
         self._connections = connections
         self._calls = calls
-        # Sessions that are not off the router yet, by number; and who waits for those up to one.
+        # The numbers of sessions that are not off the router yet, in order; and what waits for all
+        # up to a number.
         self._numbers = count()
         self._detaching: OrderedDict[int, None] = OrderedDict()
         self._waiters: deque[tuple[int, Deferred[None]]] = deque()
 
     def begin(self, connections: Iterable[TrackedConnection]) -> Ending:
         """
-        From now on nothing of what their clients send reaches the router. Nothing else happens
-        before this returns: the router may be in the middle of one of them.
+        Discard what their clients send from now on. Nothing else happens before this returns: the
+        router may be in the middle of one of them.
         """
         ending = [each for each in connections if not each.ended]
         for connection in ending:
@@ -99,7 +105,7 @@ class Termination:
             self._waiters.popleft()[1].callback(None)
 
     def _all_detached(self) -> Deferred[None]:
-        """Fires when all sessions that are to be taken off the router now are off it."""
+        """Fires when all sessions that are being taken off the router now are off it."""
         if not self._detaching:
             return succeed(None)
         latest = next(reversed(self._detaching))

@@ -1,4 +1,4 @@
-"""Coalesces last-seen updates into periodic writes, for which nobody waits."""
+"""Coalesces last-seen updates into periodic writes. No client waits for them."""
 
 from itertools import islice
 from typing import Any
@@ -9,7 +9,7 @@ from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.record import Touch
 
 INTERVAL_S = 5.0
-# Touches that are queued in one turn of the reactor: a volatile store commits on its thread.
+# Touches that one turn of the reactor queues: a volatile store commits them on its thread.
 MAX_PER_TURN = 256
 
 
@@ -25,22 +25,22 @@ class Touches:
         self._timer: Any = None
 
     def add(self, touch: Touch) -> None:
-        """Note it; the latest replaces an earlier one."""
+        """Note a touch, in place of an earlier one of the same cookie."""
         self._touches[touch.id] = touch
         if self._timer is None:
             self._timer = self._reactor.callLater(INTERVAL_S, self._flush)
 
     def write(self, id: str) -> None:
-        """Queue one at once, if there is one: the record would expire before its turn."""
+        """Queue a cookie's touch now, if there is one: its record would expire before the next."""
         if touch := self._touches.pop(id, None):
             self._store.submit(touch).addErrback(self._lost)
 
     def drop(self, id: str) -> None:
-        """There is nothing left to touch."""
+        """Write nothing of a cookie that was ended."""
         self._touches.pop(id, None)
 
     def flush(self) -> None:
-        """Queue all of them: the store is about to be closed."""
+        """Queue all touches: the store is about to be closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

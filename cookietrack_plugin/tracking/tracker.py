@@ -143,11 +143,11 @@ class Tracker(Records):
         self, visitor: Visitor, policy: Policy, link: Link, recent: RecentVisit | None = None
     ) -> Visit | Deferred[Visit | None]:
         """
-        A request whose answer a session's end cuts short: `Visits.recognise`, `enter` and the join
-        in one turn. None where nobody is logged in; otherwise `drop` its connection in the end.
+        Who a request is from; None if nobody is logged in with its cookie. The request counts as a
+        connection, so that the end of its session cuts the answer short: `drop` it in the end.
 
-        :param recent: one of the same visitor under the same policy: without a Deferred, where the
-            store says at once that its record is still the same.
+        :param recent: a visit of the same visitor under the same policy. If the store says at once
+            that its record is still the same, the result is no Deferred.
         """
         if self._closed:
             return fail(StoreUnavailable("the store is closed"))
@@ -165,7 +165,7 @@ class Tracker(Records):
         return Visit(admission, auth, connection)
 
     def enter(self, admission: Admission | None, policy: Policy, link: Link) -> TrackedConnection:
-        """The connection that goes on with an admission, or without a cookie, until `drop`."""
+        """Make the connection for an admission, None for one without a cookie; see `drop`."""
         now = self.clock.now()
         if admission is None:
             limit = policy.limit(now, now)
@@ -176,7 +176,7 @@ class Tracker(Records):
             )
             cookie.handshake = now
             limit, fresh = admission.limit, admission.created
-            # Not now: who leaves without a word was seen when its record says so.
+            # Not `now`: a client that sends nothing was last seen when its record says.
             heard = admission.cookie.seen
             connection = TrackedConnection(link, cookie, policy, limit, fresh, heard)
             connection.replaced = admission.replaced
@@ -209,9 +209,10 @@ class Tracker(Records):
         reason: str,
     ) -> None:
         """
-        A session does not join: publish that.
+        Publish that a session does not join.
 
-        :param identity: who its client says that it is.
+        :param identity: what its client claims to be.
+        :param by: who refuses it. `reason`: a WAMP URI or a few words, for the audit log.
         """
         peer, actor = connection.link.peer, Actor(by)
         self.events.publish(
@@ -219,11 +220,11 @@ class Tracker(Records):
         )
 
     def leave(self, connection: TrackedConnection) -> None:
-        """Its session has left, or could not join after all."""
+        """Note that its session has left, or could not join after all."""
         self._connections.leave(connection)
 
     def log_out(self, connection: TrackedConnection) -> Deferred[Any]:
-        """Its client logs out: see `Revoker.log_out`."""
+        """Log its client out: see `Revoker.log_out`."""
         session = connection.session
         identity = session.identity if session else (None, None)
         return self._revoker.log_out(connection, Actor(By.CLIENT, *identity))
@@ -242,7 +243,7 @@ class Tracker(Records):
         return self._termination.end([connection], reason, code)
 
     def drop(self, connection: TrackedConnection) -> None:
-        """It was lost. Idempotent."""
+        """Forget a connection that was lost, or a request that is over. Idempotent."""
         connection.ended = True
         cookie = connection.cookie
         self._connections.drop(connection)
@@ -259,13 +260,18 @@ class Tracker(Records):
         keep: frozenset[str] = frozenset(),
         actor: Actor = OPERATOR,
     ) -> Deferred[Ended]:
-        """End all that is logged in as a user, None for any: see `Revoker.revoke_user`."""
+        """
+        End all sessions and records of a user: see `Revoker.revoke_user`.
+
+        :param authid: None for any user. `authrealm`: None for any realm.
+        :param keep: ids of cookies that stay, at most `record.MAX_KEPT_IDS`.
+        """
         revoked = UserRevoked(authid, authrealm, frozenset(filter(is_id, keep)))
         ended: Deferred[Ended] = self._revoker.revoke_user(revoked, actor)
         return ended
 
     def close(self) -> Deferred[Any]:
-        """Store what is queued and close the store. Idempotent; afterwards nobody is known."""
+        """Store what is queued and close the store. Idempotent; afterwards no cookie is known."""
         if self._closed is None:
             self._store.insist()
             stopping = [maybeDeferred(each.stop) for each in self._background]

@@ -13,9 +13,9 @@ from cookietrack_plugin.access.thread import BatchingThread
 from cookietrack_plugin.audit.entry import Entry
 from cookietrack_plugin.audit.linefile import LineFile
 
-# Lines that may wait for the disk; beyond it they are lost.
+# Lines that may wait for the disk; more than these are lost.
 MAX_PENDING = 10_000
-# So long a worker that stops waits for a disk that hangs.
+# How long a worker that stops waits for a disk that hangs.
 CLOSE_TIMEOUT_S = 3.0
 
 
@@ -24,7 +24,11 @@ class NotAudited(Exception):
 
 
 class Trail(Protocol):
-    """`required`: no login without its line. On the reactor's thread."""
+    """
+    A place for lines of the audit log. On the reactor's thread.
+
+    `required`: no session joins before its line is written.
+    """
 
     required: bool
 
@@ -35,11 +39,11 @@ class Trail(Protocol):
         """
 
     def close(self) -> Deferred[None]:
-        """Write what is queued. Idempotent."""
+        """Write what is queued, and fire. Idempotent."""
 
 
 class LogTrail:
-    """Lines of level `info` in the worker's log, which does not say whether it has kept them."""
+    """Writes to the worker's log, at `info`. It cannot be required: a log may drop lines."""
 
     log = make_logger()
     required = False
@@ -54,8 +58,8 @@ class LogTrail:
 
 class FileTrail:
     """
-    A file that can be rotated: see `LineFile`. What cannot be written is lost: it is counted, and
-    logged when it begins and when it is over.
+    Writes to a file that can be rotated: see `LineFile`. A line that cannot be written is lost.
+    Lost lines are counted; the log has a line when it begins, and one when it is over.
 
     :param path: absolute.
     """
@@ -70,11 +74,13 @@ class FileTrail:
             "cookietrack-audit", self._append, reactor
         )
         self._pending = 0
-        # Since a line was last written.
+        # How many lines were lost since the last that was written.
         self._lost = 0
         self._closed: Deferred[None] | None = None
 
     def write(self, line: str) -> Deferred[None]:
+        if self._closed is not None:
+            return fail(self._lose("the worker has closed it"))
         if self._pending >= MAX_PENDING:
             return fail(self._lose(f"{self._pending} lines are waiting for the disk"))
         self._pending += 1
@@ -91,7 +97,12 @@ class FileTrail:
         return fan_out(self._closed)
 
     def _not_closed(self, failure: Failure) -> None:
-        self.log.error("the audit log {path} is not closed in time", path=self._file.path)
+        self.log.error(
+            "the audit log {path} cannot be closed within {seconds:.0f} seconds: its last lines may"
+            " be lost",
+            path=self._file.path,
+            seconds=CLOSE_TIMEOUT_S,
+        )
 
     def _append(self, batch: Sequence[tuple[str, bool]]) -> Sequence[None]:
         """On the thread."""

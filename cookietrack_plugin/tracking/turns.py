@@ -12,15 +12,15 @@ _Call = Callable[[], Deferred[Any]]
 
 
 class Turns(Generic[K]):
-    """On the reactor's thread."""
+    """Makes the calls of a key one after the other, in order. On the reactor's thread."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        # Those that wait, by the key of a call that has not ended yet.
+        # The calls that wait, for each key with a call that has not ended yet.
         self._waiting: dict[K, deque[tuple[_Call, Deferred[Any]]]] = {}
 
     def take(self, key: K, call: _Call) -> Deferred[Any]:
-        """Call it once all calls of `key` that came before have ended. Fires with its result."""
+        """Make a call once all earlier calls of `key` have ended. Fires with its result."""
         done: Deferred[Any] = Deferred()
         if key in self._waiting:
             self._waiting[key].append((call, done))
@@ -34,7 +34,7 @@ class Turns(Generic[K]):
 
     def _ended(self, result: Any, key: K, done: Deferred[Any]) -> None:
         if self._waiting[key]:
-            # In a turn of the reactor of its own: a stack holds no long queue.
+            # In another turn of the reactor: a long queue would exhaust the stack.
             self._reactor.callLater(0, self._begin, key, *self._waiting[key].popleft())
         else:
             del self._waiting[key]

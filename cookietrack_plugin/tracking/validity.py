@@ -1,4 +1,7 @@
-"""Whether a record is valid: not ended, not expired, and not from the future. The only place."""
+"""
+Whether a record is valid: not ended, not expired, and not from the future. No other module decides
+that.
+"""
 
 from collections.abc import Callable, Collection
 
@@ -12,10 +15,10 @@ MAX_FUTURE_MS = 2000
 
 class Validity:
     """
-    On the reactor's thread: see `snapshot`.
+    Says whether records are valid. On the reactor's thread; for other threads: `snapshot`.
 
-    :param deleted: ids that were ended, though their deletion may not be stored yet.
-    :param revoked: users that were revoked, though that may not be stored yet.
+    :param deleted: ids that were ended, and whose deletion may not be stored yet.
+    :param revoked: users that were revoked, while that may not be stored yet.
     """
 
     def __init__(
@@ -30,7 +33,7 @@ class Validity:
         return self._clock.now()
 
     def is_valid(self, cookie: Cookie, policy: Policy | None = None) -> bool:
-        """Whether a record that the store has is worth something, under `policy` if it is given."""
+        """Whether a record that the store has is valid, under `policy` if it is given."""
         until = _end_of(cookie, policy)
         return _is_within(self._clock.now(), cookie, until) and not self.is_ended(cookie)
 
@@ -43,7 +46,7 @@ class Validity:
         return cookie if cookie is not None and self.is_valid(cookie, policy) else None
 
     def snapshot(self, policy: Policy | None = None) -> Callable[[Cookie], bool]:
-        """What `is_valid` says of a record at this moment, for another thread."""
+        """`is_valid` as of now, as a function for another thread."""
         now = self._clock.now()
         deleted, revoked = frozenset(self._deleted), frozenset(self._revoked)
         return lambda cookie: (
@@ -63,5 +66,5 @@ def _is_within(now: int, cookie: Cookie, until: int) -> bool:
 def _is_ended(cookie: Cookie, deleted: Collection[str], revoked: Collection[UserRevoked]) -> bool:
     if cookie.id in deleted:
         return True
-    # Seldom is there anything to go through.
+    # Nearly always there are none.
     return bool(revoked) and any(each.ends(cookie.id, cookie.auth) for each in revoked)

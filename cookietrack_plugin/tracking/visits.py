@@ -1,4 +1,4 @@
-"""Which user a request is from: it gets no new cookie, and counts as activity of the one it has."""
+"""Which user a request is from. It gets no new cookie; the one that it has counts as active."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from cookietrack_plugin.tracking.connections import (
 )
 from cookietrack_plugin.tracking.lifetime import URGENT_MS
 
-# So long after a visit was noted the next one of the same visitor is not noted again, unless the
-# record expires soon.
+# How long after a visit was noted no further one of the same visitor is noted, unless the record
+# expires soon.
 NOTED_MS = 500
 
 
@@ -31,8 +31,8 @@ class Unrecognised(Exception):
 @frozen(kw_only=True)
 class Recognition(Admission):
     """
-    `record`: as the store had it. Another visit from `since` on and before `until`, milliseconds,
-    comes to the same as long as the store has the same record.
+    The admission of a visit. It holds for another visit from `since` until `until`, in Unix
+    milliseconds, as long as the store has the same `record`.
     """
 
     record: Cookie
@@ -42,7 +42,7 @@ class Recognition(Admission):
 
 @frozen
 class RecentVisit:
-    """What was found of a visitor, without the request; `due`: see `TrackedConnection`."""
+    """A visit without its request, for the visitor's next one. `due`: see `TrackedConnection`."""
 
     admission: Recognition
     auth: Auth
@@ -62,7 +62,7 @@ class Visit:
     connection: TrackedConnection
 
     def recent(self) -> RecentVisit | None:
-        """For the next one of the same visitor; None where that is to be asked for in full."""
+        """For the next visit of the same visitor; None if that one has to be looked up in full."""
         if not isinstance(self.admission, Recognition):
             return None
         connection = self.connection
@@ -70,22 +70,23 @@ class Visit:
 
 
 class Visits(Admissions):
-    """The tracker's part for requests: `Admissions`, but for what a handshake is given."""
+    """The tracker's part for requests: `Admissions` without new cookies."""
 
     def recognise(
         self, visitor: Visitor, policy: Policy, recent: RecentVisit | None = None
     ) -> Deferred[Admission | None]:
         """
-        The record of a visitor's cookie, by what the store says now; None where none is valid.
-        Fails as `Admissions.admit` does.
+        The admission of a visitor by what the store says now; None if no cookie is valid. Fails as
+        `Admissions.admit` does.
 
-        :param visitor: presents one cookie or more. `recent`: a visit of his under this policy.
+        :param visitor: presents one cookie or more.
+        :param recent: a visit of the same visitor under this policy.
         """
         if len(visitor.presented) > 1:
             admit: Callable[..., Any] = self._admit
             admitted: Deferred[Any] = maybeDeferred(admit, visitor, _none, policy)
             return admitted.addErrback(self._refused_by, visitor)
-        # As nearly all have it, and without the steps that choose one.
+        # Nearly all visitors present one cookie: nothing has to be chosen.
         loaded = self._store.load(visitor.presented[0])
         return loaded.addCallbacks(
             self._one_loaded,
@@ -96,12 +97,12 @@ class Visits(Admissions):
 
     def again(self, recent: RecentVisit, link: Link) -> Visit | None:
         """
-        What `Tracker.visit` comes to, where the store says at once that it has the same record as
-        at a recent visit, and there is nothing to note; None for any other.
+        The result of `Tracker.visit`, if the store says at once that it has the same record as at
+        a recent visit, and there is nothing to note; otherwise None.
         """
         admission = recent.admission
         if not self._is_covered(admission.record, admission):
-            # There is more to do than to ask at once.
+            # The visit has to be noted, or the record is another one.
             return None
         id = admission.record.id
         if not _is_same(self._store.load_at_once(id), admission.record):
@@ -124,13 +125,13 @@ class Visits(Admissions):
         return connection
 
     def _is_covered(self, record: Cookie, before: Recognition) -> bool:
-        """Whether a visit now, with this record in the store, comes to the same as one before."""
+        """Whether a visit now, with this record in the store, has the same result as `before`."""
         if not before.since <= self._clock.now() < before.until:
             return False
         if not _is_same(record, before.record):
             return False
         cookie = self._connections.active(record.id)
-        # What was heard from another connection since is not taken back.
+        # The recent visit must not undo what another connection has noted since.
         if cookie is not None and (
             cookie.record.auth != record.auth or cookie.record.seen > before.cookie.seen
         ):
@@ -181,7 +182,7 @@ class Visits(Admissions):
 
 
 def _is_same(record: Cookie | None, before: Cookie) -> bool:
-    # A volatile store has the same object: to compare that takes longer than to find it.
+    # A volatile store gives the same object: to compare it takes longer than to look it up.
     return record is before or record == before
 
 

@@ -123,8 +123,8 @@ def test_a_store_that_cannot_tell_the_time_at_all_says_why(make_sync, store, rea
 
 class TestAWallClockThatIsOff:
     LINE = (
-        "this machine's clock is {} s {} the store's server: set it by NTP."
-        " Cookies live by the server's"
+        "this machine's clock is {} s {} that of the store's server: synchronize it by NTP."
+        " Cookies expire by the server's clock"
     )
 
     @pytest.mark.parametrize(

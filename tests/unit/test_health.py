@@ -208,7 +208,7 @@ class TestWhatIsKnown:
         reactor.advance(MAX_STALE_S)
         assert health.cause() is None
         reactor.advance(5)
-        assert health.cause() == "what other workers revoke has not been known for 7 seconds"
+        assert health.cause() == "revocations of other workers have not been known for 7 seconds"
         self.freshness.synced(6, reactor.seconds())
         assert health.cause() is None
 

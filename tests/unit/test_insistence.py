@@ -10,7 +10,7 @@ from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.tracking.insistence import Insistence
 from tests.support.reactor import FakeReactor
 
-NOT_STORED = "the end of cookie 7 cannot be stored, it is refused here and {}: {}"
+NOT_STORED = "the end of cookie 7 cannot be stored; this worker refuses it and {}: {}"
 STORED = "the end of cookie 7 is stored now"
 
 
@@ -107,7 +107,7 @@ class TestAnEnd:
             reactor.advance(AWAY_S[-1])
         store.stores()
         assert log.lines == [
-            ("critical", NOT_STORED.format("tried again until it is", "the disk is away")),
+            ("critical", NOT_STORED.format("tries again until it is stored", "the disk is away")),
             ("info", STORED),
         ]
 
@@ -208,8 +208,8 @@ class TestTheLastAttempt:
         reactor.advance(10 * AWAY_S[-1])
         assert (len(store.attempts), 7 in ends) == (2, True)
         assert log.at("critical") == [
-            NOT_STORED.format("tried again until it is", "the disk is away"),
-            NOT_STORED.format("not tried again", "no room"),
+            NOT_STORED.format("tries again until it is stored", "the disk is away"),
+            NOT_STORED.format("does not try again", "no room"),
         ]
 
     def test_is_the_one_that_is_in_flight(self, ends, store, reactor, log):
@@ -217,7 +217,7 @@ class TestTheLastAttempt:
         ends.stop()
         store.fails()
         assert (len(store.attempts), len(failed)) == (1, 1)
-        assert log.at("critical") == [NOT_STORED.format("not tried again", "the disk is away")]
+        assert log.at("critical") == [NOT_STORED.format("does not try again", "the disk is away")]
         assert reactor.getDelayedCalls() == []
 
     def test_was_before_what_comes_afterwards(self, ends, store, log):
@@ -226,7 +226,9 @@ class TestTheLastAttempt:
         [error] = outcomes(ends.start(7))
         assert isinstance(error, StoreUnavailable)
         assert (store.attempts, 7 in ends) == ([], True)
-        assert log.at("critical") == [NOT_STORED.format("not tried again", "the store is closed")]
+        assert log.at("critical") == [
+            NOT_STORED.format("does not try again", "the store is closed")
+        ]
 
 
 def test_what_is_stored_at_once_is_never_in_the_collection(reactor):

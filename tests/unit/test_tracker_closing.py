@@ -120,8 +120,8 @@ class TestClosing:
             tracked.reactor.result_of(tracked.tracker.revoke([id]))
         close(tracked)
         assert log.at("critical")[1:] == [
-            f"the end of cookie {id} cannot be stored, it is refused here and not tried again:"
-            " the disk is away"
+            f"the end of cookie {id} cannot be stored; this worker refuses it and does not try"
+            " again: the disk is away"
         ]
         tracked.reactor.advance(60)
         tracked.reactor.turn()
@@ -176,6 +176,6 @@ class TestAfterwards:
             tracked.reactor.result_of(tracked.tracker.log_out(link.connection))
         assert link.done == ["forget"]
         assert log.at("critical") == [
-            f"the end of cookie {id} cannot be stored, it is refused here and not tried again:"
-            " the store is closed"
+            f"the end of cookie {id} cannot be stored; this worker refuses it and does not try"
+            " again: the store is closed"
         ]
