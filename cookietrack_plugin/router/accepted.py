@@ -18,7 +18,7 @@ from cookietrack_plugin.tracking.login import LoginRefused
 
 
 class AcceptedLogins:
-    """Of one connection."""
+    """What becomes of an authenticator's `Accept` on one connection."""
 
     def __init__(self, cookies: RouterCookieStore, connection: TrackedConnection) -> None:
         self._cookies = cookies
@@ -26,10 +26,11 @@ class AcceptedLogins:
 
     def session_of(self, accept: Accept) -> Auth:
         """
-        Who joins, and when its user logged in, with what of the authextra outlives its connection.
+        The session that joins: whose it is, when that user logged in, and the part of the authextra
+        that outlives the connection.
 
-        What `accept` says of the lifetime of the login is taken out of it, as that is not for the
-        client; the time of the login is put in, which the session's details say.
+        Takes the lifetime of the login out of the authextra of `accept`, as it is not for the
+        client, and puts in the time of the login, which the session's details show.
 
         :raises LoginRefused: nobody joins.
         """
@@ -79,5 +80,5 @@ def _session_of(accept: Accept, now: int) -> Auth:
 
 
 def _lasting(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Without what there is in it about the connection: Crossbar puts the peer's port into it."""
+    """The authextra without what describes the connection: Crossbar adds the peer's port."""
     return deepcopy(without_connection(without_login_time(extra))) or None

@@ -9,6 +9,7 @@ from autobahn.wamp.exception import ApplicationError
 
 from cookietrack_plugin.header import ID_LENGTH
 from cookietrack_plugin.record import is_id
+from cookietrack_plugin.search.page import MAX_LIMIT
 from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.stores.kit.wording import type_of
 
@@ -22,7 +23,7 @@ def invalid(message: str) -> ApplicationError:
 
 
 def checked(procedure: Callable[..., Any]) -> Callable[..., Any]:
-    """`procedure`, where too many, too few and unknown arguments are wrong arguments as well."""
+    """`procedure`, for which too many, too few and unknown arguments are wrong ones as well."""
     expected = signature(procedure)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -36,11 +37,11 @@ def checked(procedure: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def an_id(value: object) -> str:
-    """A cookie's id. Another string is not repeated: it may be a cookie's value."""
+    """A cookie's id. The error does not repeat a wrong string: it may be a cookie's value."""
     if not isinstance(value, str):
         raise invalid(f"id: expected {_ID}, found {type_of(value)}")
     if not is_id(value):
-        raise invalid(f"id: expected {_ID}, found another string of {len(value)}")
+        raise invalid(f"id: expected {_ID}, found another string of length {len(value)}")
     return value
 
 
@@ -69,12 +70,12 @@ def optional_name(what: str, value: object) -> str | None:
 
 
 def user(authid: object, authrealm: object) -> tuple[str | None, str | None]:
-    """Whose cookies are meant: None is any."""
+    """The authid and authrealm whose cookies are asked for; None is any."""
     return optional_name("authid", authid), optional_name("authrealm", authrealm)
 
 
-def limit(value: object, most: int = 10_000) -> int:
-    """How many of something."""
+def limit(value: object, most: int = MAX_LIMIT) -> int:
+    """The most results that are asked for: from 1 to `most`."""
     expected = f"an integer from 1 to {most}"
     if type(value) is not int:
         raise invalid(f"limit: expected {expected}, found {type_of(value)}")
@@ -87,10 +88,11 @@ def search(
     user: tuple[str | None, str | None], given: Mapping[str, object]
 ) -> tuple[Selection, str | None, int]:
     """
-    Which of a user's cookies are meant, None for any user; the cursor behind which the page begins,
-    None for the first; and how many it has.
+    The selection of a page of cookies; the cursor at which it begins, None for the first page; and
+    the most that it has.
 
-    :param given: `cursor`, `limit`, and what else `Selection` has; expired ones are no cookies.
+    :param user: the authid and authrealm, None for any.
+    :param given: `cursor`, `limit`, and the filters of `Selection` except `expired`.
     """
     filters = {name: value for name, value in given.items() if name not in ("cursor", "limit")}
     if unknown := filters.keys() - _FILTERS:

@@ -12,9 +12,9 @@ from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.stores.kit.backoff import AWAY_S, WRONG_S, Backoff
 
-# Seconds that a transport waits before it listens. By then a server has said what is wrong.
+# How long a transport waits before it listens. By then a server has said what is wrong.
 START_S = 2.0
-# What may be over by itself: no answer, no room, no thread.
+# Errors that may pass by themselves: no answer, no room, no thread.
 _AWAY = (StoreUnavailable, StoreFull, RuntimeError, OSError, MemoryError)
 
 
@@ -22,12 +22,12 @@ class AwaitedStore:
     """
     Opens one store, and tries again as long as it is away. On the reactor's thread.
 
-    What is wrong in the first seconds (any error but those that may be over by themselves, such as
-    `StoreUnavailable`) ends the attempts. Later
-    it does not, as transports listen by then: it is logged as critical, and tried again.
+    In the first seconds an error that does not pass by itself, such as `ConfigError`, ends the
+    attempts. Later it does not, as transports listen by then: it is logged as critical, and opening
+    is tried again.
 
-    :param name: how the log calls the store.
-    :param tracked: whether it will be an `ICookieStore`, as its provider says.
+    :param name: what the log calls the store.
+    :param tracked: whether its provider opens an `ICookieStore`.
     :param attempt: opens it; a Deferred.
     """
 
@@ -48,8 +48,8 @@ class AwaitedStore:
         self._attempt = attempt
         self._reactor = reactor
         self._away, self._wrong = Backoff(*AWAY_S), Backoff(*WRONG_S)
-        self._started: Deferred[None] = _heard()
-        self._opened: Deferred[IRouterCookieStore] = _heard()
+        self._started: Deferred[None] = _handled()
+        self._opened: Deferred[IRouterCookieStore] = _handled()
         self._closing = False
         # The causes that the log has already.
         self._said: set[str] = set()
@@ -72,7 +72,7 @@ class AwaitedStore:
         self._closing = True
         if self._timer.active():
             self._timer.cancel()
-        # Nobody begins to listen while the worker stops.
+        # No transport begins to listen while the worker stops.
         closing = StoreUnavailable("the worker stops")
         for awaiting in (self._started, self._opened):
             if not awaiting.called:
@@ -134,8 +134,8 @@ class AwaitedStore:
         self._in_flight = self._try()
 
 
-def _heard() -> Deferred[Any]:
-    """A Deferred whose failure is not reported as unhandled where nobody waits for it."""
+def _handled() -> Deferred[Any]:
+    """A Deferred whose failure Twisted does not report as unhandled if nobody waits for it."""
     deferred: Deferred[Any] = Deferred()
     fan_out(deferred).addErrback(lambda _: None)
     return deferred

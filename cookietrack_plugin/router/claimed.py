@@ -1,14 +1,14 @@
-"""What a client says of itself in HELLO, without what is not its own to say."""
+"""What counts of the authextra that a client sends in HELLO."""
 
 from typing import Any
 
 from cookietrack_plugin.config.authextra import without_keys, without_lifetime
 
-# Crossbar takes it from every client for the transport of a proxy's (router/session.py).
+# Crossbar takes it from every client for the transport of a proxy's (`crossbar.router.session`).
 _TRANSPORT = "transport"
-# Crossbar's own words about connections.
+# Keys under which Crossbar describes connections.
 _OF_CROSSBAR = "x_cb_"
-# Ours about logins.
+# Our keys about logins.
 _OURS = "cookietrack_"
 
 
@@ -22,7 +22,7 @@ def claimed_extra(extra: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def unproven_extra(extra: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The same where no gate of ours says when its user logged in: nothing else may."""
+    """The same for a transport without a gate: the client must not say when its user logged in."""
     return without_keys(claimed_extra(extra), _is_ours)
 
 

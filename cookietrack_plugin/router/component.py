@@ -70,7 +70,7 @@ class CookieAdministration(ApplicationSession):
 
     @inlineCallbacks
     def _check_session_get(self) -> Any:
-        """Log what users' own procedures lack now, and not when the first user calls one."""
+        """Log now what users' own procedures lack, before the first user calls one."""
         try:
             yield self.call(SESSION_GET, self._details.session)
         except ApplicationError as error:
@@ -93,7 +93,7 @@ class CookieAdministration(ApplicationSession):
         return call
 
     def _store_failed(self, failure: Failure) -> None:
-        """Callers do not read where the store is and what its fault is; the log has both."""
+        """Log a store's fault, and keep it and the store's place from callers."""
         failure.trap(CookieTrackError)
         self.log.error("a procedure failed: {cause}", cause=failure.value)
         raise ApplicationError(UNAVAILABLE, "the cookie store cannot answer now") from None
@@ -120,14 +120,14 @@ class CookieAdministration(ApplicationSession):
             published.addErrback(self._not_published, topic)
 
     def _not_published(self, failure: Failure, topic: str) -> None:
-        """Log it once: it goes for all events."""
+        """Log it once: the permission that lacks is the same for all events."""
         if failure.check(ApplicationError) and not self._is_refused:
             self._is_refused = True
             cause = self._refusal("publish", topic, PREFIX, failure.value)
             self.log.error("events are not published: {cause}", cause=cause)
 
     def onUserError(self, fail: Any, msg: str) -> None:
-        """A caller's mistake is the caller's to read; the log is for what goes wrong here."""
+        """Leave callers' mistakes out of the log: their callers get them."""
         if not isinstance(fail.value, ApplicationError):
             super().onUserError(fail, msg)
 

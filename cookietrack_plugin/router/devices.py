@@ -19,13 +19,13 @@ from cookietrack_plugin.tracking.tracker import Tracker
 
 NOT_DISCLOSED = "cookietrack.error.caller_not_disclosed"
 SESSION_GET = "wamp.session.get"
-# Devices of one user that a list has at most.
+# The most devices in a list.
 MAX_DEVICES = 1000
 
 
 class DeviceProcedures:
     """
-    An own device is a record of the caller's identity: its authid, in the realm of the session.
+    Procedures about the caller's devices: the records of its authid in the realm of the session.
 
     :param session: the component's, which is joined to `realm`.
     """

@@ -4,9 +4,9 @@ from typing import Any
 
 from cookietrack_plugin.stores.kit.nesting import check_depth, items_in
 
-# Levels of an authextra: stores take more.
+# Levels of an authextra. Stores take more.
 MAX_DEPTH = 64
-# Of an authextra: bytes of its texts and numbers, and one for each item in it.
+# Bytes of an authextra's texts and numbers, and one more for each item in it.
 MAX_BYTES = 64 * 1024
 
 

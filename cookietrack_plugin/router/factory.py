@@ -24,8 +24,8 @@ from cookietrack_plugin.router.untracked import RevealingStore, UntrackedProtoco
 
 class CookieWebSocketFactory(WampWebSocketServerFactory):
     """
-    The base class is built without the `cookie` item, as it would open one of Crossbar's own
-    stores. Ours comes when it is open: until then connections are refused.
+    Makes connections over a store of ours, and refuses them until that is open. The base class is
+    made without the `cookie` item, as it would open one of Crossbar's own stores.
     """
 
     noisy = False
@@ -65,8 +65,8 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
 
 def _with_options(factory: Any, protocol: Any) -> Any:
     """
-    A class of `protocol` with the factory's options on it. Otherwise Autobahn copies them to every
-    connection, one by one, and formats them all for a line of its debug log, be it on or off: that
+    A subclass of `protocol` with the factory's options on it. Otherwise Autobahn copies them to
+    every connection, one by one, and formats them for a debug line even if that log is off. That
     takes longer than anything else in a handshake.
     """
     options = {name: getattr(factory, name) for name in protocol.CONFIG_ATTRS}
@@ -78,8 +78,8 @@ def _with_options(factory: Any, protocol: Any) -> Any:
 @inlineCallbacks
 def create_factory(transport: Any, config: Mapping[str, Any]) -> Any:
     """
-    The factory for a WebSocket listener, given its configuration item. Where there is no `cookie`
-    in it, other listeners' cookies are hidden; where the node has none, it is Crossbar's own.
+    The factory for a WebSocket listener, given its configuration item. Without a `cookie` item it
+    hides other listeners' cookies; on a node without any it is Crossbar's own.
 
     :returns: a Deferred, as the store is opened on a thread. It does not wait for a store that is
         away, and fails with what is wrong with one.

@@ -28,7 +28,7 @@ _HIDDEN: Final = None
 
 @frozen
 class Hop:
-    """One that sent the request on; `port` is 0 where it is not known."""
+    """A node that a request came through; `port` is 0 if it is not known."""
 
     address: Address
     port: int = 0

@@ -43,9 +43,9 @@ AUTHENTICATOR_FAILED = "wamp.error.authorization_failed"
 PROTOCOL_ERROR, POLICY_VIOLATION = 1002, 1008
 # The reason of the ABORT for a login that cannot be stored, or whose user was revoked during it.
 NOT_STORED = "cookietrack.error.login_not_stored"
-# The reason of the ABORT for a login of a user who has as many as there may be.
+# The reason of the ABORT for a login of a user who has as many as the policy allows.
 TOO_MANY_SESSIONS = "cookietrack.error.too_many_sessions"
-# The reason of the ABORT for a login of which the audit log has no line, though it must.
+# The reason of the ABORT for a login whose line cannot be written to an audit log that requires it.
 NOT_AUDITED = "cookietrack.error.login_not_audited"
 # The reason of the GOODBYE for a logout that cannot be stored yet.
 LOGOUT_NOT_STORED = "cookietrack.error.logout_not_stored"
@@ -65,7 +65,7 @@ class Stage(Enum):
 
 class Gate:
     """
-    Of one connection.
+    Stands between a connection and its session. On the reactor's thread.
 
     :param protocol: the connection's `TrackedProtocol`.
     """
@@ -108,17 +108,17 @@ class Gate:
             heard.addErrback(self.failed)
 
     def decided(self, answer: Any) -> Any:
-        """What comes of an authenticator's answer, or of its failure."""
+        """What Crossbar gets for an authenticator's answer, or for its failure."""
         if isinstance(answer, Failure):
-            # Crossbar fails over it, and its client would get no answer.
+            # Crossbar would fail as well, and the client get no answer.
             self.log.failure("an authenticator failed: {log_failure.value}", failure=answer)
             answer = Deny(AUTHENTICATOR_FAILED, "the authenticator failed")
         return self.accept(answer) if isinstance(answer, Accept) else answer
 
     def accept(self, accept: Accept) -> Deferred[Accept]:
         """
-        What an authenticator accepts, once its login is stored. Never fires where it cannot be, and
-        the connection is ended with an ABORT, or where nobody waits for it any more.
+        What an authenticator accepts, once its login is stored. If that fails, the connection ends
+        with an ABORT, and the Deferred never fires; nor does it for a connection that was ended.
         """
         identity = accept.authid or "", accept.realm or ""
         tracker, stores = self._cookies.tracker, self._accepted.is_stored(accept)
@@ -132,7 +132,7 @@ class Gate:
         return accepted.addCallbacks(lambda _: accept, self._refuse, errbackArgs=(identity,))
 
     def failed(self, failure: Failure) -> None:
-        """What a session raises later ends its connection as what it raises at once does."""
+        """End the connection for what its session raised later, as Autobahn does at once."""
         self.log.failure("a session failed: {log_failure.value}", failure=failure)
         kind, code = "Internal", INTERNAL_ERROR
         if failure.check(ProtocolError):
@@ -155,11 +155,11 @@ class Gate:
             self.killed(message.reason, message.message)
             # Behind a proxy one comes when the client has left.
             return self._stage in (Stage.EXAMINED, Stage.CHALLENGED)
-        # Nobody is told anything after having left, not even by a router that does not know it.
+        # After its GOODBYE a client gets nothing, even if a router does not know that it left.
         return self._stage is not Stage.LEFT
 
     def sent(self, message: Any) -> None:
-        """It was sent, or waits for its turn."""
+        """Note a message that was sent, or that is held."""
         if isinstance(message, Welcome):
             self._stage = Stage.JOINED
             self._expect(Goodbye)
@@ -177,14 +177,14 @@ class Gate:
             self._calls.discard(message.request)
 
     def killed(self, reason: str, explanation: str | None = None) -> None:
-        """The router has ended the session: `wamp.session.kill*`, or its realm is stopped."""
+        """End the connection: the router has ended its session (`wamp.session.kill*`) or realm."""
         if self._stage is Stage.JOINED and not self._link.ended:
             self._end(reason, explanation)
 
     def _end(self, reason: str, explanation: str | None) -> None:
         self._link.explanation = explanation
         killed = self._cookies.tracker.kill(self._connection, reason)
-        # It is logged, and tried again.
+        # `Insistence` has logged it, and tries again.
         killed.addErrback(lambda _: None)
 
     def _examine(self, session: Any, message: Any) -> Any:
@@ -194,7 +194,7 @@ class Gate:
         self._claimed = message.authid, message.realm
         self._expect(Abort)
         message.authextra = claimed_extra(message.authextra)
-        # It may come long after the handshake: the cookie's login has to be good still.
+        # A HELLO may come long after the handshake: is the cookie's login still valid?
         begun = self._cookies.tracker.hello(self._connection)
         return begun.addCallback(self._take_hello, session, message)
 
@@ -211,22 +211,28 @@ class Gate:
         if not self._link.ended:
             cause, expected = str(failure.value), failure.check(LoginRefused, TooManySessions)
             if not failure.check(TooManySessions):
-                id = self._connection.id
-                self.log.error("cookie {id}: a login is not stored: {cause}", id=id, cause=cause)
+                self.log.error(
+                    "{name}: a login is not stored: {cause}", name=self._name(), cause=cause
+                )
             self._deny(identity, By.POLICY if expected else By.STORE, cause)
             self._link.explanation = cause if expected else UNAVAILABLE
             self._cookies.tracker.kill(self._connection, *_reason_of(failure))
         return Deferred()
+
+    def _name(self) -> str:
+        """What the log calls the connection: one without a cookie is known by its peer."""
+        id = self._connection.id
+        return f"cookie {id}" if id is not None else f"client {self._link.peer}"
 
     def _deny(self, identity: tuple[str | None, str | None], by: By, reason: str) -> None:
         self._cookies.tracker.deny(self._connection, identity, by, reason)
 
     def _note_call(self, call: Call) -> None:
         """
-        Of two calls with one request id Crossbar forgets one, and then fails to let the session
-        leave: its registrations would stay.
+        Note a CALL. Of two with one request id Crossbar forgets one, and then fails to let the
+        session leave: its registrations would stay.
 
-        :raises ProtocolError: the client has such a call already.
+        :raises ProtocolError: the client has a call with this id in flight.
         """
         if call.request in self._calls:
             raise ProtocolError(f"CALL {call.request} is not answered yet")

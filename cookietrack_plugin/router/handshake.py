@@ -21,7 +21,7 @@ from cookietrack_plugin.router.redacted import RedactedHandshake
 from cookietrack_plugin.router.refusing import TOO_MANY_REQUESTS, RetryLater, unavailable
 from cookietrack_plugin.tracking.admission import Admission, TooManyNewcomers, Visitor
 
-# What is kept of a user agent, in characters: a client may send as many as it likes.
+# Characters that are kept of a user agent: a client may send as many as it likes.
 MAX_USER_AGENT = 512
 
 
@@ -69,19 +69,19 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
         )
 
     def _issue(self) -> str:
-        # Where a value is taken already there is another one, for the same client.
+        # After a collision of values the same client asks again.
         if not self._is_newcomer:
             self._cookies.newcomers.admit(self.peer)
             self._is_newcomer = True
         return self._redactor.issue()
 
     def _note_client(self, request: ConnectionRequest) -> None:
-        """The peer is the client, and not the proxy, for whoever asks from now on."""
+        """From now on the connection's peer is the client, and not a trusted proxy before it."""
         peer = client_of(self.peer, request.headers, self._cookies.trusted_proxies)
         self.peer = self._transport_details.peer = request.peer = peer
 
     def _require_subprotocol(self, request: ConnectionRequest) -> None:
-        """Nothing is stored for a client that the router is going to turn away."""
+        """Turn a client away that the router would refuse, before anything is stored for it."""
         if self.factory._requireWebSocketSubprotocol and not any(
             name in self.factory.protocols for name in request.protocols
         ):
@@ -117,7 +117,7 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
         raise unavailable()
 
     def _untracked(self, request: ConnectionRequest) -> Any:
-        """Go on without a cookie: a client that has one keeps it, and is not known by it."""
+        """Go on without a cookie. A client that has one keeps it, and is not recognised by it."""
         self._require_waiting_peer()
         self.entered(None)
         return self._connect(request)
@@ -157,7 +157,7 @@ class TrackedHandshake(RedactedHandshake, QuickProtocol, CheckedProtocol):
             self.forget_login()
 
     def forget_login(self) -> None:
-        """Otherwise a HELLO on this connection would still be let in by the cookie it came with."""
+        """Drop the login that came with the cookie: a HELLO on the connection would use it."""
         if self._authprovider == "cookie":
             self._authid = self._authrole = self._authrealm = None
             self._authmethod = self._authextra = self._authprovider = None

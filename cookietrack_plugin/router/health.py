@@ -15,7 +15,7 @@ OK, UNAVAILABLE = "ok", "unavailable"
 
 
 class LivenessResource(Resource):
-    """`/healthz`: the process answers, also while its stores do not: a restart mends nothing."""
+    """`/healthz`: the process answers, even while its stores do not: a restart would not help."""
 
     isLeaf = True
 
@@ -32,8 +32,8 @@ class Readiness:
 
     def causes(self) -> dict[str, str | None]:
         """
-        Why each store cannot be relied on now, without what may be secret; None for those that can;
-        by the stores' items as JSON.
+        Why each store cannot be relied on now, without what may be secret; None for one that can.
+        By the stores' items as JSON.
         """
         probed = {key: probe.cause() for key, probe in self._probes.of_open().items()}
         known = self._stores.causes()

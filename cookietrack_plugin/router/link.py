@@ -7,9 +7,9 @@ from autobahn.wamp.message import Abort, Goodbye
 from twisted.internet.defer import Deferred
 from txaio.tx import make_logger
 
-# After Close the client has so long to close the TCP connection itself.
+# How long after Close the client may take to close the TCP connection.
 CLOSE_TIMEOUT_S = 2.0
-# What a Close frame holds of a reason (RFC 6455, section 5.5).
+# The longest reason in a Close frame (RFC 6455, section 5.5).
 MAX_REASON_BYTES = 123
 
 EXPLANATION = "the session was ended"
@@ -17,8 +17,10 @@ EXPLANATION = "the session was ended"
 
 class ProtocolLink:
     """
+    Ends one WebSocket connection. On the reactor's thread.
+
     :param protocol: of the connection.
-    :param reactor: whose timers the wall clock does not move.
+    :param reactor: gives timers: see `MonotonicReactor`.
     """
 
     log = make_logger()
@@ -33,7 +35,7 @@ class ProtocolLink:
         # The message that ends what the client knows of: ABORT until WELCOME has left, then
         # GOODBYE; None once one of them has.
         self.farewell: type[Abort] | type[Goodbye] | None = Abort
-        # What the router wants its client to be told besides the reason.
+        # The router's message for its client besides the reason.
         self.explanation: str | None = None
 
     @property
@@ -46,8 +48,7 @@ class ProtocolLink:
     def detach(self) -> Deferred[Any]:
         protocol = self._protocol
         protocol.held.drop()
-        # Early, and the only time: Autobahn's own call, when the TCP connection is lost, finds no
-        # session any more.
+        # Early, and once: when the TCP connection is lost, Autobahn's own call finds no session.
         protocol.onClose(False, protocol.CLOSE_STATUS_CODE_ABNORMAL_CLOSE, EXPLANATION)
         gone: Deferred[Any] = protocol.backend_gone()
         return gone
@@ -55,12 +56,12 @@ class ProtocolLink:
     def close(self, reason: str, code: int) -> None:
         if self._lost:
             return
-        # First: the client must not gain from a farewell that fails.
+        # First: a farewell that fails must not keep the connection open.
         self._abort = self._reactor.callLater(CLOSE_TIMEOUT_S, self._abort_connection)
         try:
             self._say_goodbye(reason, code)
-        except Exception:  # noqa: BLE001 - those that are closed with it are closed all the same
-            self.log.failure("a client cannot be told that its session was ended")
+        except Exception:  # noqa: BLE001 - others that are closed with it are closed all the same
+            self.log.failure("GOODBYE cannot be sent to a client whose session was ended")
             self._abort_connection()
 
     def forget_login(self) -> None:
@@ -73,7 +74,7 @@ class ProtocolLink:
             self._abort.cancel()
 
     def _say_goodbye(self, reason: str, code: int) -> None:
-        """Where the client has sent Close, or was sent one, neither of them leaves."""
+        """Send GOODBYE and Close; neither leaves once one of the sides has sent Close."""
         if self.farewell is not None:
             message = self.farewell(reason, self.explanation or EXPLANATION)
             # Not through `send`: the session is gone already.

@@ -18,7 +18,7 @@ class CookieNames:
         self._names = frozenset(names)
 
     def known(self) -> frozenset[str]:
-        """All of them so far. Empty: there is no cookie to hide."""
+        """All of them so far. If there are none, there is no cookie to hide."""
         return self._names
 
     def add(self, names: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""How many clients get a new cookie, of a transport and of each peer: a bound for floods."""
+"""Bounds how many clients get a new cookie, on a transport and from each peer."""
 
 from collections import OrderedDict
 from math import ceil
@@ -10,9 +10,9 @@ from txaio.tx import make_logger
 from cookietrack_plugin.config.proxies import address_of
 from cookietrack_plugin.tracking.admission import TooManyNewcomers
 
-# A peer's share is for so long; the log has a line so often at most.
+# The time that a peer's share is for, and in which the log has one line at most.
 MINUTE_S = 60.0
-# Peers that are remembered. Clients from more of them are bounded by the transport's rate.
+# Peers that are remembered. If there are more, the transport's rate bounds them.
 MAX_PEERS = 10_000
 # Bits of an address of IPv6 that stand for one site (RFC 6177).
 _SITE_BITS = 64
@@ -20,13 +20,13 @@ _SITE_BITS = 64
 
 @define
 class _Bucket:
-    """A token bucket: `tokens` that were there `at` a time."""
+    """A token bucket, which had `tokens` at the time `at`."""
 
     tokens: float
     at: float
 
     def wait(self, now: float, rate: float, capacity: float) -> float:
-        """Fill it up to now; how many seconds until there is a token."""
+        """Fill the bucket up to `now`; the seconds until it has a token."""
         self.tokens = min(capacity, self.tokens + (now - self.at) * rate)
         self.at = now
         return max(0.0, (1 - self.tokens) / rate)
@@ -34,11 +34,11 @@ class _Bucket:
 
 class Newcomers:
     """
-    Of one transport. On the reactor's thread.
+    Token buckets for the new cookies of one transport. On the reactor's thread.
 
-    :param per_second: new cookies of the transport in a second, as many at once; None for any.
-    :param per_peer: those of one peer in a minute, as many at once: of an address, and of a /64
-        where it is one of IPv6; None for any.
+    :param per_second: new cookies in a second, and the size of a burst; None for any.
+    :param per_peer: new cookies of one peer in a minute, and the size of a burst; None for any. A
+        peer is an IPv4 address, or a /64 of IPv6.
     """
 
     log = make_logger()
@@ -54,10 +54,10 @@ class Newcomers:
 
     def admit(self, peer: str) -> None:
         """
-        A client is about to get a new cookie.
+        Take a token for a client that is about to get a new cookie.
 
         :param peer: as Crossbar writes it.
-        :raises TooManyNewcomers: it gets none.
+        :raises TooManyNewcomers: there is none.
         """
         buckets: list[tuple[_Bucket, float, int]] = []
         if self._per_second is not None:
@@ -89,7 +89,7 @@ class Newcomers:
 
     def _report(self) -> None:
         self.log.warn(
-            "{count} handshakes of new clients were answered with 429 in a minute",
+            "handshakes of new clients that were answered with 429 in the last minute: {count}",
             count=self._refused,
         )
         self._refused = 0

@@ -41,8 +41,8 @@ def init(appdir: str, store: str, port: int, user: str, origins: Sequence[str]) 
     """
     Make a node directory with a store, a hardened cookie and a page to log in.
 
-    Nothing that is there is replaced. The ticket of the user is made up, and stands in the
-    configuration. The cookie is sent over TLS, or to localhost, alone.
+    Nothing that is there is replaced. The user gets a random ticket, which the configuration
+    contains. Browsers send the cookie over TLS or to localhost only.
     """
     allowed = origins or [f"http://localhost:{port}", f"http://127.0.0.1:{port}"]
     ticket = secrets.token_urlsafe(16)
@@ -56,7 +56,7 @@ def init(appdir: str, store: str, port: int, user: str, origins: Sequence[str]) 
         _write(appdir, content)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
-    _tell(appdir, label_of(item), port, user, ticket)
+    _report(appdir, label_of(item), port, user, ticket)
 
 
 def item_of(store: str) -> dict[str, Any]:
@@ -114,7 +114,11 @@ _OWN_TOPICS = {
 
 
 def _write(appdir: str, content: Mapping[str, Any]) -> None:
-    """:raises ClickException: something of it is there already. Nothing was made then."""
+    """
+    Write the files of a node.
+
+    :raises ClickException: one of them is there already. Then none was written.
+    """
     pages = sorted(files("cookietrack_plugin.router").joinpath("page").iterdir(), key=str)
     wanted = [CONFIG, os.path.join(NODE, "config.yaml"), *(_page(each.name) for each in pages)]
     if found := [path for path in wanted if os.path.lexists(os.path.join(appdir, path))]:
@@ -124,7 +128,7 @@ def _write(appdir: str, content: Mapping[str, Any]) -> None:
     for each in pages:
         with open(os.path.join(appdir, _page(each.name)), "xb") as file:
             file.write(each.read_bytes())
-    # The ticket stands in it.
+    # It contains the ticket.
     fd = os.open(os.path.join(appdir, CONFIG), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=4)
@@ -135,10 +139,10 @@ def _page(name: str) -> str:
     return os.path.join(PAGE, name)
 
 
-def _tell(appdir: str, store: str, port: int, user: str, ticket: str) -> None:
+def _report(appdir: str, store: str, port: int, user: str, ticket: str) -> None:
     node = os.path.join(appdir, NODE)
-    click.echo(f"{os.path.join(appdir, CONFIG)} is the configuration, its store is {store}")
-    click.echo(f"{os.path.join(appdir, PAGE)} is the page. Log in as {user} with ticket {ticket}")
+    click.echo(f"Configuration: {os.path.join(appdir, CONFIG)}, with the store {store}")
+    click.echo(f"Page: {os.path.join(appdir, PAGE)}. Log in as {user} with ticket {ticket}")
     click.echo()
     click.echo(f"    crossbar-cookietrack check --cbdir {node}")
     click.echo(f"    crossbar-cookietrack start --cbdir {node}")

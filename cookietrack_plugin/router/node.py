@@ -1,4 +1,4 @@
-"""Crossbar's node: it lets its workers know what only the whole configuration says."""
+"""Crossbar's node, which hands its workers what only the whole configuration says."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from cookietrack_plugin.router.trails import with_audits
 
 class CookieNode:
     """
-    For a subclass of a personality's `Node`. The node has the whole configuration, a worker its own
-    transports alone; but a browser presents the cookies of all of them to each, a store's audit log
-    is written by all workers that have it open, and a console shows the node's warnings.
+    A mixin for a personality's `Node`. The node has the whole configuration, a worker its own
+    transports alone. But a browser presents the cookies of all transports to each of them, all
+    workers that have a store open write its audit log, and a console shows the node's warnings.
     """
 
     # Crossbar's own attribute.
     _config: dict[str, Any] | None
 
     def _extend_worker_args(self, args: list[str], options: dict[str, Any]) -> None:
-        """Crossbar calls it for each worker, also later ones, before it makes the environment."""
+        """Crossbar calls this for each worker, later ones too, before it makes the environment."""
         super()._extend_worker_args(args, options)  # type: ignore[misc]
         found = list(in_node(self._config))
         if names := cookie_names_of(found):
@@ -29,7 +29,7 @@ class CookieNode:
 
 
 def with_cookie_names(node: type) -> type:
-    """A personality's `Node` as one of these."""
+    """A personality's `Node` as a `CookieNode`."""
     if issubclass(node, CookieNode):
         return node
     return type(f"Cookie{node.__name__}", (CookieNode, node), {})

@@ -41,7 +41,7 @@ def listed(
 
 
 def _no_cursor(failure: Failure) -> Any:
-    """What the store does not know as one of its own is the caller's mistake."""
+    """A cursor that the store does not know is the caller's mistake."""
     failure.trap(ValueError)
     raise arguments.invalid(
         "cursor: expected null, or what the page before has for the same arguments, found another"
@@ -51,7 +51,7 @@ def _no_cursor(failure: Failure) -> Any:
 
 class OperatorProcedures:
     """
-    Each looks at, or ends, the cookies of any user. Answers have ids, never values.
+    Procedures that read or end the cookies of any user. Answers have ids, never values.
 
     :param realm: of the component, and so of its callers.
     """
@@ -115,7 +115,7 @@ class OperatorProcedures:
 
     @inlineCallbacks
     def stat(self, *, details: CallDetails | None = None) -> Any:
-        """What the store says of itself, and how many cookies have a live connection here."""
+        """What the store says of itself, and how many cookies have an open connection here."""
         tracker = yield self._store.tracker()
         stat = yield tracker.stat()
         return dict(stat)

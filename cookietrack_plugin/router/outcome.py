@@ -13,7 +13,10 @@ NOT_STORED = "cookietrack.error.not_stored_yet"
 
 
 def counts(ending: Deferred[Ended]) -> Deferred[dict[str, int]]:
-    """How much a revocation has ended, for its caller; or that it is not stored yet."""
+    """
+    How much a revocation has ended, for its caller. Fails with an ApplicationError, `NOT_STORED`,
+    if it is in force on this worker and not stored yet.
+    """
     return ending.addCallbacks(
         lambda ended: {"cookies": ended.cookies, "connections": ended.connections}, _not_stored
     )
@@ -24,6 +27,6 @@ def _not_stored(failure: Failure) -> Any:
     failure.trap(CookieTrackError)
     raise ApplicationError(
         NOT_STORED,
-        "it is in force on this worker, and is stored as soon as the store takes it;"
-        " other workers know it then",
+        "it is in force on this worker; as soon as the store accepts it, it is stored, and other"
+        " workers know it",
     ) from None

@@ -15,7 +15,7 @@ class Prepared:
 
 
 def taken(transport: Any, path: str, config: Mapping[str, Any]) -> Any:
-    """The service that was made for this path, once; None without one, or with another item."""
+    """Take the service that was made for this path and item; None if there is none."""
     prepared = transport.prepared.get(path)
     # Crossbar gives the items of a configuration an id when it starts them.
     if prepared is None or {**prepared.config, "id": None} != {**config, "id": None}:

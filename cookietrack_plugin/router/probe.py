@@ -12,12 +12,12 @@ from cookietrack_plugin.tracking.tracker import Tracker
 
 Numbers = Mapping[str, Any]
 
-# Seconds that somebody waits for a store's numbers.
+# How long a request waits for a store's numbers.
 PATIENCE_S = 1.0
-# Seconds without an answer after which a store is said not to answer: more, as a worker that is
-# merely busy must not lose its clients to the next.
+# How long a store may be silent before `cause` says so: longer, as a worker that is merely busy
+# must not lose its clients to another one.
 SILENT_S = 3.0
-# Seconds for which an answer tells whether the store answers.
+# How long an answer shows that the store answers.
 MAX_AGE_S = 2.0
 
 
@@ -33,13 +33,13 @@ class Probe:
         self._tracker = tracker
         self._reactor = reactor
         self._in_flight: Deferred[Numbers] | None = None
-        # When the latest question was asked, None before the first; and why the latest answer was
-        # none.
+        # When the latest question was asked, None before the first; and why the latest one that is
+        # over failed, None if it did not.
         self._asked: float | None = None
         self._failed: str | None = None
 
     def numbers(self) -> Deferred[Numbers]:
-        """New numbers, within `PATIENCE_S`; none where the store does not answer by then."""
+        """The store's numbers now; empty if it does not answer within `PATIENCE_S`."""
         if self._tracker.is_away():
             return succeed({})
         answer = fan_out(self._ask()).addTimeout(PATIENCE_S, self._reactor)
@@ -47,8 +47,8 @@ class Probe:
 
     def cause(self) -> str | None:
         """
-        Why the store did not answer when it was last asked; None where it did. Does not wait: where
-        that is long ago, it is asked again, for the next who want to know.
+        Why the store did not answer when it was last asked; None if it did, or if it is known to be
+        away. Does not wait: if that was long ago, the store is asked again, for the next caller.
         """
         if self._tracker.is_away():
             return None

@@ -134,13 +134,15 @@ class Collector:
         )
         yield self._gauge(
             "clock_skew_seconds",
-            "What this machine's clock is ahead of the store's time",
+            "Seconds by which this machine's clock is ahead of the store's time",
             lambda t, s: t.clock.skew(),
         )
         yield self._counter("handshakes", "outcome", "Handshakes", lambda m: m.handshakes)
         yield self._counter("requests", "outcome", "Requests at guards", lambda m: m.requests)
         yield self._counter("events", "kind", "What happened to cookies", lambda m: m.events)
-        yield self._counter("faults", "cause", "Handshakes that failed", lambda m: m.faults)
+        yield self._counter(
+            "faults", "cause", "Handshakes and requests at guards that failed", lambda m: m.faults
+        )
         yield self._counter("swept", None, "Expired records removed", lambda m: {"": m.swept})
         yield self._histogram(
             "commit_seconds", "Seconds that a commit of one batch took", lambda m: m.commit_seconds

@@ -15,17 +15,17 @@ from zope.interface import implementer
 from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.router.protocol import TrackedProtocol
 
-# So long the router may take to confirm that a session has left.
+# How long the router may take to confirm that a session has left.
 LEAVE_TIMEOUT_S = 2.0
-# Bytes on the way to the router, besides those that Twisted holds before it pauses a producer.
+# Bytes in flight to the router, besides those that Twisted holds before it pauses a producer.
 SEND_BUFFER_BYTES = 32_768
 
 
 @implementer(IPushProducer)
 class Backpressure:
     """
-    Reads no more from a client than its router takes: what has been passed on is heard, also after
-    the client was ended.
+    Reads no more from a client than its router takes: the router hears what was passed on, even
+    after the client's session was ended.
 
     :param client: the transport of its connection.
     """
@@ -58,33 +58,36 @@ class Backend:
         self._gone: Deferred[None] = Deferred()
 
     def watch(self, session: Any) -> None:
-        """It is connected: be there when it leaves."""
+        """Note when a session that is connected now leaves."""
         session.on("leave", lambda _, details: self._left(details))
         session.on("disconnect", lambda *_, **__: self.lost())
         if session._transport is not None:
             self._bound(session._transport.transport)
 
     def _bound(self, transport: Any) -> None:
-        """Let no more than a little be on the way to the router."""
+        """Bound what is in flight to the router."""
         with suppress(AttributeError, OSError):
             transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         transport.registerProducer(Backpressure(self._protocol.transport), True)
-        # A connection that has a producer is not closed.
+        # Twisted does not close a connection that has a producer.
         fan_out(self._gone).addCallback(lambda _: transport.unregisterProducer())
 
     def lost(self) -> None:
-        """It is not there any more, or could not be connected."""
+        """Note that the session is gone, or could not be connected."""
         if not self._gone.called:
             self._gone.callback(None)
 
     def gone(self) -> Deferred[None]:
-        """Fires when the router has let the session leave, or does not answer in time."""
+        """Fires when the router has confirmed that the session left, or after the timeout."""
         timeout = self._protocol._cookies.reactor.callLater(LEAVE_TIMEOUT_S, self._given_up)
         gone = fan_out(self._gone)
         return gone.addCallback(lambda _: timeout.cancel() if timeout.active() else None)
 
     def _given_up(self) -> None:
-        self.log.error("a router does not confirm that a session has left")
+        self.log.error(
+            "a router has not confirmed within {seconds:.0f} seconds that a session left",
+            seconds=LEAVE_TIMEOUT_S,
+        )
         self.lost()
 
     def _left(self, details: Any) -> None:
@@ -94,8 +97,8 @@ class Backend:
 
 class CookieProxyController(ProxyController):
     """
-    Knows of each session behind a tracked connection when it leaves. One that is killed there tells
-    the frontend's protocol no more than an ABORT; the reason is with the session of the backend.
+    Crossbar's, which notes when a session behind a tracked connection leaves. If the router kills
+    it, the client's protocol gets an ABORT alone; the reason is known to the backend's session.
     """
 
     @inlineCallbacks
@@ -114,13 +117,13 @@ class CookieProxyController(ProxyController):
         return session
 
     def _forget(self, frontend: Any, session: Any) -> None:
-        """Otherwise a client that logs in again is given the lost one, and it is kept for good."""
+        """Otherwise a client that logs in again would get the lost session, kept for good."""
         if self._backends_by_frontend.get(frontend) is session:
             del self._backends_by_frontend[frontend]
 
 
 def check_proxy(personality: Any, worker: Any) -> None:
-    """Crossbar checks nothing of a proxy worker: check its transports, as starting them will."""
+    """Check a proxy worker's transports, of which Crossbar checks nothing before it starts them."""
     for transport in worker.get("transports", ()):
         personality.check_router_transport(personality, transport)
 

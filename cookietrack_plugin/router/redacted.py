@@ -31,7 +31,7 @@ class RedactedHandshake(WebSocketServerProtocol):
     data: bytes
 
     def _own_cookie(self) -> CookieSettings | None:
-        """The cookie of this listener, where it has one."""
+        """The cookie of this listener; None if it has none."""
         return None
 
     def connectionMade(self) -> None:
@@ -47,7 +47,7 @@ class RedactedHandshake(WebSocketServerProtocol):
             super()._dataReceived(data)
 
     def _redacted_head(self, data: bytes) -> bytes:
-        """Take the next bytes; the head, once, when they complete it, else nothing."""
+        """Take the next bytes; the redacted head when they complete it, otherwise nothing."""
         try:
             head = self._handshake.add(data)
             if head is not None:

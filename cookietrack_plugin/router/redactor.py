@@ -1,4 +1,4 @@
-"""Cookie values in the head of a request or response, and ids in their place."""
+"""Replaces cookie values by ids in the head of a request or response, and back."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -30,7 +30,7 @@ class HandshakeRedactor:
         # Values of the listener's own cookie by their ids.
         self._presented: dict[str, str] = {}
         self._issued: dict[str, str] = {}
-        # What the response says of the cookie, and what it says once it has left.
+        # The cookie in the response, with its id; and with its value, as it leaves.
         self._leaving: tuple[bytes, bytes] | None = None
 
     @property
@@ -40,14 +40,14 @@ class HandshakeRedactor:
 
     def redact_request(self, head: bytes) -> bytes:
         """
-        The same head with ids in place of values, and without a `Set-Cookie` header, which has no
-        business in a request: Crossbar would take it for a login (ROUTER_CONTRACT, "Traps").
+        The same head with ids in place of values, and without a `Set-Cookie` header: in a request
+        Crossbar takes it for a login (`crossbar.router.session.RouterSession.onHello`).
 
         :raises HeadTooLarge: it has more than `HEAD_LINES` header lines.
         """
         text = head.decode("iso-8859-1")
         if "cookie" not in text.lower():
-            # But for the request line, and the empty one.
+            # Without the request line and the empty line.
             _require_few(len(text.splitlines()) - 2)
             return head
         request, *lines = _lines(text.removesuffix(END_OF_HEAD.decode()))

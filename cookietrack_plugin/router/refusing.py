@@ -23,8 +23,8 @@ def unavailable() -> ConnectionDeny:
 
 class RetryLater(WebSocketServerProtocol):
     """
-    A mixin that tells clients which are turned away when they may come again, and says no more of
-    them at `info` and above: there may be very many.
+    A mixin that sends `Retry-After` to clients that are turned away, and logs nothing of them at
+    `info` and above: there may be very many.
     """
 
     log = QuietLogger(make_logger())
@@ -41,7 +41,7 @@ class RetryLater(WebSocketServerProtocol):
 
 
 class RefusingProtocol(RedactedHandshake, RetryLater, WampWebSocketServerProtocol):
-    """Of a listener whose store is not open yet."""
+    """Refuses the connections of a listener whose store is not open yet."""
 
     def _own_cookie(self) -> CookieSettings:
         return CookieSettings.of(self.factory._config["cookie"])

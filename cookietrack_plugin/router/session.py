@@ -22,7 +22,7 @@ class GatedSession:
         self._transport.gate.hear(self, message)
 
     def take(self, message: Any) -> Any:
-        """Hear it as Crossbar does."""
+        """Handle a message as Crossbar does."""
         return super().onMessage(message)  # type: ignore[misc]
 
 
@@ -51,18 +51,18 @@ class GatedProxySession(GatedSession):
         return accepted.addCallback(super().frontend_accepted)  # type: ignore[misc]
 
     def _process_Authenticate(self, message: Any) -> Any:
-        # Crossbar does not wait for it, and nobody else would hear of an error.
+        # Crossbar does not wait for it: an error would be lost.
         processed = super()._process_Authenticate(message)  # type: ignore[misc]
         return processed.addErrback(self._transport.gate.failed)
 
 
 def claiming(session_factory: Any, config: Mapping[str, Any]) -> Any:
     """
-    What makes sessions as `session_factory` of Crossbar's does, for a transport without a gate:
-    what a client says of its login and its connection is taken out of its HELLO.
+    A function that makes sessions as Crossbar's `session_factory` does, for a transport without a
+    gate. They drop what a HELLO says of its client's login and connection.
 
-    :param config: of the transport. What a proxy says of its clients is left where that has to
-        prove that it is one.
+    :param config: of the transport. What a proxy says of its clients is kept, if proxies have to
+        authenticate there.
     """
     lets_proxies_in = any(map(_is_of_proxy, config.get("auth") or ()))
 
@@ -76,7 +76,7 @@ def claiming(session_factory: Any, config: Mapping[str, Any]) -> Any:
 
 
 def _is_proxys(hello: Hello) -> bool:
-    """Whether none but a proxy gets in with it."""
+    """Whether only a proxy can log in with this HELLO."""
     return bool(hello.authmethods) and all(map(_is_of_proxy, hello.authmethods))
 
 
@@ -86,7 +86,7 @@ def _is_of_proxy(method: str) -> bool:
 
 def gated(session_factory: Any) -> Any:
     """
-    What makes sessions as `session_factory` of Crossbar's does, each behind the gate of its
+    A function that makes sessions as Crossbar's `session_factory` does, each behind the gate of its
     connection.
     """
     crossbars = session_factory.session

@@ -64,7 +64,7 @@ class OpenStores:
     def causes(self) -> dict[str, str | None]:
         """
         Why each store cannot be relied on now, as far as that is known without asking it; None for
-        those that can; by the stores' items as JSON.
+        one that can. By the stores' items as JSON.
         """
         return {key: self._cause(awaited) for key, awaited in self._stores.items()}
 
@@ -74,7 +74,7 @@ class OpenStores:
 
     def awaited(self, options: Mapping[str, Any]) -> AwaitedStore:
         """
-        The store that a `store` item names. The first who asks makes it be opened.
+        The store that a `store` item names. The first call begins to open it.
 
         :raises UnknownStoreType: nobody provides its type.
         :raises StoreUnavailable: the worker is about to stop.
@@ -91,7 +91,7 @@ class OpenStores:
                 lambda: self._open(provider, options),
                 self.reactor,
             )
-            # So that a transport that is started later tries again.
+            # A transport that is started later tries again.
             awaited.started().addErrback(lambda _: self._stores.pop(key))
             return awaited
         return self._stores[key]
@@ -103,7 +103,7 @@ class OpenStores:
         def begin(store: Any) -> None:
             store.tracker.audit.add(trail)
 
-        # That a store cannot be opened is said elsewhere.
+        # `AwaitedStore` has logged a store that cannot be opened.
         self.awaited(options).opened().addCallbacks(begin, lambda _: None)
 
     def close(self) -> Deferred[Any]:
@@ -165,8 +165,8 @@ class OpenStores:
 @frozen
 class _Opened:
     """
-    A store, and what has to be known before the first connection: its server's time, and the
-    position in its feed, where it has them.
+    A store, and what must be known before its first connection: its server's time and the position
+    in its feed, if it has them.
     """
 
     store: Any
@@ -177,7 +177,7 @@ class _Opened:
 def _open_prepared(
     provider: ICookieStoreProvider, options: Mapping[str, Any], node_dir: str
 ) -> _Opened:
-    """On a thread."""
+    """Open a store, on a thread."""
     stalls.widen()
     store: Any = provider.open(options, node_dir)
     kind: Any = provider.opens

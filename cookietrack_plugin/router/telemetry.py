@@ -1,8 +1,8 @@
 """
 Traces and metrics for OpenTelemetry, where the process has a provider of them (extra `otel`).
 
-Whoever starts the worker configures the SDK, its exporters and samplers: this module knows the API
-alone. Without a provider, stores are opened with the classes that know nothing of traces.
+The program that starts the worker configures the SDK, its exporters and samplers: this module uses
+the API alone. Without a provider, stores are opened with the classes that do not trace.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,10 +42,11 @@ Values = Callable[[], Iterable[tuple[str, float]]]
 
 def make_tracker(label: str, store: ICookieStore, reactor: Any, *args: Any) -> Tracker:
     """
-    A tracker over a store, one that traces where there is a provider of traces; its numbers are
-    OpenTelemetry's, too. `args`: of `Tracker`, from the clock on.
+    A tracker over a store, which makes spans if there is a provider of traces. Its numbers are
+    exported as OpenTelemetry's metrics.
 
     :param label: the store's name in traces and metrics, without what may be secret.
+    :param args: of `Tracker`, from the clock on.
     """
     if not is_traced():
         tracker = Tracker(AsyncStore(store, reactor), reactor, *args)
@@ -79,8 +80,8 @@ class Spans:
         about: About = lambda _: {},
     ) -> Deferred[T]:
         """
-        What `begin` gives, and a span from now until that fires. It is the parent of all spans that
-        begin within `begin`; those of the caller's callbacks have the parent of this one.
+        The Deferred that `begin` gives, with a span from now until it fires. The span is the parent
+        of all that start within `begin`, and a sibling of those in the caller's callbacks.
         """
         caller = copy_context()
         span = self._tracer.start_span(name, attributes=self._attributes)
@@ -154,7 +155,7 @@ def _set_id(span: Any, id: str | None) -> None:
 
 def _finish(span: Any, result: Any, about: About) -> None:
     if isinstance(result, Failure):
-        # The words alone: a traceback has no place here, and may show what is secret.
+        # The message alone: a traceback may show what is secret.
         span.set_attribute("error.type", type(result.value).__name__)
         span.set_status(trace.StatusCode.ERROR, str(result.value))
     else:
@@ -175,8 +176,8 @@ def _about_admission(admission: Admission) -> dict[str, Any]:
 
 def _export_numbers(label: str, tracker: Tracker) -> None:
     """
-    Have a provider of metrics, now or later, ask for what was counted. Without one, nobody asks.
-    It asks on a thread of its own: so nothing is among it that has to be read on the reactor's.
+    Register what was counted with the provider of metrics, if there is one now or later. It reads
+    the numbers on its own thread, so none of them may need the reactor's.
     """
     meter, measured, store = metrics.get_meter(SCOPE), tracker.metrics, {STORE: label}
 
@@ -189,7 +190,7 @@ def _export_numbers(label: str, tracker: Tracker) -> None:
 
     def counter(name: str, unit: str, dimension: str, values: Values) -> None:
         def observe(_: Any) -> Iterator[Any]:
-            # A copy, at once: another thread counts on.
+            # A copy, at once, as another thread goes on counting.
             for key, number in list(values()):
                 about = {dimension: key} if dimension else {}
                 yield metrics.Observation(number, {**store, **about})

@@ -17,15 +17,15 @@ from cookietrack_plugin.config.sharing import store_digest
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.tracking.trail import FileTrail, LogTrail, Trail
 
-# Set by the node for each of its workers: the `audit` items of a store go for all that have it
-# open, also for one that has no transport with it and administers it.
+# Set by the node for each of its workers: the `audit` items of a store bind all workers that have
+# it open, also one that administers it without a transport of its own.
 VARIABLE = "COOKIETRACK_AUDITS"
 
 
 def with_audits(env: Mapping[str, Any], found: Iterable[Tracking]) -> Mapping[str, Any]:
     """
-    The `env` item of a worker's options, with the `audit` items of these in its variables. Wrong
-    `cookie` items are passed over.
+    The `env` item of a worker's options, with the `audit` items of a configuration in its
+    variables. Wrong `cookie` items are skipped.
     """
     audits: dict[str, list[Mapping[str, Any]]] = {}
     for tracking in found:
@@ -40,7 +40,8 @@ def with_audits(env: Mapping[str, Any], found: Iterable[Tracking]) -> Mapping[st
 
 class Trails:
     """
-    Opened when a transport first names them. On the reactor's thread.
+    The audit logs of a worker. Each is opened when a transport first names it. On the reactor's
+    thread.
 
     :param node_dir: where relative paths begin.
     """
@@ -52,19 +53,19 @@ class Trails:
         self._is_closed = False
 
     def trail(self, settings: AuditSettings) -> Trail:
-        """That of an `audit` item. Of several items for one file, the strictest binds."""
+        """The trail of an `audit` item. Of several items for one file, the strictest binds."""
         path = settings.path(self._node_dir)
         trail = self._trails.get(path)
         if trail is None:
             trail = LogTrail() if path is None else FileTrail(path, self._reactor)
             self._trails[path] = trail
-            # It says at once, and not at the first login, that it cannot be written.
+            # A file that cannot be written is then logged at once, and not at the first login.
             _note(trail, "started")
         trail.required = trail.required or settings.required
         return trail
 
     def of_store(self, options: Mapping[str, Any]) -> list[Trail]:
-        """Those that the node's configuration names for a store."""
+        """The trails that the node's configuration names for a store."""
         items = json.loads(os.environ.get(VARIABLE, "{}")).get(store_digest(options), [])
         return [self.trail(AuditSettings.of(item)) for item in items]
 
@@ -79,5 +80,5 @@ class Trails:
 
 def _note(trail: Trail, event: str) -> None:
     entry = Entry(int(time.time() * 1000), event, reason=f"process {os.getpid()}")
-    # It is logged.
+    # The trail logs a failure.
     trail.write(entry.line()).addErrback(lambda _: None)

@@ -27,7 +27,7 @@ class _CookieListener(RouterTransport):
     _worker: Any
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
-        # All of them first: of several paths, the one without a cookie may come before the others.
+        # All names first: a path without a cookie may come before one with a cookie.
         cookie_names.add(cookie_names_of(in_transport(self.config)))
         return super().start(*args, **kwargs).addErrback(_without_stack)
 
@@ -45,7 +45,7 @@ class _CookieListener(RouterTransport):
         return factory, root
 
     def _distrust(self, rawsocket: Any, config: Mapping[str, Any]) -> None:
-        """Of a RawSocket factory of Crossbar's: its clients do not say when they logged in."""
+        """Drop what the clients of a RawSocket factory of Crossbar's say of their logins."""
         rawsocket._factory = claiming(self._worker._router_session_factory, config)
 
     @inlineCallbacks
@@ -68,7 +68,7 @@ class _CookieListener(RouterTransport):
 
 
 def _without_stack(failure: Failure) -> Failure:
-    """For an error of ours, which is logged in one line: Crossbar would print the way it came."""
+    """Make Crossbar log an error of ours in one line, and not with its traceback."""
     error = failure.value
     if not isinstance(error, CookieTrackError):
         return failure

@@ -14,8 +14,8 @@ _END_OF_LINE = b"\r\n"
 
 class UniversalProtocol(UniSocketServerProtocol):
     """
-    Crossbar's own decides by what is in the first segment. If that has no whole request line, it
-    closes the connection, and logs what it takes for the line: headers too, where lines end oddly.
+    Waits for a whole request line. Crossbar's own decides by the first segment: if that has no
+    whole line, it closes the connection and logs what it takes for the line, perhaps with headers.
     """
 
     def __init__(self, factory: Any, addr: Any) -> None:

@@ -13,8 +13,8 @@ from cookietrack_plugin.router.redactor import HandshakeRedactor
 
 class RevealingStore:
     """
-    Gives a store that knows its cookies by their values these values, and the router none that the
-    store did not issue: it may be the cookie of another listener, and the router logs it.
+    Shows a store that knows its cookies by their values those values, and hides from the router any
+    that the store did not issue: another listener may have, and the router logs it.
     """
 
     def __init__(self, store: IRouterCookieStore) -> None:
@@ -45,7 +45,7 @@ class RevealingStore:
 
 
 class UntrackedProtocol(RedactedHandshake, CheckedProtocol):
-    """A connection whose cookie its store alone looks after."""
+    """A connection whose cookie is its store's business alone."""
 
     def _own_cookie(self) -> CookieSettings:
         return CookieSettings.of(self.factory._config["cookie"])

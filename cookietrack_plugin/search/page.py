@@ -12,7 +12,7 @@ from cookietrack_plugin.stores.kit.paging import PAGE, page_after
 
 # The time that one request may take.
 BUDGET_S = 0.25
-# The most records of a page that is only counted.
+# The most records of a page.
 MAX_LIMIT = 10_000
 
 Seconds = Callable[[], float]

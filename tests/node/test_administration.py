@@ -160,7 +160,7 @@ def test_wrong_arguments_are_told_and_change_nothing(
 ) -> None:
     alice = clients.login(listener.url)
     wrong = [
-        (("cookietrack.get", "short"), "24 letters, digits, - and _, found another string of 5"),
+        (("cookietrack.get", "short"), "digits, - and _, found another string of length 5"),
         (
             ("cookietrack.revoke", 5),
             "24 letters, digits, - and _, found an integer",

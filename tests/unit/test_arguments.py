@@ -52,8 +52,8 @@ def test_an_id_has_the_form_of_one():
     assert ids([ID, ID]) == [ID, ID]
     assert ids(ID) == [ID]
     for wrong in ("é" * 24, "x" * 23 + "\n", "../" * 8, "\ud800" * 24, "\0" * 24):
-        assert refusal(an_id, wrong) == f"{AN_ID}another string of 24"
-    assert refusal(an_id, "") == f"{AN_ID}another string of 0"
+        assert refusal(an_id, wrong) == f"{AN_ID}another string of length 24"
+    assert refusal(an_id, "") == f"{AN_ID}another string of length 0"
     assert refusal(ids, [ID, 5]) == f"{AN_ID}an integer"
     assert refusal(ids, None) == f"{AN_ID}null"
 
@@ -62,7 +62,7 @@ def test_a_string_that_is_no_id_is_not_repeated_as_it_may_be_a_cookies_value():
     value = "kzMsM1fGkWi4pNOiX3b9Fdfa6mJl4Z7H"
     message = refusal(an_id, value)
     assert value not in message
-    assert message.endswith("found another string of 32")
+    assert message.endswith("found another string of length 32")
 
 
 def test_a_name_is_text_that_can_be_stored():

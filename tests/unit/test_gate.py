@@ -380,13 +380,15 @@ class TestALoginThatCannotBeStored:
         assert client.frames[0].message == "the cookie was ended during the login"
         assert router.realm.meta == []
 
-    def test_without_a_cookie_that_says_so(self, make_router):
+    def test_without_a_cookie_that_says_so(self, make_router, log):
         router = make_router(("cookie", "scripted"), on_failure="anonymous")
         router.answers(Accept("realm1", "ann", "user", "ticket", "cookie"))
         client = without_cookie(router)
         client.hello(methods=("scripted",))
         router.until(client, INTERNAL_ERROR)
         assert router.realm.meta == []
+        cause = "a login is not stored: the cookie was ended during the login"
+        assert f"client {client.protocol.peer}: {cause}" in log.at("error")
 
 
 class TestACall:

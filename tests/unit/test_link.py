@@ -170,7 +170,7 @@ class TestAFarewell:
         reactor.result_of(router.tracker.revoke_user("joe"))
         assert [client.transport.aborted for client in clients] == [False, True, False]
         assert [client.said[-1] for client in clients] == [1000, Welcome, 1000]
-        assert "a client cannot be told that its session was ended" in log.at("critical")
+        assert "GOODBYE cannot be sent to a client whose session was ended" in log.at("critical")
         clients[1].lose()
         reactor.advance(2)
 

@@ -96,7 +96,7 @@ def test_the_log_has_one_line_a_minute(reactor, log):
     assert log.at("info", "warn") == []
     reactor.advance(MINUTE_S)
     [line] = log.at("info", "warn")
-    assert line == "99 handshakes of new clients were answered with 429 in a minute"
+    assert line == "handshakes of new clients that were answered with 429 in the last minute: 99"
     reactor.advance(10 * MINUTE_S)
     assert len(log.at("info", "warn")) == 1
 

@@ -58,7 +58,9 @@ class TestAnEnd:
         assert client.said == [Challenge, Welcome]
         reactor.advance(0.1)
         proxy.until(client, Goodbye, 1000)
-        assert log.at("error", "critical") == ["a router does not confirm that a session has left"]
+        assert log.at("error", "critical") == [
+            "a router has not confirmed within 2 seconds that a session left"
+        ]
 
     def test_while_the_router_is_connected_keeps_the_session_from_joining(
         self, proxy, challenged, controller, reactor

@@ -37,7 +37,7 @@ Answer = Callable[[Any], Any]
 
 
 class Api:
-    """Of one console. Every answer is a JSON object; of an error, its `error` says what it is."""
+    """The API of one console. Every answer is a JSON object; that of an error has an `error`."""
 
     log = make_logger()
 
@@ -128,7 +128,7 @@ def _require(request: Any, method: str) -> None:
 
 
 def _status(answer: Mapping[str, Any]) -> int:
-    """An end that is in force and not stored yet is accepted, and no more."""
+    """202 for an end that is in force and not stored yet (RFC 9110, section 15.3.3)."""
     return _ACCEPTED if answer.get("stored") is False else 200
 
 

@@ -6,10 +6,10 @@ from typing import Any
 from cookietrack_plugin.router.console.refusals import TooLarge, WrongQuery, WrongType
 from cookietrack_plugin.router.web.answers import JSON
 
-# A thousand ids are a fortieth of it.
+# The longest body. A thousand ids are a fortieth of it.
 MAX_BYTES = 1_048_576
-# Brackets in it, also those in names. Python's parser recurses for each: where a library has raised
-# the limit of recursion, thousands of them end the process.
+# Brackets in a body, also those in strings. Python's parser recurses for each: if a library has
+# raised the recursion limit, thousands of them crash the process.
 MAX_BRACKETS = 100
 
 

@@ -12,20 +12,20 @@ from cookietrack_plugin.router.console.watched import WatchedStore
 from cookietrack_plugin.router.guard.link import RequestLink
 from cookietrack_plugin.tracking.connections import TrackedConnection
 
-# What a list has at most: to look at them takes the reactor's time.
+# The most connections in a list, which the reactor's thread makes.
 MAX_LISTED = 500
 _WORDS = ("authid", "authrealm")
 
 
 class LiveConnections:
-    """Of the store that is watched. What other workers have connected is theirs to say."""
+    """Lists the connections of the watched store in this worker; other workers list theirs."""
 
     def __init__(self, watched: WatchedStore) -> None:
         self._watched = watched
 
     @inlineCallbacks
     def find(self, query: Mapping[str, str]) -> Any:
-        """At most `MAX_LISTED` of them, of a user where the query names one."""
+        """At most `MAX_LISTED` connections, of the user that the query names, if it names one."""
         for name in query:
             if name not in _WORDS:
                 raise WrongQuery(f"expected one of {', '.join(_WORDS)}, found {name!r}")

@@ -1,4 +1,4 @@
-"""What ends sessions: the same as the WAMP procedures of operators do."""
+"""Ends sessions, as the WAMP procedures of operators do."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +15,13 @@ from cookietrack_plugin.router.guard.identity import GuardedIdentity
 from cookietrack_plugin.router.outcome import NOT_STORED, counts
 from cookietrack_plugin.tracking.revocation import Ended
 
-# Sessions that one request ends.
+# The most sessions that one request ends by their ids.
 MAX_IDS = 1000
 _KINDS = ("ids", "user", "everybody")
 
 
 class Endings:
-    """Of the store that is watched. On the reactor's thread."""
+    """Ends sessions of the watched store. On the reactor's thread."""
 
     def __init__(self, watched: WatchedStore) -> None:
         self._watched = watched

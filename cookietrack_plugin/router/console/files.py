@@ -21,7 +21,7 @@ _TYPES = {
 
 @frozen
 class PageFile:
-    """`tag`: an ETag, which changes with the content."""
+    """A file to be served. `tag`: its ETag, which changes with the content."""
 
     content_type: bytes
     content: bytes
@@ -41,6 +41,9 @@ class PageFiles:
 
     def render(self, request: Any, name: str) -> bytes:
         """
+        The content of a file, for GET or HEAD.
+
+        :param name: of the file; empty for the page.
         :raises Refused: there is no such file, or the method is another one.
         """
         found = self._files.get(name or INDEX)

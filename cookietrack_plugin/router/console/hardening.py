@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# No script and no style but the files of the page, and nobody shows it in a frame.
+# Scripts and styles come from the page's files alone, and no site can show it in a frame.
 POLICY = "; ".join(
     (
         "default-src 'none'",

@@ -18,10 +18,11 @@ MAX_POINTS = 180
 @frozen
 class Point:
     """
-    One interval that ended `at`, Unix milliseconds. `seconds`: how long it was. `handshakes`,
-    `logins`, `refusals`, `requests`: how many there were; the latter are those of guards. `commit`,
-    `load`: what a commit and a look-up took on average, in seconds; None where there was none.
-    `connections`: how many are open at its end.
+    One interval, which ended `at`, in Unix milliseconds.
+
+    `seconds`: its length. `handshakes`, `logins`, `refusals`, `requests`: how many there were;
+    `requests` are those at guards. `commit`, `load`: the mean time of a commit and of a look-up, in
+    seconds; None if there was none. `connections`: how many were open at its end.
     """
 
     at: int
@@ -37,7 +38,7 @@ class Point:
 
 @frozen
 class _Totals:
-    """Since the store was opened."""
+    """Counts and sums since the store was opened."""
 
     handshakes: int
     logins: int
@@ -120,8 +121,8 @@ def _mean(seconds: float, count: int) -> float | None:
 
 def quantile(histogram: Histogram, share: float) -> float | None:
     """
-    A time under which this share of the observations was, one of the histogram's bounds; None where
-    there is none, or it was longer than all bounds.
+    The lowest bound of a histogram that `share` of its observations do not exceed, an upper
+    estimate of that quantile; None without observations, or if the quantile exceeds all bounds.
     """
     wanted, found = share * sum(histogram.counts), 0
     for bound, count in zip(histogram.bounds, histogram.counts, strict=False):

@@ -26,7 +26,7 @@ class StoreNumbers:
         )
 
     def now(self) -> Deferred[dict[str, Any]]:
-        """The store is asked, and not waited for long: without its own numbers otherwise."""
+        """The numbers now; without the store's own if it does not answer in time (`Probe`)."""
         probe = self._watched.probe()
         stat: Deferred[Mapping[str, Any]] = probe.numbers() if probe else succeed({})
         return stat.addCallback(self._of)

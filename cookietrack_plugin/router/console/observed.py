@@ -1,4 +1,4 @@
-"""What others want to hear of when it changes."""
+"""Something that can be observed for changes."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ class Observed:
         self._observers: list[Callable[[], None]] = []
 
     def subscribe(self, observer: Callable[[], None]) -> None:
-        """Call it after each change. It must not raise."""
+        """Call `observer` after each change. It must not raise."""
         self._observers.append(observer)
 
     def unsubscribe(self, observer: Callable[[], None]) -> None:
-        """Call it no longer. Quiet where it is not subscribed."""
+        """Call `observer` no longer. Idempotent."""
         if observer in self._observers:
             self._observers.remove(observer)
 

@@ -1,4 +1,4 @@
-"""What stands behind the question mark of a request."""
+"""The query of a request."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,7 +13,7 @@ def query_of(request: Any) -> dict[str, str]:
     """
     The fields that are not empty, by name.
 
-    :raises WrongQuery: one of them is there twice, or is no UTF-8.
+    :raises WrongQuery: a field is there twice or is not UTF-8, or there are too many.
     """
     text = request.uri.partition(b"?")[2].decode("ascii", "replace")
     try:

@@ -1,8 +1,8 @@
-"""Why a request to the console's API is not done."""
+"""Errors that the console's API answers."""
 
 
 class Refused(Exception):
-    """`code`: the HTTP status. The message is for the client."""
+    """A request is refused. `code`: the HTTP status. The message is for the client."""
 
     code = 400
 
@@ -18,7 +18,11 @@ class NotFound(Refused):
 
 
 class WrongMethod(Refused):
-    """:param allowed: the methods that there are."""
+    """
+    The resource does not have this method.
+
+    :param allowed: the methods that it has.
+    """
 
     code = 405
 
@@ -34,12 +38,12 @@ class TooLarge(Refused):
 
 
 class WrongType(Refused):
-    """A body is no JSON."""
+    """A body's type is not JSON's."""
 
     code = 415
 
 
 class TooMany(Refused):
-    """There is no room for one more."""
+    """There are as many as there may be."""
 
     code = 503

@@ -16,7 +16,7 @@ _FORBIDDEN, _MOVED = 403, 308
 
 
 class ConsoleResource(Resource):
-    """Answers what a guard has let in, and nothing else."""
+    """Answers requests that a guard has let in, and no others."""
 
     log = make_logger()
     isLeaf = True
@@ -32,7 +32,7 @@ class ConsoleResource(Resource):
         """
         harden(request)
         if getattr(request, "cookietrack", None) is None:
-            # It cannot be configured so: see `require_operators`.
+            # No configuration allows this: see `require_operators`.
             self.log.error("a request came to the console without a guard")
             return body_answer(request, _FORBIDDEN, PLAIN_TEXT, b"this console needs a guard\n")
         path = [each.decode("utf-8", "replace") for each in request.postpath]
@@ -52,7 +52,7 @@ class ConsoleResource(Resource):
 
 
 def _with_slash(request: Any) -> bytes:
-    """The links of the page are relative to it."""
+    """Redirect to the path with a slash: the page's links are relative to that."""
     last = request.path.rpartition(b"/")[2]
     request.setHeader(b"location", b"./" + last + b"/")
     return body_answer(request, _MOVED, PLAIN_TEXT, b"")

@@ -43,7 +43,7 @@ class ConsoleService(RouterWebService):
             raise InvalidConfigException(str(error)) from error
         cookie = CookieSettings.of(GuardSettings.of(guards[-1]).cookie)
         watched = WatchedStore(open_stores(transport.cbdir), cookie.store)
-        # So that the first page that somebody asks for does not wait for the table of devices.
+        # Load the table of devices now, so that the first request does not wait for it.
         watched.off_reactor(lambda: device_name("Mozilla/5.0"))
         operator = Operator(watched, str(transport.worker.config.extra.worker))
         resource = ConsoleResource(Api(watched, operator))

@@ -22,14 +22,14 @@ _FLAGS = {"true": True, "false": False}
 
 
 class Sessions:
-    """Of the store that is watched. On the reactor's thread; each answer is a Deferred."""
+    """Finds sessions of the watched store. On the reactor's thread; each answer is a Deferred."""
 
     def __init__(self, watched: WatchedStore) -> None:
         self._watched = watched
 
     @inlineCallbacks
     def find(self, query: Mapping[str, str]) -> Any:
-        """A page of those that the filters of a query ask for, and how to go on."""
+        """A page of the sessions that a query selects, and the cursor of the next."""
         limit = _limit(query.get("limit"))
         selection = selection_of(query, "limit", "cursor")
         tracker = self._watched.tracker()
@@ -40,7 +40,7 @@ class Sessions:
 
     @inlineCallbacks
     def count(self, query: Mapping[str, str]) -> Any:
-        """How many there are, as far as could be counted in the time of one request."""
+        """How many sessions a query selects, as far as one request has time to count."""
         selection = selection_of(query, "cursor")
         tracker = self._watched.tracker()
         page = yield _searched(tracker, selection, query.get("cursor"), MAX_LIMIT)

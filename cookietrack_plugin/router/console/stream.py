@@ -1,4 +1,4 @@
-"""What happens, sent to those who watch as server-sent events (HTML, section 9.2)."""
+"""Sends audit lines and numbers to the console's pages as server-sent events (HTML, 9.2)."""
 
 from collections.abc import Callable
 from json import dumps
@@ -19,14 +19,14 @@ from cookietrack_plugin.router.console.watched import WatchedStore
 
 # Streams of one console in one worker.
 MAX_STREAMS = 32
-# So long lines are collected before they are sent.
+# How long lines are coalesced before they are sent.
 GATHER_S = 0.25
-# Lines that somebody is shown who begins to watch.
+# Earlier lines that a new client gets.
 FIRST_LINES = 100
 
 
 class Streams:
-    """Of one console. On the reactor's thread."""
+    """The streams of one console. On the reactor's thread."""
 
     def __init__(self, watched: WatchedStore) -> None:
         self.watched = watched
@@ -55,7 +55,10 @@ class Streams:
 
 @implementer(IPushProducer)
 class Stream:
-    """One client. Nothing is kept for it: who reads too slowly misses lines, and is told."""
+    """
+    The stream to one client. Nothing is buffered for it: a client that reads too slowly misses
+    lines, and gets their number.
+    """
 
     log = make_logger()
 
@@ -67,14 +70,14 @@ class Stream:
         self._position = self._first_position()
         self._paused = self._ended = False
         self._timer: Any = None
-        # What was last sent of them.
+        # The connections that were sent last, as JSON.
         self._connected = ""
 
     def begin(self) -> None:
         request = self._request
         request.setHeader(b"content-type", b"text/event-stream")
         request.setHeader(b"cache-control", b"no-store")
-        # For a reverse proxy such as nginx, which would collect it.
+        # A reverse proxy such as nginx would buffer the stream.
         request.setHeader(b"x-accel-buffering", b"no")
         request.registerProducer(self, True)
         self._send("begin", {"instance": INSTANCE})
@@ -84,7 +87,7 @@ class Stream:
         self._measured()
 
     def end(self) -> None:
-        """The client has gone, or was cut."""
+        """Stop: the client has gone, or its connection was aborted."""
         self._ended = True
         self._observation.trail.unsubscribe(self._gather)
         self._observation.history.unsubscribe(self._measured)
@@ -104,7 +107,7 @@ class Stream:
         self._paused = True
 
     def _first_position(self) -> int:
-        """Where a client goes on that was here before: the browser says so by itself."""
+        """Where to begin: behind the last line that the browser had before it reconnected."""
         instance, _, text = (self._request.getHeader("last-event-id") or "").partition("-")
         latest = self._observation.trail.position
         if instance == INSTANCE and text.isascii() and text.isdecimal() and len(text) < 16:
@@ -146,7 +149,7 @@ class Stream:
             self._failed(Failure())
 
     def _failed(self, failure: Failure) -> None:
-        self.log.error("a console is not told: {cause}", cause=failure.value)
+        self.log.error("a console cannot be updated: {cause}", cause=failure.value)
 
     def _send_connections(self, answer: dict[str, Any]) -> None:
         connected = dumps({**answer, "at": 0})

@@ -1,4 +1,4 @@
-"""The latest lines of a store's audit log, for those who watch it."""
+"""The latest lines of a store's audit log, for the console's streams."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from twisted.internet.defer import Deferred, succeed
 
 from cookietrack_plugin.router.console.observed import Observed
 
-# Lines that are remembered: who reads too slowly misses older ones, and is told how many.
+# Lines that are remembered. A client that reads too slowly misses older ones and gets their number.
 MAX_LINES = 1000
-# Of this process: in another one, or after a restart, positions begin again.
+# Names this process: in another one, and after a restart, positions begin again.
 INSTANCE = uuid4().hex
 
 
 class RecentTrail(Observed):
     """
-    A `Trail` of the audit log that keeps nothing for good. On the reactor's thread.
+    A `Trail` of the audit log that keeps the latest lines in memory. On the reactor's thread.
 
     `position`: how many lines there were so far.
     """
@@ -39,7 +39,7 @@ class RecentTrail(Observed):
         return succeed(None)
 
     def after(self, position: int) -> tuple[int, Sequence[str]]:
-        """The lines behind a position, and how many before them are forgotten."""
+        """How many lines behind a position are forgotten, and those that are not."""
         wanted = max(0, self.position - position)
         there = min(wanted, len(self._lines))
         return wanted - there, list(islice(self._lines, len(self._lines) - there, None))

@@ -1,4 +1,4 @@
-"""The store that a console shows, with what is noted of it for all consoles of the worker."""
+"""The store that a console shows, and what all consoles of the worker share of it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Observation:
-    """What is noted of one store from the first console on, until the worker ends."""
+    """The trail and the history of one store, from the first console until the worker ends."""
 
     def __init__(self, tracker: Tracker, reactor: Any) -> None:
         self.trail = RecentTrail()
@@ -34,7 +34,7 @@ _observations: dict[Tracker, Observation] = {}
 
 class WatchedStore:
     """
-    On the reactor's thread.
+    A store as consoles see it. On the reactor's thread.
 
     :param stores: those of the worker. `options`: the `store` item.
     """
@@ -53,6 +53,8 @@ class WatchedStore:
 
     def tracker(self) -> Tracker:
         """
+        The store's tracker.
+
         :raises StoreUnavailable: it is not open.
         """
         tracker = self._stores.trackers().get(self._key)
@@ -61,7 +63,7 @@ class WatchedStore:
         return tracker
 
     def observation(self) -> Observation:
-        """What is noted of it. Raises as `tracker` does."""
+        """The store's trail and history. Raises as `tracker` does."""
         tracker = self.tracker()
         if tracker not in _observations:
             _observations[tracker] = Observation(tracker, self.reactor)

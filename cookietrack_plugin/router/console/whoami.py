@@ -9,14 +9,18 @@ from cookietrack_plugin.router.guard.identity import GuardedIdentity
 
 
 class Operator:
-    """:param worker: Crossbar's id of the worker."""
+    """
+    Answers who uses the console.
+
+    :param worker: Crossbar's id of the worker.
+    """
 
     def __init__(self, watched: WatchedStore, worker: str) -> None:
         self._watched = watched
         self._worker = worker
 
     def of(self, request: Any) -> dict[str, Any]:
-        """Of a request that a guard has let in."""
+        """The user of a request that a guard has let in, and the store and worker behind it."""
         who: GuardedIdentity = request.cookietrack
         return {
             "id": who.id,

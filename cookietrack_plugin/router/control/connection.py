@@ -88,7 +88,7 @@ class ControlConnection(Protocol):
         self._is_asked = True
         self._received.clear()
         self._disallow()
-        # What was asked for goes on where its client has waited long enough.
+        # After a timeout the work goes on: only its client is answered.
         asked: Deferred[Mapping[str, Any]] = maybeDeferred(self._answer, line)
         answered: Deferred[Any] = fan_out(asked).addTimeout(ANSWER_S, self.factory.reactor)
         answered.addCallback(as_line).addErrback(self._failed).addCallback(self._answered)
@@ -120,7 +120,7 @@ class ControlConnection(Protocol):
         self._watcher.start()
 
     def _end(self, answer: bytes) -> None:
-        """The last that it gets. It may take its time to read that, but not for ever."""
+        """Send the last answer and close; a client that does not read it in time is cut off."""
         self._is_asked = True
         self._received.clear()
         self._write(answer)
@@ -166,7 +166,7 @@ class ControlFactory(Factory):
         return connection
 
     def abort(self) -> None:
-        """Cut off who is connected."""
+        """Abort all connections."""
         for connection in list(self.connections):
             transport: Any = connection.transport
             transport.abortConnection()

@@ -14,7 +14,8 @@ from cookietrack_plugin.router.control.worker import worker_id
 
 class ControlListener:
     """
-    On the reactor's thread. A worker whose socket cannot be made works without one, and says so.
+    Listens for the command. On the reactor's thread. If the socket cannot be made, that is logged,
+    and the worker does without it.
 
     :param reactor: Twisted's, which listens.
     """
@@ -44,7 +45,7 @@ class ControlListener:
             self._port = reactor.adoptStreamPort(fd, family, self._factory)
 
     def close(self) -> Any:
-        """Accept nobody any more, cut off who is connected, and remove the socket. Idempotent."""
+        """Stop listening, abort all connections, and remove the socket. Idempotent."""
         port, self._port = self._port, None
         stopped = maybeDeferred(port.stopListening) if port is not None else maybeDeferred(int)
         self._factory.abort()

@@ -1,4 +1,4 @@
-"""What the command asks of a worker: each request goes through the tracker of the store."""
+"""Answers the command's requests to a worker, each by the tracker of the store that it names."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -77,7 +77,7 @@ class Requests:
         try:
             answer = yield self._by_name[name](self.tracker(request), request)
         except ApplicationError as error:
-            # It is not stored yet.
+            # An end that is in force and not stored yet.
             raise StoreUnavailable(error.args[0]) from error
         return dict(answer)
 
@@ -142,7 +142,7 @@ def _search(tracker: Tracker, request: Request) -> Any:
 
 @inlineCallbacks
 def _count(tracker: Tracker, request: Request) -> Any:
-    """How many are on such a page, which is as long as the time allows."""
+    """How many records such a page has, which is as long as the time of a request allows."""
     page = yield tracker.search(_selection(request), _text(request, "cursor"), MAX_LIMIT)
     return {"count": len(page.cookies), "looked_at": page.looked_at, "cursor": page.cursor}
 

@@ -1,4 +1,4 @@
-"""Events as they come, for a client that may be slower than they are."""
+"""Sends events to a client as they come, even if it reads more slowly than that."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from cookietrack_plugin.tracking.audit import Audit
 
 class Watcher:
     """
-    A trail of the audit log that leads to a client: the same lines. While it is paused they are
-    counted, and lost; no session waits for it.
+    A trail of the audit log that leads to a client, which gets the same lines. While the trail is
+    paused, they are counted and lost; no session waits for it.
 
     :param write: sends bytes to the client, and waits for nothing.
     """
@@ -25,19 +25,19 @@ class Watcher:
         self._missed = 0
 
     def start(self) -> None:
-        """From now on."""
+        """Send lines from now on."""
         self._audit.add(self)
 
     def stop(self) -> None:
-        """No longer. Idempotent."""
+        """Send no more. Idempotent."""
         self._audit.remove(self)
 
     def pause(self) -> None:
-        """What happens from now on is only counted."""
+        """Count lines from now on, and send none."""
         self._is_paused = True
 
     def resume(self) -> None:
-        """Say how much was missed, and go on."""
+        """Send how many lines were missed, and go on."""
         self._is_paused = False
         if self._missed:
             missed, self._missed = self._missed, 0
@@ -52,5 +52,5 @@ class Watcher:
         return succeed(None)
 
     def close(self) -> Deferred[None]:
-        """It is closed with its connection."""
+        """Do nothing: it is closed with its connection."""
         return succeed(None)

@@ -1,4 +1,4 @@
-"""Which worker a process is: the node knows it, and says so in a variable."""
+"""The id of a worker, which the node hands to its process in an environment variable."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ VARIABLE = "COOKIETRACK_WORKER"
 
 
 def with_worker(env: Mapping[str, Any], args: Sequence[str]) -> Mapping[str, Any]:
-    """The `env` item of a worker's options, with the id that its arguments say."""
+    """The `env` item of a worker's options, with the id in the worker's arguments."""
     if "--worker" not in args:
         return env
     worker = args[args.index("--worker") + 1]

@@ -5,9 +5,9 @@ from hashlib import sha256
 from inspect import getsource
 from typing import Any
 
-# By method, the digests of the sources that `traffic` was written after, of every Autobahn that a
-# supported Crossbar takes. If the installed one's is none of them, Autobahn's own code runs.
-# Each method: that of Autobahn 25.12, then that of 26.6 to 26.10.
+# By method, the digests of the sources that `traffic` stands in for, of every Autobahn that a
+# supported Crossbar takes: 25.12, and 26.6 to 26.10. If the installed one's is none of them,
+# Autobahn's own code runs.
 KNOWN: Mapping[str, frozenset[str]] = {
     "connectionMade": frozenset({"06b3ad39d9d589df", "7c74fc3f61542ad2"}),
     "connectionLost": frozenset({"660e3bd5cb140215", "b2359facb6e30ca5"}),

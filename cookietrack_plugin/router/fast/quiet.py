@@ -1,20 +1,19 @@
-"""A logger for Crossbar's protocol, which tells much of each connection at `info`."""
+"""A logger for Crossbar's protocol, which logs much of each connection at `info`."""
 
 from typing import Any
 
 
 class QuietLogger:
     """
-    Passes everything on, but tells what comes at `info` at `debug`: the tracker has a line for it.
-    Not at all what is told about cookies, as our store stands aside then: it says that there are
-    none.
+    Logs at `debug` what Crossbar logs at `info`, as the tracker has a line for it. Drops lines on
+    cookies: our store stands aside then, and they say that there is none.
     """
 
     def __init__(self, log: Any) -> None:
         self._log = log
 
     def __getattr__(self, level: str) -> Any:
-        # Called once for each level: by the time of the first line it is settled what is shown.
+        # Called once for each level: the log level no longer changes once the first line is logged.
         self.__dict__[level] = method = getattr(self._log, level)
         return method
 

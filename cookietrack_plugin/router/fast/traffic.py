@@ -1,4 +1,4 @@
-"""What a connection hears and says, without making up lines for logs that are off."""
+"""A connection's input and output, without formatting lines for logs that are off."""
 
 from contextlib import suppress
 from traceback import format_exc
@@ -16,24 +16,24 @@ from txaio.tx import get_global_log_level, make_logger
 
 from cookietrack_plugin.router.fast.compared import changed
 
-# Ends of a connection of which there is nothing to tell.
+# Ends of a connection that Autobahn logs at `debug` alone.
 _USUAL = (ConnectionDone, ConnectionLost, ConnectionAborted)
-# The methods that this Autobahn has in another form. None: its own are not needed.
+# The methods that differ in the installed Autobahn. If there are any, its own code runs.
 CHANGED = tuple(changed(WampWebSocketServerProtocol))
 if CHANGED:
     make_logger().info(
-        "cookietrack: Autobahn has other methods than the plugin knows ({methods}): they are used,"
-        " and each message costs a little more",
+        "cookietrack: methods of this Autobahn are not those that the plugin knows ({methods}):"
+        " Autobahn's own run, and each message takes a little longer",
         methods=", ".join(CHANGED),
     )
 
 
 class QuickProtocol(WampWebSocketServerProtocol):
     """
-    Crossbar's own. For every connection, segment and message Autobahn formats what its `debug` and
-    `trace` logs would show of it, with colours, and then does not show it. What it does apart from
-    that is done here. It is left to Autobahn where one of these logs is on, in cases that are
-    seldom, and for an Autobahn whose methods are others than those that this was written after.
+    Crossbar's own, without the lines that Autobahn formats, with colours, for every connection,
+    segment and message even if its `debug` and `trace` logs are off. The methods here do everything
+    else that Autobahn's do. Autobahn's own run if one of these logs is on, in rare cases, and in an
+    Autobahn whose methods differ from those that these were written after.
     """
 
     # Autobahn's own attributes.
@@ -47,7 +47,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
         self._transport_details = details = create_transport_details(self.transport, self.is_server)
         details.channel_framing = TransportDetails.CHANNEL_FRAMING_WEBSOCKET
         self.peer = details.peer
-        # There is no such thing on a Unix domain socket.
+        # A Unix domain socket has no such option.
         with suppress(AttributeError, OSError):
             self.transport.setTcpNoDelay(self.tcpNoDelay)
         WebSocketProtocol._connectionMade(self)
@@ -85,7 +85,7 @@ class QuickProtocol(WampWebSocketServerProtocol):
                 self._session.onMessage(message)
         except ProtocolError as error:
             self._fail(self.CLOSE_STATUS_CODE_PROTOCOL_ERROR, f"WAMP Protocol Error ({error})")
-        except Exception as error:  # noqa: BLE001 - as Autobahn does: the client is told
+        except Exception as error:  # noqa: BLE001 - as Autobahn does: the client gets it
             self._fail(self.CLOSE_STATUS_CODE_INTERNAL_ERROR, f"WAMP Internal Error ({error})")
 
     def _fail(self, code: int, reason: str) -> None:

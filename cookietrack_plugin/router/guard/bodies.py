@@ -1,4 +1,4 @@
-"""Bodies of requests, which are not read before somebody is let in."""
+"""Bodies of requests, which are not read before the guards have let the client in."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -10,11 +10,11 @@ from cookietrack_plugin.router.guard.denial import Refusal, deny
 from cookietrack_plugin.router.guard.paths import guards_on, is_plain, segments_of
 from cookietrack_plugin.tracking.visits import Visit
 
-# A body of known length up to this is read before anybody is asked, so that the connection can go
-# on after a refusal.
+# A body of known length up to this is read before a guard is asked, so that the connection can be
+# used after a refusal.
 SMALL_BYTES = 65_536
-# What may come of a larger one before there is an answer. The transport is paused: it is what was
-# read with the head, or what a stream of HTTP/2 lets its client send.
+# What may come of a larger one before there is an answer, though the transport is paused: what was
+# read with the head, or what the window of an HTTP/2 stream lets its client send.
 EARLY_BYTES = 2 * SMALL_BYTES
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -26,8 +26,8 @@ def is_held(length: int | None) -> bool:
 
 class HeldBody:
     """
-    A body that the guards on its path are asked about. Until they have answered, the client is not
-    read from any further.
+    Holds back a request's body until the guards on its path have answered. Until then no more is
+    read from the client.
 
     :param request: a `GuardedRequest` whose headers have come.
     """
@@ -48,7 +48,7 @@ class HeldBody:
         if request.transport is None:
             target, request.method, request.clientproto = channel.path, channel.command, b"HTTP/2"
         else:
-            # Twisted says so when the body has come, and not before.
+            # Twisted sets these on the request only when the body has come.
             target, request.method = channel._path, channel._command
             request.clientproto = channel._version
             expected = request.requestHeaders.getRawHeaders(b"expect", ())
@@ -66,7 +66,7 @@ class HeldBody:
         self._ask_next()
 
     def passes(self, data: bytes) -> bool:
-        """Whether a part of the body is to be kept now; otherwise it is taken or dropped."""
+        """Whether the request keeps a part of the body now; if not, it is held here or dropped."""
         if self._is_open:
             return True
         self._early_bytes += len(data)
@@ -75,17 +75,17 @@ class HeldBody:
         if self._early_bytes > EARLY_BYTES and self._request.transport is not None:
             self._request.abort()
         elif self._early_bytes > EARLY_BYTES:
-            # The client of a stream may send no more than a window of it.
+            # Flow control then limits the client of a stream to its window.
             self._source.pauseProducing()
         return False
 
     def received(self, go_on: Callable[[], None]) -> None:
-        """The whole body has come."""
+        """Call `go_on` once the guards have let the client in: the whole body has come."""
         self._go_on = go_on
         if self._is_open:
             go_on()
         elif self._is_refused and self._request.transport is None and not self._request.lost:
-            # The answer has left; the stream ends when both sides have said all.
+            # The answer has left; a stream ends when both sides have ended it.
             self._request.finish()
 
     def is_missing(self) -> bool:
@@ -93,12 +93,12 @@ class HeldBody:
         return self._go_on is None
 
     def refuse(self) -> None:
-        """The request is answered without it."""
+        """Drop the body: the request is answered without it."""
         self._is_refused = True
         self._early = BytesIO()
 
     def drop_rest(self) -> None:
-        """The answer is complete, and the request is not."""
+        """End a request whose answer is complete before its body is."""
         request = self._request
         if request.transport is None:
             # Let the client of a stream end it.
@@ -107,7 +107,7 @@ class HeldBody:
             # Not `finish`: Twisted would then look for this request when the rest comes after all.
             request.site.log(request)
             request.loseConnection()
-            # What is paused does not notice that its peer has gone (TLS).
+            # Over TLS a paused transport does not notice that its peer has gone.
             self._source.resumeProducing()
 
     def _ask_next(self) -> None:

@@ -1,4 +1,4 @@
-"""The cookies of a request: ids for those who look them up, and nothing for what is behind."""
+"""The node's cookies in a request: guards get their ids, services behind get nothing else."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -20,9 +20,9 @@ class RequestCookies:
     """
 
     def __init__(self, field: str, names: Collection[str]) -> None:
-        # What a guard knows of the visitor, by guard, for the next request with the same ones.
+        # What each guard knows of the visitor, for the next request with the same cookies.
         self.known: dict[Any, Any] = {}
-        # The values, by name and id. Nothing else knows them.
+        # The values, by name and id. No other object has them.
         self._values = {
             name: {header.id_of(value): value for value in header.parse(field, name)}
             for name in names
@@ -34,7 +34,7 @@ class RequestCookies:
         return list(self._values.get(name, ()))
 
     def set_cookie(self, settings: CookieSettings, id: str, left_ms: int) -> str:
-        """The `Set-Cookie` header by which a cookie that came lasts for so long from now on."""
+        """The `Set-Cookie` header that keeps a presented cookie for `left_ms` from now on."""
         lasting = max(1, round(left_ms / SECOND)) if settings.persistent else None
         value = self._values[settings.name][id]
         return header.render(settings.name, value, lasting, attributes_of(settings))
@@ -42,7 +42,7 @@ class RequestCookies:
 
 @frozen
 class _Taken:
-    """What came of the fields `sent`, for cookies of these `names`."""
+    """What was made of the fields `sent`, for cookies with these `names`."""
 
     sent: Sequence[bytes]
     names: frozenset[str]
@@ -51,17 +51,17 @@ class _Taken:
     cookies: RequestCookies
 
 
-# Of the latest request of each connection: a browser that keeps it sends the same ones again.
+# For each connection its latest: a browser sends the same fields again on it.
 _latest: WeakKeyDictionary[Any, _Taken] = WeakKeyDictionary()
 
 
 def take_cookies(request: Any, names: frozenset[str]) -> RequestCookies:
     """
-    Take the node's cookies out of a request: a service that reads its headers or `received_cookies`
-    from now on finds their ids.
+    Take the node's cookies out of a request. A service that reads its headers or `received_cookies`
+    from now on finds ids in place of their values.
     """
     headers = request.requestHeaders
-    # Crossbar would take it for a login: see ROUTER_CONTRACT, "Traps".
+    # Crossbar would take it for a login: see `HandshakeRedactor.redact_request`.
     headers.removeHeader(b"set-cookie")
     sent = headers.getRawHeaders(b"cookie")
     if sent is None:

@@ -35,8 +35,8 @@ Answer = Callable[[Visit | Refusal], None]
 @define
 class KnownVisitor:
     """
-    Who sends requests on one connection. `agent`: the raw fields; `recent`: his latest visit that
-    was looked up in full, if he was let in. Nothing here has the request, which it outlives.
+    Who sends requests on one connection. `agent`: the raw fields; `recent`: the latest visit that
+    was looked up in full and let in. Outlives the request, so it must not refer to it.
     """
 
     visitor: Visitor
@@ -112,7 +112,7 @@ class Guard:
         return cookies.set_cookie(self.cookie, visit.admission.cookie.id, left)
 
     def _is_by(self, known: KnownVisitor, request: Any) -> bool:
-        """Whether the next request on a connection is by the same one, as far as he is noted."""
+        """Whether a further request on a connection is from the same visitor."""
         if _agent_of(request) != known.agent:
             return False
         return not self._proxies or self._peer(request) == known.peer
@@ -181,7 +181,11 @@ class Guard:
             return False
         if fit_headers(auth.authid, auth.authrole, auth.authrealm):
             return True
-        self.log.error("cookie {id}: no header carries its user", id=visit.admission.cookie.id)
+        self.log.error(
+            "cookie {id}: its user is refused: expected an authid, authrole and authrealm without"
+            " control characters and outer spaces, which headers can carry, found others",
+            id=visit.admission.cookie.id,
+        )
         return False
 
     def _peer(self, request: Any) -> str:

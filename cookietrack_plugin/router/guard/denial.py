@@ -23,7 +23,7 @@ class Refusal(Enum):
 
     NO_PATH = 400, "expected a path without dot segments, found another one"
     NO_USER = 401, "expected the cookie of somebody who is logged in, found none"
-    NO_RIGHT = 403, "expected another user: this one has no right to it"
+    NO_RIGHT = 403, "expected a user who is allowed here, found another one"
     CROSS_SITE = 403, "expected an Origin or Sec-Fetch-Site of the same site, found none"
     NO_METHOD = 405, "expected another method"
     NO_ANSWER = 503, UNAVAILABLE
@@ -35,14 +35,14 @@ class Refusal(Enum):
 
     @property
     def text(self) -> str:
-        """What is said to the client."""
+        """The message for the client."""
         return self.value[1]
 
 
 def deny(request: Any, refusal: Refusal, settings: GuardSettings | None = None) -> None:
     """
-    Answer a request that does not go on; where somebody has to log in, and a browser asks for a
-    page, by sending it to the configured place.
+    Answer a request that does not go on. If its user has to log in, and a browser asks for a page,
+    redirect it to the configured place.
     """
     request.setHeader(b"Cache-Control", b"no-store")
     request.setHeader(b"Vary", b"Cookie, Accept" if refusal is Refusal.NO_USER else b"Cookie")
@@ -65,15 +65,18 @@ def send_to(request: Any, url: bytes) -> None:
 
 def location(template: str, target: bytes) -> bytes:
     """
+    The URL to redirect to.
+
     :param template: a URL, with `{path}` for where to come back to.
-    :param target: of the request line. What begins with two slashes would be another host.
+    :param target: of the request line.
     """
+    # A path that begins with two slashes would name another host.
     path = b"/" + target.lstrip(b"/\\")
     return template.replace("{path}", quote(path, safe="")).encode()
 
 
 def wants_page(request: Any) -> bool:
-    """Whether a browser asks for a page, and not a script for data: `*/*` is anybody."""
+    """Whether a browser asks for a page, and not a script for data, which accepts `*/*`."""
     accept = b",".join(request.requestHeaders.getRawHeaders(b"accept", ()))
     accepted = parse_accept_header(accept[:MAX_ACCEPT_BYTES].decode("iso-8859-1"), MIMEAccept)
     return any(kind == "text/html" and quality > 0 for kind, quality in accepted)

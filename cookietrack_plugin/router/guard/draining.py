@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-# Seconds between two looks.
+# How often a buffer is looked at.
 DRAIN_S = 0.25
 
 
@@ -22,8 +22,8 @@ def is_draining(channel: Any) -> bool:
 
 class Draining:
     """
-    Waits for a client that reads slowly what a service has written all at once. Twisted does not
-    say when its buffer is empty to who is not a producer any more.
+    Waits until a slow client has read what a service has written all at once. Twisted reports an
+    empty buffer to producers alone, and the service is none any more.
 
     :param channel: Twisted's, of HTTP/1, or a stream of HTTP/2.
     :param done: called when all but a little has left, or the client is gone.

@@ -13,13 +13,13 @@ _READS = 2
 
 class EagerRequest(SpooledFormRequest):
     """
-    A request that, if it is `eager`, has the beginning of a file read at once. Otherwise Twisted
-    reads it in later turns of the reactor, a part in each: for a small one that takes as long as to
-    ask who it is for.
+    A request that, if it is `eager`, reads the beginning of a file at once. Otherwise Twisted reads
+    it in later turns of the reactor, a part in each: for a small file that takes as long as the
+    guard does.
     """
 
     eager = False
-    # What is being read before Twisted knows of it.
+    # The producer that is read here, before Twisted has it.
     _reading: Any = None
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:

@@ -14,7 +14,7 @@ from cookietrack_plugin.router.web.identityheaders import header_value
 # Control characters, which could end a header (RFC 9110, section 5.5), and halves of characters.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-# What begins so is ours, also where the configuration has other names for the headers.
+# Headers with this prefix are ours, even if the configuration names others.
 _OWN_PREFIX = b"x-cookietrack-"
 
 
@@ -35,8 +35,8 @@ class GuardedIdentity:
 @lru_cache
 def fit_headers(authid: str, *others: str) -> bool:
     """
-    Whether headers carry an identity as it is. Readers leave out the spaces around a value: to them
-    " alice" would be alice.
+    Whether headers carry an identity as it is. Readers strip a value: to them " alice" would be
+    alice.
     """
     texts = (authid, *others)
     return authid != "" and all(text == text.strip() and not _UNFIT.search(text) for text in texts)
@@ -44,7 +44,7 @@ def fit_headers(authid: str, *others: str) -> bool:
 
 class IdentityHeaders:
     """
-    Of one guard.
+    Writes the identity headers of one guard.
 
     :param names: see `GuardedIdentity`.
     """
@@ -58,8 +58,8 @@ class IdentityHeaders:
 
     def stamp(self, headers: Any, identity: GuardedIdentity) -> None:
         """
-        Put the identity into a request's headers and remove all that the client may have sent for
-        it: what is behind may take any character but letters and digits for another one of them.
+        Put the identity into a request's headers, and remove what the client has sent under these
+        names in any spelling: to services, all characters but letters and digits may be the same.
         """
         names = frozenset([name for name, _ in headers.getAllRawHeaders()])
         for name in self._forged(names):

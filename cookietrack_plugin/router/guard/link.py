@@ -7,8 +7,7 @@ from twisted.internet.defer import Deferred, succeed
 
 class RequestLink:
     """
-    Its client is told nothing: the connection is aborted, and with it all that was to be read from
-    and sent to the client.
+    Ends a request by aborting its connection: nothing more is read from or sent to the client.
 
     :param request: a `GuardedRequest`. `peer`: where the client is, as Crossbar writes it.
     """
@@ -30,7 +29,7 @@ class RequestLink:
         return succeed(None)
 
     def close(self, reason: str, code: int) -> None:
-        """It is closed already."""
+        """Do nothing: `discard_input` has aborted the connection."""
 
     def forget_login(self) -> None:
-        """Nobody logs in with a request."""
+        """Do nothing: nobody logs in with a request."""

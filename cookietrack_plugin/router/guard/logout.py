@@ -16,7 +16,7 @@ NO_CONTENT = 204
 
 
 class LogOut:
-    """Of one guard that has a path for it."""
+    """Answers the logout path of one guard."""
 
     log = make_logger()
 
@@ -50,7 +50,7 @@ class LogOut:
 
     def _answer(self, request: Any, id: str, fault: str | None) -> None:
         if fault is not None:
-            # It is in force on this worker, and tried again until it is stored.
+            # It is in force on this worker, which tries again until it is stored.
             self.log.error("cookie {id}: a logout is not stored yet: {cause}", id=id, cause=fault)
         if request.lost:
             return
@@ -65,7 +65,7 @@ class LogOut:
             request.setHeader(b"Clear-Site-Data", b'"cookies"')
         target = self._settings.denied.get("redirect")
         if target is not None and wants_page(request):
-            # Where the guard is, and not where one logs out.
+            # Come back to the guarded path, and not to the logout.
             guarded = quote(b"/" + b"/".join(request.prepath)).encode()
             send_to(request, location(target, guarded))
         else:

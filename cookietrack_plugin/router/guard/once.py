@@ -1,12 +1,12 @@
-"""What is answered once: in time, or by a timer."""
+"""A question that is answered once: in time, or by a timer."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-# So long a request waits for the store. A hanging store is left alone by the access room's breaker,
-# but for those who wait for it already.
+# How long a request waits for the store. The breaker of a store that hangs refuses later requests,
+# but not those that wait already.
 PATIENCE_S = 5.0
 
 

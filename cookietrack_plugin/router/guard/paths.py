@@ -1,14 +1,13 @@
-"""Paths that mean something else to those behind than to those who look for a guard."""
+"""Paths that could mean something else to a service than to the search for its guards."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-# A path that is still encoded after so many steps is meant for somebody who decodes it once more.
+# A path that is still encoded after so many steps is refused: a service may decode it once more.
 MAX_DECODINGS = 4
-# Segments that lead elsewhere, also with the parameters that some servers cut off, and characters
-# that no path has.
+# Dot segments, also with parameters, which some servers cut off; and control characters.
 _UNSAFE = re.compile(rb"(?:^|[/\\])\.{1,2}(?:;[^/\\]*)?(?:[/\\]|$)|[\x00-\x1f\x7f]")
 
 
@@ -38,8 +37,8 @@ def segments_of(target: bytes) -> list[bytes]:
 
 def guards_on(resource: Any, segments: list[bytes]) -> Iterator[Any]:
     """
-    The guards that a request passes, outermost first. Nothing is asked for what it makes for a
-    request: a guard is always among the `children` of a resource, or what another one guards.
+    The guards that a request passes, outermost first. No resource is asked for a dynamic child: a
+    guard is always among the `children` of a resource, or behind another guard.
     """
     segments = list(segments)
     while resource is not None:

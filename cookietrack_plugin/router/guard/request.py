@@ -22,7 +22,7 @@ PLAIN_TEXT = b"text/plain; charset=utf-8"
 
 @define
 class Guards:
-    """Of one transport. `present`: whether it has any."""
+    """The guards of one transport. `present`: whether it has any."""
 
     present: bool = False
 
@@ -31,8 +31,8 @@ class GuardedRequest(EagerRequest):
     """
     Asks guards before a body comes, and lets them change a response's headers.
 
-    `cookietrack`: whom a guard has let in. `visits`: those of guards that were asked early, until
-    they use them. `lost`: nobody waits for the answer any more.
+    `cookietrack`: whom a guard has let in. `visits`: by guard, those of guards that were asked
+    early, until they use them. `lost`: the client is gone.
     """
 
     cookietrack: GuardedIdentity | None = None
@@ -49,23 +49,23 @@ class GuardedRequest(EagerRequest):
         self._when_over: list[Callable[[], object]] = []
 
     def own_cookies(self) -> RequestCookies:
-        """The node's cookies; the first who asks takes them out of what others see."""
+        """The node's cookies; the first call takes them out of the headers."""
         if self._cookies is None:
             self._cookies = take_cookies(self, cookie_names.known())
         return self._cookies
 
     def before_response(self, call: Callable[[], None]) -> None:
-        """Call it when the response's headers are about to leave; the first comes last."""
+        """Call it when the response's headers are about to leave, before earlier ones."""
         self._before_response.append(call)
 
     def when_over(self, call: Callable[[], object]) -> None:
-        """Call it when the response is complete, or nobody is there to get it."""
+        """Call it when the response has left, or the client is gone."""
         self._when_over.append(call)
 
     def reply(self, code: int, body: bytes) -> None:
         """
-        Answer with a text. Where the request's own body has not come, it is not going to be read:
-        the connection is closed.
+        Answer with a text. If the request's own body has not come, it is not read, and the
+        connection is closed.
         """
         self._before_response.clear()
         self.setResponseCode(code)
@@ -88,8 +88,8 @@ class GuardedRequest(EagerRequest):
         # As long as the answer is not complete, Twisted has the channel.
         channel = getattr(self, "channel", None)
         if channel is not None:
-            # Of HTTP/2 too it is all of the connection: Twisted resets a stream with "no error",
-            # which clients take for the end of a body.
+            # With HTTP/2 too the whole connection: Twisted resets a stream with NO_ERROR, which
+            # clients take for the end of a body.
             connection_of(channel).transport.abortConnection()
         elif self._draining is not None:
             self._draining.abort()
@@ -98,7 +98,7 @@ class GuardedRequest(EagerRequest):
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
-        # Of HTTP/2 not all headers may have been read yet.
+        # With HTTP/2 some headers may still have to be read.
         if self._guards.present and self.transport is not None and is_held(length):
             self._hold_body()
 
@@ -154,7 +154,7 @@ class GuardedRequest(EagerRequest):
 
 def let_guards_in(factory: Any, options: dict[str, Any], guards: Guards) -> None:
     """
-    Let a Web transport's site make requests that know of its guards.
+    Let a Web transport's site make `GuardedRequest`s.
 
     :param factory: Crossbar's `Site`. `options`: of the transport.
     """

@@ -17,7 +17,7 @@ from cookietrack_plugin.router.guard.logout import LogOut
 from cookietrack_plugin.router.guard.response import ResponseRules
 from cookietrack_plugin.tracking.visits import Visit
 
-# They show to the client, or connect it to, what is behind (RFC 9110, sections 9.3.6 and 9.3.8).
+# They show the client the service's headers, or make a tunnel (RFC 9110, sections 9.3.8 and 9.3.6).
 NO_METHODS = frozenset({b"TRACE", b"CONNECT"})
 NO_CONTENT = 204
 
@@ -25,9 +25,10 @@ NO_CONTENT = 204
 @implementer(IResource)
 class GuardResource(Resource):
     """
-    Crossbar hangs into a service at `/` what stands beside it: these `children` are not guarded.
+    Answers a request, or passes it to the resource behind. Crossbar adds to a service at `/` the
+    services beside it: these `children` are not guarded.
 
-    :param guarded: the resource behind, which is asked for its children when somebody is let in.
+    :param guarded: the resource behind, which is asked for its children once a user is let in.
     """
 
     log = make_logger()
@@ -49,6 +50,8 @@ class GuardResource(Resource):
 
     def render(self, request: Any) -> int:
         """
+        Ask the guard about a request, unless it was asked early, and go on.
+
         :param request: a `GuardedRequest`.
         """
         visit = request.visits.pop(self, None)
@@ -63,7 +66,7 @@ class GuardResource(Resource):
         return NOT_DONE_YET
 
     def ask_early(self, request: Any, answer: Answer) -> None:
-        """Ask about a request whose body has not come: a visit is to be put into its `visits`."""
+        """Ask about a request whose body has not come; the caller puts a visit into `visits`."""
         if request.method in NO_METHODS:
             answer(Refusal.NO_METHOD)
         else:
@@ -80,7 +83,7 @@ class GuardResource(Resource):
         if isinstance(answer, Refusal):
             self.deny(request, answer)
             return
-        # It may have been ended while the body came: then the connection is being aborted.
+        # If the session was ended while the body came, the connection is being aborted.
         if answer.connection.ended or request.lost:
             return
         self._safely(request, self._let_in, answer)
@@ -109,7 +112,7 @@ class GuardResource(Resource):
 
 
 class _Leaf(Resource):
-    """Takes what is left of the path with it."""
+    """Ends the traversal at the guard, with the rest of the path in `postpath`."""
 
     isLeaf = True
 

@@ -12,7 +12,7 @@ _OLD_CACHE = (b"expires", b"pragma")
 
 
 class ResponseRules:
-    """Of one guard."""
+    """Changes the headers of the responses behind one guard."""
 
     def __init__(self, settings: GuardSettings) -> None:
         self._cache = None if settings.cache is None else settings.cache.encode()
@@ -72,10 +72,10 @@ def add_to(headers: Any, name: bytes, item: bytes) -> None:
         headers.setRawHeaders(name, [b", ".join([*values, item])])
 
 
-# A service's responses have nearly all the same ones.
+# Nearly all responses of a service have the same headers.
 @lru_cache
 def _replaced(names: frozenset[bytes], for_caches: bool) -> tuple[bytes, ...]:
-    """Those of a response's headers that go, so that others may come."""
+    """The headers of a response that are removed, as the guard sets its own."""
     return tuple(
         name
         for name in names
@@ -84,6 +84,6 @@ def _replaced(names: frozenset[bytes], for_caches: bool) -> tuple[bytes, ...]:
 
 
 def _cache_of(headers: Any, value: bytes) -> bytes:
-    # What is not to be stored at all stays so.
+    # A response that must not be stored at all stays so.
     said = b",".join(headers.getRawHeaders(b"Cache-Control", ())).lower()
     return b"private, no-store" if b"no-store" in said else value

@@ -23,7 +23,7 @@ from cookietrack_plugin.router.web.identityheaders import identity_names
 
 def check_guard_service(personality: Any, config: Mapping[str, Any]) -> None:
     """
-    Check a `cookietrack-guard` path service; Crossbar's own checker, or ours, that behind it.
+    Check a `cookietrack-guard` path service, and by the personality's checker the service behind.
 
     :raises InvalidConfigException: with the message of the `ConfigError` that is its cause.
     """
@@ -37,7 +37,7 @@ def check_guard_service(personality: Any, config: Mapping[str, Any]) -> None:
 class GuardedTransport:
     """
     A transport as services behind a guard see it. `guard_items`: the items of the guards that their
-    requests pass, the outermost first.
+    requests pass, outermost first.
     """
 
     def __init__(self, transport: Any, item: Mapping[str, Any]) -> None:
@@ -79,8 +79,8 @@ class GuardService(RouterWebService):
 
 class ClosedResource(Resource):
     """
-    Stands where a guard is going to, until Crossbar has started it: a service at `/` could have the
-    same files.
+    Stands in for a guard until Crossbar has started it, and answers 503: a service at `/` could
+    have the same files.
     """
 
     isLeaf = True

@@ -1,4 +1,4 @@
-"""Answers of services of ours: JSON, or bytes of another kind."""
+"""Answers of our services: JSON, or other bytes."""
 
 from json import dumps
 from typing import Any
@@ -7,7 +7,7 @@ JSON = b"application/json"
 
 
 def json_answer(request: Any, status: int, answer: Any) -> bytes:
-    """What a resource's `render` gives for JSON that nobody keeps."""
+    """What a resource's `render` returns for JSON that caches do not store."""
     request.setHeader(b"cache-control", b"no-store")
     return body_answer(request, status, JSON, dumps(answer).encode())
 

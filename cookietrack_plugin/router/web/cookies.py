@@ -1,4 +1,4 @@
-"""The `Cookie` header of a request, for what must not see a tracked cookie."""
+"""The `Cookie` header for a service that must not see the node's cookies."""
 
 from collections.abc import Collection, Iterable
 

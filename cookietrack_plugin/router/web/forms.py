@@ -12,9 +12,9 @@ _Request: Any = server.Request
 
 class SpooledFormRequest(_Request):
     """
-    Twisted's own, but for the `args` of large forms, which have none. Twisted reads every form into
-    memory and parses it on the reactor's thread before it looks who the request is for: an upload
-    of a gigabyte would be several there.
+    Twisted's own, without `args` for large forms. Twisted reads every form into memory and parses
+    it on the reactor's thread before it looks up the resource: an upload of a gigabyte would take
+    several there.
     """
 
     _form_type: Any = None

@@ -25,8 +25,8 @@ def is_forwarding(name: bytes) -> bool:
 @frozen
 class Forwarding:
     """
-    The headers for an upstream, with the service's options `forwarded_port` and `forwarded_proto`.
-    They are those that Crossbar's service sends, and `Forwarded` (RFC 7239).
+    Makes the headers that Crossbar's service sends to an upstream, and `Forwarded` (RFC 7239), of
+    the service's options `forwarded_port` and `forwarded_proto`.
     """
 
     port: int
@@ -34,10 +34,10 @@ class Forwarding:
 
     def headers(self, request: Any) -> Iterator[Header]:
         """
-        Of this request. The client is who the connection is with: what came in such headers does
-        not count.
+        The headers for a request. Its client is the peer of the connection: such headers in the
+        request do not count.
 
-        :raises BadHost:
+        :raises BadHost: see `host_of`.
         """
         host, address = host_of(request), address_of(request)
         if address:

@@ -8,7 +8,7 @@ Header = tuple[bytes, bytes]
 
 _SEPARATORS = re.compile(rb"[^a-z0-9]")
 
-# RFC 9110 section 7.6.1, RFC 9112 section 7 and appendix C.2.2, and what proxies of old invented.
+# RFC 9110 section 7.6.1, RFC 9112 section 7 and appendix C.2.2, and what early proxies invented.
 HOP_BY_HOP = frozenset(
     [
         b"connection",

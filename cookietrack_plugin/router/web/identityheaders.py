@@ -1,4 +1,4 @@
-"""The headers that say to a Web service who a request is from."""
+"""The headers that tell a Web service who a request is from."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

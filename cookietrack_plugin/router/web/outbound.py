@@ -1,4 +1,4 @@
-"""Requests of clients, in the words for the service that they are proxied to."""
+"""Turns a client's request into the one for the service that it is proxied to."""
 
 from collections.abc import Collection, Iterator, Mapping
 from os import SEEK_END
@@ -20,8 +20,8 @@ from cookietrack_plugin.router.web.target import target_of
 from cookietrack_plugin.router.web.upstream import UpstreamRequest
 
 DEFAULT_PORT = 80
-# What the proxy says to the upstream itself, or has answered: `Expect` has been, by Twisted.
-# `Proxy` is no header of HTTP: CGI makes of it the variable HTTP_PROXY, which programs obey.
+# Headers that the proxy sets itself, and `Expect`, which Twisted has answered. `Proxy` is no header
+# of HTTP: CGI makes of it the variable HTTP_PROXY, which programs obey (httpoxy).
 _OWN = frozenset([b"host", b"content-length", b"expect", b"proxy"])
 _METHODS_WITH_BODY = (b"POST", b"PUT", b"PATCH")
 
@@ -54,9 +54,10 @@ class Upstream:
 
     def request(self, request: Any) -> UpstreamRequest:
         """
-        What a client asks for. The body is framed by its length: Twisted has read it to its end.
+        The upstream's request for a client's. The body is framed by its length, as Twisted has read
+        all of it.
 
-        :raises BadTarget, BadHost, h11.LocalProtocolError: for what must not go on.
+        :raises BadTarget, BadHost, h11.LocalProtocolError: the request must not go on.
         """
         size = _size_of(request.content)
         has_body = size > 0 or _announces_body(request)
@@ -82,7 +83,7 @@ class Upstream:
 def _passed_on(
     request: Any, said: Collection[bytes], hidden_cookies: Collection[str]
 ) -> Iterator[Header]:
-    """What a client says to the service behind, but for what the proxy has `said` itself."""
+    """A client's headers for the service, without those that the proxy has `said` itself."""
     cookies = []
     for name, value in end_to_end(headers_of(request)):
         key = plain(name)

@@ -102,7 +102,7 @@ class Outage:
         self._cause: str | None = None
 
     def note(self, failure: UpstreamFailed | None) -> None:
-        """A request has ended, in this failure or with a response."""
+        """Note how a request has ended: with this failure, or None for a response."""
         cause = str(failure) if failure else None
         if cause == self._cause:
             return

@@ -17,8 +17,8 @@ _REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 class Relay:
     """
-    Gives a client a response as it comes, and no faster than the client reads. Of a response that
-    breaks off the client never sees the end: its connection is aborted.
+    Gives a client a response as it comes, and no faster than the client reads. If the response
+    breaks off, the client's connection is aborted, so that it is not taken for complete.
 
     :param ended: called once with the reason why there was no complete response, or with None.
     """
@@ -37,8 +37,8 @@ class Relay:
         _copy_headers(response, request)
         request.registerProducer(producer, True)
         if getattr(request.channel, "_waitingForTransport", False):
-            # The client has not read the responses before this one, and over TLS Twisted tells a
-            # producer only of a change.
+            # The client has not read the responses before this one. Over TLS Twisted calls a new
+            # producer only when that changes.
             producer.pauseProducing()
         request.write(b"")
 
@@ -71,8 +71,8 @@ def refuse(request: Any, status: int, text: str = "") -> None:
 
 def abort(request: Any) -> None:
     """
-    End the client's connection at once; nothing after the response. Of HTTP/2 too it is all of the
-    connection: Twisted resets a stream with "no error", which clients take for the end of a body.
+    Abort the client's connection; do nothing after the response. With HTTP/2 too the whole
+    connection: Twisted resets a stream with NO_ERROR, which clients take for the end of a body.
     """
     channel = getattr(request, "channel", None)
     if channel is not None:
@@ -92,7 +92,7 @@ def _copy_headers(response: h11.Response, request: Any) -> None:
     headers: dict[bytes, list[bytes]] = {}
     for name, value in end_to_end(response.headers):
         headers.setdefault(name, []).append(value)
-    # Twisted replaces the header by what stands there.
+    # Twisted replaces the header by `cookies`.
     request.cookies.extend(own.getRawHeaders(b"set-cookie", []))
     request.cookies.extend(headers.pop(b"set-cookie", []))
     for name in headers.keys() - left_out:

@@ -7,8 +7,8 @@ from crossbar.webservice.base import RootResource
 
 class ServiceRoot(RootResource):
     """
-    Crossbar's, which also answers for its own path. Nested, a service at `/` is that of `/nested`
-    and not of `/nested/` alone.
+    Crossbar's, which also answers for its own path: a nested service at `/` answers `/nested`, and
+    not only `/nested/`.
     """
 
     def render(self, request: Any) -> Any:

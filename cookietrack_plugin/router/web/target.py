@@ -4,9 +4,9 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-# Every visible character but "#": they go on as the client wrote them, its percent signs too.
+# Every visible character but "#" goes on as the client wrote it, percent signs too.
 _SAFE = "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-# What servers take for the end of a path's segment, and for the parameters behind one.
+# What servers take for the end of a path's segment.
 _SEGMENTS = re.compile(rb"[/\\]")
 
 

@@ -14,14 +14,14 @@ PATIENCE_S = 3
 
 
 class ServiceThread(Thread):
-    """Keeps no process from ending."""
+    """A daemon thread: it does not keep the process from ending."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(daemon=True, **kwargs)
 
 
 class CountingPool(ThreadPool):
-    """One that says how many calls it has not completed."""
+    """A pool that counts the calls that it has not completed."""
 
     threadFactory: type[Thread] = ServiceThread
 
@@ -48,8 +48,8 @@ class CountingPool(ThreadPool):
 
 class ApplicationThreads:
     """
-    A pool of threads. When the worker ends, the responses in flight are aborted, which ends the
-    applications that yield; the others are left alone after `PATIENCE_S`.
+    A pool of threads. When the worker ends, the responses in flight are aborted, which ends
+    applications that yield; after `PATIENCE_S` the worker does not wait for the others.
     """
 
     def __init__(self, reactor: Any, least: int, most: int) -> None:
@@ -61,7 +61,7 @@ class ApplicationThreads:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a thread, those whose clients have gone among them."""
+        """How many requests wait for a thread, also those whose clients have gone."""
         return max(0, self.pool.pending - self.pool.max)
 
     def watch(self, window: ClientWindow) -> None:
@@ -71,8 +71,8 @@ class ApplicationThreads:
 
     def _stop(self) -> Deferred[None]:
         """
-        End the applications. Twisted's `ThreadPool.stop` waits for them on the reactor's thread,
-        which they wait for to write.
+        End the applications. Twisted's `ThreadPool.stop` would wait for them on the reactor's
+        thread, and they wait for that to write.
         """
         for window in list(self._windows):
             window.abort()

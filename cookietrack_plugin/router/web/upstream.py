@@ -12,10 +12,10 @@ from twisted.internet.protocol import Protocol as Connection
 from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 
-# How long the upstream may be silent until its response begins. A response may then take its time:
-# events come when they come.
+# How long the upstream may be silent until its response begins. After that there is no bound:
+# server-sent events can be far apart.
 SILENCE_TIMEOUT_S = 60
-# Of the head of a response, and of a line of a chunk.
+# The longest head of a response, and the longest line of a chunk.
 HEAD_BYTES = 65_536
 
 BAD_GATEWAY = 502
@@ -25,7 +25,7 @@ BROKEN_OFF = "the connection was lost before the end of the response"
 
 
 class UpstreamFailed(Exception):
-    """No response, or not all of it. `status`: of the response that says so to a client."""
+    """There is no complete response. `status`: the HTTP status for the client."""
 
     def __init__(self, status: int, cause: str) -> None:
         super().__init__(cause)
@@ -64,7 +64,7 @@ class UpstreamConnection(Connection):
     the response to the next request, which may be somebody else's.
     """
 
-    # It is one of TCP.
+    # A TCP transport, which Twisted's class does not say.
     transport: Any
 
     def __init__(
@@ -73,7 +73,7 @@ class UpstreamConnection(Connection):
         self._request = request
         self._receiver = receiver
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
-        # Nobody waits for the response, or for more of it.
+        # Whether the response is complete, has failed, or has no client any more.
         self.is_over = False
         self._call_later = call_later
         self._silence: Any = None
@@ -95,7 +95,7 @@ class UpstreamConnection(Connection):
         sending.addCallbacks(self._sent, lambda _: None)
 
     def abort(self) -> None:
-        """End the connection, or end it as soon as it is there: nobody waits for the response."""
+        """Abort the connection, now or once it is made: the client has gone."""
         self._end()
         if self.transport is not None:
             self.transport.abortConnection()
@@ -130,7 +130,7 @@ class UpstreamConnection(Connection):
             self._silence.reset(SILENCE_TIMEOUT_S)
 
     def _receive(self, data: bytes, defect: str) -> None:
-        """Take more of the response; if it cannot go on like that it has this `defect`."""
+        """Take more of the response; if that breaks the protocol, fail with `defect`."""
         try:
             if not self.is_over:
                 self._http.receive_data(data)
@@ -141,7 +141,7 @@ class UpstreamConnection(Connection):
             self._fail(BAD_GATEWAY, defect)
 
     def _take(self, event: Any) -> bool:
-        """Pass the event on; whether there may be another one."""
+        """Pass an event of h11's on; whether there may be another one."""
         if isinstance(event, h11.Response):
             self._silence.cancel()
             self._receiver.begin(event, self.transport)

@@ -1,4 +1,4 @@
-"""What stands between the thread of a WSGI application and the client of its response."""
+"""Flow control between the thread of a WSGI application and the client of its response."""
 
 from threading import Event
 from typing import Any
@@ -13,8 +13,8 @@ from cookietrack_plugin.router.web.relay import abort
 @implementer(IPushProducer)
 class ClientWindow:
     """
-    Lets an application's thread wait until its client reads. It belongs to the reactor's thread,
-    but for `wait`, `is_gone` and `abort_from_thread`.
+    Makes an application's thread wait until its client reads. On the reactor's thread, except
+    `wait`, `is_gone` and `abort_from_thread`.
     """
 
     def __init__(self, reactor: Any, request: Any) -> None:
@@ -23,21 +23,21 @@ class ClientWindow:
         self._is_open = Event()
         self._is_open.set()
         self._is_closed = False
-        # Nobody waits for more of the response.
+        # Whether the client is gone.
         self.is_gone = False
         self.when_done = request.notifyFinish()
         self.when_done.addErrback(self._gone)
         request.registerProducer(self, True)
         if getattr(request.channel, "_waitingForTransport", False):
-            # Over TLS Twisted tells a producer only of a change.
+            # Over TLS Twisted calls a new producer only when that changes.
             self.pauseProducing()
 
     def wait(self) -> None:
-        """Until the client has read most of what was written, or has gone."""
+        """Wait until the client has read most of what was written, or has gone."""
         self._is_open.wait()
 
     def close(self) -> bool:
-        """Whether the response can be ended now, which is the case once at most."""
+        """Close the window; whether the caller has to end the response. True once at most."""
         if self.is_gone or self._is_closed:
             return False
         self._is_closed = True
@@ -45,11 +45,11 @@ class ClientWindow:
         return True
 
     def abort_from_thread(self) -> None:
-        """As `abort`, soon."""
+        """Call `abort` on the reactor's thread."""
         self._reactor.callFromThread(self.abort)
 
     def abort(self) -> None:
-        """End the client's connection: it must not take what it has for the whole response."""
+        """Abort the client's connection, so that it does not take its part for the whole."""
         abort(self._request)
         self._gone()
 

@@ -69,7 +69,7 @@ class ApplicationResource(WSGIResource):
         seen = WsgiRequest(request, window)
         call = WsgiCall(self._application, seen.variables(), window)
         self._threads.watch(window)
-        # An own one for each request, as Twisted hands its application the environment alone.
+        # One for each request, as Twisted hands its application nothing but the environment.
         return WSGIResource(self._reactor, self._threadpool, call).render(seen)
 
 

@@ -19,18 +19,18 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class ClientGone(ConnectionError):
-    """What an application that writes by itself gets once nobody reads."""
+    """Raised in an application that calls `write` after its client has gone."""
 
 
 class WsgiCall:
     """
-    What Twisted calls on a thread in an application's place, for one request.
+    Stands in for an application: Twisted calls it on a thread, for one request.
 
-    It waits for the client to read, ends at the next block once the client has gone, and closes
-    what the application returned however it ends. A response that breaks off, or is not as long as
-    it says, ends with an abort of the connection.
+    It waits for the client to read, ends at the next block once the client has gone, and always
+    closes what the application returned. If a response breaks off, or is not as long as it says,
+    the connection is aborted.
 
-    :param variables: what else goes into the environment.
+    :param variables: further variables for the environment.
     """
 
     log = make_logger()
@@ -71,7 +71,7 @@ class WsgiCall:
 
 
 class ApplicationResponse:
-    """What an application has answered so far, which has to be a response."""
+    """Checks what an application has answered so far against PEP 3333."""
 
     def __init__(self, method: str, start_response: StartResponse, window: ClientWindow) -> None:
         self._method = method
@@ -83,7 +83,7 @@ class ApplicationResponse:
         self.has_begun = False
 
     def start(self, status: str, headers: Any, exc_info: Any = None) -> Write:
-        """`start_response` as the application knows it."""
+        """The `start_response` that the application gets."""
         # Twisted checks the types, and raises the application's error if bytes have been sent.
         write = self._start_response(status, headers, exc_info)
         if self._is_started and exc_info is None:
@@ -103,9 +103,9 @@ class ApplicationResponse:
 
     def counted(self, block: bytes) -> bytes:
         """
-        The next block of the body.
+        Check and return the next block of the body.
 
-        :raises WrongResponse: if it has no head, or is more than the head announces.
+        :raises WrongResponse: there is no head, or the body is longer than the head announces.
         """
         if not isinstance(block, bytes):
             raise WrongResponse(f"expected blocks of bytes, found {type(block).__name__}")
@@ -120,13 +120,13 @@ class ApplicationResponse:
 
     def check_end(self) -> None:
         """
-        The application has returned all blocks.
+        Check the response once the application has returned all blocks.
 
-        :raises WrongResponse: if that is no response, or less than the head announces.
+        :raises WrongResponse: there is no head, or the body is shorter than the head announces.
         """
         if not self._is_started:
             raise WrongResponse("expected a call of start_response")
         if self._left:
-            # The client waits for more: it must not take the next response for that.
+            # The client waits for more: abort, or it takes the next response for that.
             self.has_begun = True
             raise WrongResponse("expected as many bytes as Content-Length says, found fewer")

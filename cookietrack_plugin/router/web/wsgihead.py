@@ -30,9 +30,9 @@ def checked_status(status: str) -> str:
 
 def checked_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """
-    Those that an application may set: the connection is the server's.
+    The headers that an application may set; those about the connection are the server's.
 
-    :raises WrongResponse: for what could end a header, without the header's value.
+    :raises WrongResponse: a character could end a header. The message does not have the value.
     """
     for name, value in headers:
         if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):

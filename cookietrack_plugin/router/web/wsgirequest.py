@@ -19,19 +19,19 @@ from cookietrack_plugin.router.web.identityheaders import (
 )
 from cookietrack_plugin.router.web.window import ClientWindow
 
-# WSGI has an underscore for each hyphen: a header with underscores would pass for another one.
+# WSGI turns each hyphen into an underscore: a header with underscores would pass for another one.
 _UNAMBIGUOUS = re.compile(rb"[a-z0-9-]+")
 # `Content-Length` is that of the body as it came. `Proxy` would be the variable HTTP_PROXY, which
 # programs obey.
 _OWN = frozenset([b"content-length", b"proxy"])
-# In place of a unix socket's, as WSGI knows addresses and ports alone.
+# Stands in for the address of a unix socket: WSGI knows hosts and ports only.
 _NOWHERE = IPv4Address("TCP", "", 0)
 
 
 class WsgiRequest:
     """
-    Stands for a request before Twisted's `WSGIResource`: its headers are those that an application
-    may see, and its end is one that comes once.
+    A request for Twisted's `WSGIResource`, with the headers that an application may see alone, and
+    that finishes once at most.
     """
 
     def __init__(self, request: Any, window: ClientWindow) -> None:
@@ -40,14 +40,14 @@ class WsgiRequest:
         self.requestHeaders = Headers()
         for name, value in _visible(request):
             self.requestHeaders.addRawHeader(name, value)
-        # WSGIResource sets it: an application has its own.
+        # WSGIResource would set it on this stand-in: the application alone sets a content type.
         request.defaultContentType = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._request, name)
 
     def variables(self) -> dict[str, Any]:
-        """What else the application's environment has in it."""
+        """Further variables of the application's environment."""
         more: dict[str, Any] = {"wsgi.input_terminated": True}
         if identity := identity_of(self._request):
             # Of UTF-8, one character for each byte (PEP 3333, "Unicode Issues").
