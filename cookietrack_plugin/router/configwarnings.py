@@ -9,6 +9,7 @@ from typing import Any
 
 from cookietrack_plugin.config.check import check_node
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.router.workerenv import with_variable
 
 # Set by the node for each of its workers: these know their own transports alone.
 VARIABLE = "COOKIETRACK_WARNINGS"
@@ -20,7 +21,7 @@ def with_warnings(env: Mapping[str, Any], content: Any) -> Mapping[str, Any]:
     """The `env` item of a worker's options, with the warnings of a configuration in it."""
     with suppress(ConfigError):
         if warnings := _bounded(check_node(content)):
-            return {**env, "vars": {**env.get("vars", {}), VARIABLE: json.dumps(warnings)}}
+            return with_variable(env, VARIABLE, json.dumps(warnings))
     return env
 
 

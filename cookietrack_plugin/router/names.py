@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cookietrack_plugin.router.workerenv import with_variable
+
 # Set by the node for each of its workers. Names have no spaces in them.
 VARIABLE = "COOKIETRACK_COOKIE_NAMES"
 
@@ -31,4 +33,4 @@ cookie_names = CookieNames(os.environ.get(VARIABLE, "").split())
 
 def with_names(env: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """The `env` item of a worker's options, with these names in its variables."""
-    return {**env, "vars": {**env.get("vars", {}), VARIABLE: " ".join(sorted(names))}}
+    return with_variable(env, VARIABLE, " ".join(sorted(names)))

@@ -15,6 +15,7 @@ from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.config.sharing import store_digest
 from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.router.workerenv import with_variable
 from cookietrack_plugin.tracking.trail import FileTrail, LogTrail, Trail
 
 # Set by the node for each of its workers: the `audit` items of a store bind all workers that have
@@ -33,9 +34,7 @@ def with_audits(env: Mapping[str, Any], found: Iterable[Tracking]) -> Mapping[st
             settings = CookieSettings.of(tracking.cookie)
             if settings.audit is not None:
                 audits.setdefault(store_digest(settings.store), []).append(settings.audit)
-    if not audits:
-        return env
-    return {**env, "vars": {**env.get("vars", {}), VARIABLE: json.dumps(audits)}}
+    return with_variable(env, VARIABLE, json.dumps(audits)) if audits else env
 
 
 class Trails:

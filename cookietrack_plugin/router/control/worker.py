@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cookietrack_plugin.router.workerenv import with_variable
+
 # Set by the node for each of its workers.
 VARIABLE = "COOKIETRACK_WORKER"
 
@@ -13,7 +15,7 @@ def with_worker(env: Mapping[str, Any], args: Sequence[str]) -> Mapping[str, Any
     if "--worker" not in args:
         return env
     worker = args[args.index("--worker") + 1]
-    return {**env, "vars": {**env.get("vars", {}), VARIABLE: worker}}
+    return with_variable(env, VARIABLE, worker)
 
 
 def worker_id() -> str | None:

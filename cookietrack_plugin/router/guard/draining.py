@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from cookietrack_plugin.router.web.channel import connection_of, is_paused
+
 # How often a buffer is looked at.
 DRAIN_S = 0.25
-
-
-def connection_of(channel: Any) -> Any:
-    """What has the transport: of HTTP/2 the connection of the stream."""
-    return getattr(channel, "_conn", channel)
 
 
 def is_draining(channel: Any) -> bool:
@@ -17,7 +14,7 @@ def is_draining(channel: Any) -> bool:
     connection = connection_of(channel)
     if connection is not channel:
         return channel.streamID in connection.streams
-    return bool(getattr(channel, "_waitingForTransport", False))
+    return is_paused(channel)
 
 
 class Draining:

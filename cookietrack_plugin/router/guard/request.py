@@ -10,11 +10,12 @@ from crossbar.common.twisted.web import createHSTSRequestFactory
 from cookietrack_plugin.router.guard.bodies import HeldBody, is_held
 from cookietrack_plugin.router.guard.cookies import RequestCookies, take_cookies
 from cookietrack_plugin.router.guard.denial import Refusal, deny
-from cookietrack_plugin.router.guard.draining import Draining, connection_of, is_draining
+from cookietrack_plugin.router.guard.draining import Draining, is_draining
 from cookietrack_plugin.router.guard.eager import EagerRequest
 from cookietrack_plugin.router.guard.identity import GuardedIdentity
 from cookietrack_plugin.router.guard.paths import is_plain
 from cookietrack_plugin.router.names import cookie_names
+from cookietrack_plugin.router.web.channel import abort_connection
 from cookietrack_plugin.tracking.visits import Visit
 
 PLAIN_TEXT = b"text/plain; charset=utf-8"
@@ -85,13 +86,7 @@ class GuardedRequest(EagerRequest):
 
     def abort(self) -> None:
         """Nothing more is read from the client or sent to it. Synchronous."""
-        # As long as the answer is not complete, Twisted has the channel.
-        channel = getattr(self, "channel", None)
-        if channel is not None:
-            # With HTTP/2 too the whole connection: Twisted resets a stream with NO_ERROR, which
-            # clients take for the end of a body.
-            connection_of(channel).transport.abortConnection()
-        elif self._draining is not None:
+        if not abort_connection(self) and self._draining is not None:
             self._draining.abort()
 
     # Twisted's own methods.

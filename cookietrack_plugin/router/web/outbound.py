@@ -1,13 +1,13 @@
 """Turns a client's request into the one for the service that it is proxied to."""
 
 from collections.abc import Collection, Iterator, Mapping
-from os import SEEK_END
-from typing import Any, BinaryIO
+from typing import Any
 
 import h11
 from attrs import frozen
 
 from cookietrack_plugin.router.names import cookie_names
+from cookietrack_plugin.router.web.content import size_of
 from cookietrack_plugin.router.web.cookies import joined
 from cookietrack_plugin.router.web.forwarding import Forwarding, is_forwarding
 from cookietrack_plugin.router.web.headers import Header, end_to_end, headers_of, plain
@@ -59,7 +59,7 @@ class Upstream:
 
         :raises BadTarget, BadHost, h11.LocalProtocolError: the request must not go on.
         """
-        size = _size_of(request.content)
+        size = size_of(request.content)
         has_body = size > 0 or _announces_body(request)
         head = h11.Request(
             method=request.method,
@@ -99,9 +99,3 @@ def _announces_body(request: Any) -> bool:
     headers = request.requestHeaders
     announced = headers.hasHeader(b"content-length") or headers.hasHeader(b"transfer-encoding")
     return announced or request.method in _METHODS_WITH_BODY
-
-
-def _size_of(content: BinaryIO) -> int:
-    size = content.seek(0, SEEK_END)
-    content.seek(0)
-    return size

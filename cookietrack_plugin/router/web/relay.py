@@ -7,6 +7,7 @@ from typing import Any
 
 import h11
 
+from cookietrack_plugin.router.web.channel import abort_connection, is_paused
 from cookietrack_plugin.router.web.headers import end_to_end
 from cookietrack_plugin.router.web.upstream import UpstreamFailed
 
@@ -36,9 +37,8 @@ class Relay:
         request.defaultContentType = None
         _copy_headers(response, request)
         request.registerProducer(producer, True)
-        if getattr(request.channel, "_waitingForTransport", False):
-            # The client has not read the responses before this one. Over TLS Twisted calls a new
-            # producer only when that changes.
+        if is_paused(request.channel):
+            # The client has not read the responses before this one.
             producer.pauseProducing()
         request.write(b"")
 
@@ -52,7 +52,7 @@ class Relay:
 
     def fail(self, failure: UpstreamFailed) -> None:
         if self._begun:
-            abort(self._request)
+            abort_connection(self._request)
         else:
             refuse(self._request, failure.status)
         self._ended(failure)
@@ -67,18 +67,6 @@ def refuse(request: Any, status: int, text: str = "") -> None:
     request.setHeader(b"content-length", str(len(body)).encode())
     request.write(body)
     request.finish()
-
-
-def abort(request: Any) -> None:
-    """
-    Abort the client's connection; do nothing after the response. With HTTP/2 too the whole
-    connection: Twisted resets a stream with NO_ERROR, which clients take for the end of a body.
-    """
-    channel = getattr(request, "channel", None)
-    if channel is not None:
-        # A stream has no transport, but its connection has.
-        connection = getattr(channel, "_conn", channel)
-        connection.transport.abortConnection()
 
 
 def _reason_of(response: h11.Response) -> bytes | None:

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cookietrack_plugin.router.web.relay import abort
+from cookietrack_plugin.router.web.channel import abort_connection, is_paused
 
 
 @implementer(IPushProducer)
@@ -28,8 +28,7 @@ class ClientWindow:
         self.when_done = request.notifyFinish()
         self.when_done.addErrback(self._gone)
         request.registerProducer(self, True)
-        if getattr(request.channel, "_waitingForTransport", False):
-            # Over TLS Twisted calls a new producer only when that changes.
+        if is_paused(request.channel):
             self.pauseProducing()
 
     def wait(self) -> None:
@@ -50,7 +49,7 @@ class ClientWindow:
 
     def abort(self) -> None:
         """Abort the client's connection, so that it does not take its part for the whole."""
-        abort(self._request)
+        abort_connection(self._request)
         self._gone()
 
     def pauseProducing(self) -> None:

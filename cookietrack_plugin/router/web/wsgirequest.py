@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from os import SEEK_END
 from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.web.http_headers import Headers
 
 from cookietrack_plugin.router.names import cookie_names
+from cookietrack_plugin.router.web.content import size_of
 from cookietrack_plugin.router.web.cookies import joined
 from cookietrack_plugin.router.web.headers import Header, end_to_end, headers_of, plain
 from cookietrack_plugin.router.web.identityheaders import (
@@ -83,14 +83,8 @@ def _visible(request: Any) -> Iterator[Header]:
             yield name, value
     if cookie := joined(cookies, cookie_names.known() if identity else ()):
         yield b"Cookie", cookie
-    yield b"Content-Length", str(_size_of(request.content)).encode()
+    yield b"Content-Length", str(size_of(request.content)).encode()
     yield from own.items()
-
-
-def _size_of(content: Any) -> int:
-    size = int(content.seek(0, SEEK_END))
-    content.seek(0)
-    return size
 
 
 def _with_port(address: Any) -> Any:

@@ -13,8 +13,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from twisted.web.test.requesthelper import DummyChannel
 
+from cookietrack_plugin.router.web.channel import abort_connection
 from cookietrack_plugin.router.web.proxied import _cause_of
-from cookietrack_plugin.router.web.relay import Relay, abort
+from cookietrack_plugin.router.web.relay import Relay
 from cookietrack_plugin.router.web.upstream import (
     SILENCE_TIMEOUT_S,
     UpstreamConnection,
@@ -159,7 +160,7 @@ def test_a_stream_of_http2_is_aborted_with_its_connection():
     aborted = []
     transport = SimpleNamespace(abortConnection=lambda: aborted.append(True))
     stream = SimpleNamespace(transport=None, _conn=SimpleNamespace(transport=transport))
-    abort(SimpleNamespace(channel=stream))
+    assert abort_connection(SimpleNamespace(channel=stream))
     assert aborted == [True]
-    abort(SimpleNamespace())
+    assert not abort_connection(SimpleNamespace())
     assert aborted == [True]
