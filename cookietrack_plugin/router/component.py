@@ -82,20 +82,20 @@ class CookieAdministration(ApplicationSession):
         operators = OperatorProcedures(store, realm).by_name()
         devices = DeviceProcedures(store, self, realm).by_name()
         return {
-            f"{PREFIX}{name}": self._guarded(arguments.checked(procedure))
+            f"{PREFIX}{name}": self._guarded(f"{PREFIX}{name}", arguments.checked(procedure))
             for name, procedure in {**operators, **devices}.items()
         }
 
-    def _guarded(self, procedure: Callable[..., Any]) -> Callable[..., Any]:
+    def _guarded(self, name: str, procedure: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            return maybeDeferred(procedure, *args, **kwargs).addErrback(self._store_failed)
+            return maybeDeferred(procedure, *args, **kwargs).addErrback(self._store_failed, name)
 
         return call
 
-    def _store_failed(self, failure: Failure) -> None:
+    def _store_failed(self, failure: Failure, name: str) -> None:
         """Log a store's fault, and keep it and the store's place from callers."""
         failure.trap(CookieTrackError)
-        self.log.error("a procedure failed: {cause}", cause=failure.value)
+        self.log.error("{name} failed: {cause}", name=name, cause=failure.value)
         raise ApplicationError(UNAVAILABLE, "the cookie store cannot answer now") from None
 
     def _fail(self, cause: str) -> None:

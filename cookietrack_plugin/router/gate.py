@@ -252,7 +252,8 @@ class Gate:
             self._leaving = False
 
     def _logout_not_stored(self, failure: Failure) -> None:
-        self.log.error("a logout is not stored yet: {cause}", cause=failure.value)
+        text, id = "cookie {id}: a logout is not stored yet: {cause}", self._connection.came_with
+        self.log.error(text, id=id, cause=failure.value)
         self._cookies.tracker.kill(self._connection, LOGOUT_NOT_STORED, INTERNAL_ERROR)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from json import loads
 from typing import Any
 
 from attrs import frozen
@@ -111,8 +112,8 @@ class OpenStores:
         self._is_closed = True
         closed = DeferredList(
             [
-                awaited.close().addErrback(self._not_closed)
-                for awaited in list(self._stores.values())
+                awaited.close().addErrback(self._not_closed, key)
+                for key, awaited in list(self._stores.items())
             ]
         )
         return closed.addCallback(lambda _: self._trails.close())
@@ -158,8 +159,9 @@ class OpenStores:
             tracker.audit.add(trail)
         return RouterCookieStore(tracker, self.reactor, CookieSettings(), ())
 
-    def _not_closed(self, failure: Any) -> None:
-        self.log.error("a cookie store cannot be closed: {cause}", cause=failure.value)
+    def _not_closed(self, failure: Any, key: str) -> None:
+        text = "the cookie store {store} cannot be closed: {cause}"
+        self.log.error(text, store=label_of(loads(key)), cause=failure.value)
 
 
 @frozen

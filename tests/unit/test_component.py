@@ -483,7 +483,8 @@ def test_callers_do_not_read_where_the_store_is(worker, call, log, name, args):
     error, message = refusal(call, name, *args)
     assert error == "cookietrack.error.store_unavailable"
     assert message == "the cookie store cannot answer now"
-    assert log.at("error") == ["a procedure failed: /srv/cookies: no answer from db.internal"]
+    line = f"cookietrack.{name} failed: /srv/cookies: no answer from db.internal"
+    assert log.at("error") == [line]
 
 
 @pytest.mark.parametrize(

@@ -168,11 +168,12 @@ class TestALogoutThatCannotBeStored:
         store.fail_commits(of=lambda change: isinstance(change, Delete))
 
     def test_is_the_end_of_the_connection(self, router, client, reactor, log):
+        id = client.protocol._cbtid
         client.log_out()
         router.until(client, INTERNAL_ERROR)
         assert client.said == [Challenge, Welcome, Goodbye, INTERNAL_ERROR]
         assert client.frames[2].reason == LOGOUT_NOT_STORED
-        assert log.at("error") == ["a logout is not stored yet: the disk is away"]
+        assert log.at("error") == [f"cookie {id}: a logout is not stored yet: the disk is away"]
         client.hello()
         reactor.advance(2)
         assert client.transport.aborted

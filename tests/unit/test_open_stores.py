@@ -361,7 +361,7 @@ class TestShutdown:
         provider.stores[0].closing = fail(StoreLocked("cannot flush"))
         reactor.result_of(stores.close())
         assert [store.closed for store in provider.stores] == [1, 1]
-        assert log.at("error") == ["a cookie store cannot be closed: cannot flush"]
+        assert log.at("error") == ["the cookie store fake:p cannot be closed: cannot flush"]
 
     def test_can_be_asked_for_twice(self, stores, provider, reactor):
         reactor.result_of(opened(stores))
