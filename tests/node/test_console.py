@@ -54,6 +54,10 @@ const done = arguments[0];
 axe.run().then(({violations}) => done(violations.map(
   ({id, nodes}) => `${id}: ${nodes.slice(0, 2).map(({html}) => html).join(" ")}`)));
 """
+_SKEWS = """
+const done = arguments[0];
+import("./format.js").then(({skew}) => done([300, -2.5, null].map(skew))).catch(String).then(done);
+"""
 _OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -240,6 +244,15 @@ def test_in_a_browser(place: Place, page: Page, login: Any, tmp_path: Path) -> N
     _is_out_with_its_own_session(page)
     complaints = [each for each in page.complaints() if "Failed to load resource" not in each]
     assert complaints == []
+
+
+def test_a_clock_that_is_behind_the_stores_is_not_called_ahead(page: Page) -> None:
+    page.open("overview")
+    assert page.browser.execute_async_script(_SKEWS) == [
+        ["Clock ahead of the store's", "300 s"],
+        ["Clock behind the store's", "2.5 s"],
+        ["Clock ahead of the store's", None],
+    ]
 
 
 def _looks_well(page: Page, folder: Path) -> None:

@@ -1,4 +1,4 @@
-// A small line over time, which says in words what it shows.
+// A small line chart, with its latest and greatest value as a text.
 
 import { draw, make, say } from "./dom.js";
 

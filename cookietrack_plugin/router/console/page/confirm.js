@@ -1,10 +1,11 @@
-// Says how many sessions will be hit, and asks.
+// Asks before sessions are ended, and says how many.
 
 import { byId, say } from "./dom.js";
 
 /**
- * Resolves with null, or with whether the own session is kept. `text`: a promise of what is said;
- * with its second argument it can say how far it is.
+ * Resolves with null if the operator cancels, else with `keep`: whether the own session is kept.
+ * `text`: called with a function that shows progress and an abort signal; a promise of `text`, what
+ * the dialog says, and `can`, whether there is anything to end.
  */
 export const confirm = (title, button, text, offersKeep = false) =>
   new Promise((resolve) => {

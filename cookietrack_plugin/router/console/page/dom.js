@@ -20,12 +20,12 @@ export const make = (tag, attributes = {}, ...children) =>
 export const draw = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, tag), attributes, children);
 
-/** Sets a text only where it changes: a screen reader says what is set. */
+/** Sets a text only if it changes: a screen reader reads out what is set. */
 export const say = (element, text) => {
   if (element.textContent !== text) element.textContent = text;
 };
 
-/** Pairs of a term and what it stands for, as a definition list. */
+/** Shows pairs of a term and a value in a definition list, without those whose value is null. */
 export const facts = (list, pairs) => {
   const shown = pairs.filter(([, value]) => value != null);
   if (list.children.length !== shown.length) {

@@ -7,7 +7,7 @@ import { counted, number } from "./format.js";
 // The API takes a thousand at once.
 const LOT = 500;
 
-/** Counts what a query finds, request by request; `tell` says how far that is. */
+/** Counts what a query finds, request by request; `tell` shows the progress. */
 const countOf = async (query, tell, signal) => {
   const total = { sessions: 0, connections: 0, looked_at: 0 };
   let cursor = null;
@@ -28,7 +28,7 @@ const spoken = (total, what) => ({
 });
 
 export class Ending {
-  /** `tell`: is given what came of it. `failed`: what went wrong. */
+  /** `tell`: called with the result, a text. `failed`: called with an error. */
   constructor(me, tell, failed) {
     this.me = me;
     this.tell = tell;

@@ -13,7 +13,7 @@ const UNITS = [
   ["second", 1000],
 ];
 
-// What the store's clock is ahead of this one, in milliseconds.
+// How far the store's clock is ahead of this one, in milliseconds.
 let ahead = 0;
 export const noteTime = (at) => {
   ahead = at - Date.now();
@@ -41,6 +41,12 @@ export const seconds = (value) => {
   if (value < 0.001) return `${Math.round(value * 1e6)} µs`;
   return value < 1 ? `${+(value * 1000).toPrecision(2)} ms` : `${+value.toPrecision(2)} s`;
 };
+
+/** How a worker's clock differs from its store's, in seconds: for `facts`. */
+export const skew = (value) => [
+  `Clock ${value < 0 ? "behind" : "ahead of"} the store's`,
+  value == null ? null : seconds(Math.abs(value)),
+];
 
 export const relative = (at) => {
   const distance = at - storeNow();

@@ -55,7 +55,7 @@ const out = (error) => {
 
 const failed = async (error) => {
   if (error instanceof Unreachable) {
-    // An end of the own session cuts the request that asked for it.
+    // The end of the own session aborts the request that asked for it.
     try {
       await get("me");
     } catch (second) {
@@ -82,7 +82,7 @@ const show = (focuses) => {
   const title = byId(`${name}-title`);
   document.title = `${title.textContent} · Sessions console`;
   if (focuses) title.focus({ preventScroll: true });
-  // The browser has gone to the view's own place, which is under the bar.
+  // The browser has scrolled to the view, which is then under the bar.
   window.scrollTo(0, 0);
   if (name === "sessions") sessions.begin();
   stream.open(name === "connected");
@@ -134,7 +134,7 @@ stream.addEventListener("connections", ({ detail: { data } }) => connected.note(
 stream.addEventListener("away", () => state("away"));
 stream.addEventListener("refused", ({ detail }) => out(detail));
 
-// A browser keeps pages that were left, and their connections with them.
+// A browser may keep a page that was left, and its connections with it.
 window.addEventListener("pagehide", () => stream.close());
 window.addEventListener("pageshow", (event) => {
   if (event.persisted && !isOut) stream.open(viewOf() === "connected");

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { Chart } from "./chart.js";
 import { byId, facts, make, say } from "./dom.js";
-import { bytes, noteTime, number, seconds } from "./format.js";
+import { bytes, noteTime, number, seconds, skew } from "./format.js";
 
 const MAX_POINTS = 180;
 const COUNTS = [
@@ -13,7 +13,7 @@ const COUNTS = [
   ["faults", "Faults"],
 ];
 const rate = (name) => (point) => (point.seconds ? point[name] / point.seconds : 0);
-// The counts are by bounds: which of them it was under.
+// A quantile is known as the bound of a histogram's bucket.
 const atMost = (value) => (value == null ? "–" : `≤ ${seconds(value)}`);
 const aSecond = (value) => `${+value.toFixed(value < 10 ? 1 : 0)}/s`;
 
@@ -33,7 +33,7 @@ export class Overview {
     this.#draw();
   }
 
-  /** Read everything: after the page was loaded, and after the node was started again. */
+  /** Reads everything: when the page is loaded, and after a restart of the node. */
   async load(me) {
     const [numbers, { warnings }] = await Promise.all([get("numbers"), get("warnings")]);
     say(byId("place"), `Store ${me.store}, seen by ${me.worker} (process ${me.process}).`);
@@ -72,7 +72,7 @@ export class Overview {
   #health(health, numbers) {
     const state = byId("health");
     state.dataset.state = health.status;
-    say(state, health.status === "ok" ? "The store answers" : `The store does not answer: ${health.cause}`);
+    say(state, health.status === "ok" ? "The store answers" : `The store cannot be relied on: ${health.cause}`);
     facts(byId("health-facts"), [
       ["Commits, median", atMost(numbers.commit.p50)],
       ["Commits, 99 of 100", atMost(numbers.commit.p99)],
@@ -81,7 +81,7 @@ export class Overview {
       ["Waiting changes", number(health.pending)],
       ["Oldest of them", health.pending ? seconds(health.queue_age) : null],
       ["Others' revocations known", health.feed_age == null ? null : `${seconds(health.feed_age)} ago`],
-      ["Clock ahead of the store's", health.clock_skew == null ? null : seconds(Math.abs(health.clock_skew))],
+      skew(health.clock_skew),
     ]);
   }
 

@@ -55,7 +55,7 @@ export class Sessions {
     this.#find([null]);
   }
 
-  /** A session was ended, by whomever. */
+  /** Notes that a session was ended, here or elsewhere. */
   ended(id) {
     const row = this.#table.rowOf(id);
     if (!row || row.dataset.ended) return;

@@ -1,4 +1,4 @@
-// What happens, as it comes. One long request: watching is no activity of the operator's session.
+// The server-sent events, in one long request: watching is no activity of the operator's session.
 
 import { ApiError, get, streamUrl } from "./api.js";
 
@@ -39,7 +39,7 @@ export class Stream extends EventTarget {
 
   async #lost(source) {
     if (source !== this.#source) return;
-    // A browser tries again by itself, but not after every answer: here it is always this page.
+    // A browser reconnects by itself, but not after every answer: so this page always does.
     this.close();
     this.#tell("away");
     try {

@@ -47,7 +47,7 @@ export class Table {
       const focused = document.activeElement;
       const hadFocus = this.#body.contains(focused);
       this.#body.replaceChildren(...wanted);
-      // Who works by keyboard keeps the place also where its row has gone.
+      // Somebody who works by keyboard keeps the place, even if its row is gone.
       if (hadFocus) (this.#body.contains(focused) ? focused : this.#place).focus({ preventScroll: true });
     }
     this.#rows = rows;

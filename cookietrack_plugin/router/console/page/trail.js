@@ -37,7 +37,7 @@ export class Trail {
     byId("trail-pause").addEventListener("click", (event) => this.#pause(event.target));
   }
 
-  /** The stream begins: another process counts its lines from one. */
+  /** Notes that a stream begins: another process counts its lines from one. */
   begin(instance) {
     if (this.#instance !== null && this.#instance !== instance) this.#position = 0;
     this.#instance = instance;
