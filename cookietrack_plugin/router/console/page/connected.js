@@ -43,7 +43,7 @@ export class Connected {
     const first = total > connections.length ? `, of which ${number(connections.length)} are listed` : "";
     const others = exclusive
       ? "No other worker has connections of this store."
-      : "What other workers and nodes have connected is theirs: their own consoles list it.";
+      : "The consoles of other workers and nodes list their own connections.";
     say(byId("connected-lead"), `${counted(total, "connection")} of ${this.#me.worker}${first}. ${others}`);
     this.#table.show(rows, (row) => `${row.kind} ${row.peer} ${row.id}`);
   }

@@ -140,7 +140,7 @@ export class Ending {
     this.tell(
       sum.stored
         ? `${counted(sum.cookies ?? 0, "session")} ended, ${counted(sum.connections ?? 0, "connection")} of this worker closed.`
-        : "Ended on this worker. The store does not take it yet: it is tried again, and other workers know it then.",
+        : "Ended on this worker. The store does not accept it yet: this worker tries again, and other workers know it once it is stored.",
       sum.stored ? "good" : "warn",
     );
   }

@@ -42,8 +42,8 @@ const out = (error) => {
   stream.close();
   state("out");
   if (error?.status === 403) {
-    say(byId("out-title"), "This is not yours to see");
-    say(byId("out-text"), "You are logged in as somebody who is no operator here.");
+    say(byId("out-title"), "You have no access");
+    say(byId("out-text"), "You are logged in as a user who is not an operator here.");
   }
   for (const view of document.querySelectorAll("[data-view]")) view.remove();
   for (const id of ["notice", "log-out", "who"]) byId(id).hidden = true;

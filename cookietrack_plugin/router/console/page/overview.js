@@ -86,7 +86,7 @@ export class Overview {
   }
 
   #warn(warnings) {
-    const none = make("li", { class: "state", "data-state": "ok" }, "Nothing to warn of");
+    const none = make("li", { class: "state", "data-state": "ok" }, "No warnings");
     const items = warnings.map((warning) => make("li", { class: "state", "data-state": "warn" }, warning));
     byId("warnings").replaceChildren(...(items.length ? items : [none]));
   }

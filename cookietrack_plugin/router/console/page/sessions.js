@@ -124,7 +124,7 @@ export class Sessions {
     this.#table.show(this.#rows, (row) => row.id, (row) => JSON.stringify([row, this.#asked]));
     const looked = `${number(page.looked_at)} looked at`;
     const more = page.cursor ? "there are more" : "these are the last";
-    const place = this.#me.exclusive ? "" : ` Connections are those of ${this.#me.worker}: what others have connected is theirs.`;
+    const place = this.#me.exclusive ? "" : ` Connections are those of ${this.#me.worker}; other workers list theirs.`;
     say(byId("found"), `Page ${this.#cursors.length}: ${counted(page.sessions.length, "session")}, ${looked}, ${more}.${place}`);
     byId("tools").hidden = !page.sessions.length;
     byId("pager").hidden = this.#cursors.length === 1 && !page.cursor;
