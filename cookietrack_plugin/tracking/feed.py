@@ -27,17 +27,25 @@ class Feed:
     If the store does not answer, the feed goes on from that position once it does. If the store has
     lost the position, what is known here may be stale: everything is looked up, and the feed starts
     with a new one.
+
+    :param label: what the log calls the store.
     """
 
     log = make_logger()
 
     def __init__(
-        self, remote: RemoteRevocations, reader: FeedReader, freshness: Freshness, reactor: Any
+        self,
+        remote: RemoteRevocations,
+        reader: FeedReader,
+        freshness: Freshness,
+        reactor: Any,
+        label: str = "the cookie store",
     ) -> None:
         self._remote = remote
         self._reader = reader
         self._freshness = freshness
         self._reactor = reactor
+        self._label = label
         self._backoff = Backoff(INTERVAL_S, MAX_RETRY_S)
         self._failing = False
         self._signal_down = False
@@ -82,7 +90,8 @@ class Feed:
         self._freshness.synced(page.position, page.asked)
         self._backoff.reset()
         if self._failing:
-            self.log.info("revocations of other workers are known again")
+            text = "{store}: revocations of other workers are known again"
+            self.log.info(text, store=self._label)
             self._failing = False
         if self._freshness.is_awaited():
             return 0.0
@@ -90,9 +99,8 @@ class Feed:
 
     def _failed(self, failure: Failure) -> float:
         if not self._failing and not self._stopped:
-            self.log.warn(
-                "revocations of other workers are not known: {cause}", cause=failure.value
-            )
+            text = "{store}: revocations of other workers are not known: {cause}"
+            self.log.warn(text, store=self._label, cause=failure.value)
         self._failing = True
         self._freshness.failed()
         if failure.check(PositionLost):
@@ -106,11 +114,12 @@ class Feed:
     def _note_signal(self, page: FeedPage) -> None:
         if page.cause and not self._signal_down:
             self.log.debug(
-                "the store is asked for revocations every {interval} seconds, as it does not signal"
+                "{store} is asked for revocations every {interval} seconds, as it does not signal"
                 " them: {cause}",
+                store=self._label,
                 interval=INTERVAL_S,
                 cause=page.cause,
             )
         elif self._signal_down and not page.cause:
-            self.log.debug("the store signals revocations again")
+            self.log.debug("{store} signals revocations again", store=self._label)
         self._signal_down = page.cause is not None

@@ -21,6 +21,8 @@ class Sweep:
     """
     Every `INTERVAL_S`, calls `ICookieStore.expire` until nothing is left. Between two steps the
     writer thread commits what is queued. A store that is away is left alone.
+
+    :param label: what the log calls the store.
     """
 
     log = make_logger()
@@ -30,10 +32,12 @@ class Sweep:
         store: AsyncStore,
         clock: Clock,
         reactor: Any,
+        label: str = "the cookie store",
     ) -> None:
         self._store = store
         self._clock = clock
         self._reactor = reactor
+        self._label = label
         self._call = reactor.callLater(INTERVAL_S, self._run)
         self._stopped = False
         self._failing = False
@@ -59,13 +63,14 @@ class Sweep:
             self.log.debug("expired cookies removed: {deleted}", deleted=deleted)
         if self._failing:
             self._failing = False
-            self.log.info("expired cookies are removed again")
+            self.log.info("{store}: expired cookies are removed again", store=self._label)
         self._again(PAUSE_S if deleted >= STEP else INTERVAL_S)
 
     def _failed(self, failure: Failure) -> None:
         if not self._failing:
             self._failing = True
-            self.log.warn("expired cookies cannot be removed now: {cause}", cause=failure.value)
+            text = "{store}: expired cookies cannot be removed now: {cause}"
+            self.log.warn(text, store=self._label, cause=failure.value)
         self._again(INTERVAL_S)
 
     def _again(self, seconds: float) -> None:

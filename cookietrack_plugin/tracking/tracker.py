@@ -125,10 +125,10 @@ class Tracker(Records):
             store, validity, connections, self._lifetimes, clock, events, reactor, label
         )
         # What works in the background, and is stopped before the store is closed.
-        self._background: list[Sweep | Feed | ClockSync] = [Sweep(store, clock, reactor)]
+        self._background: list[Sweep | Feed | ClockSync] = [Sweep(store, clock, reactor, label)]
         if (reader := store.feed()) is not None:
             remote = RemoteRevocations(store, connections, termination, self._revoker)
-            self._background.append(Feed(remote, reader, freshness, reactor))
+            self._background.append(Feed(remote, reader, freshness, reactor, label))
         if isinstance(clock, ServerClock):
             self._background.append(ClockSync(store, clock, reactor))
         self._closed: Deferred[Any] | None = None

@@ -15,8 +15,8 @@ from cookietrack_plugin.tracking.revocation import LOGOUT
 from tests.support.feeds import FeedStore, SignallingStore
 from tests.support.trackers import Tracked
 
-NOT_KNOWN = "revocations of other workers are not known: {}"
-KNOWN_AGAIN = "revocations of other workers are known again"
+NOT_KNOWN = "the cookie store: revocations of other workers are not known: {}"
+KNOWN_AGAIN = "the cookie store: revocations of other workers are known again"
 
 
 def wait_for(tracked: Tracked, condition: Callable[[], Any], pause: float = INTERVAL_S) -> None:
@@ -276,14 +276,14 @@ class TestAStoreThatSignals:
         wait_for(signalled, lambda: link.reasons)
         pages(signalled, 3)
         assert [text for text in log.at("debug") if "signal" in text] == [
-            f"the store is asked for revocations every {INTERVAL_S} seconds, as it does not signal"
-            " them: the connection is lost"
+            f"the cookie store is asked for revocations every {INTERVAL_S} seconds, as it does not"
+            " signal them: the connection is lost"
         ]
         signalled.store.signal_error = None
         signalled.store.signal()
         wait_for(
             signalled,
-            lambda: "the store signals revocations again" in log.at("debug"),
+            lambda: "the cookie store signals revocations again" in log.at("debug"),
             AWAY_S[0],
         )
 

@@ -24,7 +24,7 @@ def make_sweep(reactor):
             store.cookies[make_id(number)] = make_cookie(number, expires=NOW)
         store.cookies["alive"] = make_cookie(999_999, expires=NOW + 1)
         access = AsyncStore(store, reactor)
-        made.append((Sweep(access, STOPPED, reactor), access))
+        made.append((Sweep(access, STOPPED, reactor, "the cookie store fake:p"), access))
         return made[-1]
 
     yield make
@@ -97,7 +97,9 @@ def test_it_survives_an_error_says_so_and_tries_again_after_an_interval(
     store.expire_error = error
     reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: log.at("warn"))
-    assert log.at("warn") == [f"expired cookies cannot be removed now: {error}"]
+    assert log.at("warn") == [
+        f"the cookie store fake:p: expired cookies cannot be removed now: {error}"
+    ]
     store.recover()
     reactor.advance(INTERVAL_S)
     reactor.turn_until(lambda: len(store.cookies) == 1)
@@ -116,8 +118,10 @@ def test_it_says_once_that_it_fails_and_once_that_it_works_again(make_sweep, sto
         reactor.advance(INTERVAL_S)
         reactor.turn()
     reactor.turn_until(lambda: log.at("info"))
-    assert log.at("warn") == ["expired cookies cannot be removed now: away"]
-    assert log.at("info") == ["expired cookies are removed again"]
+    assert log.at("warn") == [
+        "the cookie store fake:p: expired cookies cannot be removed now: away"
+    ]
+    assert log.at("info") == ["the cookie store fake:p: expired cookies are removed again"]
 
 
 def test_it_leaves_a_store_alone_that_is_known_to_be_away(make_sweep, make_store, reactor, log):
