@@ -6,7 +6,7 @@ from enum import Enum
 
 from attrs import frozen
 
-# Longer texts are cut, in characters: clients choose their authid, and stores word their errors.
+# Characters that are kept of a text: clients choose their authid, and stores word their errors.
 MAX_TEXT = 256
 
 

@@ -110,8 +110,8 @@ class Admissions:
         """
         The record of a visitor's cookie if it is one that we issued and that is valid; a new one
         for every other visitor. It is durable when this fires. If `policy.rotates`, a new record
-        is stored with its login only: before, no other connection can use it, and clients that
-        never log in cost the store nothing.
+        is stored with its login only: before that, no other connection can use it, and clients
+        that never log in cost the store nothing.
 
         :param issue: gives the id of a fresh secret value, or raises `TooManyNewcomers`.
         :returns: a Deferred with an `Admission`. It fails with `TooManyNewcomers`, and with what
