@@ -69,7 +69,8 @@ class Settlement:
     def _end_newest(self, logins: Sequence[Cookie], policy: Policy) -> Deferred[Any] | None:
         self._backoff.reset()
         newest = sorted(logins, key=_age)[policy.max_sessions :]
-        return self._revoker.revoke_excess(newest) if newest else None
+        # A store that is about to be closed takes no end.
+        return self._revoker.revoke_excess(newest) if newest and not self._stopped else None
 
     def _not_counted(self, failure: Failure, limit: _Limit) -> None:
         if not self._stopped:

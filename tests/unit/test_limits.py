@@ -399,3 +399,18 @@ class TestAmongWorkers:
         reactor.turn()
         assert one.store.pages.arrived == 1
         assert [text for text in log.at("debug") if "not counted" in text] == []
+
+    def test_a_count_that_is_in_flight_at_the_end_ends_nobody(self, workers, reactor, log):
+        """The store would take no end any more, and the log would say so of each."""
+        one = workers[0]
+        id, _ = enter(one, Policy(DAY, max_sessions=1))
+        record = one.store.cookies[id]
+        newer = evolve(record, id=make_id(77), created=record.created + 500)
+        one.store.cookies[newer.id] = newer
+        one.store.pages.shut()
+        settle(workers, one.store.pages.reached(2))
+        closed = one.tracker.close()
+        one.store.pages.open()
+        reactor.result_of(closed)
+        assert log.at("critical") == []
+        assert set(stored(one)) == {id, newer.id}
