@@ -10,6 +10,7 @@ import click
 from attrs import define, evolve, field
 
 from cookietrack_plugin.admin import backupfile
+from cookietrack_plugin.admin.auditing import audit_store
 from cookietrack_plugin.admin.backup import position_of
 from cookietrack_plugin.admin.backupfile import Head
 from cookietrack_plugin.admin.batches import at_most, batched, commit
@@ -107,6 +108,7 @@ def restore(
         with opened(place, "make", INSTEAD) as cookies:
             _check_empty(cookies, place, merge)
             done = _restore(source, head, cookies, place, keep_logins)
+    audit_store(place, "restored", "restore --keep-logins" if keep_logins else "restore")
     _report(done, head, place, as_json)
     if done.refused or done.different:
         ctx.exit(1)
