@@ -13,6 +13,8 @@ from cookietrack_plugin.admin.batches import STEP, batched
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, progress_bar
 from cookietrack_plugin.admin.params import (
+    cbdir,
+    cbdir_option,
     complete_store,
     complete_transport,
     confirm,
@@ -20,7 +22,7 @@ from cookietrack_plugin.admin.params import (
     the_place,
     yes_option,
 )
-from cookietrack_plugin.admin.place import Place, find_node
+from cookietrack_plugin.admin.place import Place, node_among
 from cookietrack_plugin.admin.pulse import PULSE
 from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.removal import delete
@@ -69,6 +71,7 @@ class Migration:
 @click.argument("target", metavar="TO", shell_complete=complete_store)
 @click.option("--from-transport", metavar="NAME", shell_complete=complete_transport)
 @click.option("--to-transport", metavar="NAME", shell_complete=complete_transport)
+@cbdir_option
 @click.option("--mirror", is_flag=True, help="End the cookies that TO has and FROM has not.")
 @yes_option
 @json_option
@@ -98,7 +101,7 @@ def migrate(
     After an interruption, run the same command again: it goes on from there. At the end both stores
     are read again and compared.
     """
-    base = find_node(source) or find_node(target)
+    base = node_among([source, target], cbdir())
     origin = the_place(source, from_transport, "--from-transport", base)
     goal = the_place(target, to_transport, "--to-transport", base)
     _check(origin, goal)

@@ -13,9 +13,9 @@ from cookietrack_plugin.admin.output import note, print_json, print_line
 from cookietrack_plugin.admin.params import (
     confirm,
     json_option,
+    node_options,
     store_argument,
     the_place,
-    transport_option,
     yes_option,
 )
 from cookietrack_plugin.admin.place import Place
@@ -27,7 +27,7 @@ from cookietrack_plugin.record import Delete
 
 @click.command(cls=TakesIds)
 @names_argument
-@transport_option
+@node_options
 @click.option("--authid", metavar="NAME", help="All cookies that are logged in as this authid.")
 @click.option(
     "--authrealm",
@@ -158,7 +158,7 @@ def delete(cookies: ICookieStore, ids: Iterable[str]) -> int:
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @yes_option
 @json_option
 def purge(store: str | None, transport: str | None, yes: bool, as_json: bool) -> None:

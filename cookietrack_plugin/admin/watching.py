@@ -14,9 +14,9 @@ import click
 from cookietrack_plugin.admin.output import json_line, note, print_row
 from cookietrack_plugin.admin.params import (
     json_option,
+    node_options,
     store_argument,
     the_place,
-    transport_option,
 )
 from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.text import counted, printable
@@ -30,7 +30,7 @@ _LOOK_S = 1.0
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @json_option
 def watch(store: str | None, transport: str | None, as_json: bool) -> None:
     """

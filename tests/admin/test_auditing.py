@@ -91,6 +91,21 @@ def test_a_store_that_is_named_by_itself_has_none(run, node):
     assert not (node / "audit.jsonl").exists()
 
 
+def test_with_a_configuration_elsewhere_store_and_log_are_in_the_node_directory(run, node, here):
+    (here / "elsewhere").mkdir()
+    config = (node / "config.json").rename(here / "elsewhere" / "node.json")
+    words = [str(config), "--transport", "worker001/transport001"]
+    lost = run("ls", *words)
+    assert lost.code == 3
+    assert f"no node was started in {config.parent}. If its node directory is" in lost.error
+    found = run("ls", *words, "--cbdir", "node", "--json").lines
+    assert {each["id"] for each in found} == {id_of("phone"), id_of("laptop")}
+    assert run("revoke", *words, "--cbdir", "node", "--all", "--yes").code == 0
+    assert [each["event"] for each in lines(node)] == ["revoked"]
+    diagnosed = run("diagnose", *words, "--cbdir", "node", "--json").json
+    assert f"lmdb:{node}/.cookies" in {each["about"] for each in diagnosed}
+
+
 def whole(directory):
     [found] = lines(directory)
     assert (found["id"], found["authid"], found["authrealm"]) == (None, None, None)

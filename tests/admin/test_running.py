@@ -19,7 +19,7 @@ from cookietrack_plugin.nodesocket.folder import FOLDER, SocketFolder
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.stores.file.provider import FileProvider
 from servers.patience import wait_for
-from tests.admin.conftest import JOE, expired, make_cookie
+from tests.admin.conftest import JOE, expired, make_cookie, node_config
 from tests.support.control import controlled
 from tests.support.livereactor import live_reactor
 
@@ -173,6 +173,13 @@ def workers_backup(run, stores):
 def test_another_store_of_the_same_type_is_opened_beside_the_node(run, file_worker, stores):
     stores.make("file:other.dat", [make_cookie("other")])
     assert ids(run("ls", "file:other.dat", "--json")) == [(None, id_of("other"))]
+
+
+def test_workers_are_found_from_a_configuration_elsewhere(run, workers, here, tmp_path_factory):
+    config = tmp_path_factory.mktemp("elsewhere") / "node.json"
+    config.write_text(json.dumps(node_config({"type": "memory"})))
+    assert run("count", str(config)).code == 3
+    assert run("count", str(config), "--cbdir", str(here), "--json").json["cookies"] == 3
 
 
 def test_a_worker_that_has_ended_is_passed_over(run, workers, here):
