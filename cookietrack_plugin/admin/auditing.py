@@ -1,9 +1,11 @@
-"""What a command ends is in the audit log of the node, with the name of who ran it."""
+"""What a command alters is in the audit log of the node, with the name of who ran it."""
 
 import os
 import pwd
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+
+from attrs import evolve
 
 from cookietrack_plugin.admin.node import NodeConfig
 from cookietrack_plugin.admin.output import note
@@ -16,22 +18,36 @@ from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.config.sharing import store_key
 from cookietrack_plugin.errors import ConfigError
 
-REASON = "cookietrack revoke"
 # Lines in one write.
 _STEP = 500
 
 
-def audit_revocation(
-    place: Place, ids: Sequence[str], authid: str | None, authrealm: str | None
-) -> None:
+def audit_ids(place: Place, ids: Iterable[str], command: str) -> None:
     """
-    Write a line for each of `ids`, or else one for the user, None for any. A store that was named
-    without its node has no audit log. A log that cannot be written is told, and stops nothing.
+    Write a line for the end of each cookie. A store that was named without its node has no audit
+    log. A log that cannot be written is told, and stops nothing.
+
+    :param command: the words of the command that has ended them.
     """
-    now, actor = now_ms(), Actor(By.OPERATOR, operator())
-    entries = [Entry(now, "revoked", id, actor=actor, reason=REASON) for id in ids] or [
-        Entry(now, "revoked", None, authid, authrealm, actor=actor, reason=REASON)
-    ]
+    _write(place, [_entry("revoked", command, id) for id in ids])
+
+
+def audit_user(place: Place, authid: str | None, authrealm: str | None, command: str) -> None:
+    """Write a line for the end of a user, None for any: see `audit_ids`."""
+    _write(place, [evolve(_entry("revoked", command), authid=authid, authrealm=authrealm)])
+
+
+def audit_store(place: Place, event: str, command: str) -> None:
+    """Write a line for what was done to the store as a whole: see `audit_ids`."""
+    _write(place, [_entry(event, command)])
+
+
+def _entry(event: str, command: str, id: str | None = None) -> Entry:
+    actor = Actor(By.OPERATOR, operator())
+    return Entry(now_ms(), event, id, actor=actor, reason=f"cookietrack {command}")
+
+
+def _write(place: Place, entries: Sequence[Entry]) -> None:
     for path in _paths(place):
         try:
             _append(path, entries, place)

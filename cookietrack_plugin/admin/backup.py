@@ -13,7 +13,7 @@ from cookietrack_plugin.admin.backupfile import Head
 from cookietrack_plugin.admin.newfile import new_file
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, progress_bar
-from cookietrack_plugin.admin.params import complete_store, json_option, the_place, transport_option
+from cookietrack_plugin.admin.params import complete_store, json_option, node_options, the_place
 from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.pulse import PULSE
 from cookietrack_plugin.admin.reading import read_all
@@ -38,7 +38,7 @@ class Backup:
 @click.command()
 @click.argument("store", shell_complete=complete_store)
 @click.argument("file", type=click.Path(dir_okay=False))
-@transport_option
+@node_options
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @json_option
 @click.pass_context

@@ -19,6 +19,7 @@ from attrs import frozen
 
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.record import Auth, Cookie, is_id
+from cookietrack_plugin.stores.kit.nesting import check_depth
 
 FORMAT = 1
 # No head is as long, and a file without a line's end can be longer than the memory.
@@ -156,10 +157,12 @@ def _extra_to_json(value: Any) -> Any:
     """
     `{"json": value}` where JSON gives it back as it was, else `{"cbor": text}`; None for None.
 
-    :raises ValueError: neither can.
+    :raises ValueError: neither can, or no store takes it back.
     """
     if value is None:
         return None
+    # Both recurse: an encoder of CBOR until the process has no stack left.
+    check_depth(value)
     with suppress(TypeError, ValueError, RecursionError):
         if json.loads(json.dumps(value, allow_nan=False)) == value:
             return {"json": value}

@@ -12,7 +12,7 @@ from cookietrack_plugin.admin.finding import SOON, Finding, by_urgency, error, o
 from cookietrack_plugin.admin.node import NodeConfig, running_pid
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import print_finding, print_json, print_line
-from cookietrack_plugin.admin.params import json_option, store_argument, transport_option
+from cookietrack_plugin.admin.params import cbdir, json_option, node_options, store_argument
 from cookietrack_plugin.admin.place import Place, chosen, distinct, find_node, places
 from cookietrack_plugin.admin.servertime import check_server_time
 from cookietrack_plugin.admin.software import check_software
@@ -36,7 +36,7 @@ ALMOST_FULL = 0.8
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @click.option("--fix", is_flag=True, help="Set right what can be without a risk.")
 @json_option
 @click.pass_context
@@ -81,8 +81,8 @@ def _check_all(name: str | None, transport: str | None) -> Iterator[Finding]:
     yield from check_software()
     yield check_clock()
     try:
-        node = find_node(name)
-        found = places(name, transport) if node is None else []
+        node = find_node(name, cbdir())
+        found = places(name, transport, cbdir=cbdir()) if node is None else []
         tracked = chosen(node, transport) if node is not None else []
     except ConfigError as problem:
         yield error("configuration", str(problem))

@@ -20,9 +20,9 @@ from cookietrack_plugin.admin.output import (
 )
 from cookietrack_plugin.admin.params import (
     json_option,
+    node_options,
     store_argument,
     the_place,
-    transport_option,
 )
 from cookietrack_plugin.admin.selection import (
     SORTS,
@@ -40,7 +40,7 @@ from cookietrack_plugin.search.selection import Selection
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @selection_options
 @click.option("--sort", type=click.Choice(SORTS), help="In this order, and not as they come.")
 @click.option("--reverse", is_flag=True, help="With --sort: the other way round.")
@@ -100,7 +100,7 @@ def _of(worker: str | None) -> dict[str, Any]:
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @selection_options
 @json_option
 def count(store: str | None, transport: str | None, selection: Selection, as_json: bool) -> None:
@@ -130,7 +130,7 @@ def _count(selection: Selection, store: ICookieStore, now: int) -> int:
 
 @click.command(cls=TakesIds)
 @names_argument
-@transport_option
+@node_options
 @click.option("--extra", is_flag=True, help="With the authextra, in which there may be secrets.")
 @json_option
 @click.pass_context
@@ -176,7 +176,7 @@ def _shown_extra(cookie: Cookie) -> dict[str, str]:
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @json_option
 def stat(store: str | None, transport: str | None, as_json: bool) -> None:
     """Show how much is in a store, and how much room it takes."""

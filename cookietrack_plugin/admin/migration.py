@@ -8,9 +8,13 @@ import click
 from attrs import define, field
 
 from cookietrack_plugin.admin.adoption import Adoption
+from cookietrack_plugin.admin.auditing import audit_ids
+from cookietrack_plugin.admin.batches import STEP, batched
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json, progress_bar
 from cookietrack_plugin.admin.params import (
+    cbdir,
+    cbdir_option,
     complete_store,
     complete_transport,
     confirm,
@@ -18,7 +22,7 @@ from cookietrack_plugin.admin.params import (
     the_place,
     yes_option,
 )
-from cookietrack_plugin.admin.place import Place, find_node
+from cookietrack_plugin.admin.place import Place, node_among
 from cookietrack_plugin.admin.pulse import PULSE
 from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.removal import delete
@@ -67,6 +71,7 @@ class Migration:
 @click.argument("target", metavar="TO", shell_complete=complete_store)
 @click.option("--from-transport", metavar="NAME", shell_complete=complete_transport)
 @click.option("--to-transport", metavar="NAME", shell_complete=complete_transport)
+@cbdir_option
 @click.option("--mirror", is_flag=True, help="End the cookies that TO has and FROM has not.")
 @yes_option
 @json_option
@@ -96,7 +101,7 @@ def migrate(
     After an interruption, run the same command again: it goes on from there. At the end both stores
     are read again and compared.
     """
-    base = find_node(source) or find_node(target)
+    base = node_among([source, target], cbdir())
     origin = the_place(source, from_transport, "--from-transport", base)
     goal = the_place(target, to_transport, "--to-transport", base)
     _check(origin, goal)
@@ -108,7 +113,7 @@ def migrate(
         PULSE.expected(),
         _resumable(),
     ):
-        migration = _migrate(old, new, mirror, quiet=as_json)
+        migration = _migrate(old, new, goal, mirror, quiet=as_json)
     _report(migration, origin, goal, as_json)
     if not migration.is_whole:
         ctx.exit(1)
@@ -145,7 +150,10 @@ def _resumable() -> Iterator[None]:
         raise
 
 
-def _migrate(old: ICookieStore, new: ICookieStore, mirror: bool, quiet: bool) -> Migration:
+def _migrate(
+    old: ICookieStore, new: ICookieStore, goal: Place, mirror: bool, quiet: bool
+) -> Migration:
+    """:param goal: where `new` is."""
     now = now_ms()
     total = old.stat()["cookies"]
     migration = Migration()
@@ -156,12 +164,21 @@ def _migrate(old: ICookieStore, new: ICookieStore, mirror: bool, quiet: bool) ->
     if IVerifiable.providedBy(old):
         migration.damaged = sum(1 for _ in old.damaged())
     if mirror:
-        migration.ended = delete(new, only_in_target(old, new, now))
+        migration.ended = _end_surplus(old, new, goal, now)
     elif not migration.was_empty:
         migration.only_in_target = sum(1 for _ in only_in_target(old, new, now))
     with progress_bar("verifying", total, quiet) as advance:
         migration.comparison = compare(old, new, now, advance)
     return migration
+
+
+def _end_surplus(old: ICookieStore, new: ICookieStore, goal: Place, now: int) -> int:
+    """End what only `new` has, with a line for each in the audit log; how many those were."""
+    ended = 0
+    for ids in batched(only_in_target(old, new, now), STEP):
+        ended += delete(new, ids)
+        audit_ids(goal, ids, "migrate --mirror")
+    return ended
 
 
 def _report(migration: Migration, origin: Place, goal: Place, as_json: bool) -> None:

@@ -126,12 +126,26 @@ def _check_present(place: Place) -> None:
 
 
 def _elsewhere(place: Place) -> str:
-    """A hint, where a relative path was meant to begin in the current directory."""
+    """A hint, where a relative path was meant to begin in another directory."""
     location = location_of(place.options)
-    if place.transports or location is None or not os.path.exists(location[1]):
+    if location is None or os.path.isabs(location[1]):
+        return ""
+    if place.transports:
+        return _of_no_node(place)
+    if not os.path.exists(location[1]):
         return ""
     found = os.path.abspath(location[1])
     return f": its path begins in the node directory. There is something at {found}"
+
+
+def _of_no_node(place: Place) -> str:
+    # Crossbar leaves its key in the directory that it is started with.
+    if os.path.exists(os.path.join(place.directory, "key.pub")):
+        return ""
+    return (
+        f": no node was started in {place.directory}. If its node directory is another one, name it"
+        " with --cbdir"
+    )
 
 
 def _check_alterable(provider: ICookieStoreProvider, place: Place) -> None:

@@ -14,6 +14,8 @@ from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.record import is_id
 
 Command = Callable[..., Any]
+# The key of `--cbdir` in click's context: it goes with every name of a node.
+_CBDIR = f"{__name__}.cbdir"
 
 
 class NotConfirmed(click.ClickException):
@@ -44,15 +46,35 @@ def store_argument(command: Command) -> Command:
     return click.argument("store", required=False, shell_complete=complete_store)(command)
 
 
-def transport_option(command: Command) -> Command:
-    """`--transport NAME`: which store of a node."""
+def node_options(command: Command) -> Command:
+    """`--transport NAME`: which store of a node; and `cbdir_option`."""
     option = click.option(
         "--transport",
         metavar="NAME",
         shell_complete=complete_transport,
         help="The store of this transport (or of those below this worker), if a node has several.",
     )
+    return option(cbdir_option(command))
+
+
+def cbdir_option(command: Command) -> Command:
+    """`--cbdir DIRECTORY`: the node directory, for `cbdir`."""
+    option = click.option(
+        "--cbdir",
+        metavar="DIRECTORY",
+        type=click.Path(exists=True, file_okay=False),
+        expose_value=False,
+        callback=lambda ctx, param, value: ctx.meta.update({_CBDIR: value}),
+        help="The node directory, as Crossbar's option: where relative paths begin, if the"
+        " configuration lies elsewhere.",
+    )
     return option(command)
+
+
+def cbdir() -> str | None:
+    """What `--cbdir` says in the command that runs."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_CBDIR) if context else None
 
 
 def json_option(command: Command) -> Command:
@@ -78,7 +100,7 @@ def the_place(
     :param base: the node that a relative LOCATION is read by.
     :raises ConfigError: there is none, or several and nobody to ask.
     """
-    found = places(name, transport, base)
+    found = places(name, transport, base, cbdir())
     if len(found) == 1:
         return found[0]
     if not is_terminal():

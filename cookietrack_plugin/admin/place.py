@@ -100,7 +100,10 @@ class Place:
 
 
 def places(
-    name: str | None, transport: str | None = None, base: NodeConfig | None = None
+    name: str | None,
+    transport: str | None = None,
+    base: NodeConfig | None = None,
+    cbdir: str | None = None,
 ) -> list[Place]:
     """
     The distinct stores that `name` stands for: those of a node, or the one that TYPE:LOCATION says.
@@ -108,12 +111,15 @@ def places(
     :param name: None for the node directory that Crossbar would take.
     :param base: reads a relative LOCATION as this node would; None: from the current directory.
     :param transport: only that of this transport, or of those below this worker or path.
+    :param cbdir: see `find_node`.
     :raises ConfigError: there is no such node, transport or store type, or a store item is wrong.
     """
-    if (node := find_node(name)) is not None:
+    if (node := find_node(name, cbdir)) is not None:
         return distinct(node, chosen(node, transport))
     if transport is not None:
         raise ConfigError("--transport chooses in a node directory, not in TYPE:LOCATION")
+    if cbdir is not None and base is None:
+        raise ConfigError("--cbdir goes with a node's configuration, not with TYPE:LOCATION")
     store_type, location = str(name).split(":", 1)
     directory = os.getcwd() if base is None else base.directory
     try:
@@ -123,15 +129,33 @@ def places(
         raise type(error)(hinted(str(error), path)) from error
 
 
-def find_node(name: str | None) -> NodeConfig | None:
+def find_node(name: str | None, cbdir: str | None = None) -> NodeConfig | None:
     """
     The node that `name` stands for, None where it is TYPE:LOCATION.
 
+    :param cbdir: its directory, if its configuration lies elsewhere; `name` may be None then.
     :raises ConfigError: there is no such node.
     """
     if name is not None and _DESCRIBED.match(name):
         return None
-    return read_node(default_directory() if name is None else name)
+    if name is None:
+        return read_node(cbdir or default_directory())
+    node = read_node(name)
+    return evolve(node, directory=os.path.abspath(cbdir)) if cbdir else node
+
+
+def node_among(names: Sequence[str], cbdir: str | None = None) -> NodeConfig | None:
+    """
+    The first node that one of `names` stands for: a relative LOCATION among them is read by it.
+
+    :param cbdir: see `find_node`.
+    :raises ConfigError: there is no such node, or not one alone for `cbdir` to be the directory of.
+    """
+    nodes = [node for name in names if (node := find_node(name, cbdir)) is not None]
+    if cbdir is not None and len(nodes) != 1:
+        found = len(nodes) or "none"
+        raise ConfigError(f"--cbdir: expected one node among the names, found {found}")
+    return nodes[0] if nodes else None
 
 
 def chosen(node: NodeConfig, transport: str | None) -> Sequence[Tracking]:

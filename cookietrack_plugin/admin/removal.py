@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from cookietrack_plugin.admin.auditing import audit_revocation
+from cookietrack_plugin.admin.auditing import audit_ids, audit_store, audit_user
 from cookietrack_plugin.admin.batches import STEP, commit
 from cookietrack_plugin.admin.ids import TakesIds, names_argument, split_names, values_among
 from cookietrack_plugin.admin.nodestore import NodeStore
@@ -13,9 +13,9 @@ from cookietrack_plugin.admin.output import note, print_json, print_line
 from cookietrack_plugin.admin.params import (
     confirm,
     json_option,
+    node_options,
     store_argument,
     the_place,
-    transport_option,
     yes_option,
 )
 from cookietrack_plugin.admin.place import Place
@@ -27,7 +27,7 @@ from cookietrack_plugin.record import Delete
 
 @click.command(cls=TakesIds)
 @names_argument
-@transport_option
+@node_options
 @click.option("--authid", metavar="NAME", help="All cookies that are logged in as this authid.")
 @click.option(
     "--authrealm",
@@ -67,8 +67,10 @@ def revoke(
         values = list(values_among(cookies, ids)) if absent else []
         # A node writes its audit log by itself.
         is_audited = isinstance(cookies, NodeStore)
-    if not is_audited:
-        audit_revocation(place, ids, authid, authrealm)
+    if not is_audited and ids:
+        audit_ids(place, ids, "revoke")
+    elif not is_audited:
+        audit_user(place, authid, authrealm, "revoke")
     _report(place, ended, absent, as_json)
     for line in values:
         note(line)
@@ -156,7 +158,7 @@ def delete(cookies: ICookieStore, ids: Iterable[str]) -> int:
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @yes_option
 @json_option
 def purge(store: str | None, transport: str | None, yes: bool, as_json: bool) -> None:
@@ -170,6 +172,8 @@ def purge(store: str | None, transport: str | None, yes: bool, as_json: bool) ->
     confirm(f"Remove all expired cookies from {place.label}?", yes)
     with opened(place, "alter", "it removes expired cookies by itself") as cookies:
         removed = sum(_expire(cookies, now_ms()))
+    # A node writes no line for what it sweeps.
+    audit_store(place, "purged", "purge")
     if as_json:
         print_json({"store": place.label, "removed": removed})
     else:

@@ -10,12 +10,13 @@ import click
 from attrs import define, evolve, field
 
 from cookietrack_plugin.admin import backupfile
+from cookietrack_plugin.admin.auditing import audit_store
 from cookietrack_plugin.admin.backup import position_of
 from cookietrack_plugin.admin.backupfile import Head
 from cookietrack_plugin.admin.batches import at_most, batched, commit
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_fields, print_json
-from cookietrack_plugin.admin.params import complete_store, json_option, the_place, transport_option
+from cookietrack_plugin.admin.params import complete_store, json_option, node_options, the_place
 from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.text import absolute, counted, now_ms
@@ -71,7 +72,7 @@ class Restoration:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.argument("store", shell_complete=complete_store)
-@transport_option
+@node_options
 @click.option("--merge", is_flag=True, help="Into a store with cookies: those stay as they are.")
 @click.option(
     "--keep-logins",
@@ -107,6 +108,7 @@ def restore(
         with opened(place, "make", INSTEAD) as cookies:
             _check_empty(cookies, place, merge)
             done = _restore(source, head, cookies, place, keep_logins)
+    audit_store(place, "restored", "restore --keep-logins" if keep_logins else "restore")
     _report(done, head, place, as_json)
     if done.refused or done.different:
         ctx.exit(1)

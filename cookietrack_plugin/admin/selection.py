@@ -94,7 +94,11 @@ _OPTIONS = (
         type=PEERS,
         help="Only those last seen from this address or network.",
     ),
-    click.option("--device", metavar="TEXT", help="Only those with TEXT in their user agent."),
+    click.option(
+        "--device",
+        metavar="TEXT",
+        help="Only those with TEXT in their user agent, or their device's name (Firefox on Linux).",
+    ),
     click.option(
         "--older",
         metavar="AGE",

@@ -12,17 +12,20 @@ from itertools import chain
 from typing import Any, Literal
 
 import cbor2
-from attrs import astuple, define, field, frozen
+from attrs import astuple, define, evolve, field, frozen
 
 from cookietrack_plugin.admin.batches import at_most, batched
 from cookietrack_plugin.admin.reading import read_all
 from cookietrack_plugin.admin.text import now_ms
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Delete, Touch, after
+from cookietrack_plugin.stores.kit.nesting import MAX_DEPTH, is_deeper
 
 # Records that are read with one look-up, and changes that are written with one commit.
 BATCH = 1000
 _MODULUS = 2**256
+# Stands for what cannot be encoded. It is no mapping, as every authextra is.
+_TOO_DEEP: Any = "nested too deeply"
 
 # Called with how many more records have been read.
 Progress = Callable[[int], object]
@@ -76,8 +79,13 @@ class Comparison:
 
 
 def fingerprint(cookie: Cookie) -> bytes:
-    """32 bytes that differ where anything in the record does."""
+    """
+    32 bytes that differ where anything in the record does; of an authextra that is nested deeper
+    than stores take, only that it is.
+    """
     auth = cookie.auth
+    if auth is not None and is_deeper(auth.authextra, MAX_DEPTH):
+        auth = evolve(auth, authextra=_TOO_DEEP)
     login = auth and astuple(auth)
     times = [cookie.created, cookie.expires, cookie.seen]
     fields = [cookie.id, *times, cookie.peer, cookie.user_agent, login]

@@ -11,9 +11,9 @@ from cookietrack_plugin.admin.output import note, print_json, print_line
 from cookietrack_plugin.admin.params import (
     confirm,
     json_option,
+    node_options,
     store_argument,
     the_place,
-    transport_option,
     yes_option,
 )
 from cookietrack_plugin.admin.place import Place
@@ -41,7 +41,7 @@ class Verification:
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @click.option("--repair", is_flag=True, help="Remove what is damaged, if anything is.")
 @yes_option
 @json_option

@@ -1,11 +1,12 @@
 """`cookietrack watch`: what happens in a running node, as it comes."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from datetime import datetime
 from selectors import EVENT_READ, DefaultSelector
 from socket import socket
+from time import monotonic
 from typing import Any
 
 import click
@@ -13,40 +14,36 @@ import click
 from cookietrack_plugin.admin.output import json_line, note, print_row
 from cookietrack_plugin.admin.params import (
     json_option,
+    node_options,
     store_argument,
     the_place,
-    transport_option,
 )
+from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.text import counted, printable
-from cookietrack_plugin.admin.workersocket import WorkerStore, workers_with
+from cookietrack_plugin.admin.workersocket import WorkerStore, later_workers, workers_with
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.nodesocket.wire import error_of
 
 _READ_BYTES = 65_536
+# Between two looks for workers that have started.
+_LOOK_S = 1.0
 
 
 @click.command()
 @store_argument
-@transport_option
+@node_options
 @json_option
 def watch(store: str | None, transport: str | None, as_json: bool) -> None:
     """
     Print what happens in a running node, as it comes.
 
     Who is given a cookie, logs in, comes back or is refused; what ends, and by whom: the events of
-    the audit log, whether the node writes one or not. With --json an object a line. Ctrl-C ends it,
-    and the end of the node.
+    the audit log, whether the node writes one or not. With --json an object a line. Workers that
+    start later are found, and those of a node that starts again. Ctrl-C ends it.
     """
     place = the_place(store, transport)
-    with workers_with(place) as workers, ExitStack() as undo:
-        if not workers:
-            raise StoreUnavailable(
-                f"no running node has {place.label} open: name its node directory, and start the"
-                " node"
-            )
-        streams = [undo.enter_context(_Stream(worker)) for worker in workers]
+    with closing(_Streams(place)) as streams:
         try:
-            for worker, event in _events(streams):
+            for worker, event in streams.events():
                 if as_json:
                     print_row(json_line({"worker": worker, **event}))
                 else:
@@ -54,25 +51,88 @@ def watch(store: str | None, transport: str | None, as_json: bool) -> None:
         except KeyboardInterrupt:
             # The usual end of this command.
             return
-    note("the node has stopped")
+
+
+class _Streams:
+    """The events of a node's workers, of those that start later as well; open until `close`."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._selector = DefaultSelector()
+
+    def close(self) -> None:
+        for stream in self._open():
+            stream.connection.close()
+        self._selector.close()
+
+    def events(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """
+        As they come, for ever, with the worker of each.
+
+        :raises StoreUnavailable: no node has the store open, or its workers do not answer.
+        """
+        directory = self._begin()
+        next_look = monotonic() + _LOOK_S
+        while True:
+            for key, _ in self._selector.select(max(0.0, next_look - monotonic())):
+                yield from self._read(key.data)
+            if monotonic() >= next_look:
+                self._look(directory)
+                next_look = monotonic() + _LOOK_S
+
+    def _begin(self) -> str:
+        """Watch the workers that are there now; the directory of their node."""
+        with workers_with(self._place) as workers:
+            if not workers:
+                raise StoreUnavailable(
+                    f"no running node has {self._place.label} open: name its node directory, and"
+                    " start the node"
+                )
+            for worker in workers:
+                self._add(worker)
+            return workers[0].directory
+
+    def _look(self, directory: str) -> None:
+        """Watch the workers that have come since."""
+        known = {stream.worker for stream in self._open()}
+        for worker in later_workers(self._place, directory, known):
+            # One that stops now, or whose store is away, is found again by another look.
+            with suppress(StoreUnavailable):
+                self._add(worker)
+                note(f"watching {worker.worker}")
+
+    def _read(self, stream: "_Stream") -> Iterator[tuple[str, Mapping[str, Any]]]:
+        events = stream.read()
+        if events is None:
+            self._drop(stream)
+        for event in events or ():
+            yield stream.worker, event
+
+    def _add(self, worker: WorkerStore) -> None:
+        stream = _Stream(worker.worker, worker.watch())
+        self._selector.register(stream.connection, EVENT_READ, stream)
+
+    def _drop(self, stream: "_Stream") -> None:
+        self._selector.unregister(stream.connection)
+        stream.connection.close()
+        note(f"{stream.worker} has stopped")
+        if not self._open():
+            note("the node has stopped: waiting until it starts again")
+
+    def _open(self) -> list["_Stream"]:
+        return [key.data for key in self._selector.get_map().values()]
 
 
 class _Stream:
-    """The events of one worker: a context manager that closes the connection."""
+    """The events of one worker, from a connection."""
 
-    def __init__(self, worker: WorkerStore) -> None:
-        self.worker = worker.worker
-        self.connection: socket = worker.watch()
+    def __init__(self, worker: str, connection: socket) -> None:
+        self.worker = worker
+        self.connection = connection
         self._rest = b""
 
-    def __enter__(self) -> "_Stream":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.close()
-
     def read(self) -> list[Mapping[str, Any]] | None:
-        """What has come, but for the answer to the request; None at the end."""
+        """What has come; None at the end."""
         try:
             data = self.connection.recv(_READ_BYTES)
         except ConnectionError:
@@ -80,26 +140,7 @@ class _Stream:
         if not data:
             return None
         *lines, self._rest = (self._rest + data).split(b"\n")
-        found = list(map(json.loads, lines))
-        for each in found:
-            if (error := error_of(each)) is not None:
-                raise error
-        return [each for each in found if "watching" not in each]
-
-
-def _events(streams: Sequence[_Stream]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """As they come, until the last worker has stopped."""
-    with DefaultSelector() as selector:
-        for stream in streams:
-            selector.register(stream.connection, EVENT_READ, stream)
-        while selector.get_map():
-            for key, _ in selector.select():
-                stream = key.data
-                events = stream.read()
-                if events is None:
-                    selector.unregister(stream.connection)
-                for event in events or ():
-                    yield stream.worker, event
+        return list(map(json.loads, lines))
 
 
 def _as_text(worker: str, event: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """The workers of a running node, as the command asks them through their sockets."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from io import RawIOBase
 from socket import socket
 from typing import IO, Any
 
@@ -19,6 +20,8 @@ from cookietrack_plugin.nodesocket.wire import ANSWER_S, as_line, error_of, read
 _PATIENCE_S = ANSWER_S + 5
 # Where a worker that hangs would keep every command waiting.
 _FIRST_PATIENCE_S = 5.0
+# The same, where the events of other workers wait for it.
+_LATER_PATIENCE_S = 1.0
 
 
 @frozen
@@ -43,11 +46,25 @@ class WorkerStore:
         """
         return ask(self.folder, self.worker, {"do": name, "store": self.digest, **request})
 
+    @property
+    def directory(self) -> str:
+        """Of the node."""
+        return os.path.dirname(self.folder.path)
+
     def watch(self) -> socket:
-        """A connection from which events can be read, a line each: the first is the answer."""
-        with _failing(self.worker):
+        """
+        A connection from which events can be read, a line each.
+
+        :raises StoreUnavailable: the worker does not answer, or its store is away.
+        """
+        with ExitStack() as undo, _failing(self.worker):
             connection = self.folder.connect(self.worker, _FIRST_PATIENCE_S)
+            undo.callback(connection.close)
             connection.sendall(as_line({"do": "watch", "store": self.digest}))
+            # Without a buffer, which would take events with it.
+            with connection.makefile("rb", buffering=0) as answers:
+                _raise_error_of(read_answer(answers, self.worker))
+            undo.pop_all()
             return connection
 
 
@@ -62,12 +79,16 @@ def ask(
         connection.sendall(as_line(request))
         with connection.makefile("rb") as answers:
             answer = read_answer(answers, worker)
-    if (error := error_of(answer)) is not None:
-        raise error
+    _raise_error_of(answer)
     return answer
 
 
-def read_answer(answers: IO[bytes], worker: str) -> Mapping[str, Any]:
+def _raise_error_of(answer: Mapping[str, Any]) -> None:
+    if (error := error_of(answer)) is not None:
+        raise error
+
+
+def read_answer(answers: IO[bytes] | RawIOBase, worker: str) -> Mapping[str, Any]:
     """
     The next line.
 
@@ -98,6 +119,22 @@ def workers_with(place: Place) -> Iterator[list[WorkerStore]]:
         yield []
 
 
+def later_workers(place: Place, directory: str, known: Collection[str]) -> Iterator[WorkerStore]:
+    """
+    The workers of the node in `directory` that have a store open by now, but for those with the
+    ids `known`. Each can be asked until the next is taken. One that does not answer is left out.
+
+    :raises StoreUnavailable: they are another user's.
+    """
+    if (folder := _folder(directory, place)) is None:
+        return
+    with closing(folder):
+        for worker in folder.workers():
+            if worker not in known:
+                with suppress(StoreUnavailable):
+                    yield from _stores_of(folder, worker, place, _LATER_PATIENCE_S)
+
+
 def _directories(place: Place) -> list[str]:
     """Where the node may be, the likeliest first."""
     named = [] if place.node is None else [place.node.directory]
@@ -123,13 +160,16 @@ def _above(path: str | None) -> Iterator[str]:
 
 def _holders(folder: SocketFolder, place: Place) -> Iterator[WorkerStore]:
     for worker in folder.workers():
-        try:
-            told = ask(folder, worker, {"do": "stores"}, _FIRST_PATIENCE_S)
-        except _HasGone:
-            continue
-        for store in told["stores"]:
-            if _is(store, place):
-                yield WorkerStore(folder, worker, store["store"], store["verifiable"])
+        with suppress(_HasGone):
+            yield from _stores_of(folder, worker, place, _FIRST_PATIENCE_S)
+
+
+def _stores_of(
+    folder: SocketFolder, worker: str, place: Place, patience_s: float
+) -> Iterator[WorkerStore]:
+    for store in ask(folder, worker, {"do": "stores"}, patience_s)["stores"]:
+        if _is(store, place):
+            yield WorkerStore(folder, worker, store["store"], store["verifiable"])
 
 
 def _is(store: Mapping[str, Any], place: Place) -> bool:

@@ -54,7 +54,9 @@ def guard_warnings(content: Any, listeners: Iterable[Tracking]) -> Iterator[str]
     :param listeners: all that track cookies, guards among them.
     """
     places = list(services(content))
-    websockets = [each for each in listeners if not is_guard(each)]
+    websockets = [
+        (each, CookieSettings.of(each.cookie)) for each in listeners if not is_guard(each)
+    ]
     for place in _guards(places):
         settings = GuardSettings.of(place.service)
         found = (
@@ -136,14 +138,13 @@ def _of_users(settings: GuardSettings) -> Iterator[str]:
 
 
 def _of_cookie(
-    settings: GuardSettings, place: Place, websockets: Sequence[Tracking]
+    settings: GuardSettings, place: Place, websockets: Sequence[tuple[Tracking, CookieSettings]]
 ) -> Iterator[str]:
     cookie = CookieSettings.of(settings.cookie)
-    givers = []
-    for each in websockets:
-        other = CookieSettings.of(each.cookie)
-        if other.name == cookie.name and store_key(other.store) == store_key(cookie.store):
-            givers.append((each, other))
+    own = (cookie.name, store_key(cookie.store))
+    givers = [
+        (each, other) for each, other in websockets if (other.name, store_key(other.store)) == own
+    ]
     if not givers:
         yield (
             f'no WebSocket of this node gives a cookie "{cookie.name}" of this store: log in'

@@ -9,6 +9,7 @@ from attrs import fields, frozen
 
 from cookietrack_plugin.config.proxies import UNIX, address_of
 from cookietrack_plugin.record import Cookie, matches
+from cookietrack_plugin.search.devicename import is_on
 from cookietrack_plugin.stores.kit.wording import type_of
 
 Network = IPv4Network | IPv6Network
@@ -51,7 +52,8 @@ class Selection:
     """
     The filters that a record has to pass. None, and False for `anonymous`, is no filter.
 
-    `device`: a part of the user agent, in upper or lower case. `older`, `newer`: created at least,
+    `device`: a part of the user agent, or of the device's name,
+    in upper or lower case. `older`, `newer`: created at least,
     or less than, so many milliseconds ago. `idle`, `active`: last seen at least, or less than, so
     many milliseconds ago. `expired`: False for the records that have not expired, True for those
     that have.
@@ -75,14 +77,17 @@ class Selection:
         return (self.authid, self.authrealm) if self.authid is not None else (None, None)
 
     def has(self, cookie: Cookie, now: int) -> bool:
-        """Whether the record passes all filters. `now`: Unix milliseconds."""
+        """
+        Whether the record passes all filters. `now`: Unix milliseconds. With `device`, on a thread
+        where `device_name` may be called.
+        """
         return (
             (cookie.expires <= now) == self.expired
             and matches(cookie.auth, self.authid, self.authrealm)
             and not (self.anonymous and cookie.auth)
             and (self.authrole is None or _has_role(cookie, self.authrole))
             and (self.peer is None or _is_of(cookie.peer, self.peer))
-            and (self.device is None or _is_on(cookie.user_agent, self.device))
+            and (self.device is None or is_on(cookie.user_agent, self.device))
             and _is_within(now - cookie.created, self.older, self.newer)
             and _is_within(now - cookie.seen, self.idle, self.active)
         )
@@ -119,10 +124,6 @@ def _is_of(peer: str | None, wanted: Network | str) -> bool:
         return peer is not None and peer.partition(":")[0] == wanted
     address = address_of(peer)
     return address is not None and address in wanted
-
-
-def _is_on(user_agent: str | None, device: str) -> bool:
-    return user_agent is not None and device.casefold() in user_agent.casefold()
 
 
 def _name(text: str) -> str:

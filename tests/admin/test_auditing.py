@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cookietrack_plugin.admin import auditing
+from cookietrack_plugin.admin.batches import STEP
 from cookietrack_plugin.header import id_of
 from tests.admin.conftest import JOE, make_cookie
 from tests.support import configs
@@ -88,6 +89,60 @@ def test_a_log_that_cannot_be_written_is_told_and_stops_nothing(run, node, store
 def test_a_store_that_is_named_by_itself_has_none(run, node):
     assert run("revoke", "lmdb:node/.cookies", "--yes", "--all").out == "2 cookies ended\n"
     assert not (node / "audit.jsonl").exists()
+
+
+def test_with_a_configuration_elsewhere_store_and_log_are_in_the_node_directory(run, node, here):
+    (here / "elsewhere").mkdir()
+    config = (node / "config.json").rename(here / "elsewhere" / "node.json")
+    words = [str(config), "--transport", "worker001/transport001"]
+    lost = run("ls", *words)
+    assert lost.code == 3
+    assert f"no node was started in {config.parent}. If its node directory is" in lost.error
+    found = run("ls", *words, "--cbdir", "node", "--json").lines
+    assert {each["id"] for each in found} == {id_of("phone"), id_of("laptop")}
+    assert run("revoke", *words, "--cbdir", "node", "--all", "--yes").code == 0
+    assert [each["event"] for each in lines(node)] == ["revoked"]
+    diagnosed = run("diagnose", *words, "--cbdir", "node", "--json").json
+    assert f"lmdb:{node}/.cookies" in {each["about"] for each in diagnosed}
+
+
+def whole(directory):
+    [found] = lines(directory)
+    assert (found["id"], found["authid"], found["authrealm"]) == (None, None, None)
+    assert (found["by"], found["by_authid"]) == ("operator", ME)
+    return found["event"], found["reason"]
+
+
+def test_a_purge_is_one_line(run, node):
+    assert run("purge", "node", "--transport", "worker001/transport001", "--yes").code == 0
+    assert whole(node) == ("purged", "cookietrack purge")
+
+
+@pytest.mark.parametrize("words", [[], ["--keep-logins"]])
+def test_a_restoration_is_one_line_which_says_whether_logins_were_kept(run, node, words):
+    assert run("backup", "lmdb:node/.cookies", "some.bak").code == 0
+    place = ["node", "--transport", "worker001/transport001", "--merge"]
+    assert run("restore", "some.bak", *place, *words).code == 0
+    assert whole(node) == ("restored", " ".join(["cookietrack restore", *words]))
+
+
+def test_each_cookie_that_a_mirror_ends_has_a_line(run, node, stores):
+    """However many: they are ended in steps."""
+    stores.make("lmdb:source", [make_cookie("phone", JOE)])
+    stores.make("lmdb:node/.cookies", [make_cookie(f"more {n}", JOE) for n in range(STEP)])
+    words = ["lmdb:../source", "node", "--to-transport", "worker001/transport001", "--yes"]
+    assert run("migrate", *words).code == 0
+    assert not (node / "audit.jsonl").exists()
+    assert run("migrate", *words, "--mirror").code == 0
+    found = lines(node)
+    assert {each["id"] for each in found} == {
+        id_of(name) for name in ["laptop", *(f"more {n}" for n in range(STEP))]
+    }
+    assert len(found) == STEP + 1
+    assert {each["by_authid"] for each in found} == {ME}
+    assert {(each["event"], each["reason"]) for each in found} == {
+        ("revoked", "cookietrack migrate --mirror")
+    }
 
 
 def test_root_writes_as_the_owner_of_the_node_directory(node, monkeypatch):

@@ -1,5 +1,6 @@
 """`cookietrack backup` and `restore`."""
 
+import io
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth, Authenticate, Create, Delete, Touch
+from cookietrack_plugin.stores.kit.nesting import MAX_DEPTH
 from cookietrack_plugin.stores.kit.paging import records
 from tests.admin.conftest import DAY, JOE, NOW, PACKAGES, expired, make_cookie, snapshot
 from tests.support.node import wait_for
@@ -551,6 +553,16 @@ def test_a_record_that_cannot_be_written_down_is_told(run, observed):
     observed["x"].commit([Create(bad), Create(make_cookie("good"))])
     answer = run("backup", "observed:x", "backup", "--json")
     assert (answer.code, answer.json["cookies"], answer.json["refused"]) == (1, 1, [bad.id])
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 900, 100_000])
+def test_an_authextra_that_is_nested_too_deeply_is_not_written_down(levels):
+    extra = {}
+    for _ in range(levels - 1):
+        extra = {"inner": extra}
+    bad = make_cookie("bad", Auth("a", "b", "c", "d", extra))
+    written = backupfile.write(io.BytesIO(), Head(1, "x"), [bad, make_cookie("good")])
+    assert [each if isinstance(each, str) else "written" for each in written] == [bad.id, "written"]
 
 
 def test_a_record_that_the_store_refuses_takes_no_other_along(run, made, observed):

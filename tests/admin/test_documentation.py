@@ -35,7 +35,7 @@ def test_every_command_has_a_section_with_its_arguments(command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained(command):
-    everywhere = {"--json", "--yes", "--transport"}
+    everywhere = {"--json", "--yes", "--transport", "--cbdir"}
     options = {
         name
         for param in main.get_command(click.Context(main), command).params

@@ -241,6 +241,17 @@ def test_cookies_that_ended_in_the_source_since_an_earlier_run_are_told_and_ende
     assert list(stores.read("lmdb:new")) == [id_of("b")]
 
 
+def test_a_relative_place_begins_in_the_node_directory_that_is_said(run, here, stores, make_node):
+    config = make_node(node_config({"type": "lmdb", "path": ".new"}), "elsewhere") / "config.json"
+    (here / "node").mkdir()
+    stores.make("lmdb:node/.old", [make_cookie("a", JOE)])
+    told = run("migrate", "lmdb:.old", str(config), "--cbdir", "node", "--json")
+    assert (told.code, told.json["configured"]) == (0, True)
+    assert list(stores.read("lmdb:node/.new")) == [id_of("a")]
+    for words in (["lmdb:.old", "lmdb:.new"], [str(config), str(config)]):
+        assert run("migrate", *words, "--cbdir", "node").code == 2
+
+
 # -- what is refused, and what is not right --------------------------------------------------
 
 

@@ -51,6 +51,24 @@ def test_paths_of_a_node_are_relative_to_its_directory(make_node):
     assert places(str(node))[0].path == str(node / ".cookies")
 
 
+def test_paths_of_a_configuration_that_lies_elsewhere_begin_in_the_node_directory(here, make_node):
+    elsewhere = make_node(node_config(LMDB), "elsewhere", "node.json") / "node.json"
+    (here / "node").mkdir()
+    [place] = places(str(elsewhere), cbdir="node")
+    assert (place.path, place.node.path) == (str(here / "node" / ".cookies"), str(elsewhere))
+    assert places(str(elsewhere))[0].path == str(here / "elsewhere" / ".cookies")
+
+
+def test_a_node_directory_stands_for_the_configuration_in_it(here, make_node):
+    node = make_node(node_config(LMDB))
+    assert places(None, cbdir=str(node)) == places(str(node))
+
+
+def test_a_node_directory_says_nothing_about_a_location(here):
+    with pytest.raises(ConfigError, match="--cbdir goes with a node's configuration"):
+        places("lmdb:x", cbdir=".")
+
+
 def test_transports_with_the_same_store_item_are_one_store(make_node):
     same = {"path": ".cookies", "type": "lmdb"}
     node = make_node(node_config(LMDB, {"type": "memory"}, same))

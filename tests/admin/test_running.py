@@ -19,7 +19,7 @@ from cookietrack_plugin.nodesocket.folder import FOLDER, SocketFolder
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.stores.file.provider import FileProvider
 from servers.patience import wait_for
-from tests.admin.conftest import JOE, expired, make_cookie
+from tests.admin.conftest import JOE, expired, make_cookie, node_config
 from tests.support.control import controlled
 from tests.support.livereactor import live_reactor
 
@@ -175,6 +175,13 @@ def test_another_store_of_the_same_type_is_opened_beside_the_node(run, file_work
     assert ids(run("ls", "file:other.dat", "--json")) == [(None, id_of("other"))]
 
 
+def test_workers_are_found_from_a_configuration_elsewhere(run, workers, here, tmp_path_factory):
+    config = tmp_path_factory.mktemp("elsewhere") / "node.json"
+    config.write_text(json.dumps(node_config({"type": "memory"})))
+    assert run("count", str(config)).code == 3
+    assert run("count", str(config), "--cbdir", str(here), "--json").json["cookies"] == 3
+
+
 def test_a_worker_that_has_ended_is_passed_over(run, workers, here):
     with SocketFolder.make(str(here)).listen("worker003"):
         pass
@@ -234,7 +241,7 @@ def test_events_are_printed_as_they_come_and_ctrl_c_is_the_usual_end(run, watch)
     assert process.returncode == 0
 
 
-def test_people_read_a_line_for_each_and_the_end_of_the_node_ends_it(run, watch, workers):
+def test_people_read_a_line_for_each(run, watch, workers):
     process = watch()
     run("revoke", "memory:", "--authid", "joe", "--yes")
     for worker in workers:
@@ -242,10 +249,52 @@ def test_people_read_a_line_for_each_and_the_end_of_the_node_ends_it(run, watch,
         assert worker.name in line
         assert "revoked" in line
         assert f" joe by operator {operator()} (wamp.close.logout)" in line
+
+
+def is_watched(worker):
+    return bool(worker.tracker.audit._trails)
+
+
+def watched(make, name):
+    """A worker that starts, from when it is watched."""
+    worker = make(name)
+    worker.store.commit([Create(make_cookie("joe", JOE))])
+    wait_for(lambda: is_watched(worker), f"{name} to be watched")
+    return worker
+
+
+def test_a_worker_that_starts_later_is_watched_too(run, watch, make):
+    process = watch("--json")
+    watched(make, "worker003")
+    assert process.stderr.readline() == "watching worker003\n"
+    run("revoke", "memory:", "--authid", "joe", "--yes")
+    events = [json.loads(process.stdout.readline()) for _ in range(3)]
+    assert {each["worker"] for each in events} == {"worker001", "worker002", "worker003"}
+
+
+def test_a_node_that_starts_again_is_watched_again(run, watch, workers, make, here):
+    process = watch("--json")
     for worker in workers:
         worker.on_reactor(worker.listener.close)
-    assert process.communicate() == ("", "the node has stopped\n")
+        assert process.stderr.readline() == f"{worker.name} has stopped\n"
+    assert process.stderr.readline() == "the node has stopped: waiting until it starts again\n"
+    (here / FOLDER).rmdir()
+    watched(make, "worker002")
+    assert process.stderr.readline() == "watching worker002\n"
+    run("revoke", "memory:", "--authid", "joe", "--yes")
+    assert json.loads(process.stdout.readline())["worker"] == "worker002"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate() == ("", "")
     assert process.returncode == 0
+
+
+def test_a_worker_whose_store_is_away_is_watched_when_that_is_back(watch, make):
+    process = watch()
+    worker = make("worker003", is_away=True)
+    wait_for(lambda: worker.times_away >= 3, "two looks")
+    assert not is_watched(worker)
+    worker.is_away = False
+    assert process.stderr.readline() == "watching worker003\n"
 
 
 def test_a_line_of_a_stranger_has_no_power_over_a_terminal():

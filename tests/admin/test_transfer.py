@@ -17,11 +17,34 @@ from cookietrack_plugin.admin.transfer import (
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IBatchLimit, IRevocationFeed
 from cookietrack_plugin.record import Auth, Authenticate, Create
+from cookietrack_plugin.stores.kit.nesting import MAX_DEPTH
 from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.memory import MemoryStore
 from tests.admin.conftest import DAY, JOE, NOW, expired, make_cookie
 
 MARY = Auth("mary", "user", "ticket", "realm1")
+
+
+def nested(levels):
+    extra = {}
+    for _ in range(levels - 1):
+        extra = {"inner": extra}
+    return extra
+
+
+class DeepStore(MemoryStore):
+    """One whose logins are nested deeper than stores of ours take."""
+
+    def load(self, ids):
+        return {id: deepened(cookie) for id, cookie in super().load(ids).items()}
+
+    def page(self, *asked):
+        cookies, cursor = super().page(*asked)
+        return list(map(deepened, cookies)), cursor
+
+
+def deepened(cookie):
+    return evolve(cookie, auth=evolve(JOE, authextra=nested(100_000)))
 
 
 def store_of(*cookies):
@@ -48,6 +71,23 @@ def test_every_good_cookie_is_copied_as_it_is_and_expired_ones_are_left_behind()
     copied = run(store_of(*cookies, expired("c")), target)
     assert copied.counts == Counter(created=2, expired=1)
     assert held(target) == {cookie.id: cookie for cookie in cookies}
+
+
+def test_an_authextra_that_is_nested_too_deeply_for_a_store_is_refused_and_said_to_be_missing():
+    source, target, bad = DeepStore(10), store_of(), make_cookie("bad")
+    source.commit([Create(bad)])
+    assert run(source, target).refused == [bad.id]
+    assert check(source, target).missing == [bad.id]
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 600, 100_000])
+def test_a_fingerprint_of_what_is_nested_too_deeply_takes_no_stack(levels):
+    found = [
+        fingerprint(make_cookie("a", evolve(JOE, authextra=nested(depth))))
+        for depth in (levels, MAX_DEPTH, MAX_DEPTH - 1)
+    ]
+    assert list(map(len, found)) == [32, 32, 32]
+    assert len(set(found)) == 3
 
 
 def test_copying_again_writes_nothing(observed):

@@ -12,6 +12,7 @@ from selenium.webdriver.common.keys import Keys
 
 from cookietrack_plugin.header import id_of
 from servers.ports import free_port
+from tests.support.accessibility import findings, show_scheme
 from tests.support.browser import Tab, chromium, forgetting
 from tests.support.demo import Demo
 from tests.support.node import wait_for
@@ -302,6 +303,33 @@ def test_without_npm_the_page_says_what_is_missing(browser: Chrome, tmp_path: Pa
         assert not tab.is_enabled("login-button")
     finally:
         demo.stop()
+
+
+def found_by_axe(tab: Tab) -> dict[tuple[str, int], list[str]]:
+    """By colours and width, on the page as it is now; empty where nothing is found anywhere."""
+    found = {}
+    for scheme in ("dark", "light"):
+        show_scheme(tab.browser, scheme)
+        for width in (320, 1280):
+            found[scheme, width] = findings(tab.resize(width, 900).browser)
+    return {key: lines for key, lines in found.items() if lines}
+
+
+def test_axe_core_finds_nothing_on_any_page(url: str, browser: Chrome) -> None:
+    tab = Tab(browser, url).wait_until("visitor")
+    assert found_by_axe(tab) == {}
+    tab.login("alice", "wrong", "ticket")
+    wait_for(lambda: tab.text("login-error"), "the refusal is shown")
+    assert found_by_axe(tab) == {}
+    tab.wait_until("visitor")
+    tab.login("alice", PASSWORD["alice"], "ticket")
+    tab.wait_until("member")
+    wait_for(tab.devices, "the list of devices")
+    assert found_by_axe(tab) == {}
+    for path in ("/members/", "/members/greeting"):
+        tab.browser.get(url + path)
+        tab.wait_until("member")
+        assert found_by_axe(tab) == {}, path
 
 
 @pytest.mark.parametrize("width", [320, 768, 1600])

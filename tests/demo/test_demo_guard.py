@@ -18,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 
 from servers.patience import wait_for
 from servers.ports import free_port
+from tests.support.accessibility import findings
 from tests.support.browser import Tab, chromium, forgetting
 from tests.support.client import Clients
 from tests.support.demo import Demo
@@ -227,6 +228,7 @@ def test_ending_a_device_by_an_old_login_takes_the_password_again(
     for word, end in (("wrong", "That is not your password."), (PASSWORD["bob"], "")):
         tab.press(".cookietrack-end")
         wait_for(lambda: tab.focused() == "step-up-password", "the dialog")
+        assert findings(tab.browser) == []
         tab.type(word, Keys.ENTER)
         if end:
             wait_for(lambda end=end: tab.text("step-up-error") == end, "the refusal")

@@ -233,6 +233,9 @@ def test_the_command_ends_a_user_on_every_worker(
     assert not clients.login(places[0].url, "bob", cookie=bob.cookie).challenged
 
 
+METRICS_AT = ("", "m/", "deep/m/")
+
+
 class Metered:
     """A node with a transport on `lmdb`, and its metrics."""
 
@@ -245,12 +248,12 @@ class Metered:
         transport = configs.websocket(self.listener.port, LMDB)
         self.node = make_node(configs.router(transport, metrics))
         self.node.start(self.listener.port, self._web.port)
-        # Crossbar adds the paths of a Web transport once it listens.
+        # Crossbar adds the paths of a Web transport once it listens, one by one.
         wait_for(self._has_paths, "the metrics are there")
 
     def _has_paths(self) -> bool:
         try:
-            return bool(self.get("deep/m/healthz"))
+            return all(self.get(f"{place}healthz") for place in METRICS_AT)
         except HTTPError:
             return False
 
@@ -299,7 +302,7 @@ def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clien
         assert log.count(f"cookie {kind} id={an_id(first)}") == lines
     assert json.dumps(STORES["lmdb"]) not in text
 
-    for place in ("", "m/", "deep/m/"):
+    for place in METRICS_AT:
         assert f"cookietrack_store_up{{{store}}} 1.0" in metered.get(f"{place}metrics")
         assert json.loads(metered.get(f"{place}healthz")) == {"status": "ok"}
         ready = {"store": "lmdb:.cookies", "status": "ok", "cause": None}

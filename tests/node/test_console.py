@@ -17,14 +17,14 @@ from cookietrack_plugin.config.check import check_node
 from servers.ports import free_port
 from tests.node.conftest import STORES
 from tests.support import configs
-from tests.support.browser import chromium, missing
+from tests.support.accessibility import findings, show_scheme
+from tests.support.browser import chromium
 from tests.support.client import Clients, Session
 from tests.support.consoleclient import ConsoleClient
 from tests.support.node import Node, running, wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.browser]
 
-AXE = Path(__file__).parents[2] / "node_examples/demo/node_modules/axe-core/axe.min.js"
 COOKIE = {"store": STORES["lmdb"], "path": "/"}
 CONSOLE = {
     "type": "cookietrack-guard",
@@ -48,11 +48,6 @@ socket.onmessage = (event) => {
   if (kind === 4) send(5, ticket, {});
   else done(kind === 2 ? rest[1].authid : JSON.stringify(rest));
 };
-"""
-_FINDINGS = """
-const done = arguments[0];
-axe.run().then(({violations}) => done(violations.map(
-  ({id, nodes}) => `${id}: ${nodes.slice(0, 2).map(({html}) => html).join(" ")}`)));
 """
 _SKEWS = """
 const done = arguments[0];
@@ -211,19 +206,6 @@ class Page:
         size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
-    def colours(self, scheme: str) -> None:
-        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-
-    def findings(self) -> list[str]:
-        """Of axe-core, with its own rules."""
-        if not AXE.exists():
-            missing("axe-core is not installed (Debian: apt install npm; then make test)")
-        if not self.browser.execute_script("return Boolean(window.axe)"):
-            self.browser.execute_script(AXE.read_text())
-        found: list[str] = self.browser.execute_async_script(_FINDINGS)
-        return found
-
     def complaints(self) -> list[str]:
         return [each["message"] for each in self.browser.get_log("browser")]
 
@@ -266,11 +248,11 @@ def _looks_well(page: Page, folder: Path) -> None:
             page.width(width)
             page.browser.save_screenshot(str(folder / f"{view}-{width}.png"))
             assert page.browser.execute_script(_OVERFLOW) == 0, (view, width)
-        assert page.findings() == [], view
-    page.colours("dark")
-    assert page.findings() == [], "dark"
+        assert findings(page.browser) == [], view
+    show_scheme(page.browser, "dark")
+    assert findings(page.browser) == [], "dark"
     page.browser.save_screenshot(str(folder / "dark.png"))
-    page.colours("light")
+    show_scheme(page.browser, "light")
     assert page.complaints() == []
 
 
@@ -281,7 +263,7 @@ def _ends_a_session(page: Page, session: Session, folder: Path) -> None:
     page.wait_text("#found", "1 session,")
     page.find("[aria-label^='End the session of bob']").send_keys(Keys.ENTER)
     page.wait_text("#confirm-text", "This ends 1 session, with 1 connection on this worker")
-    assert page.findings() == [], "the dialog"
+    assert findings(page.browser) == [], "the dialog"
     page.width(320)
     page.browser.save_screenshot(str(folder / "dialog.png"))
     assert page.browser.execute_script(_OVERFLOW) == 0
@@ -315,4 +297,4 @@ def _is_out_with_its_own_session(page: Page) -> None:
     page.find("#confirm-yes").click()
     page.wait_state("out")
     assert page.text("#out-title") == "You are logged out"
-    assert page.findings() == []
+    assert findings(page.browser) == []

@@ -36,6 +36,7 @@ class ControlledWorker:
         worker: str = "worker001",
         store: Any = None,
         key: str = MEMORY,
+        is_away: bool = False,
     ) -> None:
         self.key = key
         self.name = worker
@@ -43,7 +44,9 @@ class ControlledWorker:
         self.store = MemoryStore(1000) if store is None else store
         self._live = reactor
         self._path = node_dir / FOLDER / f"{worker}.sock"
-        self.is_away = False
+        self.is_away = is_away
+        # How often somebody was told that it is.
+        self.times_away = 0
         timers = MonotonicReactor(reactor)
         self.tracker = reactor.ask(self._track, timers)
         self.listener = reactor.ask(ControlListener, self, reactor, str(node_dir), worker)
@@ -55,6 +58,7 @@ class ControlledWorker:
         return {} if self.is_away else {self.key: self.tracker}
 
     def away(self) -> list[str]:
+        self.times_away += self.is_away
         return [self.key] if self.is_away else []
 
     def on_reactor(self, call: Callable[..., Any], *args: Any) -> Any:

@@ -124,17 +124,13 @@ class TestSessions:
         assert (page["cursor"], page["looked_at"]) == (None, 1)
         assert "authextra" not in found
 
-    def test_without_ua_parser_a_device_is_the_beginning_of_what_it_says(self, monkeypatch):
-        import sys
-
-        from cookietrack_plugin.router.console.devices import device_name
-
-        device_name.cache_clear()
-        monkeypatch.setitem(sys.modules, "ua_parser", None)
-        assert device_name(FIREFOX) == "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko…"[:47] + "…"
-        assert device_name("curl/8.5") == "curl/8.5"
-        assert device_name(None) is None
-        device_name.cache_clear()
+    def test_are_found_by_the_name_of_the_device_that_is_shown(self, console, tracked):
+        tracked.store.cookies[id_of(BOB)] = evolve(
+            tracked.store.cookies[id_of(BOB)], user_agent=FIREFOX
+        )
+        for words in ("Firefox%20128%20on%20Linux", "firefox%20on%20linux", "gecko"):
+            page = console.get(f"sessions?device={words}")
+            assert [each["id"] for each in page["sessions"]] == [id_of(BOB)]
 
     def test_are_paged(self, console, tracked):
         for number in range(7):

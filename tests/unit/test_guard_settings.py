@@ -9,6 +9,7 @@ from crossbar.common.checkconfig import InvalidConfigException
 from cookietrack_plugin.config.check import check_node
 from cookietrack_plugin.config.guard import GuardSettings, check_guard_item
 from cookietrack_plugin.config.origin import origin_of
+from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.router.guard.service import check_guard_service
 from cookietrack_plugin.router.personalities.standalone import Personality
@@ -220,6 +221,20 @@ class TestCheck:
     def test_passes_over_what_crossbar_refuses(self, type_):
         check_node(node(("a", {"type": type_}), ("b", None)))
         check_node(node(("a", service("path", paths=5))))
+
+
+def test_a_websockets_settings_are_read_as_often_with_many_guards_as_with_one(monkeypatch):
+    read, of = [], CookieSettings.of
+    monkeypatch.setattr(CookieSettings, "of", lambda item: read.append(item) or of(item))
+
+    def times(guards):
+        read.clear()
+        cookie = {**COOKIE, "name": "websockets"}
+        paths = [(f"a{number}", guard()) for number in range(guards)]
+        check_node(node(("ws", {**WEBSOCKET, "cookie": cookie}), *paths))
+        return read.count(cookie)
+
+    assert times(20) == times(1)
 
 
 class TestWarnings:

@@ -333,6 +333,25 @@ class TestALoginThatLastsLessLongThanItsCookie:
         tracked.reactor.turn_until(lambda: client.reasons)
 
     @pytest.mark.parametrize(
+        ("policy", "is_in_again"),
+        [
+            (Policy(max_age=100, rolling=True), False),
+            (brief(max_age=100, rolling=True), True),
+            (brief(max_age=100, rolling=True, absolute_max_age=100), False),
+        ],
+    )
+    def test_rolls_with_the_time_that_the_record_keeps(
+        self, tracked, pass_time, policy, is_in_again
+    ):
+        """That of the last message. A cookie's own end is stored at the handshake."""
+        id, client = tracked.enter(policy=policy)
+        pass_time(101, talks=client)
+        tracked.reactor.turn_until(lambda: client.reasons)
+        assert client.reasons == [EXPIRED]
+        returned = tracked.reactor.result_of(tracked.admit(id, policy=policy))
+        assert returned.created is not is_in_again
+
+    @pytest.mark.parametrize(
         ("policy", "extra"),
         [
             (brief(max_age=100), None),

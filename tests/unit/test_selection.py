@@ -13,7 +13,7 @@ JOE = Cookie(
     NOW + HOUR,
     NOW - HOUR,
     "tcp4:192.0.2.7:1",
-    "Mozilla/5.0 Firefox/140",
+    "Mozilla/5.0 Firefox/140.0",
     Auth("joe", "user", "ticket", "realm1"),
 )
 NOBODY = Cookie("n" * 24, NOW - HOUR, NOW + HOUR, NOW, "unix")
@@ -44,6 +44,7 @@ def chosen(**given):
         ({"peer": "unix"}, ["nobody"]),
         ({"device": "FIREFOX"}, ["joe"]),
         ({"device": "chrome"}, []),
+        ({"device": "firefox 140"}, ["joe"]),
         ({"older": "5h"}, ["joe"]),
         ({"newer": "300m"}, ["nobody"]),
         ({"idle": "3600s"}, ["joe"]),

@@ -11,13 +11,13 @@ from cookietrack_plugin.config.guard import GuardSettings
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.router.console.api import Api
-from cookietrack_plugin.router.console.devices import device_name
 from cookietrack_plugin.router.console.resource import ConsoleResource
 from cookietrack_plugin.router.console.watched import WatchedStore
 from cookietrack_plugin.router.console.whoami import Operator
 from cookietrack_plugin.router.guard.service import guard_items
 from cookietrack_plugin.router.stores import open_stores
 from cookietrack_plugin.router.web.root import rooted
+from cookietrack_plugin.search.devicename import device_name
 
 
 def check_console_service(personality: Any, config: Mapping[str, Any]) -> None:

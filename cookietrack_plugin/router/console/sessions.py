@@ -7,10 +7,10 @@ from attrs import fields
 from twisted.internet.defer import inlineCallbacks
 
 from cookietrack_plugin.router import arguments
-from cookietrack_plugin.router.console.devices import device_name
 from cookietrack_plugin.router.console.refusals import NotFound, WrongQuery
 from cookietrack_plugin.router.console.watched import WatchedStore
 from cookietrack_plugin.router.operators import shown
+from cookietrack_plugin.search.devicename import device_name
 from cookietrack_plugin.search.page import MAX_LIMIT, SearchPage
 from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.tracking.tracker import Tracker
