@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import product
 
 import pytest
 
@@ -45,7 +46,15 @@ def refusal(here, *words):
     return line
 
 
-@pytest.mark.parametrize("words", READING + ALTERING, ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *(("lmdb:.cookies", words) for words in READING + ALTERING),
+        *product(list(NAMES)[1:], [READING[0], ALTERING[0]]),
+    ],
+    indirect=["name"],
+    ids=lambda each: each if isinstance(each, str) else each[0],
+)
 def test_a_store_of_roots_is_there_and_belongs_to_root(here, name, words):
     told = refusal(here, words[0], name, *words[1:])
     path = f"{here}/{NAMES[name]}"

@@ -13,8 +13,8 @@ from tests.support.node import Node, wait_for
 pytestmark = pytest.mark.node
 
 STORES_THAT_KEEP = ("file", "lmdb")
-LOADS = 3
-ENOUGH = 15
+LOADS = 2
+ENOUGH = 6
 
 
 @pytest.fixture

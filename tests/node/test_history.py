@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.node, pytest.mark.server]
 
 WANDERERS, USERS_EACH = 8, 1
 # For more than what fits into a run of all tests, and to do the same again.
-STEPS = int(os.environ.get("COOKIETRACK_STEPS", "1000"))
+STEPS = int(os.environ.get("COOKIETRACK_STEPS", "500"))
 SEED = int(os.environ.get("COOKIETRACK_SEED", random.randrange(2**32)))
 
 

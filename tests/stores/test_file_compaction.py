@@ -53,7 +53,7 @@ class TestFileStoreThatCompactsAllTheTime(
     provider = EagerFileProvider
     options = {"type": "file", "filename": NAME}
     durable = True
-    rounds = 20
+    rounds = 10
 
 
 @pytest.fixture
@@ -366,7 +366,8 @@ def test_a_compaction_leaves_half_of_the_disks_room_to_commits(store, monkeypatc
 def test_what_a_compaction_did_is_logged(store, path, caplog):
     caplog.set_level(logging.INFO)
     compact(store)
-    assert f"{path}: compacted to {store.stat()['bytes']} bytes" in caplog.text
+    line = f"{path}: compacted to {store.stat()['bytes']} bytes"
+    wait_for(lambda: line in caplog.text)
 
 
 def test_where_the_new_file_may_not_survive_a_power_cut_it_is_written_once_more(

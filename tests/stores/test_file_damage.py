@@ -320,7 +320,7 @@ def test_a_page_that_was_lost_brings_back_nobody_who_was_logged_out_a_while_befo
 
 
 @pytest.mark.usefixtures("no_flushes")
-@pytest.mark.parametrize("count", [1, 10, *range(56, 74), 150])
+@pytest.mark.parametrize("count", [1, 10, *range(56, 74, 3), 150])
 def test_a_page_that_was_lost_brings_back_none_of_many_who_were_logged_out_at_once(
     tmp_path, path, count
 ):
@@ -397,7 +397,7 @@ def test_a_damaged_line_at_the_end_of_the_file_does_not_bring_back_a_login(
     expected = contents(store)
     store.close()
     whole = path.read_bytes()
-    for position in range(start, len(whole), 7):
+    for position in range(start, len(whole), 23):
         damaged = bytearray(whole)
         damaged[position] ^= 1
         path.write_bytes(damaged)

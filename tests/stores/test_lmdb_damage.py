@@ -95,12 +95,14 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_any_damaged_page_is_told_of_and_mended_and_kills_nobody(data, open_lmdb, damage):
+@pytest.mark.parametrize("name", DAMAGES)
+def test_any_damaged_page_is_told_of_and_mended_and_kills_nobody(data, open_lmdb, name):
+    """Each damage on every other kind of page, so that each kind has half of all damages."""
+    damage, parity = DAMAGES[name], list(DAMAGES).index(name) % 2
     whole = data.read_bytes()
     numbers = page_numbers(data)
     assert set(numbers) == set(KINDS)
-    for kind, number in numbers.items():
+    for kind, number in list(numbers.items())[parity::2]:
         data.write_bytes(whole)
         with data.open("r+b") as file:
             page = os.pread(file.fileno(), PAGE, number * PAGE)

@@ -134,7 +134,7 @@ def test_nothing_new_is_taken_until_there_is_room(store, disk):
 
 def test_a_store_that_fills_the_disk_itself_lets_go_and_takes_as_many_again(store):
     count = fill_store(store, COUNT)
-    for round in range(3):
+    for round in range(2):
         with pytest.raises(StoreFull):
             store.commit([new(10**7 + n) for n in range(100)])
         for start in range(0, count, 40):
@@ -148,12 +148,12 @@ def test_a_store_that_fills_the_disk_itself_lets_go_and_takes_as_many_again(stor
 def test_turns_of_letting_go_and_filling_up_never_use_up_what_is_kept(store, disk):
     """One by one, as on a busy node: each new record takes what the last logout has freed."""
     count = fill_store(store, COUNT)
-    for number in range(2000):
+    for number in range(1000):
         assert store.commit([Delete(make_id(number))]) == [True]
         with suppress(StoreFull):
             store.commit([new(10**6 + number)])
     fill_disk(disk)
-    for number in range(2000, count, 9):
+    for number in range(1000, count, 9):
         assert store.commit([Delete(make_id(number))]) == [True]
 
 

@@ -133,7 +133,7 @@ def test_cursors_from_before_the_store_was_emptied_are_refused(open_lmdb):
 def test_the_indexes_have_an_entry_for_each_record_and_no_other(store):
     choice = random.Random()
     auths = [make_auth("joe"), make_auth("mary"), make_auth("joe", "realm2")]
-    for _ in range(200):
+    for _ in range(50):
         number, expires = choice.randrange(20), NOW + choice.randrange(5)
         changes = [
             Create(make_cookie(number, choice.choice([None, *auths]), expires)),

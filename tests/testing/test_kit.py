@@ -50,7 +50,7 @@ feed.PATIENCE = pages.PATIENCE = unblocked.PATIENCE = unblocked_loads.PATIENCE =
 
 class TestBroken({case}, {suite}):
     provider = Provider
-    rounds = 10
+    rounds = 20
 """
 
 
@@ -60,12 +60,12 @@ class TestHonestStore(DurableCase, DurableStoreSuite):
 
 class TestHonestStoreWithoutWaiting(DurableCase, DurableStoreSuite):
     provider = UnblockedProvider
-    rounds = 5
+    rounds = 3
 
 
 class TestHonestStoreOfOneProcess(UnsharedCase, DurableStoreSuite):
     provider = LockedProvider
-    rounds = 5
+    rounds = 3
 
 
 @pytest.mark.parametrize("check", sorted(BROKEN))

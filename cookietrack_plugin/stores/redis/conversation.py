@@ -39,6 +39,7 @@ class Conversation(Generic[T]):
         self._client = client
         self._timeout = timeout
         self._connecting = Lock()
+        self._dropping = Lock()
         self._wire: Wire | None = None
         self._is_closed = False
         self._rounds: Rounds[T] | None = None
@@ -54,6 +55,9 @@ class Conversation(Generic[T]):
         try:
             if self._wire is None and not self._is_closed:
                 self._wire = Wire(self._client.pool, self._timeout)
+                if self._is_closed:
+                    # Meanwhile: `close` has not seen it.
+                    self._drop()
         except (RedisError, OSError) as error:
             # What the caller wanted is done; the next one tries again.
             log.debug("no connection without a thread: %s", error)
@@ -129,6 +133,7 @@ class Conversation(Generic[T]):
         return self._wire
 
     def _drop(self) -> None:
-        if self._wire is not None:
+        with self._dropping:
             wire, self._wire = self._wire, None
+        if wire is not None:
             wire.close()

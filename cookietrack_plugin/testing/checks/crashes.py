@@ -15,7 +15,7 @@ from cookietrack_plugin.testing.writer import batch
 
 class CrashChecks(StoreCase):
     #: How many writers are killed.
-    rounds = 50
+    rounds = 20
 
     def test_what_was_acknowledged_survives_kill_9(
         self, start_process: StartProcess, open_store: OpenStore

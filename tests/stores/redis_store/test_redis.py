@@ -95,18 +95,18 @@ class TestRedis(RedisSuite):
 
 
 @pytest.mark.server
-class TestRedisCluster(RedisSuite):
-    lacks = {"limit": "the same as for one server"}
+class TestRedisClusterWithPartitions(RedisSuite):
+    """
+    Spread over all masters: the whole kit, but for the three checks that a batch is all or none
+    over all partitions.
+    """
+
+    lacks = {"limit": "the same as for one partition"}
 
     @pytest.fixture
     def store_options(self, redis_cluster: RedisCluster) -> dict[str, Any]:
-        return {"type": "redis", "url": redis_cluster.url(), "prefix": new_prefix()}
-
-
-class PartitionSuite(RedisSuite):
-    """The whole kit, but for the three checks that a batch is all or none over all partitions."""
-
-    lacks = {"limit": "the same as for one partition"}
+        item = {"type": "redis", "url": redis_cluster.url(), "prefix": new_prefix()}
+        return {**item, "partitions": 7}
 
     def test_what_was_acknowledged_survives_kill_9(self) -> None:  # type: ignore[override]
         pytest.skip(ONE_BY_ONE)
@@ -116,26 +116,6 @@ class PartitionSuite(RedisSuite):
 
     def test_no_reader_sees_half_of_a_coming_or_going(self) -> None:  # type: ignore[override]
         pytest.skip(ONE_BY_ONE)
-
-
-@pytest.mark.server
-class TestRedisClusterWithPartitions(PartitionSuite):
-    """Spread over all masters."""
-
-    @pytest.fixture
-    def store_options(self, redis_cluster: RedisCluster) -> dict[str, Any]:
-        item = {"type": "redis", "url": redis_cluster.url(), "prefix": new_prefix()}
-        return {**item, "partitions": 7}
-
-
-@pytest.mark.server
-class TestRedisWithPartitions(PartitionSuite):
-    """Several of them on one server."""
-
-    @pytest.fixture
-    def store_options(self, redis_server: RedisServer) -> dict[str, Any]:
-        item = {"type": "redis", "url": redis_server.url(), "prefix": new_prefix()}
-        return {**item, "partitions": 3}
 
 
 # -- one server, and a cluster --------------------------------------------------------------------

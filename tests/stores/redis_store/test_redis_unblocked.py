@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from select import select
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.interfaces import INonBlockingCommit, INonBlockingLoad
 from cookietrack_plugin.record import Authenticate, Change, Cookie, Create, Delete
+from cookietrack_plugin.stores.redis import conversation
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from servers.databases import PASSWORD
 from servers.process import running
@@ -276,11 +278,41 @@ def test_nothing_to_do_is_for_nobody(store):
 
 def test_a_closed_store_leaves_no_connection(server):
     client = server.client()
+    # Clients of other tests, until they are collected.
+    before = connections(client)
     store = connected(server.url())
     assert commit(store, [Create(make_cookie(1))]) == [True]
+    assert connections(client) - before
     store.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         store.begin([Delete(make_id(1))])
     with pytest.raises(StoreUnavailable, match="closed"):
         store.begin_load([make_id(1)])
-    wait_for(lambda: len(client.client_list()) == 1, "its connections are gone")
+    wait_for(lambda: connections(client) <= before, "its connections are gone")
+
+
+def connections(client: Any) -> set[str]:
+    return {each["id"] for each in client.client_list()}
+
+
+def test_one_that_is_closed_while_it_connects_leaves_no_connection(server, monkeypatch):
+    client, store = server.client(), connected(server.url())
+    before = connections(client)
+    store._commits._drop()
+    entered, closed = Event(), Event()
+
+    class SlowWire(conversation.Wire):
+        def __init__(self, *args: Any) -> None:
+            entered.set()
+            assert closed.wait(PATIENCE_S)
+            super().__init__(*args)
+
+    monkeypatch.setattr(conversation, "Wire", SlowWire)
+    connecting = Thread(target=store._commits.prepare)
+    connecting.start()
+    assert entered.wait(PATIENCE_S)
+    store.close()
+    closed.set()
+    connecting.join(PATIENCE_S)
+    wait_for(lambda: connections(client) <= before, "its connections are gone")
+    assert store._commits._wire is None

@@ -70,17 +70,18 @@ class ForgetsLogins(SqliteStore):
 
 @fails("test_what_was_acknowledged_survives_kill_9")
 class WritesLater(SqliteStore):
-    """Returns first, and writes with the next commit."""
-
-    waiting = ()
+    """Returns first, and writes three commits later."""
 
     def commit(self, changes):
-        super().commit(self.waiting)
-        self.waiting = changes
+        waiting = self.__dict__.setdefault("waiting", [])
+        waiting.append(changes)
+        if len(waiting) > 3:
+            super().commit(waiting.pop(0))
         return [True] * len(changes)
 
     def close(self):
-        super().commit(self.waiting)
+        for changes in self.__dict__.pop("waiting", ()):
+            super().commit(changes)
         super().close()
 
 
