@@ -52,11 +52,10 @@ class Selection:
     """
     The filters that a record has to pass. None, and False for `anonymous`, is no filter.
 
-    `device`: a part of the user agent, or of the device's name,
-    in upper or lower case. `older`, `newer`: created at least,
-    or less than, so many milliseconds ago. `idle`, `active`: last seen at least, or less than, so
-    many milliseconds ago. `expired`: False for the records that have not expired, True for those
-    that have.
+    `device`: a part of the user agent, or of the device's name, in upper or lower case. `older`,
+    `newer`: created at least, or less than, so many milliseconds ago. `idle`, `active`: last seen
+    at least, or less than, so many milliseconds ago. `expired`: False for the records that have not
+    expired, True for those that have.
     """
 
     authid: str | None = None

@@ -297,6 +297,7 @@ def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clien
         assert line in text, text
     # The login and the logout; that the client came back in between is written later, if at all.
     assert metered.commits() in (2, 3)
+    wait_for(lambda: f"cookie revoked id={an_id(first)}" in node.output(), "the log")
     log = node.output()
     for kind, lines in (("created", 0), ("authenticated", 1), ("revoked", 1)):
         assert log.count(f"cookie {kind} id={an_id(first)}") == lines

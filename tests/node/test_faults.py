@@ -148,7 +148,8 @@ def test_a_logout_that_cannot_be_stored_is_refused_here_and_stored_when_it_can_b
     sibling.wait_closed()
     with RawHandshake(faulty.listener.port, f"Cookie: {first.cookie}") as refused:
         assert refused.send().answer().status == 503, "a new cookie cannot be stored either"
-    assert "cannot be stored; this worker refuses it" in faulty.node.output()
+    refusal = "cannot be stored; this worker refuses it"
+    wait_for(lambda: refusal in faulty.node.output(), "the line in the log")
     faulty.switch()
     again = clients.login(faulty.listener.url, cookie=first.cookie)
     assert again.challenged

@@ -169,7 +169,7 @@ def test_it_listens_answers_503_and_serves_when_they_have_come(
             assert session.joined
             assert not clients.login(url, cookie=session.cookie).challenged
     assert said(node) == 2
-    assert "is it running, and can this host reach it?" in node.output()
+    wait_for(lambda: "is it running, and can this host reach it?" in node.output(), "the log")
     assert PASSWORD not in node.output()
 
 

@@ -7,11 +7,15 @@ from hypothesis import Phase, settings
 
 from cookietrack_plugin import errors, interfaces, record
 from cookietrack_plugin.testing import DurableStoreSuite
+from cookietrack_plugin.testing.checks.claims import ClaimChecks
+from cookietrack_plugin.testing.checks.closing import CloseChecks
+from cookietrack_plugin.testing.checks.crashes import CrashChecks
+from cookietrack_plugin.testing.checks.locking import LockChecks
+from cookietrack_plugin.testing.checks.reopening import ReopenChecks
 from tests.testing.broken.reopening import TearsBatches
 from tests.testing.honest import (
     DurableCase,
     LockedProvider,
-    SqliteProvider,
     SqliteStore,
     UnblockedProvider,
     UnsharedCase,
@@ -55,19 +59,24 @@ class TestBroken({case}, {suite}):
 
 
 class TestHonestStore(DurableCase, DurableStoreSuite):
-    provider = SqliteProvider
+    """One with every optional power."""
 
-
-class TestHonestStoreWithoutWaiting(DurableCase, DurableStoreSuite):
     provider = UnblockedProvider
-    rounds = 3
+    rounds = 5
 
 
-class TestHonestStoreOfOneProcess(UnsharedCase, DurableStoreSuite):
+class TestHonestStoreOfOneProcess(
+    UnsharedCase, ClaimChecks, CloseChecks, LockChecks, ReopenChecks, CrashChecks
+):
+    """The checks of what such a store does otherwise."""
+
+    durable = True
     provider = LockedProvider
     rounds = 3
 
 
+# What these run is measured with the stores that pass.
+@pytest.mark.no_cover
 @pytest.mark.parametrize("check", sorted(BROKEN))
 def test_a_broken_store_fails(check: str, pytester: pytest.Pytester) -> None:
     assert run(BROKEN[check], check, pytester) >= 1
