@@ -150,7 +150,8 @@ class Stream:
 
     def _send_connections(self, answer: dict[str, Any]) -> None:
         connected = dumps({**answer, "at": 0})
-        if connected != self._connected:
+        # The client may have stopped reading while it was asked for: then it does not have it.
+        if connected != self._connected and not self._paused:
             self._connected = connected
             self._send("connections", answer)
 
