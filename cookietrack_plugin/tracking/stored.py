@@ -39,7 +39,7 @@ class StoredRecords:
         self, cursor: str | None, limit: int, authid: str | None, authrealm: str | None
     ) -> Deferred[tuple[Sequence[Cookie], str | None]]:
         """See `ICookieStore.page`. A ValueError where `cursor` is none of this store."""
-        read = self._store.run(lambda store: page_after(store, cursor, limit, authid, authrealm))
+        read = self._store.walk(lambda store: page_after(store, cursor, limit, authid, authrealm))
         return read.addCallback(
             lambda page: ([each for each in page[0] if self._not_ended(each)], page[1])
         )
@@ -52,7 +52,7 @@ class StoredRecords:
         """At most `limit` lines of `IVerifiable.damaged`; none of one that is not verifiable."""
         if not self.is_verifiable:
             return succeed([])
-        return self._store.run(lambda store: list(islice(store.damaged(), limit)))
+        return self._store.walk(lambda store: list(islice(store.damaged(), limit)))
 
     def made(self, make: Callable[[], T]) -> Deferred[T]:
         """What takes time without waiting, done on a thread."""
