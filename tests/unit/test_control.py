@@ -115,6 +115,7 @@ def test_what_is_no_request_is_answered_so(worker, sent, words):
         ("revoke", {"ids": [make_id(1)] * (MAX_RECORDS + 1)}, "ids: expected"),
         ("revoke", {"ids": "1" * 24}, "ids: expected"),
         ("revoke_user", {"authid": 7}, "authid: expected a string or null, found an integer"),
+        ("revoke_user", {"user": "joe"}, "authid: expected a string or null, found nothing"),
         ("page", {"limit": 0}, "limit: expected an integer from 1 on"),
         ("page", {"limit": "7"}, "limit: expected an integer from 1 on"),
         ("page", {"cursor": {}}, "cursor: expected a string or null, found a mapping"),
