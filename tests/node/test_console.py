@@ -266,6 +266,7 @@ def put(place: Place) -> Iterator[Callable[..., None]]:
 def test_a_list_in_a_browser_shows_and_ends_what_it_names(page: Page, put: Any) -> None:
     put("far", make_id(1), expires=10**16)
     put("bob\u202e", make_id(2))
+    put("<img src=x onerror=alert(1)>", make_id(5))
     put("twin ", make_id(3))
     put("twin", make_id(4))
     page.open("sessions")
@@ -275,6 +276,7 @@ def test_a_list_in_a_browser_shows_and_ends_what_it_names(page: Page, put: Any) 
     assert r"bob\u{202e}" in page.text("#session-rows")
     assert page.find(r"[aria-label^='End the session of bob\\u{202e}']")
 
+    _finds(page, "<img src=x onerror=alert(1)>", "1 session,")
     _finds(page, "twin", "1 session,")
     page.find("input[name=authid]").clear()
     page.find("#end-found").click()
@@ -283,6 +285,28 @@ def test_a_list_in_a_browser_shows_and_ends_what_it_names(page: Page, put: Any) 
     page.wait_text("#notice", "1 session ended")
     _finds(page, "far", "1 session,")
     assert page.complaints() == []
+
+
+# Another server's part, played in the page.
+_ANSWERED = """
+const [status, kind, text, done] = arguments;
+window.fetch = async () => new Response(text, {status, headers: {"content-type": kind}});
+import("./api.js").then((api) => api.get("x")).then(
+  (answer) => done(["answer", answer]), (error) => done([error.constructor.name, error.message]));
+"""
+
+
+def test_a_page_says_in_words_why_it_has_no_answer(page: Page) -> None:
+    page.open("overview")
+    plain, json = "text/plain; charset=utf-8", "application/json"
+    for status, kind, text, expected in (
+        (503, plain, "cookie store not available\n", ["ApiError", "cookie store not available"]),
+        (400, json, '{"error": "limit: expected"}', ["ApiError", "limit: expected"]),
+        (502, "text/html", "<h1>Bad Gateway</h1>", ["ApiError", "status 502"]),
+        (200, json, '{"stored": tr', ["Unreachable", "the node has not answered to the end"]),
+        (200, json, '{"stored": true}', ["answer", {"stored": True}]),
+    ):
+        assert page.browser.execute_async_script(_ANSWERED, status, kind, text) == expected
 
 
 def test_the_own_session_is_the_last_of_many_that_are_ended(
