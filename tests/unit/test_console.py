@@ -470,6 +470,23 @@ class TestWatching:
         watching[0].wire.lose()
         assert console.watch().response.status == 200
 
+    def test_who_is_connected_is_looked_at_once_for_all(self, console, tracked, monkeypatch):
+        looks = []
+        look = tracked.tracker.connections_with
+        monkeypatch.setattr(
+            tracked.tracker, "connections_with", lambda *user: looks.append(1) or look(*user)
+        )
+        watching = [console.watch("?connections=1") for _ in range(3)]
+        for browser in watching:
+            tracked.reactor.turn_until(lambda b=browser: b"event: connections" in b.output)
+            browser.wire.clear()
+        tracked.enter("carol")
+        looks.clear()
+        tracked.reactor.advance(INTERVAL_S)
+        for browser in watching:
+            tracked.reactor.turn_until(lambda b=browser: b"event: connections" in b.output)
+        assert len(looks) == 1
+
     def test_takes_no_other_query(self, console):
         assert console.watch("?x=1").response.status == 400
 
