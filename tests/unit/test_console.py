@@ -137,6 +137,15 @@ class TestSessions:
         assert device_name(None) is None
         device_name.cache_clear()
 
+    @pytest.mark.parametrize("agent", ["half \ud800", " ", "\0", "x" * 5000])
+    def test_are_listed_whatever_their_client_calls_itself(self, console, tracked, agent):
+        tracked.store.cookies[id_of(BOB)] = evolve(
+            tracked.store.cookies[id_of(BOB)], user_agent=agent
+        )
+        [found] = console.get("sessions?authid=bob")["sessions"]
+        assert found["user_agent"] == agent
+        assert found["device"] != ""
+
     def test_are_paged(self, console, tracked):
         for number in range(7):
             auth = make_auth("carol")

@@ -19,7 +19,9 @@ def device_name(user_agent: str | None) -> str | None:
     """
     if not user_agent:
         return None
-    return _parsed(user_agent) or _shortened(user_agent)
+    # `ua-parser` takes no half of a surrogate pair, which a record that was restored may have.
+    text = user_agent.encode(errors="replace").decode()
+    return _parsed(text) or _shortened(text) or None
 
 
 def _parsed(user_agent: str) -> str | None:
