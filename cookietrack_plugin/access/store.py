@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList, fail, inlineCallbacks
+from twisted.internet.defer import (
+    Deferred,
+    DeferredList,
+    DeferredSemaphore,
+    fail,
+    inlineCallbacks,
+)
 from twisted.internet.threads import deferToThreadPool
 
 from cookietrack_plugin.access.committer import Committer
@@ -27,6 +33,9 @@ T = TypeVar("T")
 # Records of a user that are deleted in one turn of the reactor, where the store has no
 # `IUserRevocation`: a volatile one deletes them on its thread.
 MAX_DELETED_PER_TURN = 500
+# Walks at a time, and those that wait for their turn. Each takes time from the reactor, and while
+# the store hangs a thread of the reactor's pool.
+MAX_WALKS, MAX_WAITING = 2, 50
 
 
 class AsyncStore:
@@ -46,6 +55,7 @@ class AsyncStore:
         self._committer = Committer(store, reactor, self.metrics)
         self._lookup = Lookup(store, self._committer, reactor, self.metrics)
         self._listing = Listing(store, reactor)
+        self._walks = DeferredSemaphore(MAX_WALKS)
         self.reads_block = bool(store.reads_block)
         self.is_verifiable = IVerifiable.providedBy(store)
         self._commits_block = bool(store.commits_block)
@@ -138,6 +148,18 @@ class AsyncStore:
             return fail(StoreUnavailable("the store is closed"))
         pool = self._reactor.getThreadPool()
         return deferToThreadPool(self._reactor, pool, function, self._store)
+
+    def walk(self, function: Callable[[Any], T]) -> Deferred[T]:
+        """
+        The same for what reads through all records: a few at a time, the others in turn. A store
+        that is known not to answer is not asked.
+        """
+        if len(self._walks.waiting) >= MAX_WAITING:
+            return fail(StoreUnavailable("too many ask for lists at once"))
+        return self._walks.run(self._walk, function)
+
+    def _walk(self, function: Callable[[Any], T]) -> Deferred[T]:
+        return fail(refusal) if (refusal := self.refusal()) else self.run(function)
 
     def next_turn(self) -> Deferred[None]:
         """Fires in the next turn of the reactor: for work that is too long for one."""

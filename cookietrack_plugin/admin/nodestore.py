@@ -10,7 +10,7 @@ from cookietrack_plugin.admin.auditing import operator
 from cookietrack_plugin.admin.batches import batched
 from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.workersocket import WorkerStore, workers_with
-from cookietrack_plugin.errors import StoreLocked
+from cookietrack_plugin.errors import CookieTrackError, StoreLocked
 from cookietrack_plugin.interfaces import ICookieStore, IUserRevocation, IVerifiable
 from cookietrack_plugin.nodesocket.wire import MAX_RECORDS, received
 from cookietrack_plugin.record import Change, Cookie, Delete
@@ -66,10 +66,13 @@ class NodeStore:
         ids = [change.id for change in changes if isinstance(change, Delete)]
         if len(ids) < len(changes):
             raise StoreLocked("a running node has it: stop the node first")
-        there = self.load(ids)
-        # Of one that has not logged in, the worker may have a connection, and the store nothing.
-        for some in batched(ids, MAX_RECORDS):
-            self._ask_all("revoke", ids=some, operator=operator())
+        try:
+            there = self.load(ids)
+        finally:
+            # Of one that has not logged in, the worker may have a connection, and the store
+            # nothing.
+            for some in batched(ids, MAX_RECORDS):
+                self._end("revoke", ids=some, operator=operator())
         return [change.id in there for change in changes]
 
     def expire(self, now: int, limit: int) -> int:
@@ -93,7 +96,7 @@ class NodeStore:
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
         user = {"authid": authid, "authrealm": authrealm, "keep": [*keep], "operator": operator()}
-        return sum(answer["cookies"] for answer in self._ask_all("revoke_user", **user))
+        return sum(answer["cookies"] for answer in self._end("revoke_user", **user))
 
     def stat(self) -> Mapping[str, Any]:
         """Of one worker as it says; of several their sums, as far as these are numbers."""
@@ -145,6 +148,18 @@ class NodeStore:
             return answer, f"{place:04}:{answer['cursor']}"
         following = place + 1
         return answer, f"{following:04}:" if following < len(self._workers) else None
+
+    def _end(self, name: str, **request: Any) -> list[Mapping[str, Any]]:
+        """As `_ask_all`, and those behind one that fails are asked all the same."""
+        answers, failures = [], []
+        for worker in self._workers:
+            try:
+                answers.append(worker.ask(name, **request))
+            except CookieTrackError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return answers
 
     def _ask_all(self, name: str, **request: Any) -> list[Mapping[str, Any]]:
         return [worker.ask(name, **request) for worker in self._workers]

@@ -29,7 +29,7 @@ def device_name(user_agent: str | None) -> str | None:
     if not user_agent:
         return None
     name = _parsed(user_agent)
-    return _shortened(user_agent) if name is None else name.full
+    return _shortened(_whole(user_agent)) or None if name is None else name.full
 
 
 def is_on(user_agent: str | None, device: str) -> bool:
@@ -52,7 +52,7 @@ def _parsed(user_agent: str) -> _Name | None:
         from ua_parser import parse
     except ImportError:
         return None
-    found = parse(user_agent)
+    found = parse(_whole(user_agent))
     browser, place = found.user_agent, _named(found.device) or _named(found.os)
     full = _joined(_with_version(browser), place)
     return _Name(full, _joined(_named(browser), place)) if full else None
@@ -69,6 +69,11 @@ def _with_version(browser: Any) -> str | None:
 
 def _named(found: Any) -> str | None:
     return None if found is None or found.family in _VAGUE else str(found.family)
+
+
+def _whole(user_agent: str) -> str:
+    """Without halves of surrogate pairs, which a restored record may have, and parsers refuse."""
+    return user_agent.encode(errors="replace").decode()
 
 
 def _shortened(user_agent: str) -> str:

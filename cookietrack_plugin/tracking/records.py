@@ -1,8 +1,8 @@
 """Reads records, connections and counters, for operators and metrics. Alters nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
@@ -14,6 +14,8 @@ from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.tracking.connections import Connections, TrackedConnection
 from cookietrack_plugin.tracking.validity import Validity
+
+T = TypeVar("T")
 
 
 class Records:
@@ -72,8 +74,9 @@ class Records:
     ) -> Deferred[list[Cookie]]:
         """At most `limit` records, of `authid` and/or in `authrealm` if given."""
         valid = self._validity.snapshot()
-        return self._store.run(
-            lambda store: list(islice(filter(valid, records(store, authid, authrealm)), limit))
+        return self._read(
+            authid,
+            lambda store: list(islice(filter(valid, records(store, authid, authrealm)), limit)),
         )
 
     def search(self, selection: Selection, cursor: str | None, limit: int) -> Deferred[SearchPage]:
@@ -86,19 +89,25 @@ class Records:
         now, valid = self._validity.now(), self._validity.snapshot()
         if selection.expired:
             valid = _any
-        return self._store.run(
-            lambda store: search_page(store, selection, now, cursor, limit, valid)
+        return self._read(
+            selection.authid,
+            lambda store: search_page(store, selection, now, cursor, limit, valid),
         )
 
     def count(self, authid: str | None, authrealm: str | None) -> Deferred[int]:
         """How many records there are, of `authid` and/or in `authrealm` if given."""
         valid = self._validity.snapshot()
-        return self._store.run(lambda store: sum(map(valid, records(store, authid, authrealm))))
+        return self._read(authid, lambda store: sum(map(valid, records(store, authid, authrealm))))
 
     def stat(self) -> Deferred[Mapping[str, Any]]:
         """What the store says of itself, with the number of cookies that are `connected`."""
         stat: Deferred[Mapping[str, Any]] = self._store.run(lambda store: store.stat())
         return stat.addCallback(lambda numbers: {**numbers, "connected": self.connected})
+
+    def _read(self, authid: str | None, function: Callable[[Any], T]) -> Deferred[T]:
+        """A user's records are found by an index; for any other, all are walked through."""
+        read = self._store.walk if authid is None else self._store.run
+        return read(function)
 
 
 def _any(cookie: Cookie) -> bool:

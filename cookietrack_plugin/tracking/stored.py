@@ -39,7 +39,7 @@ class StoredRecords:
         self, cursor: str | None, limit: int, authid: str | None, authrealm: str | None
     ) -> Deferred[tuple[Sequence[Cookie], str | None]]:
         """See `ICookieStore.page`. Fails with ValueError if `cursor` is not one of this store."""
-        read = self._store.run(lambda store: page_after(store, cursor, limit, authid, authrealm))
+        read = self._store.walk(lambda store: page_after(store, cursor, limit, authid, authrealm))
         return read.addCallback(
             lambda page: ([each for each in page[0] if self._not_ended(each)], page[1])
         )
@@ -52,7 +52,7 @@ class StoredRecords:
         """At most `limit` lines of `IVerifiable.damaged`; none if the store has no such power."""
         if not self.is_verifiable:
             return succeed([])
-        return self._store.run(lambda store: list(islice(store.damaged(), limit)))
+        return self._store.walk(lambda store: list(islice(store.damaged(), limit)))
 
     def made(self, make: Callable[[], T]) -> Deferred[T]:
         """The result of `make` on a thread: for work that would keep the reactor busy."""

@@ -14,9 +14,10 @@ from cookietrack_plugin.admin.nodestore import running_store
 from cookietrack_plugin.admin.params import the_place
 from cookietrack_plugin.admin.text import printable
 from cookietrack_plugin.admin.watching import _as_text
+from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.nodesocket.folder import FOLDER, SocketFolder
-from cookietrack_plugin.record import Create
+from cookietrack_plugin.record import Create, Delete
 from cookietrack_plugin.stores.file.provider import FileProvider
 from servers.patience import wait_for
 from tests.admin.conftest import JOE, expired, make_cookie, node_config
@@ -127,6 +128,23 @@ def test_sessions_are_ended_in_every_worker_under_the_name_of_who_has_asked(run,
     assert (answer.code, answer.out) == (1, "1 cookie ended\n")
     assert run("purge", "memory:", "--yes").out == "1 expired cookie removed\n"
     assert run("count", "memory:", "--json").json["cookies"] == 0
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda store: store.revoke_user("joe", None),
+        lambda store: store.commit([Delete(id_of("joe 2"))]),
+    ],
+    ids=["user", "id"],
+)
+def test_sessions_are_ended_in_a_worker_behind_one_that_fails(workers, here, end):
+    first, second = workers
+    with running_store(the_place("memory:", None)) as store:
+        first.on_reactor(first.listener.close)
+        with pytest.raises(StoreUnavailable, match="worker001 does not run any more"):
+            end(store)
+    assert id_of("joe 2") not in second.store.load([id_of("joe 2")])
 
 
 def test_all_of_a_node_is_in_one_backup(run, workers):

@@ -3,6 +3,7 @@ The console of a real node, in two workers that share a store: by a plain client
 browser.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from cookietrack_plugin.config.check import check_node
+from cookietrack_plugin.config.registry import find_provider
+from cookietrack_plugin.record import Auth, Cookie, Create
+from cookietrack_plugin.testing.samples import make_id
 from servers.ports import free_port
 from tests.node.conftest import STORES
 from tests.support import configs
@@ -235,6 +239,96 @@ def test_a_clock_that_is_behind_the_stores_is_not_called_ahead(page: Page) -> No
         ["Clock behind the store's", "2.5 s"],
         ["Clock ahead of the store's", None],
     ]
+
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0"
+
+
+@pytest.fixture
+def put(place: Place) -> Iterator[Callable[..., None]]:
+    """Puts records of a user into the store, beside the node."""
+    store: Any = find_provider("lmdb").open(STORES["lmdb"], str(place.node.cbdir))
+
+    def put(authid: str, *ids: str, expires: int = 4_000_000_000_000) -> None:
+        auth = Auth(authid, "user", "ticket", "realm1")
+        now = int(time.time() * 1000)
+        store.commit([Create(Cookie(id, now, expires, now, None, AGENT, auth)) for id in ids])
+
+    yield put
+    store.close()
+
+
+def test_a_list_in_a_browser_shows_and_ends_what_it_names(page: Page, put: Any) -> None:
+    put("far", make_id(1), expires=10**16)
+    put("bob\u202e", make_id(2))
+    put("<img src=x onerror=alert(1)>", make_id(5))
+    put("twin ", make_id(3))
+    put("twin", make_id(4))
+    page.open("sessions")
+    _finds(page, "far", "1 session,")
+    assert f"{10**16} ms" in page.text("#session-rows")
+    _finds(page, "bob\u202e", "1 session,")
+    assert r"bob\u{202e}" in page.text("#session-rows")
+    assert page.find(r"[aria-label^='End the session of bob\\u{202e}']")
+
+    _finds(page, "<img src=x onerror=alert(1)>", "1 session,")
+    _finds(page, "twin", "1 session,")
+    page.find("input[name=authid]").clear()
+    page.find("#end-found").click()
+    page.wait_text("#confirm-text", "This ends 1 session, ")
+    page.find("#confirm-yes").click()
+    page.wait_text("#notice", "1 session ended")
+    _finds(page, "far", "1 session,")
+    assert page.complaints() == []
+
+
+# Another server's part, played in the page.
+_ANSWERED = """
+const [status, kind, text, done] = arguments;
+window.fetch = async () => new Response(text, {status, headers: {"content-type": kind}});
+import("./api.js").then((api) => api.get("x")).then(
+  (answer) => done(["answer", answer]), (error) => done([error.constructor.name, error.message]));
+"""
+
+
+def test_a_page_says_in_words_why_it_has_no_answer(page: Page) -> None:
+    page.open("overview")
+    plain, json = "text/plain; charset=utf-8", "application/json"
+    for status, kind, text, expected in (
+        (503, plain, "cookie store not available\n", ["ApiError", "cookie store not available"]),
+        (400, json, '{"error": "limit: expected"}', ["ApiError", "limit: expected"]),
+        (502, "text/html", "<h1>Bad Gateway</h1>", ["ApiError", "status 502"]),
+        (200, json, '{"stored": tr', ["Unreachable", "the node has not answered to the end"]),
+        (200, json, '{"stored": true}', ["answer", {"stored": True}]),
+    ):
+        assert page.browser.execute_async_script(_ANSWERED, status, kind, text) == expected
+
+
+def test_the_own_session_is_the_last_of_many_that_are_ended(
+    page: Page, put: Any, place: Place, login: Any
+) -> None:
+    more = 600
+    put("many", *(f"{'z' * 18}{number:06}" for number in range(more)))
+    page.open("sessions")
+    page.find("input[name=device]").send_keys("Chrome/")
+    page.find("input[name=device]").submit()
+    page.wait_text("#found", "Page 1: 50 sessions,")
+    page.find("#end-found").click()
+    wait_for(lambda: page.find("#confirm-yes").is_enabled(), "it has counted")
+    assert "Your own is one of them" in page.text("#confirm-text")
+    page.find("#confirm-keep input").click()
+    page.find("#confirm-yes").click()
+    page.wait_state("out")
+    other = ConsoleClient(place.ports["router"], login("alice").cookie)
+    assert other.get("count", authid="many")["sessions"] == 0
+
+
+def _finds(page: Page, user: str, found: str) -> None:
+    field = page.find("input[name=authid]")
+    field.clear()
+    field.send_keys(user, Keys.ENTER)
+    page.wait_text("#found", found)
+    page.wait_text("#session-rows", user.strip("\u202e"))
 
 
 def _looks_well(page: Page, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
-from threading import current_thread
+from threading import Event, current_thread
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ import pytest
 from cookietrack_plugin.access import store as module
 from cookietrack_plugin.access.breaker import MAX_FAILURES
 from cookietrack_plugin.access.feed import FeedReader
-from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.access.store import MAX_WAITING, MAX_WALKS, AsyncStore
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete, UserRevoked
 from cookietrack_plugin.stores.kit.backoff import AWAY_S
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
+from servers.patience import PATIENCE
 from tests.support.feeds import FeedStore, RevokingStore
 from tests.support.reactor import FakeReactor
 from tests.support.stores import ScriptedStore
@@ -256,6 +257,54 @@ class TestWhatRunsOnAThread:
             reactor.result_of(access.run(lambda _: 1 / 0))
 
 
+class TestWalks:
+    @pytest.fixture
+    def slow(self, access, reactor):
+        """A function that begins walks which wait, and counts those that run."""
+        reactor.getThreadPool().adjustPoolsize(0, MAX_WALKS + 2)
+        running, go_on = [], Event()
+
+        def walk(_):
+            running.append(1)
+            return go_on.wait(PATIENCE)
+
+        yield lambda: access.walk(walk), running, go_on
+        go_on.set()
+
+    def test_leave_threads_to_others(self, access, reactor, slow):
+        walk, running, go_on = slow
+        begun = [walk() for _ in range(MAX_WALKS + 2)]
+        assert reactor.result_of(access.run(lambda _: "at once")) == "at once"
+        assert len(running) <= MAX_WALKS
+        go_on.set()
+        assert [reactor.result_of(each) for each in begun] == [True] * len(begun)
+
+    def test_do_not_wait_in_any_number(self, reactor, slow):
+        walk, _, go_on = slow
+        begun = [walk() for _ in range(MAX_WALKS + MAX_WAITING)]
+        with pytest.raises(StoreUnavailable, match="too many"):
+            reactor.result_of(walk())
+        go_on.set()
+        assert all(reactor.result_of(each) for each in begun)
+        assert reactor.result_of(walk())
+
+    def test_that_wait_are_refused_once_the_store_is_known_not_to_answer(
+        self, any_store, access, reactor, slow
+    ):
+        walk, running, go_on = slow
+        begun = [walk() for _ in range(MAX_WALKS)]
+        late = walk()
+        any_store.fail_commits()
+        for _ in range(MAX_FAILURES):
+            with pytest.raises(StoreUnavailable):
+                reactor.result_of(access.submit(Delete(ID)))
+        go_on.set()
+        with pytest.raises(StoreUnavailable, match="the disk is away"):
+            reactor.result_of(late)
+        assert all(reactor.result_of(each) for each in begun)
+        assert len(running) == MAX_WALKS
+
+
 def test_a_feed_is_read_where_there_is_one(access, make, reactor):
     assert access.feed() is None
     reader = make(FeedStore()).feed()
@@ -357,8 +406,9 @@ class TestAfterTheEnd:
             lambda access: access.revoke_user(EVERY_JOE),
             lambda access: access.expire(NOW, 5),
             lambda access: access.run(lambda store: store.stat()),
+            lambda access: access.walk(lambda store: store.stat()),
         ],
-        ids=["submit", "load", "barrier", "revoke_user", "expire", "run"],
+        ids=["submit", "load", "barrier", "revoke_user", "expire", "run", "walk"],
     )
     def test_the_store_is_not_asked(self, store, make, reactor, ask):
         access = make(store)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth, is_id
@@ -131,6 +132,15 @@ class TestSessions:
         for words in ("Firefox%20128%20on%20Linux", "firefox%20on%20linux", "gecko"):
             page = console.get(f"sessions?device={words}")
             assert [each["id"] for each in page["sessions"]] == [id_of(BOB)]
+
+    @pytest.mark.parametrize("agent", ["half \ud800", " ", "\0", "x" * 5000])
+    def test_are_listed_whatever_their_client_calls_itself(self, console, tracked, agent):
+        tracked.store.cookies[id_of(BOB)] = evolve(
+            tracked.store.cookies[id_of(BOB)], user_agent=agent
+        )
+        [found] = console.get("sessions?authid=bob")["sessions"]
+        assert found["user_agent"] == agent
+        assert found["device"] != ""
 
     def test_are_paged(self, console, tracked):
         for number in range(7):
@@ -300,6 +310,8 @@ class TestEnding:
             {"ids": ["x"]},
             {"ids": [make_id(number) for number in range(MAX_IDS + 1)]},
             {"ids": [make_id(1)], "everybody": True},
+            {"ids": [id_of(BOB)], "keep": [id_of(BOB)]},
+            {"n" * 100_000: True},
             {"everybody": False},
             {"everybody": 1},
             {"user": "alice"},
@@ -315,7 +327,9 @@ class TestEnding:
     )
     def test_what_is_asked_in_a_wrong_way_ends_nothing(self, console, tracked, body):
         before = dict(tracked.store.cookies)
-        assert "expected" in console.post("end", body, 400)["error"]
+        error = console.post("end", body, 400)["error"]
+        assert "expected" in error
+        assert len(error) < 200, "what was sent is not sent back"
         assert tracked.store.cookies == before
 
     @pytest.mark.parametrize(
@@ -461,8 +475,47 @@ class TestWatching:
         watching[0].wire.lose()
         assert console.watch().response.status == 200
 
+    def test_who_is_connected_is_looked_at_once_for_all(self, console, tracked, monkeypatch):
+        looks = []
+        look = tracked.tracker.connections_with
+        monkeypatch.setattr(
+            tracked.tracker, "connections_with", lambda *user: looks.append(1) or look(*user)
+        )
+        watching = [console.watch("?connections=1") for _ in range(3)]
+        for browser in watching:
+            tracked.reactor.turn_until(lambda b=browser: b"event: connections" in b.output)
+            browser.wire.clear()
+        tracked.enter("carol")
+        looks.clear()
+        tracked.reactor.advance(INTERVAL_S)
+        for browser in watching:
+            tracked.reactor.turn_until(lambda b=browser: b"event: connections" in b.output)
+        assert len(looks) == 1
+
     def test_takes_no_other_query(self, console):
         assert console.watch("?x=1").response.status == 400
+
+    @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+    def test_takes_no_other_method(self, console, method):
+        response = console.ask("api/v1/stream", method=method)
+        assert (response.status, response["allow"]) == (405, "GET")
+
+    def test_who_reads_again_learns_who_is_connected(self, console, tracked, monkeypatch):
+        browser = console.watch("?connections=1")
+        tracked.reactor.turn_until(lambda: b"event: connections" in browser.output)
+        browser.wire.clear()
+        tracked.enter("carol")
+        thread = Deferred()
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                console.watched, "off_reactor", lambda call: thread.addCallback(lambda _: call())
+            )
+            tracked.reactor.advance(INTERVAL_S)
+        browser.wire.producer.pauseProducing()
+        thread.callback(None)
+        browser.wire.producer.resumeProducing()
+        tracked.reactor.advance(INTERVAL_S)
+        tracked.reactor.turn_until(lambda: b"event: connections" in browser.output)
 
 
 def test_a_trail_remembers_the_latest_lines():

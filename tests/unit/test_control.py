@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import ExitStack
 
 import pytest
 from attrs import evolve
@@ -19,7 +20,7 @@ from cookietrack_plugin.nodesocket.wire import (
 )
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.router.control import connection as connection_module
-from cookietrack_plugin.router.control.connection import MAX_CONNECTIONS
+from cookietrack_plugin.router.control.connection import MAX_CONNECTIONS, MAX_WATCHERS
 from cookietrack_plugin.router.control.worker import VARIABLE, with_worker
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
 from cookietrack_plugin.tracking.events import Event, Kind
@@ -114,6 +115,7 @@ def test_what_is_no_request_is_answered_so(worker, sent, words):
         ("revoke", {"ids": [make_id(1)] * (MAX_RECORDS + 1)}, "ids: expected"),
         ("revoke", {"ids": "1" * 24}, "ids: expected"),
         ("revoke_user", {"authid": 7}, "authid: expected a string or null, found an integer"),
+        ("revoke_user", {"user": "joe"}, "authid: expected a string or null, found nothing"),
         ("page", {"limit": 0}, "limit: expected an integer from 1 on"),
         ("page", {"limit": "7"}, "limit: expected an integer from 1 on"),
         ("page", {"cursor": {}}, "cursor: expected a string or null, found a mapping"),
@@ -366,6 +368,23 @@ def test_who_reads_too_slowly_misses_events_and_is_told_how_many(worker, watchin
     assert missed > many / 2
     worker.on_reactor(publish, worker, last)
     assert json.loads(watching.readline())["id"] == make_id(last)
+
+
+def test_those_who_watch_leave_room_for_others(worker):
+    [listed] = worker.send(STORES)
+    watch = as_line({"do": "watch", "store": listed["stores"][0]["store"]})
+    with ExitStack() as stack:
+        for _ in range(MAX_WATCHERS):
+            connection = stack.enter_context(worker.connect())
+            connection.sendall(watch)
+        wait_for(lambda: len(worker.tracker.audit._trails) == MAX_WATCHERS, "all of them")
+        [answer] = worker.send(watch)
+        assert (answer["error"], answer["message"]) == (
+            "StoreUnavailable",
+            "16 clients watch this worker already",
+        )
+        assert worker.ask("revoke", ids=[make_id(1)], operator="root")["cookies"] == 1
+    wait_for(lambda: not worker.tracker.audit._trails, "their end")
 
 
 def test_it_ends_with_the_worker(worker, watching):

@@ -11,8 +11,9 @@ from twisted.web.static import File
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.record import Auth
 from cookietrack_plugin.router.guard import request as guarded_request
+from cookietrack_plugin.router.guard.right import RECHECK_S
 from cookietrack_plugin.router.names import CookieNames
-from cookietrack_plugin.testing.samples import DAY
+from cookietrack_plugin.testing.samples import DAY, NOW
 from tests.support.guarded import ALICE, BOB, NOBODY, Browser, Inner, Web, never, users
 
 
@@ -542,6 +543,43 @@ class TestEnd:
         now_bobs = Auth("bob", "user", "ticket", "realm1")
         tracked.tracker._revoker.revoked_remotely(record.id, evolve(record, auth=now_bobs))
         assert browser.wire.aborted
+
+    def recheck(self, tracked):
+        """Until the store was asked again, and its answer is known."""
+        before = len(tracked.store.loaded)
+        tracked.reactor.advance(RECHECK_S)
+        tracked.reactor.turn_until(lambda: len(tracked.store.loaded) > before, "a look-up")
+        tracked.reactor.result_of(tracked.tracker.find(id_of(BOB)))
+
+    @pytest.mark.parametrize(("role", "is_cut"), [("operator", False), ("user", True)])
+    def test_another_role_of_the_same_user_cuts_it_too(self, make_web, tracked, role, is_cut):
+        web = make_web(allow={"roles": ["operator"]})
+        browser = self.begin(web)
+        # Here or on another worker: no feed tells of it.
+        web.log_in(ALICE, Auth("alice", role, "ticket", "realm1", at=NOW))
+        self.recheck(tracked)
+        assert browser.wire.aborted == is_cut
+
+    def test_a_store_that_is_away_takes_no_right(self, make_web, tracked):
+        web = make_web(allow={"roles": ["operator"]})
+        browser = self.begin(web)
+        web.log_in(ALICE, Auth("alice", "user", "ticket", "realm1"))
+        tracked.store.fail_loads(RuntimeError)
+        tracked.reactor.advance(RECHECK_S)
+        tracked.reactor.turn()
+        assert not browser.wire.aborted
+        tracked.store.recover()
+        tracked.reactor.turn_until(
+            lambda: tracked.reactor.advance(RECHECK_S) or browser.wire.aborted, "the end"
+        )
+
+    def test_nobody_is_asked_again_about_what_is_over(self, make_web, tracked):
+        web = make_web(allow={"roles": ["operator"]})
+        assert web.get(ALICE).status == 200
+        before = len(tracked.store.loaded)
+        tracked.reactor.advance(RECHECK_S)
+        tracked.reactor.turn()
+        assert len(tracked.store.loaded) == before
 
     def test_leaves_nothing_behind_when_the_response_has_ended_or_the_client_is_gone(
         self, web, tracked

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from cookietrack_plugin.access.breaker import MAX_FAILURES
-from cookietrack_plugin.access.store import AsyncStore
+from cookietrack_plugin.access.store import MAX_WALKS, AsyncStore
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Delete
@@ -133,6 +133,28 @@ def test_they_are_read_on_a_thread_that_may_wait_and_judged_by_nothing_that_this
         reactor.result_of(looked)
     assert any_store.threads["page"] is not current_thread()
     assert clock.threads == {current_thread()}
+
+
+@pytest.mark.parametrize(
+    "walk",
+    [
+        lambda records: records.select(None, "realm1", 5),
+        lambda records: records.search(Selection(authrealm="realm1"), None, 5),
+        lambda records: records.count(None, "realm1"),
+    ],
+)
+def test_a_few_at_a_time_go_through_all_of_them(records, any_store, reactor, walk):
+    reactor.getThreadPool().adjustPoolsize(0, MAX_WALKS + 4)
+    any_store.pages.shut()
+    walks = [walk(records) for _ in range(MAX_WALKS + 1)]
+    # An index leads to those of a user.
+    of_user = records.search(Selection(authid="joe"), None, 5)
+    reactor.turn_until(any_store.pages.reached(MAX_WALKS + 1), "the walks, and the user's")
+    reactor.result_of(records.stat())
+    assert not any_store.pages.reached(MAX_WALKS + 2)()
+    any_store.pages.open()
+    for each in (*walks, of_user):
+        reactor.result_of(each)
 
 
 def test_the_stores_own_numbers_come_with_that_of_connected_cookies(

@@ -79,6 +79,8 @@ class Api:
             case [_, "sessions", id]:
                 _require(request, "GET")
                 return self._sessions.one(id)
+            case [_, "stream"]:
+                raise WrongMethod("GET")
             case [_, "end"]:
                 _require(request, "POST")
                 return self._endings.end(json_of(request), request.cookietrack)

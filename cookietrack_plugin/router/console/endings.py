@@ -46,9 +46,13 @@ class Endings:
 
     def _begin(self, what: Mapping[str, Any], actor: Actor) -> Deferred[Ended]:
         kinds = [key for key in _KINDS if key in what]
-        unknown = [key for key in what if key not in (*_KINDS, "keep")]
-        if len(kinds) != 1 or unknown:
-            raise WrongQuery(f"expected one of {', '.join(_KINDS)}, and keep; found {list(what)}")
+        # Who names ids and spares some of them may have meant either.
+        others = {"keep"} if kinds != ["ids"] else set()
+        if len(kinds) != 1 or what.keys() - {*kinds, *others}:
+            raise WrongQuery(
+                f"expected one of {', '.join(_KINDS)}, and keep beside the latter two, found"
+                " something else"
+            )
         tracker = self._watched.tracker()
         if kinds == ["ids"]:
             return tracker.revoke(_ids(what, "ids", MAX_IDS), actor)

@@ -11,6 +11,7 @@ from twisted.web.server import NOT_DONE_YET
 from txaio.tx import make_logger
 from zope.interface import implementer
 
+from cookietrack_plugin.access.deferreds import fan_out
 from cookietrack_plugin.router.console.connections import LiveConnections
 from cookietrack_plugin.router.console.numbers import StoreNumbers
 from cookietrack_plugin.router.console.refusals import TooMany
@@ -21,6 +22,8 @@ from cookietrack_plugin.router.console.watched import WatchedStore
 MAX_STREAMS = 32
 # How long lines are coalesced before they are sent.
 GATHER_S = 0.25
+# How long a list of connections is sent to all who watch: to make one takes the reactor's time.
+SHARED_S = 0.25
 # Earlier lines that a new client gets.
 FIRST_LINES = 100
 
@@ -31,7 +34,9 @@ class Streams:
     def __init__(self, watched: WatchedStore) -> None:
         self.watched = watched
         self.numbers = StoreNumbers(watched)
-        self.connections = LiveConnections(watched)
+        self._connections = LiveConnections(watched)
+        self._connected: Deferred[tuple[str, bytes]] | None = None
+        self._asked = 0.0
         self._open: set[Stream] = set()
 
     def begin(self, request: Any, shows_connections: bool) -> int:
@@ -47,6 +52,14 @@ class Streams:
         request.notifyFinish().addBoth(lambda _: self._ended(stream))
         stream.begin()
         return NOT_DONE_YET
+
+    def connected(self) -> Deferred[tuple[str, bytes]]:
+        """The connections as an event, behind what tells one list from another."""
+        now = self.watched.reactor.seconds()
+        if self._connected is None or now - self._asked >= SHARED_S:
+            self._asked = now
+            self._connected = self._connections.find({}).addCallback(_connections_event)
+        return fan_out(self._connected)
 
     def _ended(self, stream: "Stream") -> None:
         self._open.discard(stream)
@@ -140,7 +153,7 @@ class Stream:
             lambda numbers: self._send("numbers", {**numbers, "points": points}),
         )
         if self._shows_connections:
-            self._later(lambda: self._streams.connections.find({}), self._send_connections)
+            self._later(self._streams.connected, self._send_connections)
 
     def _later(self, ask: Callable[[], Deferred[Any]], send: Callable[[Any], None]) -> None:
         try:
@@ -151,15 +164,20 @@ class Stream:
     def _failed(self, failure: Failure) -> None:
         self.log.error("a console cannot be updated: {cause}", cause=failure.value)
 
-    def _send_connections(self, answer: dict[str, Any]) -> None:
-        connected = dumps({**answer, "at": 0})
-        if connected != self._connected:
+    def _send_connections(self, found: tuple[str, bytes]) -> None:
+        connected, event = found
+        # The client may have stopped reading while it was asked for: then it does not have it.
+        if connected != self._connected and not self._paused and not self._ended:
             self._connected = connected
-            self._send("connections", answer)
+            self._request.write(event)
 
     def _send(self, kind: str, data: Any) -> None:
         if not self._ended and not self._paused:
             self._request.write(_event(kind, dumps(data)))
+
+
+def _connections_event(answer: dict[str, Any]) -> tuple[str, bytes]:
+    return dumps({**answer, "at": 0}), _event("connections", dumps(answer))
 
 
 def _event(kind: str, data: str, position: int | None = None) -> bytes:

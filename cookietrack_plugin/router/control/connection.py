@@ -27,6 +27,8 @@ from cookietrack_plugin.router.control.watcher import Watcher
 
 # Connections at a time: each may hold an answer that its client does not read.
 MAX_CONNECTIONS = 32
+# Those of them that may watch, for as long as they like: an end has to get through all the same.
+MAX_WATCHERS = 16
 
 
 @implementer(IPushProducer)
@@ -71,6 +73,11 @@ class ControlConnection(Protocol):
         if self._watcher is not None:
             self._watcher.stop()
 
+    @property
+    def watches(self) -> bool:
+        """Whether it gets events, until it goes."""
+        return self._watcher is not None
+
     def resumeProducing(self) -> None:
         """The client reads again."""
         if self._watcher is not None:
@@ -97,6 +104,8 @@ class ControlConnection(Protocol):
         request = read_line(line)
         if request.get("do") != "watch":
             return self.factory.requests.answer(request)
+        if self.factory.watchers >= MAX_WATCHERS:
+            raise StoreUnavailable(f"{MAX_WATCHERS} clients watch this worker already")
         self._watcher = Watcher(self.factory.requests.tracker(request).audit, self._write)
         return {"watching": True}
 
@@ -159,6 +168,11 @@ class ControlFactory(Factory):
         self.requests = requests
         self.reactor = reactor
         self.connections: set[ControlConnection] = set()
+
+    @property
+    def watchers(self) -> int:
+        """How many connections watch."""
+        return sum(each.watches for each in self.connections)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         connection = ControlConnection()

@@ -163,6 +163,9 @@ def _revoke(tracker: Tracker, request: Request) -> Deferred[dict[str, int]]:
 
 def _revoke_user(tracker: Tracker, request: Request) -> Deferred[dict[str, int]]:
     """All of a user's, but for the cookies with the ids in `keep`."""
+    # Null is anybody: who leaves it out may have misspelt it.
+    if "authid" not in request:
+        raise WrongRequest("authid: expected a string or null, found nothing")
     user = _text(request, "authid"), _text(request, "authrealm")
     keep = frozenset(_ids(request, "keep") if "keep" in request else ())
     return counts(tracker.revoke_user(*user, keep, _operator(request)))

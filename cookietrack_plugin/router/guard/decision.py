@@ -21,13 +21,11 @@ from cookietrack_plugin.router.guard.denial import Refusal
 from cookietrack_plugin.router.guard.identity import GuardedIdentity, fit_headers
 from cookietrack_plugin.router.guard.link import RequestLink
 from cookietrack_plugin.router.guard.once import Once
+from cookietrack_plugin.router.guard.right import Rechecks, Right
 from cookietrack_plugin.router.handshake import MAX_USER_AGENT
 from cookietrack_plugin.tracking.admission import Visitor
 from cookietrack_plugin.tracking.tracker import Tracker
 from cookietrack_plugin.tracking.visits import RecentVisit, Visit
-
-# What `allow` is about, by its keys.
-_FIELDS = {"roles": "authrole", "authids": "authid", "realms": "authrealm"}
 
 Answer = Callable[[Visit | Refusal], None]
 
@@ -61,7 +59,8 @@ class Guard:
         # Without logins of its own: nobody gets a new cookie here.
         self._policy = self.cookie.policy(offers_login=False)
         self._proxies = TrustedProxies.of(self.cookie.trusted_proxies)
-        self._allowed = [(_FIELDS[key], frozenset(names)) for key, names in settings.allow.items()]
+        self._right = Right(settings.allow)
+        self._rechecks = Rechecks(awaited, self._right)
         self._origins = frozenset(settings.cors)
         self._checks_site = settings.csrf == "on"
         self._awaited = awaited
@@ -131,7 +130,7 @@ class Guard:
         visited = tracker.visit(visitor, self._policy, link, known.recent)
         if isinstance(visited, Visit):
             # He had the right then: it is that of his record.
-            request.when_over(partial(tracker.drop, visited.connection))
+            self._let_in(request, tracker, visited)
             answer(visited)
             return
         if visited.called and isinstance(visited.result, Visit):
@@ -169,15 +168,19 @@ class Guard:
         if self._has_right(visit):
             if known.recent is None or known.recent.admission is not visit.admission:
                 known.recent = visit.recent()
-            request.when_over(partial(tracker.drop, visit.connection))
+            self._let_in(request, tracker, visit)
             return visit
         tracker.drop(visit.connection)
         self._count("forbidden")
         return Refusal.NO_RIGHT
 
+    def _let_in(self, request: Any, tracker: Tracker, visit: Visit) -> None:
+        request.when_over(partial(tracker.drop, visit.connection))
+        self._rechecks.watch(request, visit)
+
     def _has_right(self, visit: Visit) -> bool:
         auth = visit.auth
-        if any(getattr(auth, field) not in names for field, names in self._allowed):
+        if not self._right.has(auth):
             return False
         if fit_headers(auth.authid, auth.authrole, auth.authrealm):
             return True

@@ -12,6 +12,18 @@ export class ApiError extends Error {
 /** The node does not answer; `status` of an `ApiError` says what it answers. */
 export class Unreachable extends Error {}
 
+// The API answers in JSON, and the guard before it in words.
+const wordsOf = async (response) => {
+  const text = await response.text().catch(() => "");
+  const kind = response.headers.get("content-type") ?? "";
+  if (kind.startsWith("text/plain") && text.trim()) return text.trim();
+  try {
+    return JSON.parse(text).error ?? `status ${response.status}`;
+  } catch {
+    return `status ${response.status}`;
+  }
+};
+
 const ask = async (path, options = {}) => {
   let response;
   try {
@@ -19,14 +31,12 @@ const ask = async (path, options = {}) => {
   } catch {
     throw new Unreachable("the node does not answer");
   }
-  let answer = {};
+  if (!response.ok) throw new ApiError(response.status, await wordsOf(response));
   try {
-    answer = await response.json();
+    return await response.json();
   } catch {
-    // A guard answers in words.
+    throw new Unreachable("the node has not answered to the end");
   }
-  if (!response.ok) throw new ApiError(response.status, answer.error ?? `status ${response.status}`);
-  return answer;
 };
 
 export const get = (path, query = {}) => {

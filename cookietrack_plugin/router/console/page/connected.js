@@ -1,7 +1,7 @@
 // Who is connected to this worker, as it changes.
 
 import { byId, make, say } from "./dom.js";
-import { address, counted, group, number, time, user } from "./format.js";
+import { address, counted, device, group, named, number, time, user } from "./format.js";
 import { Table } from "./table.js";
 
 const KINDS = { websocket: "WebSocket", request: "Web request" };
@@ -19,7 +19,7 @@ export class Connected {
       "Connections of this worker",
       [
         ["User", (row) => [make("strong", {}, user(row)), make("span", { class: "soft" }, group(row)), row.id === me.id ? make("span", { class: "tag good" }, "you") : null]],
-        ["Device", (row) => [make("span", { title: row.user_agent }, row.device ?? "unknown"), make("span", { class: "soft" }, address(row.peer))]],
+        ["Device", (row) => [make("span", { title: row.user_agent }, device(row) ?? "unknown"), make("span", { class: "soft" }, address(row.peer))]],
         ["Kind", (row) => KINDS[row.kind]],
         ["Joined", (row) => time(row.joined)],
         ["Last heard", (row) => time(row.heard)],
@@ -53,10 +53,10 @@ export class Connected {
   }
 
   #buttons(row, end, showUser) {
-    const name = `${user(row)}, ${row.device ?? "unknown device"}`;
+    const name = `${user(row)}, ${device(row) ?? "unknown device"}`;
     return [
       row.id == null ? null : make("button", { type: "button", class: "small danger", "aria-label": `End the session of ${name}`, onclick: () => end(row) }, "End"),
-      row.authid == null ? null : make("button", { type: "button", class: "small quiet", "aria-label": `Sessions of ${row.authid} in ${row.authrealm}`, onclick: () => showUser(row.authid, row.authrealm) }, "Sessions"),
+      !row.authid ? null : make("button", { type: "button", class: "small quiet", "aria-label": `Sessions of ${named(row.authid, row.authrealm)}`, onclick: () => showUser(row.authid, row.authrealm) }, "Sessions"),
     ];
   }
 }

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { confirm } from "./confirm.js";
-import { counted, number } from "./format.js";
+import { counted, named, number } from "./format.js";
 
 // The API takes a thousand at once.
 const LOT = 500;
@@ -74,7 +74,7 @@ export class Ending {
   }
 
   async user(authid, authrealm) {
-    const whose = authrealm ? `${authid} in ${authrealm}` : authid;
+    const whose = named(authid, authrealm);
     const isOwn = authid === this.me.authid && (!authrealm || authrealm === this.me.authrealm);
     const answer = await confirm(
       `End everything of ${whose}?`,
@@ -102,7 +102,9 @@ export class Ending {
     return answer ? this.#ask({ everybody: true, keep: answer.keep ? [this.me.id] : [] }) : false;
   }
 
-  async #end(ids) {
+  async #end(found) {
+    // With the own session the connection is cut, and what comes behind it is not asked for.
+    const ids = [...found.filter((id) => id !== this.me.id), ...found.filter((id) => id === this.me.id)];
     let done = false;
     const sum = { cookies: 0, connections: 0, stored: true };
     for (let first = 0; first < ids.length; first += LOT) {

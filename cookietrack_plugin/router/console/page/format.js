@@ -60,6 +60,8 @@ export const relative = (at) => {
 export const time = (at) => {
   if (at == null) return make("span", {}, "–");
   const date = new Date(at);
+  // A record may say so, a calendar does not.
+  if (Number.isNaN(date.getTime())) return make("span", {}, `${at} ms`);
   return make(
     "time",
     { datetime: date.toISOString(), title: EXACT.format(date), "data-at": at },
@@ -79,14 +81,27 @@ export const refreshTimes = () => {
   }
 };
 
+/**
+ * What somebody else has chosen, so that two names that differ look different: what does not show,
+ * or turns the text around it, as its number. `cookietrack ls` does the same.
+ */
+export const printable = (text) =>
+  text.replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (each) => `\\u{${each.codePointAt(0).toString(16)}}`);
+
 /** Crossbar writes `tcp4:192.0.2.1:52410` and `tcp6:2001:db8::1:443`: the address alone. */
 export const address = (peer) => {
   if (!peer) return "–";
   const found = /^tcp[46]?:\[?(.*?)\]?:\d+$/.exec(peer);
-  return found ? found[1] : peer.split(":")[0];
+  return printable(found ? found[1] : peer.split(":")[0]);
 };
 
-export const user = (row) => row.authid ?? "nobody logged in";
+export const user = (row) => (row.authid == null ? "nobody logged in" : printable(row.authid));
+
+/** A user in a realm, null for any. */
+export const named = (authid, realm) =>
+  realm ? `${printable(authid)} in ${printable(realm)}` : printable(authid);
+
+export const device = (row) => (row.device == null ? null : printable(row.device));
 
 export const group = (row) =>
-  row.authid == null ? "" : [row.authrole, row.authrealm].filter(Boolean).join(" in ");
+  row.authid == null ? "" : [row.authrole, row.authrealm].filter(Boolean).map(printable).join(" in ");

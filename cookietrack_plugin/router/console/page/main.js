@@ -4,7 +4,7 @@ import { ApiError, Unreachable, get } from "./api.js";
 import { Connected } from "./connected.js";
 import { byId, say } from "./dom.js";
 import { Ending } from "./ending.js";
-import { refreshTimes } from "./format.js";
+import { printable, refreshTimes, user } from "./format.js";
 import { Overview } from "./overview.js";
 import { Sessions } from "./sessions.js";
 import { Stream } from "./stream.js";
@@ -99,7 +99,7 @@ const greet = async () => {
   await overview.load(found);
   me = found;
   Object.assign(ending, { me });
-  say(byId("who"), `${me.authid} (${me.authrole})`);
+  say(byId("who"), `${user(me)} (${printable(me.authrole)})`);
   byId("log-out").hidden = false;
   sessions ??= new Sessions(me, ending, failed);
   connected ??= new Connected(me, ending, showUser);

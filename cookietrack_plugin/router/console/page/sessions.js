@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { byId, make, say } from "./dom.js";
-import { address, counted, group, number, time, user } from "./format.js";
+import { address, counted, device, group, named, number, time, user } from "./format.js";
 import { Table } from "./table.js";
 
 const PAIRS = ["heard", "created"];
@@ -18,6 +18,8 @@ export class Sessions {
   #cursors = [null];
   #next = null;
   #asked = 0;
+  // What was asked for by the list that is shown: the form may say something else by now.
+  #query = {};
 
   constructor(me, ending, failed) {
     this.#me = me;
@@ -29,7 +31,7 @@ export class Sessions {
       [
         ["Select", (row) => this.#box(row), "hidden"],
         ["User", (row) => this.#user(row)],
-        ["Device", (row) => [make("span", { title: row.user_agent }, row.device ?? "unknown"), make("span", { class: "soft" }, address(row.peer))]],
+        ["Device", (row) => [make("span", { title: row.user_agent }, device(row) ?? "unknown"), make("span", { class: "soft" }, address(row.peer))]],
         ["Last heard", (row) => time(row.seen)],
         ["Created", (row) => time(row.created)],
         ["Expires", (row) => time(row.expires)],
@@ -43,16 +45,17 @@ export class Sessions {
 
   /** Looks for the first page, if nobody has looked yet. */
   begin() {
-    if (!this.#asked) this.#find([null]);
+    if (!this.#asked) this.#search();
   }
 
   /** Shows the sessions of a user. */
   of(authid, authrealm) {
     const form = byId("find");
-    form.reset();
+    for (const name of new FormData(form).keys()) form[name].value = "";
     form.authid.value = authid;
     form.authrealm.value = authrealm ?? "";
-    this.#find([null]);
+    // The name as it is: a field takes out line breaks, and what is typed is trimmed.
+    this.#find([null], { authid, authrealm });
   }
 
   /** Notes that a session was ended, here or elsewhere. */
@@ -69,9 +72,9 @@ export class Sessions {
     const form = byId("find");
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#find([null]);
+      this.#search();
     });
-    form.addEventListener("reset", () => setTimeout(() => this.#find([null])));
+    form.addEventListener("reset", () => setTimeout(() => this.#search()));
     byId("on").addEventListener("click", () => this.#find([...this.#cursors, this.#next]));
     byId("back").addEventListener("click", () => this.#find(this.#cursors.slice(0, -1)));
     byId("select-all").addEventListener("change", (event) => this.#chooseAll(event.target.checked));
@@ -80,14 +83,18 @@ export class Sessions {
       if (await this.#ending.some(rows)) this.#find(this.#cursors);
     });
     byId("end-found").addEventListener("click", async () => {
-      if (await this.#ending.found(this.#query())) this.#find([null]);
+      if (await this.#ending.found(this.#query)) this.#find([null]);
     });
     byId("end-everybody").addEventListener("click", async () => {
       if (await this.#ending.everybody()) this.#find([null]);
     });
   }
 
-  #query() {
+  #search() {
+    this.#find([null], this.#typed());
+  }
+
+  #typed() {
     const given = Object.fromEntries(new FormData(byId("find")));
     const query = {};
     for (const [name, value] of Object.entries(given)) {
@@ -99,12 +106,12 @@ export class Sessions {
     return query;
   }
 
-  async #find(cursors) {
+  async #find(cursors, query = this.#query) {
     const asked = ++this.#asked;
     say(byId("found"), "Looking");
     let page;
     try {
-      page = await get("sessions", { ...this.#query(), cursor: cursors.at(-1) });
+      page = await get("sessions", { ...query, cursor: cursors.at(-1) });
     } catch (error) {
       if (asked === this.#asked) {
         say(byId("found"), error.message);
@@ -114,6 +121,7 @@ export class Sessions {
     }
     if (asked !== this.#asked) return;
     this.#cursors = cursors;
+    this.#query = query;
     this.#next = page.cursor;
     this.#show(page);
   }
@@ -135,7 +143,7 @@ export class Sessions {
 
   #box(row) {
     const change = (event) => this.#choose(row.id, event.target.checked);
-    return make("input", { type: "checkbox", "aria-label": `Select the session of ${user(row)}, ${row.device ?? "unknown device"}`, onchange: change });
+    return make("input", { type: "checkbox", "aria-label": `Select the session of ${user(row)}, ${device(row) ?? "unknown device"}`, onchange: change });
   }
 
   #user(row) {
@@ -158,12 +166,12 @@ export class Sessions {
     const all = async () => {
       if (await this.#ending.user(row.authid, row.authrealm)) this.#find([null]);
     };
-    const name = `${user(row)}, ${row.device ?? "unknown device"}`;
+    const name = `${user(row)}, ${device(row) ?? "unknown device"}`;
     return [
       make("button", { type: "button", class: "small danger", "aria-label": `End the session of ${name}`, onclick: end }, "End"),
-      row.authid == null
+      !row.authid
         ? null
-        : make("button", { type: "button", class: "small quiet", "aria-label": `End all sessions of ${row.authid} in ${row.authrealm}`, onclick: all }, "End all"),
+        : make("button", { type: "button", class: "small quiet", "aria-label": `End all sessions of ${named(row.authid, row.authrealm)}`, onclick: all }, "End all"),
     ];
   }
 

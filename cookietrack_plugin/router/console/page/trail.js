@@ -1,14 +1,14 @@
 // The audit trail, the latest line first.
 
 import { byId, make, say } from "./dom.js";
-import { address, clock, counted } from "./format.js";
+import { address, clock, counted, named, printable } from "./format.js";
 import { Table } from "./table.js";
 
 const MAX_LINES = 300;
 const BAD = ["denied", "refused", "lost", "killed"];
 const GOOD = ["login", "resumed", "authenticated", "created"];
 const kindOf = (event) => (BAD.includes(event) ? "bad" : GOOD.includes(event) ? "good" : "");
-const named = (authid, realm) => (authid == null ? null : realm ? `${authid} in ${realm}` : authid);
+const who = (authid, realm) => (authid == null ? null : named(authid, realm));
 
 export class Trail {
   #table;
@@ -26,9 +26,9 @@ export class Trail {
       [
         ["Time", ({ line }) => clock(line.time)],
         ["Event", ({ line }) => make("span", { class: `tag ${kindOf(line.event)}` }, line.event)],
-        ["User", ({ line }) => [make("span", {}, named(line.authid, line.authrealm) ?? "–"), make("span", { class: "soft" }, address(line.peer))]],
-        ["By", ({ line }) => [line.by ?? "–", line.by_authid ? make("span", { class: "soft" }, named(line.by_authid, line.by_authrealm)) : null]],
-        ["Reason", ({ line }) => line.reason ?? "–"],
+        ["User", ({ line }) => [make("span", {}, who(line.authid, line.authrealm) ?? "–"), make("span", { class: "soft" }, address(line.peer))]],
+        ["By", ({ line }) => [line.by ?? "–", line.by_authid ? make("span", { class: "soft" }, who(line.by_authid, line.by_authrealm)) : null]],
+        ["Reason", ({ line }) => printable(line.reason ?? "–")],
         ["Id", ({ line }) => make("code", {}, line.id ?? "–")],
       ],
       "Nothing has happened yet.",
