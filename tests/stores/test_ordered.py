@@ -102,6 +102,19 @@ def test_a_login_from_before_is_kept_out_while_a_user_is_being_revoked(limited):
     assert applied == [False]
 
 
+@pytest.mark.parametrize("max_keys", [None, MAX_KEYS])
+def test_a_login_that_is_stored_just_before_the_fence_ends_with_the_others(max_keys):
+    engine = DictEngine(max_keys)
+    store, other = (OrderedStore(engine, "the place") for _ in range(2))
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(3)])
+    store.commit([Create(make_cookie(500))])
+    since = position(store)
+    # When the records of the user have been looked for, and before the fence stands.
+    engine.intruder = lambda: other.commit([login(500, since)])
+    assert store.revoke_user("joe", "realm1") == 4
+    assert list(records(store)) == []
+
+
 def test_what_another_has_written_in_between_is_planned_again(engine, store):
     other = OrderedStore(engine, "the place")
     store.commit([Create(make_cookie(1))])

@@ -41,8 +41,9 @@ class Engine(Protocol):
         Do what `plan` says, all or none, and return its result once it is on disk.
 
         Nothing that `plan` got by `View.get`, absent keys included, has changed when its writes
-        take effect: the engine locks, or notices and calls `plan` again. What `plan` raises is
-        raised, and nothing is written.
+        take effect: the engine locks, or notices and calls `plan` again. A key that comes into a
+        range which was scanned need not be noticed. What `plan` raises is raised, and nothing is
+        written.
         """
 
     def count(self, start: bytes, end: bytes) -> int:

@@ -104,9 +104,11 @@ class OrderedStore:
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
         revoked = UserRevoked(authid, authrealm, frozenset(keep))
-        deleted, start = self._engine.write(partial(self._plan_revocation, revoked))
+        deleted = self._engine.write(partial(self._plan_revocation, revoked))
+        # From the first record again: a login may have been stored while the fence was planned. Now
+        # that it stands, nobody comes back.
+        start: bytes | None = _prefix(authid, authrealm)
         while start is not None:
-            # The fence stands already, so that nobody comes back in between.
             count, start = self._engine.write(partial(self._plan_removal, revoked, start))
             deleted += count
         return deleted
@@ -177,13 +179,12 @@ class OrderedStore:
             writes[key] = None
         return writes, (expired, behind(keys[-1]) if len(keys) == limit else None)
 
-    def _plan_revocation(
-        self, revoked: UserRevoked, view: View
-    ) -> tuple[Written, tuple[int, bytes | None]]:
+    def _plan_revocation(self, revoked: UserRevoked, view: View) -> tuple[Written, int]:
+        """The fence, and the first chunk."""
         start = _prefix(revoked.authid, revoked.authrealm)
-        writes, result = self._plan_removal(revoked, start, view)
+        writes, (removed, _) = self._plan_removal(revoked, start, view)
         self._feed.append(view, writes, revoked)
-        return writes, result
+        return writes, removed
 
     def _plan_removal(
         self, revoked: UserRevoked, start: bytes | None, view: View
