@@ -64,6 +64,18 @@ def test_no_batch_asks_for_more_keys_than_the_engine_takes(limited):
     assert count >= 40
 
 
+def test_a_batch_of_logins_asks_a_server_as_often_as_one_login(engine, store):
+    store.commit([Create(make_cookie(n)) for n in range(40)])
+    since = position(store)
+
+    def looks(numbers):
+        before = engine.looks
+        assert all(store.commit([login(n, since, f"user{n}") for n in numbers]))
+        return engine.looks - before
+
+    assert looks(range(1)) == looks(range(1, 40))
+
+
 def test_a_user_with_more_records_than_a_batch_is_revoked_by_and_by(limited):
     store = OrderedStore(limited, "the place")
     commit_all(store, [Create(make_cookie(n, make_auth())) for n in range(300)])

@@ -14,7 +14,7 @@ from cookietrack_plugin.interfaces import (
     IRevocationFeed,
     IUserRevocation,
 )
-from cookietrack_plugin.record import Change, Cookie, UserRevoked, is_id, matches
+from cookietrack_plugin.record import Change, Cookie, UserRevoked, fenced_logins, is_id, matches
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored, fold
 from cookietrack_plugin.stores.kit.ordered.engine import Engine, View
@@ -151,7 +151,8 @@ class OrderedStore:
         self, changes: Sequence[Change], view: View
     ) -> tuple[Written, Sequence[bool]]:
         before = self._checked(view, {change.id for change in changes})
-        outcome = fold(changes, before, partial(self._feed.refuses, view, self._engine))
+        refuses = self._feed.fences(view, self._engine, fenced_logins(changes))
+        outcome = fold(changes, before, refuses)
         writes: Written = {}
         for id in outcome.deleted():
             _move(writes, id, before[id], None)
