@@ -5,8 +5,9 @@ import os
 
 import pytest
 
+from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.header import id_of
-from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_hidden
+from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_hidden, unusable
 from tests.admin.conftest import JOE, make_cookie, node_config, snapshot
 from tests.support.users import need_root, nobody, open_folder, run_as_nobody
 
@@ -252,3 +253,13 @@ def test_as_root_nothing_is_denied(here):
     assert denied(str(here / "x" / "y")) is None
     assert is_absent(str(here / "x" / "y"))
     assert not is_hidden(str(here / "x"))
+
+
+def test_a_file_where_a_directory_belongs_is_not_waited_for(tmp_path):
+    path = tmp_path / "cookies"
+    path.touch()
+    with pytest.raises(FileExistsError) as raised:
+        os.makedirs(path, exist_ok=True)
+    found = unusable(str(path), raised.value)
+    assert isinstance(found, ConfigError)
+    assert str(found) == f"{path} cannot be used: Not a directory"

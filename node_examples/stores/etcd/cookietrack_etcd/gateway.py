@@ -122,7 +122,7 @@ class Gateway:
     def _translated(self, answer: Mapping[str, Any]) -> CookieTrackError | ValueError:
         text, code, place = _text(answer), answer.get("code"), f"etcd at {self._url}"
         if "space exceeded" in text:
-            return StoreFull(f"the quota of {place} is used up: compact, defragment, disarm its alarm")
+            return StoreFull(f"{place} has no room: compact, defragment, disarm its alarm")
         if "too many requests" in text:
             return StoreUnavailable(f"{place} cannot keep up: {text}")
         if "request is too large" in text or code == RESOURCE_EXHAUSTED:
