@@ -126,9 +126,11 @@ def _check_present(place: Place) -> None:
 
 
 def _elsewhere(place: Place) -> str:
-    """A hint, where a relative path was meant to begin in the current directory."""
+    """A hint: the node has not started yet, or a relative path was meant to begin here."""
+    if place.transports:
+        return ": the node makes it when it starts"
     location = location_of(place.options)
-    if place.transports or location is None or not os.path.exists(location[1]):
+    if location is None or not os.path.exists(location[1]):
         return ""
     found = os.path.abspath(location[1])
     return f": its path begins in the node directory. There is something at {found}"

@@ -1,5 +1,6 @@
 """Where a store is, by the option that its provider names as its place."""
 
+import json
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -42,3 +43,31 @@ def place_option(store_type: str) -> str | None:
 @cache
 def _place_option(store_type: str) -> str | None:
     return find_provider(store_type).place
+
+
+def item_of(store_type: str, location: str) -> Mapping[str, Any]:
+    """
+    The store item that TYPE:LOCATION stands for, where LOCATION may be a JSON mapping of options.
+
+    :raises ConfigError: there is no such type, or it has no location.
+    """
+    if location.startswith("{"):
+        return {**_parse_item(location), "type": store_type}
+    option = find_provider(store_type).place
+    if option is not None:
+        return {"type": store_type, option: location}
+    if location:
+        raise ConfigError(
+            f"a {store_type} store has no location: name it {store_type}: or, with its options,"
+            f" {store_type}:'{{\"option\": value, ...}}'"
+        )
+    return {"type": store_type}
+
+
+def _parse_item(text: str) -> dict[str, Any]:
+    # The text is not shown: it may have a password in it.
+    try:
+        item: dict[str, Any] = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"the store item is no JSON: {error}") from error
+    return item
