@@ -161,16 +161,23 @@ def test_diagnose_names_what_is_open_to_others_or_not_the_nodes(here, run, make_
     stores.make("lmdb:node/.cookies", COOKIES)
     data = node / ".cookies" / "data.mdb"
     data.chmod(0o644)
+    data.parent.chmod(0o755)
     os.chown(node, nobody().pw_uid, nobody().pw_gid)
     told = [
         each["message"]
         for each in run("diagnose", "node", "--json").json
         if each["level"] == "warning"
     ]
-    assert f"others than its owner can use it: chmod go-rwx {data}" in told
+    assert f"others than its owner can use it: chmod go-rwx {data.parent} {data}" in told
     [owner] = [message for message in told if "another user" in message]
     assert owner.endswith(f"than {node}: chown --reference={node} " + owner.split(" belongs")[0])
     assert str(data) in owner
+
+
+def test_diagnose_has_nothing_against_files_that_nobody_else_gets_at(here, run, stores):
+    stores.make("lmdb:c", COOKIES)
+    (here / "c" / "data.mdb").chmod(0o644)
+    assert "only its owner can read it" in run("diagnose", "lmdb:c").out
 
 
 def loosen(path):
