@@ -128,3 +128,9 @@ def test_a_badge_is_an_svg_that_says_the_same_without_its_colour(good, colour):
         "3 passed & more",
     ]
     assert colour in drawn
+
+
+def test_a_place_where_no_folder_can_be_made_is_named(run):
+    answer = run("conformance", "file:/proc/new.dat")
+    assert answer.code == 2
+    assert answer.err == "Error: /proc/new.dat cannot be used: No such file or directory\n"
