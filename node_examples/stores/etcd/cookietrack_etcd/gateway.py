@@ -111,7 +111,7 @@ class Gateway:
             url = f"{self._url}/v3/{method}"
             response = self._pool.request("POST", url, body=body, headers=headers)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            text = f"etcd at {self._url} is out of reach: {type(error).__name__}"
+            text = f"etcd at {self._url} is out of reach: {_reason(error)}"
             raise StoreUnavailable(text) from error
         answer = _parsed(response.data)
         if not answer.keys() & {"header", "code"}:
@@ -134,6 +134,16 @@ class Gateway:
         if code == UNAUTHENTICATED:
             return ConfigError(f"{place} refuses the user of the url: {text}")
         return StoreUnavailable(f"{place} cannot answer: {text}")
+
+
+def _reason(error: BaseException) -> str:
+    """What the system says; else the type, as a driver's text may have anything in it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__
+    return type(error).__name__
 
 
 def _asks_for_token(answer: Mapping[str, Any]) -> bool:

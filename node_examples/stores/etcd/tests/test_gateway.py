@@ -91,6 +91,21 @@ def test_what_is_no_etcd_is_said_to_be_none(body):
         gateway.call("kv/range", {})
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:1", "Connection refused"),
+        ("http://no-such-host.invalid", "(not known|name resolution)"),
+    ],
+)
+def test_who_does_not_answer_is_named_with_the_reason(url, said):
+    with (
+        closing(Gateway(checked_url(url), 2)) as gateway,
+        pytest.raises(StoreUnavailable, match=f"etcd at {url}.* is out of reach: .*{said}"),
+    ):
+        gateway.call("kv/range", {})
+
+
 @pytest.mark.parametrize("key", ["error", "message"])
 @pytest.mark.parametrize(
     ("text", "code", "error"),
