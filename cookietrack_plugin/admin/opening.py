@@ -12,7 +12,7 @@ from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.pulse import PULSE
 from cookietrack_plugin.admin.readcopy import read_copy
 from cookietrack_plugin.admin.recognition import hinted
-from cookietrack_plugin.config.location import location_of
+from cookietrack_plugin.config.location import is_home, location_of
 from cookietrack_plugin.config.registry import keeps_records
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
@@ -129,6 +129,8 @@ def _elsewhere(place: Place) -> str:
     """A hint: the node has not started yet, or a relative path was meant to begin here."""
     if place.transports:
         return ": the node makes it when it starts"
+    if is_home(place.options):
+        return ": ~ stands for the home directory in a shell alone, write that out"
     location = location_of(place.options)
     if location is None or not os.path.exists(location[1]):
         return ""

@@ -31,6 +31,12 @@ def path_of(options: Mapping[str, Any], directory: str) -> str | None:
     return os.path.abspath(os.path.join(directory, location[1]))
 
 
+def is_home(options: Mapping[str, Any]) -> bool:
+    """Whether it is a path with `~`, which stands for a home directory in a shell alone."""
+    location = location_of(options)
+    return location is not None and location[0] in _PATHS and location[1].startswith("~")
+
+
 def place_option(store_type: str) -> str | None:
     """`ICookieStoreProvider.place` of the type; None without one, and of an unknown type."""
     try:
@@ -53,6 +59,11 @@ def item_of(store_type: str, location: str) -> Mapping[str, Any]:
     """
     if location.startswith("{"):
         return {**_parse_item(location), "type": store_type}
+    if location.startswith("//") and place_option(store_type) not in _PATHS:
+        raise ConfigError(
+            "expected TYPE:LOCATION, found a URL alone: write the type before it, as in"
+            " redis:redis://localhost/0 or sql:postgresql://localhost/crossbar"
+        )
     option = find_provider(store_type).place
     if option is not None:
         return {"type": store_type, option: location}

@@ -30,6 +30,13 @@ def test_a_node_that_has_never_started_has_no_store_yet(run, make_node):
     assert answer.err.endswith(f"lmdb:{node}/c: the node makes it when it starts\n")
 
 
+def test_a_tilde_that_no_shell_has_replaced_is_told(here, run):
+    answer = run("ls", "lmdb:~/cookies")
+    assert answer.err.endswith(
+        ": ~ stands for the home directory in a shell alone, write that out\n"
+    )
+
+
 @pytest.mark.parametrize("purpose", ["read", "alter"])
 def test_a_directory_in_which_there_is_no_store_does_not_become_one(here, purpose):
     (here / "photos").mkdir()
