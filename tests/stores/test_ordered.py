@@ -127,6 +127,17 @@ def test_a_login_that_is_stored_just_before_the_fence_ends_with_the_others(max_k
     assert list(records(store)) == []
 
 
+@pytest.mark.parametrize("max_keys", [None, MAX_KEYS])
+def test_an_engine_that_locks_looks_once(max_keys):
+    # A user who logs in again behind the fence is left in.
+    engine = DictEngine(max_keys, is_locking=True)
+    store = OrderedStore(engine, "the place")
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(3)])
+    plans = engine.plans
+    assert store.revoke_user("joe", "realm1") == 3
+    assert engine.plans == plans + 1
+
+
 def test_what_another_has_written_in_between_is_planned_again(engine, store):
     other = OrderedStore(engine, "the place")
     store.commit([Create(make_cookie(1))])

@@ -14,8 +14,9 @@ class DictEngine:
     asked for keys.
     """
 
-    def __init__(self, max_keys: int | None = None) -> None:
+    def __init__(self, max_keys: int | None = None, is_locking: bool = False) -> None:
         self.max_keys = max_keys
+        self.is_locking = is_locking
         self.kept: dict[bytes, bytes] = {}
         self.intruder: Callable[[], object] | None = None
         self.largest = (0, 0)

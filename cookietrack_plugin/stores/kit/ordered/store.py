@@ -104,10 +104,11 @@ class OrderedStore:
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
         revoked = UserRevoked(authid, authrealm, frozenset(keep))
-        deleted = self._engine.write(partial(self._plan_revocation, revoked))
-        # From the first record again: a login may have been stored while the fence was planned. Now
-        # that it stands, nobody comes back.
-        start: bytes | None = _prefix(authid, authrealm)
+        deleted, start = self._engine.write(partial(self._plan_revocation, revoked))
+        if not self._engine.is_locking:
+            # From the first record again: a login may have been stored while the fence was planned.
+            start = _prefix(authid, authrealm)
+        # Now that the fence stands, nobody comes back.
         while start is not None:
             count, start = self._engine.write(partial(self._plan_removal, revoked, start))
             deleted += count
@@ -180,12 +181,14 @@ class OrderedStore:
             writes[key] = None
         return writes, (expired, behind(keys[-1]) if len(keys) == limit else None)
 
-    def _plan_revocation(self, revoked: UserRevoked, view: View) -> tuple[Written, int]:
+    def _plan_revocation(
+        self, revoked: UserRevoked, view: View
+    ) -> tuple[Written, tuple[int, bytes | None]]:
         """The fence, and the first chunk."""
         start = _prefix(revoked.authid, revoked.authrealm)
-        writes, (removed, _) = self._plan_removal(revoked, start, view)
+        writes, result = self._plan_removal(revoked, start, view)
         self._feed.append(view, writes, revoked)
-        return writes, removed
+        return writes, result
 
     def _plan_removal(
         self, revoked: UserRevoked, start: bytes | None, view: View

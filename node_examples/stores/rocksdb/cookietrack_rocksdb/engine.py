@@ -38,6 +38,8 @@ class RocksdbEngine:
 
     #: A WriteBatch takes what it is given.
     max_keys: int | None = None
+    #: One thread of one process writes.
+    is_locking = True
 
     def __init__(self, path: str) -> None:
         self._path = path
