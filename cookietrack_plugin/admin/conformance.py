@@ -21,6 +21,7 @@ from cookietrack_plugin.admin.text import counted
 from cookietrack_plugin.config.registry import keeps_records
 from cookietrack_plugin.errors import ConfigError, CookieTrackError
 from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.stores.kit.permissions import unusable
 
 KIT = "cookietrack_plugin.testing.conformance"
 NEEDED = ("pytest", "hypothesis")
@@ -104,9 +105,17 @@ def _scratch(place: Place) -> Iterator[Mapping[str, Any]]:
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
         raise ConfigError(f"there is no directory {parent}")
-    # Beside the path, so that the checks run on its file system.
-    with TemporaryDirectory(prefix=f"{os.path.basename(path)}-", dir=parent) as folder:
+    with _beside(path) as folder:
         yield _request(place.moved(NAME), folder)
+
+
+def _beside(path: str) -> "TemporaryDirectory[str]":
+    """A folder on the same file system."""
+    directory, name = os.path.split(path)
+    try:
+        return TemporaryDirectory(prefix=f"{name}-", dir=directory)
+    except OSError as error:
+        raise unusable(path, error) from error
 
 
 def _request(place: Place, folder: str) -> Mapping[str, Any]:

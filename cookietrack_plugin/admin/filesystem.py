@@ -43,7 +43,7 @@ def check_place(about: str, path: str, owner_of: str, is_store: bool) -> Iterato
         path = os.path.realpath(path)
         found = (*files_of(path), *files_beside(path))
         files = [each for each in found if not os.path.islink(each)]
-        modes, owners = _check_modes(about, files), _check_owner(about, files, owner_of)
+        modes, owners = _check_modes(about, path, files), _check_owner(about, files, owner_of)
         yield from (each if is_store else evolve(each, mend=None) for each in (*modes, *owners))
         yield from _check_age(about, files)
     yield _check_room(about, there)
@@ -82,8 +82,11 @@ def _is_below(path: str, point: str) -> bool:
     return f"{os.path.realpath(path)}/".startswith(f"{point.rstrip('/')}/")
 
 
-def _check_modes(about: str, files: Sequence[str]) -> Iterator[Finding]:
-    open_ones = [each for each in files if os.stat(each).st_mode & 0o077]
+def _check_modes(about: str, path: str, files: Sequence[str]) -> Iterator[Finding]:
+    open_ones = [each for each in files if _is_open(each)]
+    if os.path.isdir(path) and not _is_open(path):
+        # Nobody else gets at what is in it: some engines give their files no modes of their own.
+        open_ones = [each for each in open_ones if os.path.dirname(each) != path]
     if not open_ones:
         yield ok(about, "only its owner can read it")
         return
@@ -93,6 +96,10 @@ def _check_modes(about: str, files: Sequence[str]) -> Iterator[Finding]:
         OPEN,
         partial(make_private, open_ones),
     )
+
+
+def _is_open(path: str) -> bool:
+    return os.stat(path).st_mode & 0o077 != 0
 
 
 def _check_owner(about: str, files: Sequence[str], owner_of: str) -> Iterator[Finding]:

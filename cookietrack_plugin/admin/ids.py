@@ -1,5 +1,6 @@
 """Ids of cookies on the command line, and what is said where something else stands there."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 import click
@@ -48,6 +49,17 @@ def split_names(names: Sequence[str]) -> tuple[str | None, list[str]]:
         if not is_id(name):
             raise click.UsageError(_no_id(name, position))
     return store, list(dict.fromkeys(ids))
+
+
+def mistaken(store: str | None) -> str:
+    """What to add where ids are missed: the name that was taken for a store's is likely one."""
+    if store is None or ":" in store or os.path.exists(store):
+        return ""
+    # Not shown, as below.
+    return (
+        f": a text of {len(store)} characters is taken for STORE, as it is no id,"
+        " which has 24 of A-Z, a-z, 0-9, - and _"
+    )
 
 
 def _no_id(name: str, position: int) -> str:

@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from cookietrack_plugin.admin.ids import TakesIds, names_argument, split_names, values_among
+from cookietrack_plugin.admin.ids import (
+    TakesIds,
+    mistaken,
+    names_argument,
+    split_names,
+    values_among,
+)
 from cookietrack_plugin.admin.nodestore import NodeStore, parts_of
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import (
@@ -144,7 +150,7 @@ def show(
     """
     store, ids = split_names(names)
     if len(ids) != 1:
-        found = counted(len(ids), "id") if ids else "none"
+        found = counted(len(ids), "id") if ids else f"none{mistaken(store)}"
         raise click.UsageError(f"expected the id of one cookie, as `ls` shows it, found {found}")
     place = the_place(store, transport)
     with opened(place, "read", "call the WAMP procedure cookietrack.get") as cookies:

@@ -231,9 +231,10 @@ def _warnings(migration: Migration) -> Iterator[str]:
     if migration.damaged:
         yield f"{counted(migration.damaged, 'damage')} in FROM: see `cookietrack verify FROM`"
     if copied.refused:
-        yield f"TO cannot hold {_named(copied.refused)}"
-    if comparison.missing:
-        yield f"not in TO: {_named(comparison.missing)}. {_AGAIN}"
+        yield f"TO cannot hold {_named(copied.refused)}: to run the command again would not help"
+    refused = set(copied.refused)
+    if missing := [each for each in comparison.missing if each not in refused]:
+        yield f"not in TO: {_named(missing)}. {_AGAIN}"
     if comparison.different:
         yield f"changed during the copy: {_named(comparison.different)}. {_AGAIN}"
     if not migration.was_empty and (created := copied.counts["created"]):

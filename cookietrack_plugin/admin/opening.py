@@ -12,7 +12,7 @@ from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.admin.pulse import PULSE
 from cookietrack_plugin.admin.readcopy import read_copy
 from cookietrack_plugin.admin.recognition import hinted
-from cookietrack_plugin.config.location import location_of
+from cookietrack_plugin.config.location import is_home, location_of
 from cookietrack_plugin.config.registry import keeps_records
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
@@ -126,25 +126,26 @@ def _check_present(place: Place) -> None:
 
 
 def _elsewhere(place: Place) -> str:
-    """A hint, where a relative path was meant to begin in another directory."""
+    """A hint: no node has started yet, or a relative path was meant to begin in another place."""
     location = location_of(place.options)
-    if location is None or os.path.isabs(location[1]):
-        return ""
     if place.transports:
-        return _of_no_node(place)
-    if not os.path.exists(location[1]):
+        return _of_no_node(place, location)
+    if is_home(place.options):
+        return ": ~ stands for the home directory in a shell alone, write that out"
+    if location is None or not os.path.exists(location[1]):
         return ""
     found = os.path.abspath(location[1])
     return f": its path begins in the node directory. There is something at {found}"
 
 
-def _of_no_node(place: Place) -> str:
+def _of_no_node(place: Place, location: tuple[str, str] | None) -> str:
+    is_relative = location is not None and not os.path.isabs(location[1])
     # Crossbar leaves its key in the directory that it is started with.
-    if os.path.exists(os.path.join(place.directory, "key.pub")):
-        return ""
+    if not is_relative or os.path.exists(os.path.join(place.directory, "key.pub")):
+        return ": the node makes it when it starts"
     return (
         f": no node was started in {place.directory}. If its node directory is another one, name it"
-        " with --cbdir"
+        " with --cbdir; otherwise the node makes it when it starts"
     )
 
 

@@ -1,6 +1,5 @@
 """How an operator names a store: by node directory, or as TYPE:LOCATION."""
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from attrs import evolve, field, frozen
 from cookietrack_plugin.admin.node import NodeConfig, default_directory, read_node, running_pid
 from cookietrack_plugin.admin.recognition import hinted
 from cookietrack_plugin.config.listeners import Tracking
-from cookietrack_plugin.config.location import path_of
+from cookietrack_plugin.config.location import item_of, path_of
 from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.sharing import named_stores
@@ -123,7 +122,7 @@ def places(
     store_type, location = str(name).split(":", 1)
     directory = os.getcwd() if base is None else base.directory
     try:
-        return [Place(_described(store_type, location), directory, node=base)]
+        return [Place(item_of(store_type, location), directory, node=base)]
     except ConfigError as error:
         path = os.path.join(directory, location)
         raise type(error)(hinted(str(error), path)) from error
@@ -186,27 +185,3 @@ def distinct(node: NodeConfig, tracked: Sequence[Tracking]) -> list[Place]:
         Place(store.options, node.directory, store.transports, node)
         for store in named_stores(tracked)
     ]
-
-
-def _described(store_type: str, location: str) -> Mapping[str, Any]:
-    """The store item that TYPE:LOCATION stands for."""
-    if location.startswith("{"):
-        return {**_parse_item(location), "type": store_type}
-    option = find_provider(store_type).place
-    if option is not None:
-        return {"type": store_type, option: location}
-    if location:
-        raise ConfigError(
-            f"a {store_type} store has no location: name it {store_type}: or, with its options,"
-            f" {store_type}:'{{\"option\": value, ...}}'"
-        )
-    return {"type": store_type}
-
-
-def _parse_item(text: str) -> dict[str, Any]:
-    # The text is not shown: it may have a password in it.
-    try:
-        item: dict[str, Any] = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the store item is no JSON: {error}") from error
-    return item

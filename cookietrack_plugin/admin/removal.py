@@ -6,7 +6,13 @@ import click
 
 from cookietrack_plugin.admin.auditing import audit_ids, audit_store, audit_user
 from cookietrack_plugin.admin.batches import STEP, commit
-from cookietrack_plugin.admin.ids import TakesIds, names_argument, split_names, values_among
+from cookietrack_plugin.admin.ids import (
+    TakesIds,
+    mistaken,
+    names_argument,
+    split_names,
+    values_among,
+)
 from cookietrack_plugin.admin.nodestore import NodeStore
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import note, print_json, print_line
@@ -58,7 +64,7 @@ def revoke(
     --authrealm and --all that reaches sessions without a record too, and logins in progress.
     """
     store, ids = split_names(names)
-    _check_choice(ids, authid, authrealm, everything)
+    _check_choice(store, ids, authid, authrealm, everything)
     place = the_place(store, transport)
     confirm(_question(place, ids, authid, authrealm), yes)
     with opened(place, "alter", _instead(ids, authid)) as cookies:
@@ -87,7 +93,11 @@ def _instead(ids: Sequence[str], authid: str | None) -> str:
 
 
 def _check_choice(
-    ids: Sequence[str], authid: str | None, authrealm: str | None, everything: bool
+    store: str | None,
+    ids: Sequence[str],
+    authid: str | None,
+    authrealm: str | None,
+    everything: bool,
 ) -> None:
     of_login = {"--authid": authid, "--authrealm": authrealm}
     found = [name for name, value in of_login.items() if value is not None]
@@ -95,7 +105,7 @@ def _check_choice(
     if not found:
         raise click.UsageError(
             "expected what to end, which is ids, --authid NAME, --authrealm REALM or --all; found"
-            " nothing"
+            f" nothing{mistaken(store)}"
         )
     if len(found) > 1 and found != ["--authid", "--authrealm"]:
         raise click.UsageError(

@@ -6,6 +6,7 @@ from posixpath import dirname
 from typing import Any
 
 from cookietrack_plugin.config.listeners import Tracking, mapping
+from cookietrack_plugin.config.location import is_home
 from cookietrack_plugin.config.settings import CookieSettings
 
 # 128 bits, which nobody guesses (OWASP ASVS v5, 7.2.3).
@@ -20,6 +21,7 @@ _STRANGERS = tuple(
     for host in ("evil.example", "evil.com", "evil.net", "evil.org", "192.0.2.1")
     for port in (443, 80, 8080, 8443)
 )
+HOME = '"~" in the path of the store is a directory of that name: write the home directory out'
 # Methods of which no login is kept.
 NO_LOGIN = frozenset({"cookie", "anonymous"})
 
@@ -52,6 +54,8 @@ def _of_others(others: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[str]
 
 
 def _of_item(settings: CookieSettings) -> Iterator[str]:
+    if is_home(settings.store):
+        yield HOME
     if settings.same_site == "None" and not settings.secure:
         yield 'browsers drop a cookie with "same_site": "None" without "secure": true'
     if settings.domain is not None:

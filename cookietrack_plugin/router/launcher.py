@@ -5,6 +5,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from cookietrack_plugin.router.nodedirectory import complaint
+
 PERSONALITIES = ("standalone", "edge", "master", "network")
 # Crossbar's own commands that start no node and know no personality.
 ELSEWHERE = ("shell", "quickstart", "quickstart-venv")
@@ -32,6 +34,8 @@ def main() -> None:
         from cookietrack_plugin.router.newnode import init
 
         init.main(args[1:], prog_name="crossbar-cookietrack init")
+    if wrong := complaint(args):
+        sys.exit(f"Error: {wrong}")
     run_node(f"cookietrack_plugin.router.personalities.{word}.Personality", args)
 
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import click
 
 from cookietrack_plugin.config.check import check_node
-from cookietrack_plugin.config.location import place_option
+from cookietrack_plugin.config.location import item_of, place_option
 from cookietrack_plugin.config.redaction import label_of
 from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.errors import ConfigError
@@ -18,6 +20,8 @@ from cookietrack_plugin.errors import ConfigError
 NODE, PAGE = ".crossbar", "web"
 CONFIG = os.path.join(NODE, "config.json")
 MONTH_S = 30 * 86400
+# What a browser calls the origin of a page; "*" stands for any part of it.
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +51,8 @@ def init(appdir: str, store: str, port: int, user: str, origins: Sequence[str]) 
     allowed = origins or [f"http://localhost:{port}", f"http://127.0.0.1:{port}"]
     ticket = secrets.token_urlsafe(16)
     try:
-        item = item_of(store)
+        _check(user, allowed)
+        item = _item_of(store)
         content = configuration(item, port, {user: ticket}, allowed)
         check_node(content)
     except ConfigError as error:
@@ -56,10 +61,23 @@ def init(appdir: str, store: str, port: int, user: str, origins: Sequence[str]) 
         _write(appdir, content)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
-    _report(appdir, label_of(item), port, user, ticket)
+    _report(appdir, label_of(item), user, ticket)
+    for each in origins or [f"http://localhost:{port}"]:
+        click.echo(f"    {each}")
 
 
-def item_of(store: str) -> dict[str, Any]:
+def _check(user: str, origins: Sequence[str]) -> None:
+    """:raises ConfigError: nobody could log in as `user`, or no page has such an origin."""
+    if not user.strip():
+        raise ConfigError("--user: expected a name, found nothing")
+    if wrong := [each for each in origins if not ORIGIN.fullmatch(each)]:
+        raise ConfigError(
+            "--origin: expected scheme and host, with a port where there is one, such as"
+            f" https://app.example.com; found {wrong[0]!r}"
+        )
+
+
+def _item_of(store: str) -> Mapping[str, Any]:
     """
     The `store` item for TYPE:LOCATION.
 
@@ -68,10 +86,10 @@ def item_of(store: str) -> dict[str, Any]:
     store_type, _, location = store.partition(":")
     find_provider(store_type)
     option = place_option(store_type)
-    if (option is None) == bool(location):
+    if (option is None) == bool(location) and not location.startswith("{"):
         expected = f"{store_type}:LOCATION" if option else f"{store_type} alone"
         raise ConfigError(f"--store: expected {expected}, found {store_type}{':' * bool(location)}")
-    return {"type": store_type, **({option: location} if option else {})}
+    return item_of(store_type, location)
 
 
 def configuration(
@@ -139,11 +157,10 @@ def _page(name: str) -> str:
     return os.path.join(PAGE, name)
 
 
-def _report(appdir: str, store: str, port: int, user: str, ticket: str) -> None:
-    node = os.path.join(appdir, NODE)
+def _report(appdir: str, store: str, user: str, ticket: str) -> None:
+    node = shlex.quote(os.path.join(appdir, NODE))
     click.echo(f"Configuration: {os.path.join(appdir, CONFIG)}, with the store {store}")
     click.echo(f"Page: {os.path.join(appdir, PAGE)}. Log in as {user} with ticket {ticket}")
     click.echo()
     click.echo(f"    crossbar-cookietrack check --cbdir {node}")
     click.echo(f"    crossbar-cookietrack start --cbdir {node}")
-    click.echo(f"    http://localhost:{port}")

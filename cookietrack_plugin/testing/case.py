@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, NoReturn, get_args
 
 import pytest
 from zope.interface import Interface
@@ -51,6 +51,8 @@ class StoreCase:
     lacks: ClassVar[Mapping[Power, str]] = {}
 
     def __init_subclass__(cls) -> None:
+        if not isinstance(cls.lacks, Mapping):
+            raise TypeError(f"{cls.__name__}.lacks: expected a mapping from a name to a reason")
         unknown = set(cls.lacks) - set(get_args(Power))
         if unknown:
             raise TypeError(f"{cls.__name__}.lacks: {unknown} are none of {get_args(Power)}")
@@ -94,8 +96,22 @@ class StoreCase:
             pytest.skip(f"the store does not provide {name}, nor does `lacks` say why")
 
     def new_provider(self) -> ICookieStoreProvider:
-        provider: ICookieStoreProvider = type(self).provider()
-        return provider
+        provider = getattr(type(self), "provider", None)
+        if not callable(provider):
+            self._refuse("provider", "a class or a function that gives a provider", provider)
+        found: ICookieStoreProvider = provider()
+        return found
+
+    def new_options(self) -> Mapping[str, Any]:
+        options = getattr(self, "options", None)
+        if not isinstance(options, Mapping) or "type" not in options:
+            self._refuse("options", "a store item with its type", options)
+        return dict(options)
+
+    def _refuse(self, attribute: str, expected: str, found: object) -> NoReturn:
+        what = "nothing" if found is None else f"of type {type(found).__name__}"
+        text = f"{type(self).__name__}.{attribute}: expected {expected}, found {what}"
+        pytest.fail(text, pytrace=False)
 
     @pytest.fixture
     def node_dir(self, tmp_path: Path) -> Path:
@@ -105,7 +121,7 @@ class StoreCase:
 
     @pytest.fixture
     def store_options(self) -> Mapping[str, Any]:
-        return dict(self.options)
+        return self.new_options()
 
     @pytest.fixture
     def open_store(self, store_options: Mapping[str, Any], node_dir: Path) -> Iterator[OpenStore]:

@@ -47,6 +47,15 @@ def test_a_store_that_fails_is_told_with_its_checks_and_an_exit_code(run, observ
 
 
 @pytest.mark.server
+def test_a_check_with_ids_of_its_own_does_not_end_the_run(run, redis_server: RedisServer):
+    only = "test_any_id_is_kept or test_ids_that_differ or test_times_are_exact"
+    name = f'redis:{{"url": "{redis_server.url()}", "prefix": "{new_prefix()}"}}'
+    answer = run("conformance", name, "--only", only)
+    assert answer.code == 0, answer.err
+    assert "3 passed" in answer.out
+
+
+@pytest.mark.server
 def test_a_store_on_a_server_is_empty_before_and_behind(run, redis_server: RedisServer):
     url, prefix = redis_server.url(), new_prefix()
     name = f'redis:{{"url": "{url}", "prefix": "{prefix}"}}'
@@ -119,3 +128,9 @@ def test_a_badge_is_an_svg_that_says_the_same_without_its_colour(good, colour):
         "3 passed & more",
     ]
     assert colour in drawn
+
+
+def test_a_place_where_no_folder_can_be_made_is_named(run):
+    answer = run("conformance", "file:/proc/new.dat")
+    assert answer.code == 2
+    assert answer.err == "Error: /proc/new.dat cannot be used: No such file or directory\n"

@@ -9,7 +9,7 @@ from cookietrack_plugin.admin.place import places
 from cookietrack_plugin.errors import StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.record import Create
 from cookietrack_plugin.stores.kit.paging import records
-from tests.admin.conftest import expired, make_cookie, node_process, snapshot
+from tests.admin.conftest import expired, make_cookie, node_config, node_process, snapshot
 
 
 @pytest.mark.parametrize("name", ["file:cookies.dat", "lmdb:.cookies"])
@@ -21,6 +21,21 @@ def test_a_store_that_is_not_there_is_not_made(here, name, purpose):
     ):
         pass
     assert list(here.iterdir()) == []
+
+
+def test_a_node_that_has_never_started_has_no_store_yet(run, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": "c"}))
+    answer = run("ls", str(node))
+    assert answer.code == 3
+    assert f"lmdb:{node}/c: no node was started in {node}" in answer.err
+    assert answer.err.endswith(" the node makes it when it starts\n")
+
+
+def test_a_tilde_that_no_shell_has_replaced_is_told(here, run):
+    answer = run("ls", "lmdb:~/cookies")
+    assert answer.err.endswith(
+        ": ~ stands for the home directory in a shell alone, write that out\n"
+    )
 
 
 @pytest.mark.parametrize("purpose", ["read", "alter"])

@@ -6,8 +6,9 @@ from itertools import product
 
 import pytest
 
+from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.header import id_of
-from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_hidden
+from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_hidden, unusable
 from tests.admin.conftest import JOE, make_cookie, node_config, snapshot
 from tests.support.users import need_root, nobody, open_folder, run_as_nobody
 
@@ -169,16 +170,23 @@ def test_diagnose_names_what_is_open_to_others_or_not_the_nodes(here, run, make_
     stores.make("lmdb:node/.cookies", COOKIES)
     data = node / ".cookies" / "data.mdb"
     data.chmod(0o644)
+    data.parent.chmod(0o755)
     os.chown(node, nobody().pw_uid, nobody().pw_gid)
     told = [
         each["message"]
         for each in run("diagnose", "node", "--json").json
         if each["level"] == "warning"
     ]
-    assert f"others than its owner can use it: chmod go-rwx {data}" in told
+    assert f"others than its owner can use it: chmod go-rwx {data.parent} {data}" in told
     [owner] = [message for message in told if "another user" in message]
     assert owner.endswith(f"than {node}: chown --reference={node} " + owner.split(" belongs")[0])
     assert str(data) in owner
+
+
+def test_diagnose_has_nothing_against_files_that_nobody_else_gets_at(here, run, stores):
+    stores.make("lmdb:c", COOKIES)
+    (here / "c" / "data.mdb").chmod(0o644)
+    assert "only its owner can read it" in run("diagnose", "lmdb:c").out
 
 
 def loosen(path):
@@ -261,3 +269,13 @@ def test_as_root_nothing_is_denied(here):
     assert denied(str(here / "x" / "y")) is None
     assert is_absent(str(here / "x" / "y"))
     assert not is_hidden(str(here / "x"))
+
+
+def test_a_file_where_a_directory_belongs_is_not_waited_for(tmp_path):
+    path = tmp_path / "cookies"
+    path.touch()
+    with pytest.raises(FileExistsError) as raised:
+        os.makedirs(path, exist_ok=True)
+    found = unusable(str(path), raised.value)
+    assert isinstance(found, ConfigError)
+    assert str(found) == f"{path} cannot be used: Not a directory"

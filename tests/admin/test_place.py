@@ -142,3 +142,16 @@ def test_a_store_item_that_is_nested_too_deeply_is_one_line(run, depth):
     assert answer.code == 2
     assert answer.error
     assert run("ls", f'lmdb:{{"a": {"[" * depth}').code == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["redis://localhost/0", "postgresql://joe:secret@db/x", "http://h"]
+)
+def test_a_url_without_its_type_is_answered_with_the_form(here, name):
+    with pytest.raises(ConfigError, match="found a URL alone: write the type before it") as raised:
+        places(name)
+    assert "secret" not in str(raised.value)
+
+
+def test_an_absolute_path_may_begin_with_two_slashes(here):
+    assert options("lmdb://tmp/c") == [{"type": "lmdb", "path": "//tmp/c"}]

@@ -81,6 +81,10 @@ NOTHING = (
     "expected what to end, which is ids, --authid NAME, --authrealm REALM or --all; found nothing"
 )
 ONE_ANSWER = "expected one answer to what is to be ended, found both"
+TAKEN = (
+    ": a text of 5 characters is taken for STORE, as it is no id, which has 24 of A-Z, a-z, 0-9,"
+    " - and _"
+)
 NO_ID = (
     "expected the id of a cookie, which has 24 characters of A-Z, a-z, 0-9, - and _, as"
     " `cookietrack ls` shows it; found a text of {} at position 2. A user is named with --authid,"
@@ -295,3 +299,11 @@ def test_purging_goes_in_steps_until_nothing_is_left(run, observed, count):
     store.calls.clear()
     assert run("purge", "observed:x", "--yes").out == f"{count:,} expired cookies removed\n"
     assert store.calls == ["expire"] * 3
+
+
+@pytest.mark.parametrize("command", ["revoke", "show"])
+def test_what_is_no_id_is_said_to_have_been_taken_for_a_store(run, command):
+    answer = run(command, "phone")
+    assert answer.code == 2
+    assert answer.error.endswith(TAKEN)
+    assert "phone" not in answer.error

@@ -52,6 +52,12 @@ def test_an_empty_required_string_is_as_good_as_missing():
     )
 
 
+def test_a_string_with_a_nul_is_refused():
+    assert message(path="a\0b") == (
+        '"path" in the store item: expected a string without NUL, found "a\\u0000b"'
+    )
+
+
 def test_an_unknown_attribute_is_answered_with_the_nearest_and_with_all():
     assert message(path="p", maxsiez=1) == (
         '"maxsiez" in the store item: expected one of "hosts", "maxsize", "path", "sync",'

@@ -64,6 +64,18 @@ def test_no_batch_asks_for_more_keys_than_the_engine_takes(limited):
     assert count >= 40
 
 
+def test_a_batch_of_logins_asks_a_server_as_often_as_one_login(engine, store):
+    store.commit([Create(make_cookie(n)) for n in range(40)])
+    since = position(store)
+
+    def looks(numbers):
+        before = engine.looks
+        assert all(store.commit([login(n, since, f"user{n}") for n in numbers]))
+        return engine.looks - before
+
+    assert looks(range(1)) == looks(range(1, 40))
+
+
 def test_a_user_with_more_records_than_a_batch_is_revoked_by_and_by(limited):
     store = OrderedStore(limited, "the place")
     commit_all(store, [Create(make_cookie(n, make_auth())) for n in range(300)])
@@ -100,6 +112,30 @@ def test_a_login_from_before_is_kept_out_while_a_user_is_being_revoked(limited):
     limited.write = counted
     assert store.revoke_user("joe", "realm1") == 100
     assert applied == [False]
+
+
+@pytest.mark.parametrize("max_keys", [None, MAX_KEYS])
+def test_a_login_that_is_stored_just_before_the_fence_ends_with_the_others(max_keys):
+    engine = DictEngine(max_keys)
+    store, other = (OrderedStore(engine, "the place") for _ in range(2))
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(3)])
+    store.commit([Create(make_cookie(500))])
+    since = position(store)
+    # When the records of the user have been looked for, and before the fence stands.
+    engine.intruder = lambda: other.commit([login(500, since)])
+    assert store.revoke_user("joe", "realm1") == 4
+    assert list(records(store)) == []
+
+
+@pytest.mark.parametrize("max_keys", [None, MAX_KEYS])
+def test_an_engine_that_locks_looks_once(max_keys):
+    # A user who logs in again behind the fence is left in.
+    engine = DictEngine(max_keys, is_locking=True)
+    store = OrderedStore(engine, "the place")
+    store.commit([Create(make_cookie(n, make_auth())) for n in range(3)])
+    plans = engine.plans
+    assert store.revoke_user("joe", "realm1") == 3
+    assert engine.plans == plans + 1
 
 
 def test_what_another_has_written_in_between_is_planned_again(engine, store):

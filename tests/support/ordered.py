@@ -10,19 +10,22 @@ from cookietrack_plugin.stores.kit.ordered.engine import Result, View, Writes
 class DictEngine:
     """
     `kept`: what it has. `intruder`: is called once between a plan and its writes. `largest`: the
-    most keys that a write has read, and the most that it has altered.
+    most keys that a write has read, and the most that it has altered. `looks`: how often it was
+    asked for keys.
     """
 
-    def __init__(self, max_keys: int | None = None) -> None:
+    def __init__(self, max_keys: int | None = None, is_locking: bool = False) -> None:
         self.max_keys = max_keys
+        self.is_locking = is_locking
         self.kept: dict[bytes, bytes] = {}
         self.intruder: Callable[[], object] | None = None
         self.largest = (0, 0)
-        self.plans = 0
+        self.plans = self.looks = 0
         self._is_closed = False
 
     def get(self, keys: Iterable[bytes]) -> Mapping[bytes, bytes]:
         self._check_open()
+        self.looks += 1
         return {key: self.kept[key] for key in keys if key in self.kept}
 
     def scan(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:

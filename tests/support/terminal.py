@@ -24,8 +24,8 @@ class Terminal:
         env = {name: value for name, value in os.environ.items() if name not in own}
         self._env = {**env, "PATH": f"{bin}:{env['PATH']}"}
 
-    def run(self, line: str) -> str:
-        """Type it, and wait for its end: what it prints."""
+    def run(self, line: str, code: int = 0) -> str:
+        """Type it, and wait for its end, which is to be with `code`: what it prints."""
         done = subprocess.run(
             shlex.split(line),
             cwd=self._folder,
@@ -35,7 +35,7 @@ class Terminal:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{line}\n{done.stdout[-3_000:]}"
+        assert done.returncode == code, f"{line}\n{done.stdout[-3_000:]}"
         return done.stdout
 
     @contextmanager

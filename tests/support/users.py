@@ -5,8 +5,8 @@ import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -57,6 +57,20 @@ def run_as_nobody(directory: Path, *words: str) -> "subprocess.CompletedProcess[
         timeout=ENOUGH_S,
         check=False,
     )
+
+
+def call_as_nobody(call: Callable[[], object]) -> bool:
+    """Whether it raises nothing in a process of nobody's, which has imported what we have."""
+    if pid := os.fork():
+        return os.waitpid(pid, 0)[1] == 0
+    failed = 1
+    with suppress(BaseException):
+        os.setgroups([])
+        os.setgid(nobody().pw_gid)
+        os.setuid(nobody().pw_uid)
+        call()
+        failed = 0
+    os._exit(failed)
 
 
 @contextmanager

@@ -139,3 +139,30 @@ def run(broken: type, check: str, pytester: pytest.Pytester) -> int:
     assert not reports.getfailures("pytest_collectreport")
     results = reports.getreports("pytest_runtest_logreport")
     return sum(result.failed for result in results if result.when == "call")
+
+
+class Unfinished(DurableStoreSuite):
+    """What an author has begun to write."""
+
+    __test__ = False
+
+
+class Instance(Unfinished):
+    provider = UnblockedProvider()
+    options = {"path": "cookies"}
+
+
+@pytest.mark.parametrize(
+    ("suite", "provider", "options"),
+    [(Unfinished, "found nothing", "found nothing"), (Instance, "of type Sqlite", "of type dict")],
+)
+def test_an_author_is_told_what_a_suite_has_to_set(suite, provider, options):
+    with pytest.raises(pytest.fail.Exception, match=f"provider: expected a class.*{provider}"):
+        suite().new_provider()
+    with pytest.raises(pytest.fail.Exception, match=f"options: expected a store item.*{options}"):
+        suite().new_options()
+
+
+def test_what_a_suite_lacks_is_a_mapping():
+    with pytest.raises(TypeError, match="expected a mapping from a name to a reason"):
+        type("Listed", (Unfinished,), {"lacks": ["sharing"]})

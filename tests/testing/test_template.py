@@ -1,8 +1,13 @@
 """The template of a store's package: its output works as it is, and the examples come from it."""
 
+import ast
+import json
 import os
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
+from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,9 +15,14 @@ import copier
 import pytest
 import yaml
 
+from cookietrack_plugin.config.registry import GROUP
+from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.testing import TEMPLATE
+from tests.support.users import call_as_nobody, need_root, open_folder
 
-EXAMPLES = Path(__file__).parents[2] / "node_examples" / "stores"
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = REPOSITORY / "node_examples" / "stores"
+CONFIG = REPOSITORY / "pyproject.toml"
 AUTHOR = "The cookietrack-plugin project"
 # What the examples have answered.
 ANSWERS = {
@@ -30,6 +40,7 @@ ANSWERS = {
         "author": AUTHOR,
     },
 }
+OWN = distribution("cookietrack-plugin").entry_points.select(group=GROUP)
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -98,7 +109,66 @@ def test_a_package_without_a_driver_names_none(tmp_path):
     assert "etcd" not in "".join(made.values())
 
 
-@pytest.mark.parametrize("wrong", ["Notes", "9lives", "a_b", ""])
+@pytest.mark.parametrize("wrong", ["Notes", "9lives", "a_b", "", "my-", "a--b", "notes\n"])
 def test_a_type_that_is_no_name_is_refused(tmp_path, wrong):
     with pytest.raises(ValueError, match="expected a lower-case letter"):
         copied(tmp_path / "made", type=wrong, engine="embedded")
+
+
+@pytest.mark.parametrize("name", [*OWN.names, "plugin"])
+def test_a_name_of_the_plugins_own_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="expected a name of its own"):
+        copied(tmp_path / "made", type=name, engine="embedded")
+
+
+@pytest.mark.parametrize("name", ["summary", "author", "driver"])
+def test_an_answer_of_two_lines_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="expected one line"):
+        copied(tmp_path / "made", engine="shared", **{name: "two\nlines"})
+
+
+@pytest.mark.parametrize("engine", ["embedded", "shared"])
+@pytest.mark.parametrize(
+    "text", ['the "best" one', 'ends in a quote"', "back\\slash \\N", "'ü' <&> \U0001f36a", '"""']
+)
+def test_an_answer_may_have_any_characters(tmp_path, engine, text):
+    answers = {"summary": text, "author": text, "driver": 'some; python_version < "3.12"'}
+    made = files_in(copied(tmp_path / "made", type="x1-2y", engine=engine, **answers))
+    project = tomllib.loads(made["pyproject.toml"])["project"]
+    assert project["dependencies"] == ["cookietrack-plugin", answers["driver"]]
+    assert project["authors"] == [{"name": text}]
+    assert text in project["description"]
+    for path in made:
+        if path.endswith(".py"):
+            # A backslash that escapes nothing is a warning.
+            ast.parse(made[path])
+    assert f"summary = {json_text(text)}" in made["cookietrack_x1_2y/provider.py"]
+
+
+def json_text(text):
+    return json.dumps(text, ensure_ascii=False)
+
+
+def test_a_store_of_another_user_is_said_to_be_denied(tmp_path, monkeypatch):
+    need_root()
+    monkeypatch.syspath_prepend(copied(tmp_path / "made", type="denied", engine="embedded"))
+    engine = import_module("cookietrack_denied.engine").DeniedEngine
+
+    def attempt():
+        with pytest.raises(ConfigError, match=r"permission denied, .* and this is nobody"):
+            engine(path)
+
+    with open_folder() as folder:
+        path = str(folder / "cookies")
+        # One that others can look into.
+        os.mkdir(path)
+        engine(path).close()
+        assert call_as_nobody(attempt)
+
+
+def test_its_output_is_formatted(tmp_path):
+    for engine in ("embedded", "shared"):
+        copied(tmp_path / engine, type="my-notes", engine=engine)
+    command = [sys.executable, "-m", "ruff", "format", "--check", "--config", CONFIG, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -123,6 +123,11 @@ class TestWarnings:
                 ' "domain" it is this host\'s alone',
             ),
             (
+                {"store": {"type": "lmdb", "path": "~/cookies"}},
+                '"~" in the path of the store is a directory of that name: write the home directory'
+                " out",
+            ),
+            (
                 {"max_age": 400 * 86400 + 1},
                 'browsers keep no cookie for longer than 400 days: "max_age" is 34560001 s',
             ),

@@ -105,6 +105,8 @@ def test_other_files_of_an_application_do_not_matter(run, tmp_path):
         ("file:cookies.dat", {"type": "file", "filename": "cookies.dat"}),
         ("sql:sqlite:///c.db", {"type": "sql", "url": "sqlite:///c.db"}),
         ("memory", {"type": "memory"}),
+        ('lmdb:{"path": "c", "sync": true}', {"type": "lmdb", "path": "c", "sync": True}),
+        ('memory:{"max_cookies": 5}', {"type": "memory", "max_cookies": 5}),
     ],
 )
 def test_another_store_is_named_as_for_the_command(run, tmp_path, store, item):
@@ -119,6 +121,7 @@ def test_another_store_is_named_as_for_the_command(run, tmp_path, store, item):
         ("lmdb", "--store: expected lmdb:LOCATION, found lmdb"),
         ("memory:x", "--store: expected memory alone, found memory:"),
         ("sql:x", "expected a URL such as postgresql://"),
+        ("lmdb:{x", "the store item is no JSON"),
         ("database:x", '"path" in the cookie item'),
     ],
 )
@@ -149,6 +152,32 @@ def test_the_origins_of_the_pages_can_be_named(run, tmp_path):
     ]
     run("--appdir", "app", "--origin", "https://app.example.com")
     assert websocket(tmp_path / "app")["options"]["allowed_origins"] == ["https://app.example.com"]
+
+
+def test_with_origins_the_pages_are_there_and_not_on_localhost(run):
+    out = run("--origin", "https://app.example.com", "--origin", "http://*.test:81").output
+    assert out.endswith("\n    https://app.example.com\n    http://*.test:81\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--user", " "], "--user: expected a name, found nothing"),
+        (["--origin", "app.example.com"], "found 'app.example.com'"),
+        (["--origin", "https://a.test/"], "found 'https://a.test/'"),
+        (["--origin", "*"], "--origin: expected scheme and host"),
+    ],
+)
+def test_what_would_let_nobody_in_is_refused_and_nothing_made(run, tmp_path, words, message):
+    answer = run(*words)
+    assert answer.exit_code == 2
+    assert message in " ".join(answer.output.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_commands_can_be_pasted_where_a_name_has_spaces(run):
+    out = run("--appdir", "my app").output
+    assert "    crossbar-cookietrack start --cbdir 'my app/.crossbar'\n" in out
 
 
 @pytest.mark.parametrize("words", [["init"], ["standalone", "init"], ["edge", "init"]])

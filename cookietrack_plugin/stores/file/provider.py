@@ -21,7 +21,7 @@ from cookietrack_plugin.stores.file.place import Place
 from cookietrack_plugin.stores.file.reader import HEAD, is_cookie_file
 from cookietrack_plugin.stores.file.snapshot import FileSnapshot
 from cookietrack_plugin.stores.file.store import FileStore
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import check_options
 from cookietrack_plugin.stores.kit.permissions import is_absent, unusable
 
 
@@ -44,8 +44,6 @@ class FileProvider:
     def check(self, options: Mapping[str, Any]) -> None:
         optional = {"purge_on_startup": bool, "writer_process": bool}
         check_options(options, required={"filename": str}, optional=optional)
-        if "\0" in options["filename"]:
-            raise wrong_option("filename", options["filename"], "a path without a NUL character")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> FileStore:
         place = _place(options, node_dir)

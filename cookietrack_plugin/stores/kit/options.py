@@ -28,7 +28,8 @@ def check_options(
     """
     Check a `store` item: all `required` attributes, any of the `optional` ones, `type`, no others.
 
-    :param required: the type of each attribute that must be there; a string must not be empty.
+    :param required: the type of each attribute that must be there; a string must not be empty. No
+        string may have a NUL in it.
     :param optional: the type of each attribute that may be there. In both: str, bool, int (true is
         none), float (an integer is one), list or dict.
     :raises ConfigError: naming the first wrong attribute, what was expected, and what was found.
@@ -40,6 +41,9 @@ def check_options(
             raise unknown_option(attribute, known)
         if not _is(found, known[attribute]):
             raise wording.wrong_type(attribute, PLACE, _DESCRIPTIONS[known[attribute]], found)
+        if isinstance(found, str) and "\0" in found:
+            # No path, server or database takes one.
+            raise wrong_option(attribute, found, "a string without NUL")
     for attribute, kind in required.items():
         if attribute not in options:
             raise wording.wrong_type(attribute, PLACE, _DESCRIPTIONS[kind], wording.MISSING)

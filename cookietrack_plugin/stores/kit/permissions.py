@@ -17,6 +17,7 @@ _WRONG_PLACE = frozenset(
         errno.EPERM,
         errno.ENOENT,
         errno.ENOTDIR,
+        errno.EEXIST,
         errno.EISDIR,
         errno.ELOOP,
         errno.ENAMETOOLONG,
@@ -82,7 +83,9 @@ def unusable(path: str, error: OSError) -> CookieTrackError:
     What a store at `path` raises when opening it has raised `error`: `ConfigError` where waiting
     does not help, as it is about the place; `StoreUnavailable` where it is about the disk.
     """
-    why = denied(path, error) or f"{path} cannot be used: {error.strerror}"
+    # Python's word for a directory that cannot be made where a file is.
+    number = errno.ENOTDIR if error.errno == errno.EEXIST else error.errno
+    why = denied(path, error) or f"{path} cannot be used: {os.strerror(number or 0)}"
     return (ConfigError if error.errno in _WRONG_PLACE else StoreUnavailable)(why)
 
 

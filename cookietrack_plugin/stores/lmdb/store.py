@@ -69,8 +69,6 @@ class LmdbProvider:
     def check(self, options: Mapping[str, Any]) -> None:
         optional = {"maxsize": int, "sync": bool, "purge_on_startup": bool, "writer_process": bool}
         check_options(options, {"path": str}, optional)
-        if "\0" in options["path"]:
-            raise wrong_option("path", options["path"], "a path without NUL")
         if not _SMALLEST_MAXSIZE <= options.get("maxsize", _MAXSIZE) <= _LARGEST_MAXSIZE:
             allowed = f"a number of bytes from {_SMALLEST_MAXSIZE} to {_LARGEST_MAXSIZE}"
             raise wrong_option("maxsize", options["maxsize"], allowed)

@@ -29,6 +29,8 @@ class Engine(Protocol):
 
     #: The most keys that one write can read, and the most that it can alter; None for no limit.
     max_keys: int | None
+    #: Whether nobody else writes while a write is planned, so that what it has scanned is whole.
+    is_locking: bool
 
     def get(self, keys: Iterable[bytes]) -> Mapping[bytes, bytes]:
         """See `View`. What a `write` that has returned has stored is seen."""
@@ -41,8 +43,9 @@ class Engine(Protocol):
         Do what `plan` says, all or none, and return its result once it is on disk.
 
         Nothing that `plan` got by `View.get`, absent keys included, has changed when its writes
-        take effect: the engine locks, or notices and calls `plan` again. What `plan` raises is
-        raised, and nothing is written.
+        take effect: the engine locks, or notices and calls `plan` again. Only with `is_locking` is
+        that so of a range that was scanned, too. What `plan` raises is raised, and nothing is
+        written.
         """
 
     def count(self, start: bytes, end: bytes) -> int:

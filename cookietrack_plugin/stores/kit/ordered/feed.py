@@ -1,6 +1,7 @@
 """The feed and the fences of an `OrderedStore`, as keys that its writes read and alter."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, TypeGuard
 
 import cbor2
@@ -53,13 +54,27 @@ class Feed:
             fence = None if before is None else fence_of(before)
             writes[key] = packed_fence(raised(fence, position, revoked))
 
-    def refuses(self, view: View, engine: Engine, login: Login) -> bool:
-        """Whether the user of `login` was revoked since, or that cannot be known any more."""
-        if not self._knows(login.since, self.position(view)):
-            return True
+    def fences(
+        self, view: View, engine: Engine, logins: Collection[Login]
+    ) -> Callable[[Login], bool] | None:
+        """
+        Whether the user of one of `logins` was revoked since, or that cannot be known any more. All
+        are looked up at once; None where there are no logins.
+        """
+        if not logins:
+            return None
+        last = self.position(view)
+        keys = {fence_key(name) for login in logins for name in names_of(*login.identity)}
         # Past the view: a change of a fence changes the position too, which the view has read.
-        found = engine.get([fence_key(name) for name in names_of(*login.identity)])
-        return any_refuses(map(fence_of, found.values()), login.id, login.since[1])
+        found = engine.get(keys)
+        return partial(self._refuses, last, found)
+
+    def _refuses(self, last: int, found: Mapping[bytes, bytes], login: Login) -> bool:
+        if not self._knows(login.since, last):
+            return True
+        keys = map(fence_key, names_of(*login.identity))
+        fences = [fence_of(found[key]) for key in keys if key in found]
+        return any_refuses(fences, login.id, login.since[1])
 
     def since(self, engine: Engine, cursor: Any) -> tuple[list[str | UserRevoked], Cursor]:
         """See `IRevocationFeed.revoked_since`."""

@@ -14,7 +14,7 @@ from cookietrack_plugin.interfaces import (
     IRevocationFeed,
     IUserRevocation,
 )
-from cookietrack_plugin.record import Change, Cookie, UserRevoked, is_id, matches
+from cookietrack_plugin.record import Change, Cookie, UserRevoked, fenced_logins, is_id, matches
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored, fold
 from cookietrack_plugin.stores.kit.ordered.engine import Engine, View
@@ -105,8 +105,11 @@ class OrderedStore:
     ) -> int:
         revoked = UserRevoked(authid, authrealm, frozenset(keep))
         deleted, start = self._engine.write(partial(self._plan_revocation, revoked))
+        if not self._engine.is_locking:
+            # From the first record again: a login may have been stored while the fence was planned.
+            start = _prefix(authid, authrealm)
+        # Now that the fence stands, nobody comes back.
         while start is not None:
-            # The fence stands already, so that nobody comes back in between.
             count, start = self._engine.write(partial(self._plan_removal, revoked, start))
             deleted += count
         return deleted
@@ -149,7 +152,8 @@ class OrderedStore:
         self, changes: Sequence[Change], view: View
     ) -> tuple[Written, Sequence[bool]]:
         before = self._checked(view, {change.id for change in changes})
-        outcome = fold(changes, before, partial(self._feed.refuses, view, self._engine))
+        refuses = self._feed.fences(view, self._engine, fenced_logins(changes))
+        outcome = fold(changes, before, refuses)
         writes: Written = {}
         for id in outcome.deleted():
             _move(writes, id, before[id], None)
@@ -180,6 +184,7 @@ class OrderedStore:
     def _plan_revocation(
         self, revoked: UserRevoked, view: View
     ) -> tuple[Written, tuple[int, bytes | None]]:
+        """The fence, and the first chunk."""
         start = _prefix(revoked.authid, revoked.authrealm)
         writes, result = self._plan_removal(revoked, start, view)
         self._feed.append(view, writes, revoked)

@@ -21,6 +21,7 @@ class EtcdEngine:
     """Keys below a prefix. A write is one transaction, which compares what its plan has read."""
 
     max_keys: int | None = MAX_OPERATIONS
+    is_locking = False
 
     def __init__(self, gateway: Gateway, prefix: str) -> None:
         self._gateway = gateway

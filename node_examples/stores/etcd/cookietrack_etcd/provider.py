@@ -8,7 +8,7 @@ from zope.interface import implementer
 from cookietrack_etcd.engine import EtcdEngine
 from cookietrack_etcd.gateway import Gateway, checked_url
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider
-from cookietrack_plugin.stores.kit.options import check_options, timeout_of
+from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
 from cookietrack_plugin.stores.kit.ordered.store import OrderedStore
 from cookietrack_plugin.stores.kit.redaction import redact_url
 from cookietrack_plugin.stores.kit.variables import expand
@@ -32,6 +32,8 @@ class EtcdProvider:
         check_options(options, {"url": str}, {"prefix": str, "timeout": float})
         checked_url(expand(options["url"]))
         timeout_of(options)
+        if options.get("prefix") == "":
+            raise wrong_option("prefix", "", "a string that is not empty")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> OrderedStore:
         gateway = Gateway(checked_url(expand(options["url"])), timeout_of(options))

@@ -35,15 +35,31 @@ class Server:
         self.process.wait()
 
     def put(self, prefix, key, value):
-        self._call("kv/put", {"key": coded(prefix.encode() + key), "value": coded(value)})
+        self.call("kv/put", {"key": coded(prefix.encode() + key), "value": coded(value)})
 
     def clear(self, prefix):
         start = prefix.encode()
-        self._call("kv/deleterange", {"key": coded(start), "range_end": coded(start + b"\xff")})
+        self.call("kv/deleterange", {"key": coded(start), "range_end": coded(start + b"\xff")})
 
-    def _call(self, method, request):
-        response = urllib3.request("POST", f"{self.url}/v3/{method}", json=request)
+    def ask_for_password(self, password):
+        """From now on only `root` is let in, with that password."""
+        self.call("auth/user/add", {"name": "root", "password": password})
+        self.call("auth/role/add", {"name": "root"})
+        self.call("auth/user/grant", {"user": "root", "role": "root"})
+        self.call("auth/enable", {})
+
+    def forget_tokens(self, password):
+        """As etcd does when they are some minutes old."""
+        login = {"name": "root", "password": password}
+        token = self.call("auth/authenticate", login)["token"]
+        self.call("auth/disable", {}, {"Authorization": token})
+        self.call("auth/enable", {})
+
+    def call(self, method, request, headers=None):
+        url = f"{self.url}/v3/{method}"
+        response = urllib3.request("POST", url, json=request, headers=headers)
         assert response.status == 200, response.data
+        return response.json()
 
 
 def coded(data):

@@ -25,6 +25,8 @@ class TestEtcdStore(DurableStoreSuite):
         ("url", {"type": "etcd"}),
         ("url", {"type": "etcd", "url": "localhost"}),
         ("url", {"type": "etcd", "url": "http://localhost:2379/path"}),
+        ("url", {"type": "etcd", "url": "http://localhost:2379#path"}),
+        ("prefix", {"type": "etcd", "url": "http://localhost:2379", "prefix": ""}),
         ("timeout", {"type": "etcd", "url": "http://localhost:2379", "timeout": 0}),
     ]
     lacks = {"limit": "a full etcd stores no news of a deletion either: see the README"}
