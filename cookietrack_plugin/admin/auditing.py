@@ -1,4 +1,4 @@
-"""What a command ends is in the audit log of the node, with the name of who ran it."""
+"""Lines in the node's audit log about what a command ends, with the name of who ran it."""
 
 import os
 import pwd
@@ -26,7 +26,8 @@ def audit_revocation(
 ) -> None:
     """
     Write a line for each of `ids`, or else one for the user, None for any. A store that was named
-    without its node has no audit log. A log that cannot be written is told, and stops nothing.
+    without its node has no audit log. A log that cannot be written is reported on stderr, and stops
+    nothing.
     """
     now, actor = now_ms(), Actor(By.OPERATOR, operator())
     entries = [Entry(now, "revoked", id, actor=actor, reason=REASON) for id in ids] or [
@@ -70,7 +71,7 @@ def _settings(node: NodeConfig) -> Iterator[CookieSettings]:
 
 
 def operator() -> str:
-    """The user of this process, and who has become that by sudo."""
+    """The user of this process, and under sudo the one who called it: `alice as root`."""
     uid = os.getuid()
     name = str(uid)
     with suppress(KeyError):
@@ -82,8 +83,8 @@ def operator() -> str:
 @contextmanager
 def _as_owner(place: Place) -> Iterator[None]:
     """
-    Root acts as the owner of the node directory: the file is the node's to write afterwards, and a
-    link in its place leads to nothing that the owner could not write.
+    Root writes as the owner of the node directory. So the node can write to the file afterwards,
+    and a link in its place leads to nothing that the owner could not write.
     """
     owner = os.stat(place.node.directory) if place.node else None
     if os.geteuid() != 0 or owner is None or owner.st_uid == 0:

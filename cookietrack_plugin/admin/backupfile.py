@@ -21,7 +21,7 @@ from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.record import Auth, Cookie, is_id
 
 FORMAT = 1
-# No head is as long, and a file without a line's end can be longer than the memory.
+# No head is longer; a file without a line end may not fit into memory.
 _HEAD_BYTES = 2**20
 _VERSION = "cookietrack_backup"
 
@@ -96,7 +96,7 @@ def read(file: IO[bytes]) -> Iterator[Cookie]:
             if (found["sha256"], found.get("cookies")) != (digest.hexdigest(), number - 2):
                 raise StoreCorrupt("it is damaged: its checksum does not match")
             if file.read(1):
-                raise StoreCorrupt("it has something behind its end")
+                raise StoreCorrupt("it goes on behind its last line")
             return
         digest.update(line)
         yield _as_cookie(found, number)

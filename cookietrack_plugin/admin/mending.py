@@ -1,4 +1,4 @@
-"""Modes and owners of a store's files, set right where nobody else can turn that against us."""
+"""Changes of the modes and owners of a store's files, which no link leads astray."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ def make_private(paths: Iterable[str]) -> None:
     """
     Take the rights of group and others from these files and directories.
 
-    :raises OSError: one is not this user's, is a link, or has another name; the others are done.
+    :raises OSError: one is not this user's, is a link, or has several names; the others are done.
     """
     _change_all(paths, lambda fd, found: os.fchmod(fd, stat.S_IMODE(found.st_mode) & 0o700))
 
@@ -23,7 +23,7 @@ def give(paths: Iterable[str], owner: os.stat_result) -> None:
     """
     Give these files and directories to `owner` and its group.
 
-    :raises OSError: this is not root, one is a link, or has another name; the others are done.
+    :raises OSError: this is not root, one is a link, or has several names; the others are done.
     """
     _change_all(paths, partial(_give, owner=owner))
 
@@ -51,7 +51,7 @@ def _change(path: str, change: _Change) -> None:
         is_alone = stat.S_ISDIR(found.st_mode) or found.st_nlink == 1
         is_file = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)
         if not (is_alone and is_file):
-            raise OSError(errno.EPERM, f"{path} is no file of its own")
+            raise OSError(errno.EPERM, f"{path} is no regular file, or has several names")
         change(fd, found)
     finally:
         os.close(fd)

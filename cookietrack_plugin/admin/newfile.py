@@ -54,7 +54,7 @@ def _draft(directory: str, name: str) -> tuple[int, str]:
 
 def _check_free(path: str, force: bool) -> None:
     if os.path.islink(path):
-        # Whoever may write to the directory could have it lead to any file of ours.
+        # Anybody who may write to the directory could make it lead to any file of ours.
         raise ConfigError(f"expected a file, found {path}, which is a link: name what it leads to")
     if os.path.lexists(path) and not os.path.isfile(path):
         # To replace a device would break the system.
@@ -66,7 +66,7 @@ def _check_free(path: str, force: bool) -> None:
 def _put_in_place(draft: str, path: str, force: bool) -> None:
     if not force:
         try:
-            # Unlike a rename, this replaces nothing that has come to be there in between.
+            # Unlike a rename, this replaces no file that was made there in between.
             os.link(draft, path)
         except FileExistsError:
             _check_free(path, force)

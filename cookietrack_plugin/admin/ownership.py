@@ -1,4 +1,4 @@
-"""What root makes of a store belongs to the node's user, who could not open it otherwise."""
+"""Files that root makes for a store are given to the node's user, who could not open them."""
 
 import os
 import stat

@@ -34,8 +34,8 @@ def watch(store: str | None, transport: str | None, as_json: bool) -> None:
     Print what happens in a running node, as it comes.
 
     Who is given a cookie, logs in, comes back or is refused; what ends, and by whom: the events of
-    the audit log, whether the node writes one or not. With --json an object a line. Ctrl-C ends it,
-    and the end of the node.
+    the audit log, also where the node writes none. With --json an object a line. It runs until
+    Ctrl-C, or until the node stops.
     """
     place = the_place(store, transport)
     with workers_with(place) as workers, ExitStack() as undo:

@@ -83,7 +83,7 @@ def test_a_copy_for_which_there_is_no_room_is_told_with_what_to_do(place, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(readcopy.shutil, "copyfile", full)
-    told = r"No space left on device. \$TMPDIR names"
+    told = r"No space left on device. Set \$TMPDIR"
     with pytest.raises(StoreUnavailable, match=told), read_copy(place):
         pass
 
