@@ -141,7 +141,7 @@ def _empty(provider: ICookieStoreProvider, options: Mapping[str, Any], node_dir:
     try:
         ids = [cookie.id for cookie in records(store)]
         if not all(map(str.isdigit, ids)):
-            pytest.exit("somebody else has stored a record there: it is left alone", 1)
+            pytest.exit("expected records of the kit alone, found another: name an empty place", 1)
         commit_all(store, [Delete(id) for id in ids])
     finally:
         store.close()

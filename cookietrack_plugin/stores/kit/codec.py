@@ -3,12 +3,11 @@ A `Cookie` as bytes, for stores that keep opaque values: compact, quick to read,
 
 The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, the last of
 which is the time of the login in digits, and `authextra` as CBOR behind an 0xFF, which no UTF-8
-contains. `GENERAL` is one CBOR array, for the few cookies
-that PLAIN cannot hold: with a NUL or an empty text, or with times that make no sense. A CRC-32 of
-the id and of all that precedes it ends both: a record under the key of another is damaged. Layouts
-1 and 2 are the same with a CRC-32 without the id; they are read, and not written any more. Texts
-are UTF-8 in which halves of surrogate pairs may stand, as JSON carries them; in GENERAL a text with
-one is a byte string.
+contains. `GENERAL` is one CBOR array, for the few cookies that PLAIN cannot hold: with a NUL or an
+empty text, or with times that make no sense. A CRC-32 of the id and of all that precedes it ends
+both: a record under the key of another is damaged. Layouts 1 and 2 are the same with a CRC-32
+without the id; they are read, and no longer written. Texts are UTF-8 in which halves of surrogate
+pairs may stand, as JSON carries them; in GENERAL a text with one is a byte string.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +31,7 @@ _make_auth, _make_cookie = maker(Auth), maker(Cookie)
 _LOW = 2**32 - 1
 _TEXT_END = b"\xff"
 _CRC_SIZE = 4
-# The latest records by id, with their bytes: those of who sends many requests are read each time.
+# Recently decoded records by id, with their bytes: each request of a client reads its record.
 _decoded: dict[str, tuple[bytes, Cookie]] = {}
 _MOST_DECODED = 1024
 _BEHIND_HEAD = slice(_HEAD.size, -_CRC_SIZE)
@@ -68,12 +67,12 @@ def decode(id: str, data: bytes) -> Cookie:
 
 
 def decode_again(id: str, data: bytes) -> Cookie:
-    """What `decode` gives, sooner for a record that was decoded a moment ago."""
+    """What `decode` gives, without decoding it again if that was done a moment ago."""
     known = _decoded.get(id)
     if known is not None and known[0] == data:
         return known[1]
     cookie = decode(id, data)
-    # Of another one, somebody could have changed the `authextra` that he was given.
+    # A caller may have altered an `authextra` that it got: such a record is decoded each time.
     if cookie.auth is None or cookie.auth.authextra is None:
         if len(_decoded) >= _MOST_DECODED:
             _decoded.clear()

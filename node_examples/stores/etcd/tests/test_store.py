@@ -27,7 +27,7 @@ class TestEtcdStore(DurableStoreSuite):
         ("url", {"type": "etcd", "url": "http://localhost:2379/path"}),
         ("timeout", {"type": "etcd", "url": "http://localhost:2379", "timeout": 0}),
     ]
-    lacks = {"limit": "a full etcd stores no news of a deletion either: see the README"}
+    lacks = {"limit": "a full etcd refuses the feed's entry of a deletion as well"}
 
     @pytest.fixture
     def store_options(self, server):
