@@ -64,7 +64,7 @@ def expires_of(text: bytes) -> int:
 
 def to_text(data: Any) -> bytes:
     """JSON as it stands in the file: ASCII, with no space, and every value in one way only."""
-    # What a line begins with, of any format, cannot stand anywhere else then.
+    # So the beginning of a line, of any format, stands nowhere else.
     text = _dumps(data)
     if '"ct' in text:
         text = text.replace('"ct1"', '"\\u0063t1"').replace('"ct2"', '"\\u0063t2"')
