@@ -1,4 +1,4 @@
-"""A new environment of what can be read of a damaged one, in its place."""
+"""Replaces a damaged environment by a new one with what can be read of it."""
 
 import os
 import shutil
@@ -21,17 +21,18 @@ _NO_LIMIT = 2**46
 
 def rebuild(path: str) -> None:
     """
-    Nobody has it open. What cannot be read is lost, and nothing that was deleted comes back: only
-    what the tree of records leads to is taken. Revocations and fences are not: as after
-    `Tables.clear`, no login that began before applies, and all that workers know is stale.
+    Rebuild the environment at `path`, which nobody has open. What cannot be read is lost. Nothing
+    that was deleted comes back, as only what the tree of records leads to is copied. Revocations
+    and fences are not copied: as after `Tables.clear`, no login that began before applies, and all
+    that workers know is stale.
 
-    :raises DamagedPage, OSError, StoreFull: it cannot be done, and all is as it was.
+    :raises DamagedPage, OSError, StoreFull: it cannot be done; the files are as they were.
     """
     draft = mkdtemp(dir=path, prefix="rebuilt-")
     try:
         make_files(draft)
         _fill(draft, path)
-        # The lock file knows of states that there will not be any more.
+        # The lock file refers to commits that the new file does not have.
         os.unlink(os.path.join(path, LOCK_FILE))
         os.replace(os.path.join(draft, DATA_FILE), os.path.join(path, DATA_FILE))
     finally:
