@@ -153,7 +153,7 @@ class Environment:
             return self._map.transact(work, args)
 
     def _fit(self, limit: int, frees: bool) -> None:
-        """Resize the map to what this transaction may use: other stores or processes may use more."""
+        """Resize the map to what this transaction may use: other stores may be larger."""
         used, size = self._map.measure(), self._map.size
         bound = min(limit, size if frees else self._reserve.bound(used))
         # LMDB makes the map no smaller than what is in use.

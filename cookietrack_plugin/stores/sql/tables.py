@@ -116,13 +116,13 @@ def _table(name: str, metadata: MetaData, *columns: Column[Any]) -> Table:
 
 
 def hash_of(authid: str) -> int:
-    """What `authid_hash` has for it: the first 8 bytes of its SHA-256."""
+    """The value of `authid_hash`: the first 8 bytes of the SHA-256, as a signed integer."""
     digest = sha256(authid.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def hash_of_name(name: Name) -> str:
-    """What a fence is found by: SHA-256 of its name, in hexadecimal digits."""
+    """The key of a fence: the SHA-256 of its name, in hexadecimal digits."""
     digest = sha256()
     for part in name:
         data = b"" if part is None else part.encode("utf-8", "surrogatepass")
