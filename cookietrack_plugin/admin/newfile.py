@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from cookietrack_plugin.errors import ConfigError, StoreUnavailable
+from cookietrack_plugin.stores.kit.files import flush_directory
 
 # File systems without hard links say one of these.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
@@ -37,7 +38,7 @@ def new_file(path: str, force: bool) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(fd)
         _put_in_place(draft, path, force)
-        _keep_name(directory)
+        flush_directory(directory)
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from error
     finally:
@@ -76,11 +77,3 @@ def _put_in_place(draft: str, path: str, force: bool) -> None:
         else:
             return
     os.replace(draft, path)
-
-
-def _keep_name(directory: str) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -9,6 +9,7 @@ from cookietrack_plugin.errors import StoreLocked
 from cookietrack_plugin.stores.file import flock
 from cookietrack_plugin.stores.file.fallocate import keep_blocks
 from cookietrack_plugin.stores.file.place import check_unaltered, is_same
+from cookietrack_plugin.stores.kit.files import flush_directory
 
 # Bytes that are written to a new file before they are flushed: one flush of all would delay the
 # commits that go on beside it.
@@ -117,7 +118,7 @@ class AppendFile:
             # Only then: it frees what is reserved behind the end, too.
             os.ftruncate(self._fd, self.size - surplus)
         os.fsync(self._fd)
-        _flush_directory(self._path)
+        flush_directory(os.path.dirname(self._path))
         self._flushed = self.size = self.size - surplus
 
     def append(self, data: bytes) -> None:
@@ -173,7 +174,7 @@ class AppendFile:
         os.rename(self._path, path)
         self._path = path
         try:
-            _flush_directory(path)
+            flush_directory(os.path.dirname(path))
         except OSError:
             # After a power cut the old file might be back, without what is appended from now on.
             self.is_trusted = False
@@ -197,11 +198,3 @@ def _write(fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
-
-
-def _flush_directory(path: str) -> None:
-    fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -7,6 +7,7 @@ from itertools import islice
 from tempfile import mkdtemp
 
 from cookietrack_plugin.record import Cookie, Create
+from cookietrack_plugin.stores.kit.files import flush_directory
 from cookietrack_plugin.stores.lmdb.batch import New, new_record
 from cookietrack_plugin.stores.lmdb.creation import make_files
 from cookietrack_plugin.stores.lmdb.environment import Environment
@@ -37,11 +38,7 @@ def rebuild(path: str) -> None:
         os.replace(os.path.join(draft, DATA_FILE), os.path.join(path, DATA_FILE))
     finally:
         shutil.rmtree(draft)
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    flush_directory(path)
 
 
 def _fill(draft: str, path: str) -> None:

@@ -9,6 +9,7 @@ from threading import Lock
 from attrs import define, frozen
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.kit.files import flush_directory
 from cookietrack_plugin.stores.kit.options import wrong_option
 from cookietrack_plugin.stores.lmdb import creation
 from cookietrack_plugin.stores.lmdb.child import ChildWriterEnvironment
@@ -192,8 +193,4 @@ def _lock_alone(directory: int) -> bool:
 def _keep_names(path: str, directory: int) -> None:
     """Flush the directory and its parent: names of new files and directories are durable then."""
     os.fsync(directory)
-    parent = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    flush_directory(os.path.dirname(os.path.abspath(path)))
