@@ -108,7 +108,7 @@ def test_another_type_is_answered_with_the_right_one(run, here, all_stores, name
 
 @pytest.mark.parametrize("name", ["e", "f", "g", "lmdb:e", "lmdb:f", "file:f"])
 def test_what_is_no_store_gets_no_hint(run, all_stores, name):
-    assert "a store that is named" not in run("ls", name).error
+    assert "a store of another type" not in run("ls", name).error
     assert "name it" not in run("ls", name).error
 
 
