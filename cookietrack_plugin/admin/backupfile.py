@@ -19,6 +19,7 @@ from attrs import frozen
 
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.record import Auth, Cookie, is_id
+from cookietrack_plugin.stores.kit.cbor import packed
 
 FORMAT = 1
 # No head is longer; a file without a line end may not fit into memory.
@@ -163,12 +164,7 @@ def _extra_to_json(value: Any) -> Any:
     with suppress(TypeError, ValueError, RecursionError):
         if json.loads(json.dumps(value, allow_nan=False)) == value:
             return {"json": value}
-    try:
-        data = cbor2.dumps(value)
-        cbor2.loads(data)
-    except (cbor2.CBORError, RecursionError) as error:
-        raise ValueError(f"an authextra that cannot be written down: {error}") from error
-    return {"cbor": b64encode(data).decode("ascii")}
+    return {"cbor": b64encode(packed(value)).decode("ascii")}
 
 
 def _extra_from_json(value: Any) -> Any:

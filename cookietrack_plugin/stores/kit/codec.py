@@ -19,6 +19,7 @@ from zlib import crc32
 import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.kit.cbor import packed
 from cookietrack_plugin.stores.kit.maker import maker
 from cookietrack_plugin.stores.kit.nesting import check_depth
 
@@ -149,7 +150,7 @@ def _general(cookie: Cookie) -> bytes:
         login = [*map(_to_text, names), extra, *([] if auth.at is None else [auth.at])]
     texts = map(_to_text, (cookie.peer, cookie.user_agent))
     fields = [cookie.created, cookie.expires, cookie.seen, *texts, login]
-    return bytes([_GENERAL]) + _to_cbor(fields)
+    return bytes([_GENERAL]) + packed(fields)
 
 
 def _read_general(id: str, data: bytes) -> Cookie:
@@ -182,17 +183,7 @@ def _encode_extra(extra: Mapping[str, Any] | None) -> bytes:
     if not isinstance(extra, Mapping):
         raise ValueError("a cookie that cannot be stored: its authextra is no mapping")
     check_depth(extra)
-    return _to_cbor(extra)
-
-
-def _to_cbor(value: Any) -> bytes:
-    try:
-        data = cbor2.dumps(value)
-        # Not all that can be written can be read: refused now, not lost at the next login.
-        cbor2.loads(data)
-    except (cbor2.CBORError, RecursionError) as error:
-        raise ValueError(f"a cookie that cannot be stored: {error}") from error
-    return data
+    return packed(extra)
 
 
 def _decode_extra(data: bytes) -> Mapping[str, Any] | None:

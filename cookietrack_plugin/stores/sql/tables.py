@@ -9,6 +9,7 @@ from attrs import frozen
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.kit.cbor import packed
 from cookietrack_plugin.stores.kit.fences import Name
 from cookietrack_plugin.stores.kit.nesting import check_depth
 from cookietrack_plugin.stores.sql.types import MYSQL, Bytes, Id, Milliseconds, UnicodeText
@@ -195,14 +196,10 @@ def _check_types(expected: type, *values: object) -> None:
 def _encode(authextra: Mapping[str, Any] | None) -> bytes | None:
     if authextra is None:
         return None
+    if not isinstance(authextra, Mapping):
+        raise ValueError("an authextra that cannot be stored: it is no mapping")
     check_depth(authextra)
-    try:
-        data = cbor2.dumps(authextra)
-    except (cbor2.CBORError, RecursionError) as error:
-        raise ValueError(f"an authextra that cannot be stored: {error}") from error
-    # Not all that can be written can be read: better refused now than lost later.
-    _decode(data)
-    return data
+    return packed(authextra)
 
 
 def _decode(data: bytes | None) -> Mapping[str, Any] | None:
