@@ -1,4 +1,4 @@
-"""What can go wrong, named after the cause. `StoreUnavailable` alone is worth a retry."""
+"""Errors, each named after its cause. Only `StoreUnavailable` is worth a retry."""
 
 
 class CookieTrackError(Exception):
@@ -6,7 +6,7 @@ class CookieTrackError(Exception):
 
 
 class ConfigError(CookieTrackError):
-    """The configuration is wrong: the message names what, what was found, and what is allowed."""
+    """The configuration is wrong: the message names what was expected and what was found."""
 
 
 class UnknownStoreType(ConfigError):
@@ -26,7 +26,7 @@ class StoreLocked(StoreUnavailable):
 
 
 class StoreCorrupt(CookieTrackError):
-    """What lies at the store's place cannot be read as a store: foreign, damaged, or too new."""
+    """The store's place holds no store that can be read: another program's, damaged, or newer."""
 
 
 class StoreFull(CookieTrackError):

@@ -22,7 +22,7 @@ def id_of(value: str) -> str:
     """
     The public id of a secret value: base64url of the first 18 bytes of its SHA-256, 24 characters.
 
-    One way: who reads an id in a log, a store or a meta event cannot log in with it.
+    One way: nobody who reads an id in a log, a store or a meta event can log in with it.
     """
     return urlsafe_b64encode(sha256(value.encode()).digest()[:18]).decode()
 
@@ -104,7 +104,7 @@ def render(name: str, value: str, max_age: int | None, attributes: Attributes) -
 
 @lru_cache
 def _rendered(max_age: int | None, attributes: Attributes) -> str:
-    # Most clients get the same ones.
+    # Cached: most clients get the same attributes.
     whole = dump_cookie(
         "name",
         "value",

@@ -13,7 +13,7 @@ Errors are those of `cookietrack_plugin.errors`. A store chains its driver's exc
 Values. An id is 24 characters of base64url. A text that is no id is the id of no record: it is
 absent for `load`, and for every change but `Create`. Every other text is any Python string: empty,
 of any length, with NUL, with half of a surrogate pair; it comes back as it was. Times are integers.
-An `authextra` is None or a mapping of what CBOR carries: text, bytes, numbers, truth values, None,
+An `authextra` is None or a mapping of what CBOR carries: text, bytes, numbers, booleans, None,
 lists and mappings; `{}` and None are two values. What a store cannot encode raises `ValueError`
 from `commit`, and nothing of that batch is applied. A store keeps no reference to an `authextra`
 that it was given and gives each caller one of its own, which the caller may alter.
@@ -37,12 +37,12 @@ OLDEST_CONTRACT = 1
 class ICookieStoreProvider(Interface):
     """
     One store type. The entry point's name is the `store.type` in the node configuration; the entry
-    point's object is a provider, or a class or function that gives one when called without
+    point's object is a provider, or a class or function that returns one when called without
     arguments.
 
-    It may say which version of the contract it is written for, in an attribute `contract`: an
-    integer, `CONTRACT` of its day. A plugin that does not have that version does not use it, and
-    says which package to upgrade. Without the attribute it is taken for version 1.
+    An attribute `contract` may say which version of the contract the provider is written for: an
+    integer, the value that `CONTRACT` had then. A plugin that does not support that version refuses
+    the provider, and says which package to upgrade. Without the attribute it is version 1.
     """
 
     summary: str = Attribute("One line for people who choose a store.")
@@ -52,30 +52,33 @@ class ICookieStoreProvider(Interface):
         "The option that says where the store is, such as 'path' or 'url'; None without one."
     )
     opens: type[Interface] = Attribute(
-        "The interface of what `open` gives: ICookieStore or IRouterCookieStore."
+        "The interface of what `open` returns: ICookieStore or IRouterCookieStore."
     )
 
     def check(options: Mapping[str, Any]) -> None:
         """
         Check the `store` item of a node configuration, `type` included. Opens nothing, waits for
-        nothing: it runs in `crossbar-cookietrack check` too, where the node may never run.
+        nothing: it runs on the reactor's thread, and in `crossbar-cookietrack check` on machines
+        where the node never runs.
 
-        :raises ConfigError: naming the attribute, what was found, and what is allowed. An attribute
-            that the store does not know is an error.
+        :raises ConfigError: naming the attribute, what was expected, and what was found. An
+            attribute that the store does not know is an error.
         """
 
     def open(options: Mapping[str, Any], node_dir: str) -> "ICookieStore | IRouterCookieStore":
         """
-        Open the store that `options`, checked before, describe. Paths are relative to `node_dir`.
+        Open the store that `options` describe; `check` has accepted them. Paths are relative to
+        `node_dir`.
 
-        Called once for each distinct `options` in a worker process, on a thread that may wait; and
-        again, with growing pauses, where it raised `StoreUnavailable`: transports are there already
-        then, and answer with HTTP 503.
+        Called on a thread that may wait, once for each distinct `options` in a worker process.
+        After `StoreUnavailable` it is called again, with growing pauses; until it succeeds the
+        transports answer with HTTP 503.
 
         :raises ConfigError: what the options name is wrong, and waiting does not help: a password,
             a database that does not exist, a folder that cannot be used. No transport starts.
         :raises StoreUnavailable: the engine does not answer now.
-        :raises StoreLocked: another process has it, and it cannot be shared.
+        :raises StoreLocked: another process has it, and it cannot be shared; the message has the
+            pid of that process.
         :raises StoreCorrupt: what is there is not a store of this type, or one of a newer format.
         """
 
@@ -84,12 +87,12 @@ class ICookieStore(Interface):
     """
     A set of `Cookie` records by id.
 
-    Records that have expired may still be there or not: a reader checks `Cookie.expires`.
+    An expired record may still be there: a reader checks `Cookie.expires`.
     A record whose bytes cannot be decoded counts as absent for `load` and `page`, cannot be
     updated, can be deleted, and never makes a method fail.
 
-    Methods that raise `StoreUnavailable` can raise `ConfigError` as well: what the options name has
-    become wrong, such as a password. The store is asked again, with pauses of up to a minute.
+    Methods that raise `StoreUnavailable` can raise `ConfigError` as well, where what the options
+    name has become wrong, such as a password. The caller retries, with pauses of up to a minute.
 
     `commit`, `expire` and `close` are called by one thread at a time. Other threads call `load`,
     `page` and `stat` at the same time; these neither wait for a commit nor see half of one.
@@ -111,8 +114,8 @@ class ICookieStore(Interface):
         """
         The records of those `ids` that are there, by id; in one round trip.
 
-        Absent and undecodable ones are left out. Changes whose `commit` has returned are seen.
-        Idempotent. On the reactor's thread, unless `reads_block`.
+        There can be thousands of `ids`. Absent and undecodable ones are left out. Changes whose
+        `commit` has returned are seen. Idempotent. On the reactor's thread, unless `reads_block`.
 
         :raises StoreUnavailable: the engine does not answer.
         """
@@ -120,8 +123,8 @@ class ICookieStore(Interface):
     def commit(changes: Sequence[Change]) -> Sequence[bool]:
         """
         Apply `changes` in order, all or none; when it returns they survive kill -9 and a power cut
-        (a volatile store: they are visible). There are 1024 changes at most, fewer where the store
-        provides `IBatchLimit`. No changes: it returns an empty sequence.
+        (in a volatile store: they are visible). There are 1024 changes at most, fewer where the
+        store provides `IBatchLimit`. Without changes it returns an empty sequence.
 
         :returns: for each change whether it applied. It does not for a `Create` of an id that
             exists, nor for any other change of an id that is absent at that point of the sequence.
@@ -129,7 +132,7 @@ class ICookieStore(Interface):
             was revoked: see `IUserRevocation`. Such a change alters nothing and is no error:
             updates never bring a record back.
         :raises ValueError: something cannot be encoded. None was applied.
-        :raises StoreUnavailable: none was applied, or it cannot be known; trying again is safe.
+        :raises StoreUnavailable: none was applied, or that is not known; retrying is safe.
         :raises StoreFull: none was applied; there is no room. A batch of deletions alone is applied
             all the same, and so are `expire` and `IUserRevocation.revoke_user`.
 
@@ -140,8 +143,8 @@ class ICookieStore(Interface):
         """
         Delete at most `limit` records with `expires <= now` (milliseconds), durably.
 
-        :returns: how many were deleted. Less than `limit`: no more are left. Idempotent. Takes time
-            in proportion to `limit`, not to the size of the store. Called like `commit`.
+        :returns: how many were deleted. Less than `limit` means that none is left. Idempotent.
+            Takes time in proportion to `limit`, not to the size of the store. Called like `commit`.
         :raises StoreUnavailable: the engine does not answer.
         """
 
@@ -192,8 +195,8 @@ class IBatchLimit(Interface):
 
 class IServerTime(Interface):
     """
-    An optional power of a store on a server that several machines share: the server's clock is the
-    one by which the records of all of them live, so that theirs need not agree.
+    An optional power of a store on a server that several machines share: records live by the
+    server's clock, so the clocks of the machines need not agree.
     """
 
     def server_time() -> int:
@@ -226,8 +229,10 @@ class INonBlockingCommit(Interface):
         """
 
     def fileno() -> int:
-        """A file descriptor that can be read once there is something to `finish`, and until then
-        stays the same."""
+        """
+        A file descriptor that can be read once there is something to `finish`, and until then
+        stays the same.
+        """
 
     def finish() -> Sequence[bool] | None:
         """
@@ -256,8 +261,10 @@ class INonBlockingLoad(Interface):
         """
 
     def load_fileno() -> int:
-        """A file descriptor that can be read once there is something to `finish_load`, and until
-        then stays the same."""
+        """
+        A file descriptor that can be read once there is something to `finish_load`, and until then
+        stays the same.
+        """
 
     def finish_load() -> Mapping[str, Cookie] | None:
         """
@@ -290,8 +297,7 @@ class IUserRevocation(Interface):
 
         :param keep: at most `record.MAX_KEPT_IDS` ids of records that stay: the caller's own.
         :returns: how many records were deleted.
-        :raises StoreUnavailable: the engine does not answer. Some may be deleted; trying again is
-            safe.
+        :raises StoreUnavailable: the engine does not answer. Some may be deleted; retrying is safe.
 
         Called like `ICookieStore.commit`. A store whose commits do not block is called on a thread
         that may wait, while commits go on.
@@ -300,19 +306,20 @@ class IUserRevocation(Interface):
 
 class IRevocationFeed(Interface):
     """
-    An optional power of a store that several workers or nodes share: it tells each of them what the
-    others have ended.
+    An optional power of a store that several workers or nodes share: each of them reads here what
+    the others have ended.
     """
 
     def revoked_since(cursor: Any) -> tuple[Iterable[str | UserRevoked], Any]:
         """
-        What was revoked since `cursor`, by whomever: the ids of records that were deleted or whose
-        login became another identity's, and a `UserRevoked` for each `IUserRevocation.revoke_user`.
+        What was revoked since `cursor`, by any process: the ids of records that were deleted or
+        whose login became another identity's, and a `UserRevoked` for each
+        `IUserRevocation.revoke_user`.
 
         :param cursor: a position, as the last call gave it, or None for "from now on". It can be
             pickled, and handed to another process that has the same store open.
         :returns: the revocations, in the order in which they happened, and the new position.
-            Nothing is left out; something may be told twice. Expired records need not be told.
+            Nothing is left out; something may come twice. Expired records need not be among them.
         :raises PositionLost: the store no longer knows what happened since `cursor`. The caller
             then treats what it knows as stale and starts again with None.
         :raises StoreUnavailable: the engine does not answer. The caller asks again from `cursor`.
@@ -323,9 +330,9 @@ class IRevocationFeed(Interface):
 
 class IRevocationSignal(Interface):
     """
-    An optional power of a store with `IRevocationFeed`: its engine says when there is something new
-    to ask for, so that workers need not ask all the time. It only says so: what was revoked,
-    `revoked_since` knows. Both methods are about one waiting thread.
+    An optional power of a store with `IRevocationFeed`: its engine signals that there is something
+    new, so that workers need not poll. The signal has no content: `revoked_since` returns what was
+    revoked. Both methods are about one waiting thread.
     """
 
     def await_revocation(seconds: float) -> None:
@@ -333,24 +340,25 @@ class IRevocationSignal(Interface):
         Return as soon as something may have been revoked since the last call returned, and after
         `seconds` at the latest. The caller asks `revoked_since` in any case.
 
-        Returns at once where it begins to listen, or does so again after it was cut off: nobody has
-        told what was revoked before. Waking up for nothing is no error. On the feed's thread.
+        Returns at once where it has just begun to listen, for the first time or after the
+        connection was lost: what was revoked before was not signalled. A spurious wake-up is no
+        error. On the feed's thread.
 
-        :raises StoreUnavailable: the engine does not tell, for now or at all. The caller polls
+        :raises StoreUnavailable: the engine cannot signal, for now or at all. The caller polls
             instead, and tries this again later.
         """
 
     def interrupt() -> None:
         """
-        End the waiting, from now on: `await_revocation` returns at once. Idempotent. On any thread;
-        waits for nothing.
+        End the wait, and every later one: `await_revocation` returns at once. Idempotent. On any
+        thread; waits for nothing.
         """
 
 
 class IVerifiable(Interface):
     """
-    An optional power of a store whose bytes can be damaged: it tells of what the other methods pass
-    over in silence, and removes it. `cookietrack verify` asks for it.
+    An optional power of a store whose bytes can be damaged: it reports what the other methods skip
+    in silence, and removes it. `cookietrack verify` uses it.
     """
 
     def damaged() -> Iterator[str]:
@@ -367,18 +375,18 @@ class IVerifiable(Interface):
 
     def repair() -> int:
         """
-        Remove what `damaged` tells of, durably, and touch no record that can be decoded.
+        Remove what `damaged` reports, durably, and touch no record that can be decoded.
 
-        :returns: how much was removed, by this or by opening the store. Idempotent. Called like
-            `ICookieStore.commit`.
+        :returns: how many damaged parts were removed, by this or by opening the store. Idempotent.
+            Called like `ICookieStore.commit`.
         :raises StoreUnavailable: the engine does not answer.
         """
 
 
 class IReadOnlyProvider(Interface):
     """
-    An optional power of a provider: it opens a store without a trace, for `cookietrack ls` and the
-    like. Stores of others are opened by `ICookieStoreProvider.open`, if there is something to open.
+    An optional power of a provider: it opens a store for reading alone, for `cookietrack ls` and
+    the like. Without it the command calls `ICookieStoreProvider.open`.
     """
 
     def open_readonly(options: Mapping[str, Any], node_dir: str) -> ICookieStore:
@@ -400,9 +408,9 @@ class IRecognizer(Interface):
 
     def recognize(path: str) -> str | None:
         """
-        With which value of the option `ICookieStoreProvider.place` the store at `path`, a file or
-        a directory, is opened; None where it is none of this type. A few pages are read, nothing
-        is opened or altered, and no driver is needed.
+        The value of the option `ICookieStoreProvider.place` that opens the store at `path`, a file
+        or a directory; None where it is none of this type. A few pages are read, nothing is opened
+        or altered, and no driver is needed.
 
         :raises OSError: it cannot be read.
         """
@@ -410,15 +418,16 @@ class IRecognizer(Interface):
 
 class IReaderSlots(Interface):
     """
-    An optional power of a store whose readers each take one of a few places, and keep it when they
-    are killed: then no room is reused, and in the end nobody can read. `cookietrack diagnose` asks.
+    An optional power of a store whose readers each take one of a few slots, and keep it when they
+    are killed: then no room is reused, and in the end nobody can read. `cookietrack diagnose` uses
+    it.
     """
 
     def stale_readers() -> int:
-        """How many places belong to processes that have ended. It may wait as `load` does."""
+        """How many slots belong to processes that have ended. It may wait as `load` does."""
 
     def clear_stale_readers() -> int:
-        """Free these places. How many there were. Safe at any time; idempotent."""
+        """Free these slots; how many there were. Safe at any time; idempotent."""
 
 
 class IRouterCookieStore(Interface):

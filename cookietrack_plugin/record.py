@@ -179,7 +179,7 @@ def fenced_login(change: Change) -> Login | None:
 
 
 def fenced_logins(changes: Iterable[Change]) -> list[Login]:
-    """Those of `changes`, in order."""
+    """What `fenced_login` gives for each of `changes`, in order, where that is a login."""
     return [login for change in changes if (login := fenced_login(change))]
 
 

@@ -54,7 +54,7 @@ class Adoption:
         if self.config is not None and not self.is_configured:
             yield (
                 f"{self.config} opens {', '.join(self.opens)}, and not TO: put the store item above"
-                " into it before you start the node, or everybody has to log in again"
+                " into it before you start the node, or all clients must log in again"
             )
 
 

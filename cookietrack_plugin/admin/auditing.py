@@ -1,4 +1,4 @@
-"""What a command alters is in the audit log of the node, with the name of who ran it."""
+"""Lines in the node's audit log about what a command does, with the name of who ran it."""
 
 import os
 import pwd
@@ -25,7 +25,7 @@ _STEP = 500
 def audit_ids(place: Place, ids: Iterable[str], command: str) -> None:
     """
     Write a line for the end of each cookie. A store that was named without its node has no audit
-    log. A log that cannot be written is told, and stops nothing.
+    log. A log that cannot be written is reported on stderr, and stops nothing.
 
     :param command: the words of the command that has ended them.
     """
@@ -86,7 +86,7 @@ def _settings(node: NodeConfig) -> Iterator[CookieSettings]:
 
 
 def operator() -> str:
-    """The user of this process, and who has become that by sudo."""
+    """The user of this process, and under sudo the one who called it: `alice as root`."""
     uid = os.getuid()
     name = str(uid)
     with suppress(KeyError):
@@ -98,8 +98,8 @@ def operator() -> str:
 @contextmanager
 def _as_owner(place: Place) -> Iterator[None]:
     """
-    Root acts as the owner of the node directory: the file is the node's to write afterwards, and a
-    link in its place leads to nothing that the owner could not write.
+    Root writes as the owner of the node directory. So the node can write to the file afterwards,
+    and a link in its place leads to nothing that the owner could not write.
     """
     owner = os.stat(place.node.directory) if place.node else None
     if os.geteuid() != 0 or owner is None or owner.st_uid == 0:

@@ -54,7 +54,7 @@ def backup(
     says who was here, when, and from where.
     """
     if file == "-":
-        raise click.UsageError("FILE is a file: it is put in place when it is complete")
+        raise click.UsageError("expected the name of a file, found -: FILE appears when complete")
     place = the_place(store, transport)
     _check_apart(place, file)
     with opened(place, "read", INSTEAD) as cookies, new_file(file, force) as target:

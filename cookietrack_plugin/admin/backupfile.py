@@ -19,10 +19,11 @@ from attrs import frozen
 
 from cookietrack_plugin.errors import StoreCorrupt
 from cookietrack_plugin.record import Auth, Cookie, is_id
+from cookietrack_plugin.stores.kit.cbor import packed
 from cookietrack_plugin.stores.kit.nesting import check_depth
 
 FORMAT = 1
-# No head is as long, and a file without a line's end can be longer than the memory.
+# No head is longer; a file without a line end may not fit into memory.
 _HEAD_BYTES = 2**20
 _VERSION = "cookietrack_backup"
 
@@ -97,7 +98,7 @@ def read(file: IO[bytes]) -> Iterator[Cookie]:
             if (found["sha256"], found.get("cookies")) != (digest.hexdigest(), number - 2):
                 raise StoreCorrupt("it is damaged: its checksum does not match")
             if file.read(1):
-                raise StoreCorrupt("it has something behind its end")
+                raise StoreCorrupt("it goes on behind its last line")
             return
         digest.update(line)
         yield _as_cookie(found, number)
@@ -166,12 +167,7 @@ def _extra_to_json(value: Any) -> Any:
     with suppress(TypeError, ValueError, RecursionError):
         if json.loads(json.dumps(value, allow_nan=False)) == value:
             return {"json": value}
-    try:
-        data = cbor2.dumps(value)
-        cbor2.loads(data)
-    except (cbor2.CBORError, RecursionError) as error:
-        raise ValueError(f"an authextra that cannot be written down: {error}") from error
-    return {"cbor": b64encode(data).decode("ascii")}
+    return {"cbor": b64encode(packed(value)).decode("ascii")}
 
 
 def _extra_from_json(value: Any) -> Any:

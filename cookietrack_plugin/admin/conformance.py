@@ -31,7 +31,7 @@ NAME = "store"
 
 
 class Unfinished(CookieTrackError):
-    """The kit did not come to its end: what it printed says why."""
+    """The kit did not finish: what it printed says why."""
 
 
 @click.command()
@@ -92,7 +92,7 @@ def _check_kit() -> None:
 
 @contextmanager
 def _scratch(place: Place) -> Iterator[Mapping[str, Any]]:
-    """What the kit is asked for, with a folder for its checks that is gone behind the block."""
+    """The kit's request, with a folder for its checks that exists within the block."""
     path = place.disk_path
     if path is None:
         if place.provider.place is not None:
@@ -137,14 +137,14 @@ def _run(request: Mapping[str, Any]) -> dict[str, Any]:
     file = Path(request["scratch"]) / "request.json"
     file.write_text(json.dumps(request))
     file.chmod(0o600)
-    # stdout is for what is asked for; pytest's own report goes beside it.
+    # pytest's own report goes to stderr: stdout has the result, which programs parse.
     command = [sys.executable, "-m", KIT, str(file)]
     # No plugin that happens to be installed takes part.
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, stdout=STDERR, env=env, check=False)
     report: dict[str, Any] = json.loads(file.read_text())
     if done.returncode != 0 or "counts" not in report:
-        raise Unfinished("the kit did not come to its end: see what it printed")
+        raise Unfinished("the kit did not finish: see what it printed")
     return report
 
 

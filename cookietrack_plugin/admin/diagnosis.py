@@ -37,7 +37,7 @@ ALMOST_FULL = 0.8
 @click.command()
 @store_argument
 @node_options
-@click.option("--fix", is_flag=True, help="Set right what can be without a risk.")
+@click.option("--fix", is_flag=True, help="Fix what can be fixed without a risk.")
 @json_option
 @click.pass_context
 def diagnose(
@@ -47,9 +47,8 @@ def diagnose(
     Check the installation, a node and its stores.
 
     Prints a line for each check: ok, warning or error; then what to do, the most urgent first.
-    --fix takes the rights of others from a store's files, gives them to the owner of the node
-    directory, and frees the places of readers that were killed. The exit code is 1 where an error
-    is left.
+    --fix makes a store's files private, gives them to the owner of the node directory, and frees
+    the reader slots of processes that were killed. The exit code is 1 where an error is left.
     """
     findings = []
     for found in _check_all(store, transport):
@@ -120,7 +119,7 @@ def _check_item(tracked: Tracking) -> Finding:
 
 
 def _check_components(node: NodeConfig) -> Iterator[Finding]:
-    """Those that administer cookies, wherever they stand: each names a store of the whole node."""
+    """Those that administer cookies, in any worker: each names a store of the whole node."""
     stores = _right_stores(node.transports())
     for component in administrations(node.content):
         try:
@@ -192,7 +191,7 @@ def _check_content(place: Place) -> Iterator[Finding]:
 
 
 def _check_opened(place: Place, cookies: ICookieStore) -> Iterator[Finding]:
-    # First, as reading frees places.
+    # First, as reading frees slots.
     yield from _check_readers(place, cookies)
     numbers = cookies.stat()
     taken = f"{counted(numbers['cookies'], 'cookie')}, {size(numbers['bytes'])}"

@@ -1,4 +1,4 @@
-"""Where a store lies: who can read it, is there room, is the place fit for it, and the clock."""
+"""Checks of a store's place: permissions, free space, the file system; and of the clock."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from cookietrack_plugin.stores.kit.permissions import denied, nearest
 # Memory maps and locks do not work there as stores need them.
 NETWORK = re.compile(r"nfs|cifs|smb|9p|afs|ceph|glusterfs|lustre|gpfs|ocfs|sshfs|davfs")
 LITTLE, TOO_LITTLE = 100 * 2**20, 10 * 2**20
-# The first release of this package is younger.
+# Milliseconds: a clock that is before the first release of this package is wrong.
 EARLIEST = 1_735_689_600_000
 # Milliseconds by which a file may be younger than now.
 TOLERANCE = 60_000
@@ -28,7 +28,7 @@ def check_place(about: str, path: str, owner_of: str, is_store: bool) -> Iterato
     """
     :param path: of the store: a file, a directory, or where one is going to be.
     :param owner_of: who owns this is expected to own the store too.
-    :param is_store: what is there is known to be one: of another directory nothing is mended.
+    :param is_store: what is there is known to be one; in anything else nothing is mended.
     """
     there = nearest(path)
     if (why := denied(path)) is not None:
@@ -51,11 +51,11 @@ def check_place(about: str, path: str, owner_of: str, is_store: bool) -> Iterato
 
 
 def check_clock() -> Finding:
-    """Expiry goes by the system's clock."""
+    """Whether the system's clock, by which cookies expire, can be right."""
     now = now_ms()
     if now < EARLIEST:
         return error(
-            "clock", f"{absolute(now)} is in the past: no cookie would expire in time. Set it"
+            "clock", f"{absolute(now)} is in the past, and cookies expire by the clock: set it"
         )
     return ok("clock", absolute(now))
 
@@ -92,7 +92,7 @@ def _check_modes(about: str, path: str, files: Sequence[str]) -> Iterator[Findin
         return
     yield warning(
         about,
-        f"others than its owner can use it: chmod go-rwx {' '.join(open_ones)}",
+        f"users other than its owner can use it: chmod go-rwx {' '.join(open_ones)}",
         OPEN,
         partial(make_private, open_ones),
     )
@@ -109,10 +109,10 @@ def _check_owner(about: str, files: Sequence[str], owner_of: str) -> Iterator[Fi
         return
     # A node may run as another user than that of its directory, but not on files of root's.
     are_roots = all(os.stat(each).st_uid == 0 for each in foreign)
-    names = " ".join(foreign)
+    names, belong = " ".join(foreign), "belongs" if len(foreign) == 1 else "belong"
     yield warning(
         about,
-        f"{names} belongs to another user than {owner_of}: chown --reference={owner_of} {names}",
+        f"{names} {belong} to another user than {owner_of}: chown --reference={owner_of} {names}",
         OPEN,
         partial(give, foreign, owner) if are_roots else None,
     )
@@ -124,7 +124,7 @@ def _check_age(about: str, files: Sequence[str]) -> Iterator[Finding]:
         yield warning(
             about,
             f"it was written at {absolute(latest)}, which is in the future: the clock was set back,"
-            " and cookies live longer by that. Set the clock",
+            " and cookies live longer by the difference. Set the clock",
         )
 
 
@@ -133,8 +133,8 @@ def _check_room(about: str, path: str) -> Finding:
     if free >= LITTLE:
         return ok(about, f"{size(free)} free on its disk")
     level, urgency = (error, NOW) if free < TOO_LITTLE else (warning, SOON)
-    told = f"{size(free)} free on its disk: make room, new cookies and logins are refused without"
-    return level(about, told, urgency)
+    message = f"{size(free)} free on its disk: make room, or new cookies and logins are refused"
+    return level(about, message, urgency)
 
 
 def _check_mount(about: str, path: str) -> Iterator[Finding]:

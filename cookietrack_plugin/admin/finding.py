@@ -10,8 +10,8 @@ from cookietrack_plugin.errors import CookieTrackError
 Level = Literal["error", "warning", "mended", "ok"]
 _ORDER: tuple[Level, ...] = ("error", "warning", "mended", "ok")
 
-# Of findings of one level, the more urgent first: clients are refused now; others can read who was
-# here; it is going to fail; and all else.
+# The order of findings of one level: clients are refused now; other users can read the store; it is
+# going to fail; all else.
 NOW, OPEN, SOON, LATER = range(4)
 
 

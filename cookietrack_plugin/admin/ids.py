@@ -1,4 +1,4 @@
-"""Ids of cookies on the command line, and what is said where something else stands there."""
+"""Ids of cookies on the command line, and the errors about what is no id."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ def values_among(cookies: ICookieStore, ids: Sequence[str]) -> Iterator[str]:
 
     :raises StoreUnavailable: the engine does not answer.
     """
-    # It imports what is not needed for anything else here.
+    # Werkzeug, which this imports, would slow down every other command.
     from cookietrack_plugin.header import id_of
 
     for found in cookies.load([id_of(id) for id in ids]):

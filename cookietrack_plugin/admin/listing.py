@@ -1,4 +1,4 @@
-"""`cookietrack ls`, `show` and `stat`: what there is. Nothing is altered by looking at it."""
+"""`cookietrack ls`, `count`, `show` and `stat`: what is in a store. Nothing is altered."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,10 +48,10 @@ from cookietrack_plugin.search.selection import Selection
 @store_argument
 @node_options
 @selection_options
-@click.option("--sort", type=click.Choice(SORTS), help="In this order, and not as they come.")
-@click.option("--reverse", is_flag=True, help="With --sort: the other way round.")
+@click.option("--sort", type=click.Choice(SORTS), help="In this order.")
+@click.option("--reverse", is_flag=True, help="With --sort: in the reverse order.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most N.")
-@click.option("--after", metavar="PLACE", help="Go on where `ls --limit` has said.")
+@click.option("--after", metavar="PLACE", help="Go on at the place that `ls --limit` printed.")
 @json_option
 def ls(
     store: str | None,
@@ -64,11 +64,11 @@ def ls(
     as_json: bool,
 ) -> None:
     """
-    List cookies: those that are good, in no particular order.
+    List cookies that have not expired, in no particular order.
 
     With --json one object a line, times in Unix milliseconds. An AGE is a number with s, m, h, d or
     w, such as 30m. --sort puts the latest first by `created` and `seen`, and by `expires` what ends
-    first; it reads all that are meant before it prints one. Where --limit leaves some out, the
+    first; it reads all matching cookies before it prints one. Where --limit leaves some out, the
     last line says where --after goes on.
     """
     if reverse and sort is None:
@@ -111,9 +111,10 @@ def _of(worker: str | None) -> dict[str, Any]:
 @json_option
 def count(store: str | None, transport: str | None, selection: Selection, as_json: bool) -> None:
     """
-    Count the good cookies, or those that are chosen.
+    Count cookies that have not expired.
 
-    `stat` is quicker in a large store, and counts expired ones as well.
+    The options choose among them. `stat` is quicker in a large store, and counts expired ones as
+    well.
     """
     place = the_place(store, transport)
     with opened(place, "read", "call the WAMP procedure cookietrack.count") as cookies:

@@ -1,9 +1,10 @@
-"""Modes and owners of a store's files, set right where nobody else can turn that against us."""
+"""Changes of the modes and owners of a store's files, which no link leads astray."""
 
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 # Called with a descriptor of the file, and what is known of it.
@@ -14,7 +15,7 @@ def make_private(paths: Iterable[str]) -> None:
     """
     Take the rights of group and others from these files and directories.
 
-    :raises OSError: one is not this user's, is a link, or has another name; the others are done.
+    :raises OSError: one is not this user's, is a link, or has several names; the others are done.
     """
     _change_all(paths, lambda fd, found: os.fchmod(fd, stat.S_IMODE(found.st_mode) & 0o700))
 
@@ -23,7 +24,7 @@ def give(paths: Iterable[str], owner: os.stat_result) -> None:
     """
     Give these files and directories to `owner` and its group.
 
-    :raises OSError: this is not root, one is a link, or has another name; the others are done.
+    :raises OSError: this is not root, one is a link, or has several names; the others are done.
     """
     _change_all(paths, partial(_give, owner=owner))
 
@@ -44,14 +45,24 @@ def _give(fd: int, found: os.stat_result, owner: os.stat_result) -> None:
 
 
 def _change(path: str, change: _Change) -> None:
-    # A link there, of either kind, would lead to a file of somebody else.
+    with unaliased(path) as fd:
+        change(fd, os.fstat(fd))
+
+
+@contextmanager
+def unaliased(path: str) -> Iterator[int]:
+    """
+    A descriptor of the directory or regular file at `path`, for the block. In a directory that is
+    somebody else's, a link of either kind could lead to any file.
+
+    :raises OSError: it is a link, something else, or a file with several names.
+    """
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         found = os.fstat(fd)
-        is_alone = stat.S_ISDIR(found.st_mode) or found.st_nlink == 1
-        is_file = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)
-        if not (is_alone and is_file):
-            raise OSError(errno.EPERM, f"{path} is no file of its own")
-        change(fd, found)
+        is_alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        if not (is_alone or stat.S_ISDIR(found.st_mode)):
+            raise OSError(errno.EPERM, f"{path} is no regular file, or has several names")
+        yield fd
     finally:
         os.close(fd)

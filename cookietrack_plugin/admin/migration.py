@@ -33,7 +33,7 @@ from cookietrack_plugin.errors import ConfigError, StoreLocked
 from cookietrack_plugin.interfaces import ICookieStore, IVerifiable
 
 INSTEAD = "stop the node first"
-INSTEAD_TO = "stop the node first: it goes on by what it knows, and not by what is copied there"
+INSTEAD_TO = "stop the node first: it goes on with what it has read, and misses what is copied"
 # Ids that a report names.
 NAMED = 10
 
@@ -123,14 +123,12 @@ def _check(origin: Place, goal: Place) -> None:
     provider = goal.provider
     if provider.volatile:
         raise ConfigError(
-            f"a {goal.type} store forgets everything when its worker stops: it cannot be migrated"
-            " to"
+            f"a {goal.type} store loses everything when its worker stops: it cannot be migrated to"
         )
     if not keeps_records(provider):
         raise ConfigError(
-            f"a store of type {goal.type!r} keeps cookies in a way of its own, with their values."
-            " Of a cookie we have only the id, which does not tell its value: it can be migrated"
-            " from, but not to"
+            f"a store of type {goal.type!r} keeps cookies by their secret values, which no other"
+            " store has: it can be migrated from, but not to"
         )
     if origin.identity == goal.identity:
         raise ConfigError(f"FROM and TO are the same store, {goal.label}")
@@ -229,7 +227,8 @@ def _as_fields(migration: Migration, origin: Place, goal: Place) -> dict[str, st
 def _warnings(migration: Migration) -> Iterator[str]:
     copied, comparison = migration.copied, migration.comparison
     if migration.damaged:
-        yield f"{counted(migration.damaged, 'damage')} in FROM: see `cookietrack verify FROM`"
+        parts = counted(migration.damaged, "damaged part")
+        yield f"{parts} in FROM: see `cookietrack verify FROM`"
     if copied.refused:
         yield f"TO cannot hold {_named(copied.refused)}: to run the command again would not help"
     refused = set(copied.refused)
@@ -239,8 +238,8 @@ def _warnings(migration: Migration) -> Iterator[str]:
         yield f"changed during the copy: {_named(comparison.different)}. {_AGAIN}"
     if not migration.was_empty and (created := copied.counts["created"]):
         yield (
-            f"TO had cookies before: whoever has logged out there since an earlier run is among the"
-            f" {counted(created, 'cookie')} copied, and is logged in again"
+            f"TO had cookies before: of the {counted(created, 'cookie')} copied, those whose users"
+            " have logged out there since an earlier run are logged in again"
         )
     if migration.ended:
         yield f"{counted(migration.ended, 'cookie')} ended that FROM does not have"

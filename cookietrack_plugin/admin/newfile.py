@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from cookietrack_plugin.errors import ConfigError, StoreUnavailable
+from cookietrack_plugin.stores.kit.files import flush_directory
 
 # File systems without hard links say one of these.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
@@ -37,7 +38,7 @@ def new_file(path: str, force: bool) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(fd)
         _put_in_place(draft, path, force)
-        _keep_name(directory)
+        flush_directory(directory)
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from error
     finally:
@@ -54,7 +55,7 @@ def _draft(directory: str, name: str) -> tuple[int, str]:
 
 def _check_free(path: str, force: bool) -> None:
     if os.path.islink(path):
-        # Whoever may write to the directory could have it lead to any file of ours.
+        # Anybody who may write to the directory could make it lead to any file of ours.
         raise ConfigError(f"expected a file, found {path}, which is a link: name what it leads to")
     if os.path.lexists(path) and not os.path.isfile(path):
         # To replace a device would break the system.
@@ -66,7 +67,7 @@ def _check_free(path: str, force: bool) -> None:
 def _put_in_place(draft: str, path: str, force: bool) -> None:
     if not force:
         try:
-            # Unlike a rename, this replaces nothing that has come to be there in between.
+            # Unlike a rename, this replaces no file that was made there in between.
             os.link(draft, path)
         except FileExistsError:
             _check_free(path, force)
@@ -76,11 +77,3 @@ def _put_in_place(draft: str, path: str, force: bool) -> None:
         else:
             return
     os.replace(draft, path)
-
-
-def _keep_name(directory: str) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

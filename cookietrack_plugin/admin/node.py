@@ -121,13 +121,13 @@ def _read(path: str) -> Any:
 
 
 def _parse_yaml(text: str) -> Any:
-    # Only where it is needed: it takes as long to import as all the rest.
+    # Imported here: it takes as long as all the rest.
     import yaml
 
     try:
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        # Without the line that it quotes, and the words: a password may stand in them.
+        # Without the line that PyYAML quotes: a password may stand in it.
         mark = error.problem_mark
         at = f": line {mark.line + 1} column {mark.column + 1}" if mark else ""
         problem = _QUOTED_WORD.sub(HIDDEN, error.problem or "it is no YAML")

@@ -62,7 +62,7 @@ class NodeStore:
         return found
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
-        """Deletes are ends; another change is not made beside a node."""
+        """Deletes end sessions; no other change is made while a node runs."""
         ids = [change.id for change in changes if isinstance(change, Delete)]
         if len(ids) < len(changes):
             raise StoreLocked("a running node has it: stop the node first")
@@ -99,7 +99,7 @@ class NodeStore:
         return sum(answer["cookies"] for answer in self._end("revoke_user", **user))
 
     def stat(self) -> Mapping[str, Any]:
-        """Of one worker as it says; of several their sums, as far as these are numbers."""
+        """The numbers of one worker; of several workers, their sums."""
         first, *others = self._ask_all("stat")
         numbers = dict(first)
         for other in others:
@@ -108,7 +108,7 @@ class NodeStore:
         return numbers
 
     def damaged(self) -> Iterator[str]:
-        """Of `IVerifiable`, if the stores have that power: what one answer holds."""
+        """See `IVerifiable`, where the stores have that power; as many lines as an answer holds."""
         for answer in self._ask_all("damaged"):
             yield from answer["damaged"]
 
@@ -138,7 +138,7 @@ class NodeStore:
     def _ask_behind(
         self, cursor: str | None, name: str, **request: Any
     ) -> tuple[Mapping[str, Any], str | None]:
-        """What comes behind a cursor, and the next cursor."""
+        """The answer for what comes behind a cursor, and the next cursor."""
         number, _, within = (cursor or _FIRST).partition(":")
         place = int(number)
         if place >= len(self._workers):
@@ -167,8 +167,8 @@ class NodeStore:
 
 def parts_of(store: ICookieStore) -> Iterable[tuple[str | None, ICookieStore]]:
     """
-    The stores of which a command tells apart: those of several workers, by their ids; else the
-    store itself, by None.
+    The stores that a command tells apart: those of several workers, by their ids; else the store
+    itself, by None.
     """
     if isinstance(store, NodeStore) and len(parts := store.parts()) > 1:
         return parts

@@ -18,8 +18,8 @@ from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreLocked, St
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
 from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_read_only
 
-# `read`: alter nothing, not even by opening, so far as the provider can. `alter`: what is there.
-# `make`: it, where it is missing.
+# `read`: alter nothing, not even by opening, as far as the provider can. `alter`: change a store
+# that is there. `make`: the same, and make it where it is missing.
 Purpose = Literal["read", "alter", "make"]
 
 
@@ -30,11 +30,11 @@ def opened(
     """
     The store, open within the block.
 
-    One that a running node alone can have open is that node's, where it can be asked: a
-    `NodeStore`. It is not made there.
+    One that a running node has to itself is reached through that node: a `NodeStore`. It cannot be
+    made that way.
 
-    :param instead: what to do where the store is a running node's alone: ends a sentence.
-    :param through_node: False: it has to be opened here, or not at all.
+    :param instead: what to do where a running node has the store to itself; ends the message.
+    :param through_node: False to open it in this process or not at all.
     :raises ConfigError: the store item is wrong, or the type keeps no records of ours.
     :raises CookieTrackError: what opening a store raises; `StoreUnavailable` where there is none.
     """
@@ -53,7 +53,7 @@ def opened(
 def _opened(place: Place, purpose: Purpose, instead: str) -> Iterator[ICookieStore]:
     provider = place.provider
     if provider.volatile:
-        why = "nothing can be put there" if purpose == "make" else "no node runs that has it open"
+        why = "nothing can be put there" if purpose == "make" else "no running node has it open"
         raise StoreUnavailable(f"a {place.type} store is in its worker's memory alone: {why}")
     try:
         provider.check(place.options)
@@ -95,7 +95,7 @@ def _explained(place: Place, error: Exception) -> Exception:
 
 
 def _hinted(place: Place, error: Exception) -> str:
-    """The error's text; where another type's store lies there, with the name of that."""
+    """The error's text; where a store of another type lies there, with how to name that."""
     if place.disk_path is not None:
         return hinted(str(error), place.disk_path, place.type)
     location = location_of(place.options)
@@ -105,7 +105,7 @@ def _hinted(place: Place, error: Exception) -> str:
 
 
 def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICookieStore:
-    # A node's start purges, not a look into the store.
+    # Only the start of a node purges.
     options = {key: value for key, value in place.options.items() if key != "purge_on_startup"}
     if purpose == "read" and IReadOnlyProvider.providedBy(provider):
         return provider.open_readonly(options, place.directory)
@@ -160,13 +160,13 @@ def _check_alterable(provider: ICookieStoreProvider, place: Place) -> None:
 def _check_there(
     provider: ICookieStoreProvider, options: Mapping[str, Any], directory: str
 ) -> None:
-    """A directory can be there without a store in it: a provider that only reads finds out."""
+    """A directory can be there without a store in it: opening it for reading finds out."""
     if IReadOnlyProvider.providedBy(provider):
         provider.open_readonly(options, directory).close()
 
 
 def _not_ours(place: Place) -> ConfigError:
     return ConfigError(
-        f"a store of type {place.type!r} keeps its cookies in a way of its own, in which they"
-        " cannot be altered from here"
+        f"a store of type {place.type!r} keeps its cookies in a way of its own: they cannot be"
+        " altered from here"
     )

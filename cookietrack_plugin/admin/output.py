@@ -27,7 +27,7 @@ _STYLES = {"ok": "green", "mended": "cyan", "warning": "yellow", "error": "bold 
 
 
 class NobodyReads(Exception):
-    """The reader of stdout has had enough, such as `head`: what would follow goes nowhere."""
+    """The reader of stdout has closed it, such as `head` does: what would follow goes nowhere."""
 
 
 def console(stderr: bool = False) -> "Console":
@@ -48,7 +48,7 @@ def print_row(line: str) -> None:
     """
     Print a line of many.
 
-    :raises NobodyReads: so the rest need not be looked for.
+    :raises NobodyReads: so the caller need not go on.
     :raises ClickException: it cannot be written, such as to a full disk.
     """
     try:
@@ -60,13 +60,13 @@ def print_row(line: str) -> None:
 
 
 def print_line(line: str) -> None:
-    """Print a line of a result. Where nobody reads it, the command goes on, for its exit code."""
+    """Print a line of a result. If nobody reads it, the command goes on, for its exit code."""
     with suppress(NobodyReads):
         print_row(line)
 
 
 def print_json(value: Any) -> None:
-    """One line. Bytes become what WAMP makes of them in JSON: a string of NUL and base64."""
+    """Print one line of JSON. Bytes become a string of NUL and base64, as in WAMP."""
     print_line(json_line(value))
 
 
@@ -115,13 +115,13 @@ def print_finding(finding: Finding) -> None:
 
 
 def note(text: str) -> None:
-    """Say something that is no result: on stderr."""
+    """Print something that is no result, on stderr."""
     with suppress(OSError):
         click.echo(printable(text), err=True)
 
 
 def discard_output() -> None:
-    """From now on stdout leads nowhere: the interpreter too would complain as it flushes it."""
+    """Let stdout lead nowhere: otherwise the interpreter complains when it flushes it."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -138,9 +138,8 @@ def is_unread() -> bool:
 @contextmanager
 def progress_bar(task: str, total: int, quiet: bool) -> Iterator[Callable[[int], object]]:
     """
-    A bar on stderr within the block, if a terminal is there and `quiet` is not wanted.
-
-    :returns: a function to call with how many more are done.
+    Show a bar on stderr within the block, on a terminal and unless `quiet`. Gives a function to
+    call with how many more are done.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda count: None

@@ -1,10 +1,10 @@
-"""What root makes of a store belongs to the node's user, who could not open it otherwise."""
+"""Files that root makes for a store are given to the node's user, who could not open them."""
 
 import os
-import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
+from cookietrack_plugin.admin.mending import unaliased
 from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.stores.kit.files import files_beside, files_of
 
@@ -60,14 +60,7 @@ def _owner(place: Place, path: str) -> os.stat_result | None:
 
 
 def _give(path: str, owner: os.stat_result, kept: Collection[_File]) -> None:
-    # The directory is its user's: a link there, of either kind, must not give them a file of root.
-    with suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            found = os.fstat(fd)
-            is_alone = stat.S_ISDIR(found.st_mode) or found.st_nlink == 1
-            is_new = (found.st_dev, found.st_ino) not in kept
-            if found.st_uid == 0 and is_alone and is_new:
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-        finally:
-            os.close(fd)
+    with suppress(OSError), unaliased(path) as fd:
+        found = os.fstat(fd)
+        if found.st_uid == 0 and (found.st_dev, found.st_ino) not in kept:
+            os.fchown(fd, owner.st_uid, owner.st_gid)

@@ -123,7 +123,7 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not is_terminal():
-        raise NotConfirmed(f"{question} Nobody can be asked here: say --yes. Nothing was changed")
+        raise NotConfirmed(f"{question} No terminal to ask on: pass --yes. Nothing was changed")
     click.confirm(question, abort=True, err=True)
 
 

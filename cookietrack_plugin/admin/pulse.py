@@ -1,4 +1,4 @@
-"""What a command tells the process that watches over it: which store it reads, and how far."""
+"""What a command reports to its supervisor: which store it reads, and that it makes progress."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ _STATE = Struct("=QHH")
 
 class Pulse:
     """
-    A page of memory that both have. One writes, the other reads: it needs no call of the system,
-    and what was written stays when the writer dies.
+    A page of memory that two processes share. The command writes and the supervisor reads: no
+    system call is needed, and what was written stays when the writer dies.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Pulse:
 
     @property
     def is_expected(self) -> bool:
-        """Whether a process that works and does not beat stands still."""
+        """Whether a process that uses the processor and does not beat hangs."""
         return bool(self._state[1])
 
     @property
@@ -51,7 +51,7 @@ class Pulse:
 
     @contextmanager
     def expected(self) -> Iterator[None]:
-        """Within the block, the processor does not work for long without a beat."""
+        """Within the block, using the processor for long without a beat means that it hangs."""
         self._write(self.beats, True, self._state[2])
         try:
             yield
@@ -72,5 +72,5 @@ class Pulse:
         _STATE.pack_into(self._memory, 0, beats, is_expected, length)
 
 
-# Of this process, and of the one that has forked it.
+# Shared by this process and the one that it forks.
 PULSE = Pulse()

@@ -1,4 +1,4 @@
-"""Reading a store that may not be written to: a copy of it, as most engines write to read."""
+"""Reading a store that may not be written to, by a copy: most engines write in order to read."""
 
 import os
 import shutil
@@ -45,15 +45,15 @@ def _copy(path: str, target: str) -> None:
             folder = os.path.dirname(target)
             raise StoreUnavailable(
                 f"{path} cannot be copied to {folder} in order to be read: {error.strerror}."
-                " $TMPDIR names another place"
+                " Set $TMPDIR to another directory"
             ) from error
         latest_s = max((written for _, _, written in before), default=0) / 1e9
         if _state(path) == before and latest_s < began_s - _TICK_S:
             return
         time.sleep(_TICK_S)
     raise StoreUnavailable(
-        f"{path} is written to all the time, and a copy would not be whole: run the command as the"
-        " user of its node"
+        f"{path} is written to all the time, so no copy of it is whole: run the command as the user"
+        " of its node"
     )
 
 

@@ -8,7 +8,7 @@ from cookietrack_plugin.config.registry import find_provider, installed_types
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import IRecognizer
 
-# Of a directory, more entries than this are not looked at.
+# Entries of a directory that are looked at.
 _ENTRIES = 200
 
 
@@ -27,18 +27,18 @@ def names_in(directory: str) -> list[str]:
     return []
 
 
-def hinted(told: str, path: str, but: str | None = None) -> str:
-    """An error's text, with how to name what is at `path`, unless that is a store of `but`."""
+def hinted(error: str, path: str, but: str | None = None) -> str:
+    """An error's text, with how to name the store at `path`, unless its type is `but`."""
     other = [name for name in names_of(path) if name.partition(":")[0] != but]
     if not other:
-        return told
-    stop = "" if told.endswith("?") else "."
-    return f"{told}{stop} What is there is a store that is named {' or '.join(other)}"
+        return error
+    stop = "" if error.endswith("?") else "."
+    return f"{error}{stop} There is a store of another type: name it {' or '.join(other)}"
 
 
 def _names_of(path: str) -> Iterator[str]:
     for store_type in installed_types():
-        # Of a type whose driver is missing nothing can be said, nor of what cannot be read.
+        # The driver of a type may be missing, and the path may not be readable.
         with suppress(ConfigError, OSError):
             provider = find_provider(store_type)
             if IRecognizer.providedBy(provider) and (found := provider.recognize(path)) is not None:

@@ -104,12 +104,13 @@ def _check_choice(
     found += ["ids"] * bool(ids) + ["--all"] * everything
     if not found:
         raise click.UsageError(
-            "expected what to end, which is ids, --authid NAME, --authrealm REALM or --all; found"
-            f" nothing{mistaken(store)}"
+            "expected what to end: ids, --authid NAME, --authrealm REALM or --all; found nothing"
+            f"{mistaken(store)}"
         )
     if len(found) > 1 and found != ["--authid", "--authrealm"]:
         raise click.UsageError(
-            f"expected one answer to what is to be ended, found both {' and '.join(found)}"
+            "expected one of ids, --authid and --authrealm, and --all; found both"
+            f" {' and '.join(found)}"
         )
     # Otherwise a script's variable that is not set would look like a user without cookies.
     if "" in (authid, authrealm):
@@ -139,9 +140,9 @@ def _report(place: Place, ended: int, absent: int, as_json: bool) -> None:
 
 def _revoke_user(cookies: ICookieStore, authid: str | None, authrealm: str | None) -> int:
     """
-    End everything that the user has in the store, and of everybody where both are None.
+    End everything that the user has in the store; of all users where both are None.
 
-    :returns: how many records that were.
+    :returns: how many records were deleted.
     """
     if IUserRevocation.providedBy(cookies):
         return cookies.revoke_user(authid, authrealm)

@@ -25,7 +25,7 @@ from cookietrack_plugin.errors import ConfigError, PositionLost, StoreCorrupt
 from cookietrack_plugin.interfaces import ICookieStore, IRevocationFeed
 from cookietrack_plugin.record import Cookie, Create, Delete, UserRevoked
 
-INSTEAD = "stop the node first: it goes on by what it knows, and not by what is restored"
+INSTEAD = "stop the node first: it goes on with what it has read, and misses what is restored"
 # Records that are written in one step. Each takes two changes.
 BATCH = 250
 
@@ -115,7 +115,7 @@ def restore(
 
 
 def _examine(source: IO[bytes], file: str) -> Head:
-    """Read all of it once: a backup that is damaged alters nothing."""
+    """Read all of it once, so that a damaged backup alters nothing."""
     try:
         head = backupfile.read_head(source)
         for _ in backupfile.read(source):
@@ -172,7 +172,7 @@ def _wanted(
 
 
 def _put(cookies: ICookieStore, wanted: list[Cookie], since: Revoked, done: Restoration) -> None:
-    """Store what is not there, end again what ended in this moment, and read it back."""
+    """Store what is not there, end again what has just ended, and read the records back."""
     held = cookies.load([cookie.id for cookie in wanted])
     absent = {cookie.id: cookie for cookie in wanted if cookie.id not in held}
     done.counts["there"] += len(wanted) - len(absent)
@@ -199,7 +199,7 @@ def _is_there(cookie: Cookie, found: Cookie | None) -> bool:
 
 def _create(cookies: ICookieStore, wanted: list[Cookie], since: Any) -> list[str]:
     """Create records in one step, or one by one where that cannot be; the ids of those refused."""
-    # A user who is revoked in this moment stays out.
+    # With `since`, a user who is revoked at this moment stays out.
     changes = [Create(cookie, since) for cookie in wanted]
     try:
         for batch in batched(changes, at_most(cookies, len(changes) or 1)):

@@ -1,4 +1,4 @@
-"""Which cookies are meant, and in which order: the options that `ls` and `count` share."""
+"""Which cookies are selected, and in which order: the options that `ls` and `count` share."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
@@ -20,7 +20,7 @@ from cookietrack_plugin.search.selection import Selection, peers, span_ms
 Command = Callable[..., Any]
 # Records that are read at a time.
 MAX_PAGE = 500
-# A cookie, behind the id of the worker that alone has it, None where it is everybody's.
+# A cookie, behind the id of the worker whose memory has it, None in a store that workers share.
 Listed = tuple[str | None, Cookie]
 
 # What `ls --sort` puts first: the latest, what ends first, and else the order of the alphabet.
@@ -37,7 +37,7 @@ SORTS = tuple(_KEYS)
 
 
 def parameter(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """`parse` for an option: what it raises is told as it is."""
+    """`parse` for an option: the text of a ValueError becomes the usage error."""
 
     def convert(text: str) -> Any:
         try:
@@ -54,7 +54,7 @@ AGE, PEERS = parameter(span_ms), parameter(peers)
 def page_of(
     selection: Selection, store: ICookieStore, now: int, cursor: str | None, limit: int
 ) -> SearchPage:
-    """A page of them: see `search_page`."""
+    """A page of the selected cookies: see `search_page`."""
     PULSE.beat()
     if isinstance(store, NodeStore):
         return store.search_page(selection, cursor, limit)
@@ -75,10 +75,6 @@ def selection_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
-
-
-def _age(name: str, help: str) -> Command:
-    return click.option(name, metavar="AGE", type=AGE, help=help)
 
 
 _LOGINS = ("authid", "authrealm", "authrole")
@@ -109,7 +105,7 @@ _OPTIONS = (
     click.option("--idle", metavar="AGE", type=AGE, help="Only those not seen for at least AGE."),
     click.option("--active", metavar="AGE", type=AGE, help="Only those seen less than AGE ago."),
     click.option(
-        "--expired", is_flag=True, help="Only those that have expired and are still stored."
+        "--expired", is_flag=True, help="Instead, those that have expired and are still stored."
     ),
 )
 

@@ -1,9 +1,8 @@
 """
-The command in a child process, so that somebody is left to say what has killed it.
+The command in a child process, so that a parent is left to say what killed it.
 
-LMDB maps its file: a damaged or truncated one can kill whoever reads it (SIGBUS, SIGSEGV, or
-SIGABRT by LMDB's own assertions), or keep it busy for ever. No code within a process can prevent
-that.
+LMDB maps its file: a damaged or truncated one can kill its reader (SIGBUS, SIGSEGV, or SIGABRT by
+LMDB's own assertions), or make it loop forever. No code within a process can prevent that.
 """
 
 import ctypes
@@ -48,7 +47,7 @@ def supervise(command: Callable[[], Any]) -> NoReturn:
     It has our terminal and our process group: Ctrl-C and Ctrl-Z reach both, and pipes are its own.
     """
     parent, (alive, held) = os.getpid(), os.pipe()
-    # From here on an interruption is the child's.
+    # From here on the child alone handles Ctrl-C.
     interruption = signal.signal(signal.SIGINT, signal.SIG_IGN)
     pid = os.fork()
     if pid == 0:
@@ -57,7 +56,7 @@ def supervise(command: Callable[[], Any]) -> NoReturn:
         _die_with(parent)
         _end_by_exception()
         _run(command)
-    # Whoever reads what the child prints must not wait for us.
+    # A reader of the child's output must not wait for us.
     os.close(held)
     watch = _Watch(pid, alive)
     watch.pass_signals_on(heeds_interruptions=interruption != signal.SIG_IGN)
@@ -66,7 +65,7 @@ def supervise(command: Callable[[], Any]) -> NoReturn:
 
 
 class _Ended(SystemExit):
-    """A signal has ended the command: the blocks that are open put away what they have made."""
+    """A signal ends the command; as an exception it lets open blocks remove what they made."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -80,7 +79,8 @@ def _end_by_exception() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    # A terminal tells us as well as our parent: the second time must not cut short the clearing.
+    # A terminal signals the child and the parent, which passes it on: the second one must not
+    # interrupt the clearing.
     for each in _ENDING:
         signal.signal(each, signal.SIG_IGN)
     raise _Ended(number)
@@ -97,14 +97,14 @@ def _run(command: Callable[[], Any]) -> NoReturn:
 @define
 class _Watch:
     """
-    `alive`: can be read, and is empty, when the child has ended. `told`: the signal by which it was
-    told to end, 0 for none.
+    `alive`: a pipe that has reached its end when the child has ended. `ended_by`: the signal that
+    was passed on to end it, 0 for none.
     """
 
     pid: int
     alive: int
     stood_still: bool = False
-    told: int = 0
+    ended_by: int = 0
     _grace_until_s: float = inf
     _interrupted: bool = False
     _beats: int = 0
@@ -126,19 +126,19 @@ class _Watch:
                 os.kill(self.pid, signal.SIGKILL)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        if number in _ENDING and not self.told:
-            self.told, self._grace_until_s = number, time.monotonic() + _GRACE_S
+        if number in _ENDING and not self.ended_by:
+            self.ended_by, self._grace_until_s = number, time.monotonic() + _GRACE_S
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        # The terminal has told the child, too. One that hangs within LMDB does not hear it.
+        # The terminal has signalled the child, too; one that hangs within LMDB does not react.
         if self._interrupted:
             self._pass_on(signal.SIGKILL, frame)
         self._interrupted = True
 
     def _stands_still(self) -> bool:
-        """Whether it has worked for long without a record. Who waits does not work."""
+        """Whether it has used the processor for long without a beat. Waiting uses none."""
         busy = busy_s(self.pid)
         if not PULSE.is_expected or PULSE.beats != self._beats:
             self._beats, self._busy_until_s = PULSE.beats, busy
@@ -152,7 +152,7 @@ def busy_s(pid: int) -> float:
 
 
 def _die_with(parent: int) -> None:
-    """Whoever kills the parent, with SIGKILL too, means the command."""
+    """Let the kernel kill the child when its parent dies, by SIGKILL too (prctl(2))."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -170,10 +170,10 @@ def _end_like(status: int, watch: _Watch) -> NoReturn:
     if number in _DEADLY:
         _say(f"{about} is damaged: the process that worked on it died of {number.name}. {_REMEDY}")
         sys.exit(DAMAGED)
-    if number == signal.SIGKILL and watch.told:
-        _die_of(watch.told)
+    if number == signal.SIGKILL and watch.ended_by:
+        _die_of(watch.ended_by)
     if number == signal.SIGKILL:
-        _say("the command was killed (SIGKILL), as the system does for want of memory")
+        _say("the command was killed (SIGKILL), as the system does when memory runs out")
         sys.exit(128 + number)
     _die_of(number)
 

@@ -47,7 +47,7 @@ class Copied:
 
 @define
 class Digest:
-    """Of a set of records, in any order."""
+    """The digest of a set of records, in any order."""
 
     count: int = 0
     _sum: int = 0

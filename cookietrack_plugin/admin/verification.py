@@ -90,7 +90,8 @@ def _repair(place: Place, verification: Verification, yes: bool) -> None:
     verification.removed = 0
     if not verification.damaged:
         return
-    confirm(f"Remove what is damaged ({len(verification.damaged)}) from {place.label}?", yes)
+    parts = counted(len(verification.damaged), "damaged part")
+    confirm(f"Remove {parts} from {place.label}?", yes)
     with opened(place, "alter", INSTEAD) as cookies:
         if IVerifiable.providedBy(cookies):
             verification.removed = cookies.repair()
@@ -120,6 +121,6 @@ def _print(place: Place, verification: Verification) -> None:
     elif not verification.damaged:
         print_line("nothing is damaged")
     else:
-        print_line(f"{counted(len(verification.damaged), 'damage')} found")
+        print_line(f"{counted(len(verification.damaged), 'damaged part')} found")
     if verification.removed:
         print_line(f"{verification.removed:,} removed, with what referred to it")

@@ -1,4 +1,4 @@
-"""A walk over the cookies that are meant, which can be gone on with later."""
+"""A walk over the selected cookies that can be resumed later."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,9 +10,9 @@ from cookietrack_plugin.search.selection import Selection
 
 class Walk:
     """
-    Over a store, or over those of several workers, one after the other.
+    Walks over a store, or over those of several workers, one after the other.
 
-    `after`: where to go on; None at the end. `looked_at`: how many records were read so far.
+    `after`: where to resume; None at the end. `looked_at`: how many records were read so far.
 
     :param parts: by worker, None where there is one store: see `parts_of`.
     :param now: in Unix milliseconds.
@@ -74,4 +74,4 @@ class Walk:
 
 
 def _wrong_place() -> ConfigError:
-    return ConfigError("--after: expected what `ls` has said for the same store and options")
+    return ConfigError("--after: expected the place that `ls` printed for this store and options")

@@ -37,8 +37,8 @@ def watch(store: str | None, transport: str | None, as_json: bool) -> None:
     Print what happens in a running node, as it comes.
 
     Who is given a cookie, logs in, comes back or is refused; what ends, and by whom: the events of
-    the audit log, whether the node writes one or not. With --json an object a line. Workers that
-    start later are found, and those of a node that starts again. Ctrl-C ends it.
+    the audit log, also where the node writes none. With --json an object a line. Workers that start
+    later are found, and those of a node that starts again. It runs until Ctrl-C.
     """
     place = the_place(store, transport)
     with closing(_Streams(place)) as streams:

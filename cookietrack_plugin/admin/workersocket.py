@@ -18,7 +18,7 @@ from cookietrack_plugin.nodesocket.wire import ANSWER_S, as_line, error_of, read
 
 # A worker gives up first, and says so.
 _PATIENCE_S = ANSWER_S + 5
-# Where a worker that hangs would keep every command waiting.
+# For the first request: a worker that hangs must not keep every command waiting.
 _FIRST_PATIENCE_S = 5.0
 # The same, where the events of other workers wait for it.
 _LATER_PATIENCE_S = 1.0
@@ -96,7 +96,7 @@ def read_answer(answers: IO[bytes] | RawIOBase, worker: str) -> Mapping[str, Any
     """
     line = answers.readline()
     if not line.endswith(b"\n"):
-        raise StoreUnavailable(f"{worker} has stopped before it had answered")
+        raise StoreUnavailable(f"{worker} stopped before it answered")
     return read_line(line)
 
 
@@ -175,7 +175,7 @@ def _stores_of(
 def _is(store: Mapping[str, Any], place: Place) -> bool:
     if store["store"] == store_digest(place.options):
         return True
-    # In other words, or with other options.
+    # The same store under another name, or with other options.
     path = store["path"]
     return path is not None and os.path.realpath(path) == place.identity
 
@@ -189,7 +189,7 @@ def _failing(worker: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise _HasGone(f"{worker} does not run any more") from error
+        raise _HasGone(f"{worker} is no longer running") from error
     except TimeoutError as error:
         raise StoreUnavailable(f"{worker} does not answer") from error
     except OSError as error:

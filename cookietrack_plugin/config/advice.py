@@ -1,11 +1,10 @@
-"""What works in a `cookie` item, and is not safe or not as one may think: warnings of `check`."""
+"""Warnings of `check`: what works in a `cookie` item, and is unsafe or not what it seems."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from posixpath import dirname
 from typing import Any
 
-from cookietrack_plugin.config.listeners import Tracking, mapping
+from cookietrack_plugin.config.listeners import Tracking, cookie_path, mapping
 from cookietrack_plugin.config.location import is_home
 from cookietrack_plugin.config.settings import CookieSettings
 
@@ -15,7 +14,7 @@ _LEAST_LENGTH = 22
 _LONGEST_S = 400 * 86400
 _HARDENED = ("secure", "http_strict", "same_site")
 # Origins, as Autobahn writes them, that are nobody's own.
-_STRANGERS = tuple(
+_FOREIGN_ORIGINS = tuple(
     f"{scheme}://{host}:{port}"
     for scheme in ("https", "http")
     for host in ("evil.example", "evil.com", "evil.net", "evil.org", "192.0.2.1")
@@ -60,8 +59,8 @@ def _of_item(settings: CookieSettings) -> Iterator[str]:
         yield 'browsers drop a cookie with "same_site": "None" without "secure": true'
     if settings.domain is not None:
         yield (
-            f"every host under {settings.domain} is sent the cookie, and can replace it: without"
-            ' "domain" it is this host\'s alone'
+            f"browsers send the cookie to every host under {settings.domain}, and each of these can"
+            ' replace it: without "domain" it is this host\'s alone'
         )
     if settings.persistent and settings.max_age > _LONGEST_S:
         yield f'browsers keep no cookie for longer than 400 days: "max_age" is {settings.max_age} s'
@@ -78,8 +77,8 @@ def _of_login(listener: Mapping[str, Any], settings: CookieSettings) -> Iterator
         yield f'{settings.length} characters can be guessed: expected "length" of 22 or more'
     if settings.rotate is False:
         yield (
-            'with "rotate": false a cookie that somebody planted can be logged in: see'
-            " docs/security.md"
+            'with "rotate": false users can log in with a cookie that an attacker planted (session'
+            " fixation): see docs/security.md"
         )
     yield from _of_origins(mapping(listener.get("options")), settings)
 
@@ -105,19 +104,19 @@ def _of_origins(options: Mapping[str, Any], settings: CookieSettings) -> Iterato
 
 
 def _is_any_host(origin: Any) -> bool:
-    """Of a pattern such as `https://*.example.com:443`: compared as Autobahn does."""
-    # No more than dots and stars is taken care of there: the rest is a regular expression.
+    """Whether a pattern such as `https://*.example.com:443` matches hosts of anybody's."""
+    # As Autobahn does: it escapes dots and stars alone, the rest is a regular expression.
     expression = str(origin).replace(".", r"\.").replace("*", ".*")
     try:
         pattern = re.compile(f"^{expression}$")
     except re.error:
         # Crossbar fails over it at start.
         return False
-    return any(map(pattern.match, _STRANGERS))
+    return any(map(pattern.match, _FOREIGN_ORIGINS))
 
 
 def _is_for_sale(origin: Any) -> bool:
-    """Of a pattern such as `https://example.*` or `https://*example.com`: others can get a host."""
+    """Whether others can register a host that matches: `https://example.*`, `//*example.com`."""
     host = str(origin).partition("://")[2] or str(origin)
     *_, last = labels = host.partition(":")[0].split(".")[-2:]
     return last != "localhost" and any("*" in label for label in labels)
@@ -127,7 +126,7 @@ def _of_paths(listeners: Sequence[tuple[Tracking, CookieSettings]]) -> Iterator[
     """Cookies know no ports: all listeners of the node may be one host to a browser."""
     paths: dict[str, dict[str, list[str]]] = {}
     for transport, settings in listeners:
-        path = settings.path or dirname("/" + "/".join(transport.name.split("/")[2:]))
+        path = cookie_path(transport, settings)
         paths.setdefault(settings.name, {}).setdefault(path, []).append(transport.name)
     for name, found in paths.items():
         if len(found) > 1:

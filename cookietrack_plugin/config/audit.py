@@ -16,7 +16,13 @@ PLACE = "the audit item"
 DEFAULT_FILE = "audit.jsonl"
 # Linux's limit for a path (PATH_MAX).
 _LONGEST_PATH = 4095
-_FILENAME = Matching(re.compile(r"[^\x00-\x1f]+"), "the path of a file", _LONGEST_PATH, PLACE)
+_FILENAME = Matching(
+    re.compile(r"[^\x00-\x1f]+"),
+    "the path of a file",
+    _LONGEST_PATH,
+    PLACE,
+    "as Linux takes no longer path",
+)
 _HELP = {
     "type": "where the lines go: to a file, or to Crossbar's log",
     "filename": f"of the file, relative to the node directory; null: {DEFAULT_FILE}",
@@ -45,7 +51,7 @@ class AuditSettings:
             rule.check(self, PLACE)
 
     def path(self, node_dir: str) -> str | None:
-        """Of the file, absolute; None for Crossbar's log."""
+        """The absolute path of the file; None for Crossbar's log."""
         if self.type == "log":
             return None
         return os.path.abspath(os.path.join(node_dir, self.filename or DEFAULT_FILE))

@@ -10,7 +10,7 @@ from cookietrack_plugin.config.lifespan import UNBOUNDED_S, Lifespan
 from cookietrack_plugin.stores.kit.wording import type_of
 
 MAX_AGE, IDLE_TIMEOUT = KEYS = "cookietrack_max_age", "cookietrack_idle_timeout"
-# Of what is stored and cannot be read: over as soon as it begins.
+# For a stored value that makes no sense: the login is over as soon as it begins.
 _OVER = Lifespan(0)
 
 
@@ -36,7 +36,7 @@ def check_lifetime(extra: Mapping[str, Any] | None) -> None:
 
 
 def without_lifetime(extra: dict[str, Any] | None) -> dict[str, Any] | None:
-    """`extra` as its client may see it, and as one that comes from a client counts."""
+    """`extra` without these keys: a client neither sees nor sets them."""
     return without_keys(extra, KEYS.__contains__)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cookietrack_plugin.config import advice, unheeded
-from cookietrack_plugin.config.audit import AuditSettings
+from cookietrack_plugin.config.audit import DEFAULT_FILE, AuditSettings
 from cookietrack_plugin.config.components import administrations, check_administration
 from cookietrack_plugin.config.consoles import check_consoles, console_warnings
 from cookietrack_plugin.config.guards import check_guards, guard_warnings, is_guard
@@ -29,7 +29,7 @@ def check_node(content: Any) -> list[str]:
     administer them, the guards that ask for them, and the consoles behind guards. What is no
     configuration of a node at all is left to Crossbar's own check.
 
-    :returns: warnings, a sentence each: what works, and is not safe.
+    :returns: warnings, a sentence each: what works, and is unsafe or not what it seems.
     :raises ConfigError: naming the transport or component, what was expected, and what was found.
     """
     transports = list(in_node(content))
@@ -66,7 +66,8 @@ def _check_audit(settings: CookieSettings, stores: Iterable[NamedStore]) -> None
         place = path_of(store.options, "/")
         if place is not None and f"{path}/".startswith(f"{place}/"):
             expected = f"a file that is no part of the store {label_of(store.options)}"
-            raise wrong_value("filename", "the audit item", expected, path.removeprefix("/"))
+            found = settings.audit.get("filename") or DEFAULT_FILE
+            raise wrong_value("filename", "the audit item", expected, found)
 
 
 def _of_stores(stores: Iterable[NamedStore]) -> Iterator[str]:

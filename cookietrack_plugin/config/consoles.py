@@ -53,6 +53,6 @@ def console_warnings(content: Any) -> Iterator[str]:
             continue
         if origins := [each for guard in place.guards for each in guard.get("cors", ())]:
             yield (
-                f"{place.name}: pages of {', '.join(origins)} can do what the operator can who"
-                ' looks at them, by "cors" of the guard'
+                f'{place.name}: "cors" of the guard lets pages of {", ".join(origins)} do all that'
+                " the operator who visits them can do"
             )

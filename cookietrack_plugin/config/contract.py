@@ -3,7 +3,7 @@
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import CONTRACT, OLDEST_CONTRACT, ICookieStoreProvider
 
-# Of providers that do not say.
+# The version of a provider that does not say.
 FIRST_CONTRACT = 1
 
 

@@ -1,14 +1,14 @@
-"""The guards in a node's configuration: checked, and what is not as one may think of them."""
+"""The guards in a node's configuration: checked, with warnings of what is not what it seems."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from posixpath import dirname, normpath
+from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
 
 from cookietrack_plugin.config.guard import BRIDGES, GUARD, GuardSettings
-from cookietrack_plugin.config.listeners import Tracking, mapping, transports_of
+from cookietrack_plugin.config.listeners import Tracking, cookie_path, mapping, transports_of
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.config.sharing import store_key
 from cookietrack_plugin.errors import ConfigError
@@ -31,7 +31,7 @@ class Place:
 
     @property
     def guarded(self) -> bool:
-        """Whether by a guard."""
+        """Whether a request to it passes a guard."""
         return bool(self.guards)
 
 
@@ -132,7 +132,7 @@ def _of_place(place: Place) -> Iterator[str]:
 def _of_users(settings: GuardSettings) -> Iterator[str]:
     if "authids" in settings.allow and "realms" not in settings.allow:
         names = ", ".join(settings.allow["authids"])
-        yield f'users of any realm are let in by the names {names}: give "allow" its "realms"'
+        yield f'"allow" lets in the users {names} of any realm: add its "realms"'
     if settings.csrf == "off":
         yield '"csrf" is "off": pages of any site can change things as a user who is logged in'
 
@@ -160,7 +160,7 @@ def _of_cookie(
 
 def _reaches(listener: Tracking, cookie: CookieSettings, url: str) -> bool:
     """Whether a browser that got the cookie there sends it to `url` (RFC 6265, section 5.1.4)."""
-    path = cookie.path or dirname("/" + "/".join(listener.name.split("/")[2:]))
+    path = cookie_path(listener, cookie)
     return path == "/" or f"{url}/".startswith(f"{path.rstrip('/')}/")
 
 
@@ -171,7 +171,7 @@ def _of_bridges(places: Iterable[Place]) -> Iterator[str]:
             realm, role = place.service.get("realm"), place.service.get("role", "anonymous")
             yield (
                 f'{place.name}: calls of the {kind} run with its own role "{role}" in realm'
-                f' "{realm}", whoever is let in'
+                f' "{realm}", not with that of the user who was let in'
             )
 
 
@@ -204,7 +204,7 @@ def _of_upstreams(places: Sequence[Place]) -> Iterator[str]:
             if guarded.guarded and not other.guarded and beside == (host, port):
                 yield (
                     f"{guarded.name}: the server behind it, {host}:{port}, is not guarded at"
-                    f" {other.name}: it may take another path there for the same"
+                    f" {other.name}, where another path may lead to the same resource"
                 )
 
 

@@ -10,11 +10,11 @@ UNBOUNDED_S = 1000 * 365 * 86400
 @frozen
 class Lifespan:
     """
-    In seconds, from a beginning on: of a cookie its creation, of a login the moment of it.
+    Bounds in seconds. A cookie begins with its creation, a login when it is made.
 
-    `max_age`: from the beginning on; with `rolling`, from the latest handshake on, but no longer
-    than `absolute_max_age` from the beginning on, if that is given. `idle_timeout`: from the moment
-    on at which the client was last heard, in a handshake or a message.
+    `max_age`: since the beginning; with `rolling`, since the latest handshake, but no longer than
+    `absolute_max_age` since the beginning, if that is given. `idle_timeout`: since the client was
+    last heard, in a handshake or a message.
     """
 
     max_age: int = UNBOUNDED_S

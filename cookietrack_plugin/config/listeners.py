@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from posixpath import dirname
 from typing import Any
 
 from attrs import frozen
@@ -23,6 +24,11 @@ class Tracking:
     name: str
     cookie: Any
     transport: Mapping[str, Any]
+
+
+def cookie_path(tracking: Tracking, settings: CookieSettings) -> str:
+    """The path for which browsers keep the cookie (RFC 6265, section 5.1.4: the default path)."""
+    return settings.path or dirname("/" + "/".join(tracking.name.split("/")[2:]))
 
 
 def cookie_names_of(found: Iterable[Tracking]) -> frozenset[str]:

@@ -16,12 +16,13 @@ class Policy(Lifespan):
 
     `rotates`: a login is stored only on a cookie that was handed out in the same handshake, or that
     was the same identity's already (session fixation: OWASP Session Management Cheat Sheet, ASVS v5
-    7.2.4). `always_rotates`: a login on the same identity's cookie ends that, and is stored with no
-    other: the handshake is over in which its client could be handed a new value. `first_max_age`:
-    of a record that needs no login, until its client comes back or has stayed connected so long.
-    `max_pending`: queued writes beyond which no new cookie is made. `max_sessions`: the most stored
-    logins of one identity, None for any number; beyond it `ends_oldest` ends the one that was heard
-    longest ago, or the new login is refused. `lifetimes`: of logins, by role and by `role@realm`.
+    7.2.4). `always_rotates`: a login on the same identity's cookie ends that cookie, and is stored
+    with no other, as the handshake that could have given the client a new value is over.
+    `first_max_age`: the lifetime in seconds of a record that needs no login, until its client comes
+    back or has stayed connected so long. `max_pending`: queued writes beyond which no new cookie is
+    made. `max_sessions`: the most stored logins of one identity, None for any number; beyond it
+    `ends_oldest` ends the one that was heard longest ago, or else the new login is refused.
+    `lifetimes`: of logins, by role and by `role@realm`.
     """
 
     rotates: bool = False
@@ -63,7 +64,7 @@ class Policy(Lifespan):
         return min(ends, default=begun + UNBOUNDED_S * SECOND)
 
     def lifetimes_of(self, auth: Auth) -> Iterator[Lifespan]:
-        """What binds a login besides the lifetime of its cookie. All of it does."""
+        """All that bounds a login besides the lifetime of its cookie; the strictest counts."""
         if self.lifetimes:
             for name in (auth.authrole, f"{auth.authrole}@{auth.authrealm}"):
                 if name in self.lifetimes:
@@ -72,7 +73,7 @@ class Policy(Lifespan):
             yield said
 
     def shortest_idle_timeout(self, *logins: Auth | None) -> int:
-        """Of a cookie with these logins, in seconds; 0 where nothing ends it for being idle."""
+        """The shortest for a cookie with these logins, in seconds; 0 where idling ends nothing."""
         lifetimes = [self, *(each for auth in logins if auth for each in self.lifetimes_of(auth))]
         return min((each.idle_timeout for each in lifetimes if each.idle_timeout), default=0)
 

@@ -73,9 +73,9 @@ def _claims(store_type: str) -> Mapping[str, EntryPoint]:
 @lru_cache(maxsize=1)
 def _installed(state: object) -> Mapping[str, Mapping[str, EntryPoint]]:
     """
-    The claims of every type. It takes long to find them: all distributions are looked through.
+    The claims of every type. Cached, as finding them reads the metadata of every distribution.
 
-    :param state: of what is installed.
+    :param state: differs once something was installed or removed.
     """
     found: dict[str, dict[str, EntryPoint]] = {}
     for entry in entry_points(group=GROUP):
@@ -84,7 +84,7 @@ def _installed(state: object) -> Mapping[str, Mapping[str, EntryPoint]]:
 
 
 def _state_of_path() -> tuple[object, ...]:
-    """Another one once something was installed or removed, which alters its directory."""
+    """Differs once something was installed or removed, as that alters its directory."""
     return tuple(map(_state_of, sys.path))
 
 

@@ -11,6 +11,8 @@ from cookietrack_plugin.config.validators import PLACE
 from cookietrack_plugin.stores.kit.wording import unknown_attribute, wrong, wrong_type, wrong_value
 
 MAX_S = 10 * 365 * 86400
+# What is expected of `absolute_max_age` then.
+NOT_ROLLING = 'nothing without "rolling": true, as "max_age" is absolute already'
 
 # The keys of one.
 LIFETIME = ("max_age", "idle_timeout", "rolling", "absolute_max_age")
@@ -98,7 +100,7 @@ def check_consistency(item: Mapping[str, Any], place: str) -> None:
     if absolute is None:
         return
     if not item.get("rolling"):
-        expected = 'nothing without "rolling": true, as "max_age" is absolute already'
+        expected = NOT_ROLLING
     elif absolute < max_age:
         expected = f'"max_age", {max_age}, or more'
     else:

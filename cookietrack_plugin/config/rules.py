@@ -56,7 +56,7 @@ class Rule:
     def check(self, item: Any, place: str) -> None:
         """
         :param item: the settings, each key an attribute.
-        :raises ConfigError: it is broken.
+        :raises ConfigError: the item breaks the rule.
         """
         if not self.when.holds(getattr(item, self.when.key)):
             return
@@ -66,9 +66,7 @@ class Rule:
             raise wrong_value(self.then.key, place, expected, found)
 
     def schema(self, defaults: Mapping[str, Any]) -> Mapping[str, Any]:
-        """
-        :param defaults: what keys mean that are left out.
-        """
+        """:param defaults: the value of each key that an item may leave out."""
         return {
             "if": _having(self.when, defaults),
             "then": _having(self.then, defaults),

@@ -12,6 +12,7 @@ from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.config.registry import find_provider, keeps_records
 from cookietrack_plugin.config.rolelifetimes import (
     MAX_S,
+    NOT_ROLLING,
     LifetimesItem,
     check_consistency,
     lifetimes_of,
@@ -49,11 +50,7 @@ RULES = (
     Rule(Is("partitioned", True), Is("secure", True), 'true with "partitioned": true'),
     Rule(Begins("name", HOST_PREFIX), Is("path", "/"), f'"/" {_WITH_NAME}'),
     Rule(Begins("name", HOST_PREFIX), Is("domain", None), f"none {_WITH_NAME}"),
-    Rule(
-        Is("rolling", False),
-        Is("absolute_max_age", None),
-        'nothing without "rolling": true, as "max_age" is absolute already',
-    ),
+    Rule(Is("rolling", False), Is("absolute_max_age", None), NOT_ROLLING),
     Rule(Is("max_sessions", None), Is("on_max_sessions", None), 'nothing without "max_sessions"'),
 )
 # What stores that are passed through know of a `cookie` item.
@@ -75,7 +72,7 @@ HELP: Mapping[str, str] = {
     "length": "characters of its secret value",
     "max_age": "lifetime in seconds",
     "store": "where the cookies are kept: its type, and that type's options",
-    "secure": "the attribute Secure: over TLS alone",
+    "secure": "the attribute Secure: browsers send the cookie over TLS alone",
     "http_strict": "the attribute HttpOnly: scripts of the page cannot read it",
     "same_site": "the attribute SameSite",
     "path": "the attribute Path",
@@ -85,16 +82,16 @@ HELP: Mapping[str, str] = {
     "max_pending": "writes that may wait for the store before new clients are answered 503",
     "max_new_per_second": "new cookies of the transport in a second; beyond it 429",
     "max_new_per_peer": "new cookies of one address in a minute; beyond it 429",
-    "idle_timeout": "seconds without a handshake or message until a cookie is worth nothing",
+    "idle_timeout": "seconds without a handshake or message until a cookie expires",
     "rolling": "max_age starts again at each handshake",
     "absolute_max_age": "with rolling: the most seconds from the cookie's creation on",
     "max_sessions": "the most logins that are kept of one user",
-    "on_max_sessions": "what becomes of a login beyond max_sessions, or of the oldest",
+    "on_max_sessions": "beyond max_sessions: end the oldest login, or deny the new one",
     "lifetimes": "how long logins last, by role and by role@realm",
     "first_max_age": "lifetime in seconds of a cookie without a login, until its client returns",
     "rotate": 'a cookie that came without a login is never logged in; "always": a login ends it',
     "fresh_for": "seconds for which a login is recent enough to end other sessions",
-    "trusted_proxies": "reverse proxies that are believed when they name the client",
+    "trusted_proxies": "reverse proxies whose word on the client's address is trusted",
     "on_failure": "what clients get while the store does not answer",
     "audit": "where the audit log goes; none without it",
 }

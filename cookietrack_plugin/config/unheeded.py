@@ -1,4 +1,4 @@
-"""Limits for users that bind nobody, though their configuration is a right one."""
+"""Limits of users and logins that are configured, valid, and without effect."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -98,12 +98,16 @@ class BooleanOr:
 
 @frozen
 class Matching:
-    """A string of at most `most` characters that the pattern matches as a whole."""
+    """
+    A string of at most `most` characters that the pattern matches as a whole. `because`: the reason
+    for that limit, which ends the message about a longer string.
+    """
 
     pattern: "re.Pattern[str]"
     expected: str
     most: int
     place: str = PLACE
+    because: str = "as browsers take no more"
 
     def __call__(self, _: object, attribute: "Attribute[Any]", value: object) -> None:
         if not isinstance(value, str):
@@ -111,7 +115,7 @@ class Matching:
         if not self.pattern.fullmatch(value):
             raise wrong_value(attribute.name, self.place, self.expected, value)
         if len(value) > self.most:
-            expected = f"{self.most} characters or fewer, as browsers take no more"
+            expected = f"{self.most} characters or fewer, {self.because}"
             raise wrong_value(attribute.name, self.place, expected, value)
 
     @property

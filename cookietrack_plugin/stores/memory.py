@@ -37,7 +37,7 @@ from cookietrack_plugin.stores.kit.throttle import Throttle
 MAX_COOKIES = 1_000_000
 # Records that a revocation deletes while commits wait.
 _STEP = 100
-# Seconds that it leaves to other threads after each millisecond of work.
+# Its pause for other threads after each millisecond of work.
 _PAUSE_S = 0.0005
 # Records that a page has at most: commits wait while they are found.
 _MAX_PAGE = 1_000
@@ -67,9 +67,9 @@ class MemoryProvider:
 @implementer(ICookieStore, IUserRevocation)
 class MemoryStore:
     """
-    A dictionary of records. A new one that finds no room takes that of the oldest record without
-    a login, or where all have one, of the oldest login: a client that asks for cookies in masses
-    drives out no user.
+    A dictionary of records. A full one evicts the oldest record without a login for a new record,
+    or where all have one, the oldest login: a client that asks for masses of cookies evicts no
+    user.
     """
 
     reads_block = False
@@ -126,7 +126,7 @@ class MemoryStore:
     def revoke_user(
         self, authid: str | None, authrealm: str | None, keep: Collection[str] = frozenset()
     ) -> int:
-        """In steps between which commits go on."""
+        """Works in steps; commits go on between two of them."""
         revoked = UserRevoked(authid, authrealm, frozenset(keep))
         ids, count = self._take(revoked), 0
         throttle = Throttle(_PAUSE_S)
@@ -177,7 +177,7 @@ class MemoryStore:
         return nsmallest(limit, (id for id in ids if id > last))
 
     def _take(self, user: UserRevoked) -> Iterator[str]:
-        """The ids of the user's records, which are not in the index any more but for the kept."""
+        """The ids of the user's records. Only those that are kept stay in the index."""
         if user.authid is user.authrealm is None:
             return iter(self._ids())
         with self._lock:
@@ -219,7 +219,7 @@ class MemoryStore:
             self._replace(self._cookies[oldest[:2]][oldest], None)
 
     def _replace(self, old: Cookie | None, new: Cookie | None) -> None:
-        """Put `new` into the place of `old`, here and in every index; None stands for no record."""
+        """Replace `old` by `new`, here and in every index; None stands for no record."""
         if old is not None:
             self._deadlines.discard(old)
             if new is None or self._queue(new) is not self._queue(old):

@@ -62,7 +62,7 @@ class StoreCase:
         pytest.skip("damage() is not overridden, nor does `lacks` say why")
 
     def plant(self, options: Mapping[str, Any], node_dir: Path) -> None:
-        """Put something that is no store of this type to where the store is going to be opened."""
+        """Put something that is no store of this type where the store is going to be opened."""
         pytest.skip("plant() is not overridden, nor does `lacks` say why")
 
     def fill(self, store: ICookieStore) -> None:

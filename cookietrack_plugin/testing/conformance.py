@@ -142,7 +142,7 @@ def _empty(provider: ICookieStoreProvider, options: Mapping[str, Any], node_dir:
     try:
         found = list(records(store))
         if not all(map(_is_ours, found)):
-            pytest.exit("somebody else has stored a record there: it is left alone", 1)
+            pytest.exit("expected records of the kit alone, found another: name an empty place", 1)
         commit_all(store, [Delete(cookie.id) for cookie in found])
     finally:
         store.close()

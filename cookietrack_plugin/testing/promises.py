@@ -6,7 +6,6 @@ from attrs import frozen
 from zope.interface import Interface
 
 from cookietrack_plugin.interfaces import (
-    IBatchLimit,
     ICookieStore,
     ICookieStoreProvider,
     INonBlockingCommit,
@@ -17,8 +16,8 @@ from cookietrack_plugin.interfaces import (
     IUserRevocation,
     IVerifiable,
 )
+from cookietrack_plugin.testing.bulk import max_changes_of
 
-MOST_CHANGES = 1024
 _POWERS: dict[str, type[Interface]] = {
     "ends a user in one step": IUserRevocation,
     "tells other workers": IRevocationFeed,
@@ -70,7 +69,7 @@ def promises_of(
         _reach(provider, on_disk),
         frozenset(heading for heading, power in _POWERS.items() if power.providedBy(store)),
         IReadOnlyProvider.providedBy(provider),
-        store.max_changes if IBatchLimit.providedBy(store) else MOST_CHANGES,
+        max_changes_of(store),
     )
 
 

@@ -387,7 +387,9 @@ def test_a_directory_that_is_a_link_is_one_like_any_other(run, here, place):
 def test_what_names_no_file_is_refused(run, here, place, name):
     (here / "here").mkdir()
     answer = run("backup", place.name, name)
-    assert (answer.code, "is a file" in answer.error) == (2, True) if name == "-" else (2, False)
+    assert (
+        (answer.code, "name of a file" in answer.error) == (2, True) if name == "-" else (2, False)
+    )
     assert not (here / "newdir").exists()
     assert list((here / "here").iterdir()) == []
 

@@ -109,7 +109,7 @@ def test_every_synonym_stands_for_a_command():
         (["ls", "lmdb"], 2, "'lmdb' is a store type: expected lmdb:LOCATION"),
         (["ls"], 2, "no config.yaml or config.json in"),
         (["stat", "lmdb:nowhere"], 3, "there is no store at lmdb:"),
-        (["stat", "memory:"], 3, "in its worker's memory alone: no node runs that has it open"),
+        (["stat", "memory:"], 3, "in its worker's memory alone: no running node has it open"),
         (["stat", "file:foreign"], 4, "foreign is no cookie file"),
         (["ls", "--limit", "0", "lmdb:x"], 2, "0 is not in the range"),
     ],

@@ -417,7 +417,7 @@ def test_a_list_ends_where_it_is_told_to_and_goes_on_there(run, stores):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--after", "strange"], "expected what `ls` has said for the same store and options"),
+        (["--after", "strange"], "expected the place that `ls` printed for this store and options"),
         (["--after", "ab", "--sort", "seen"], "--after goes on with a list that is not sorted"),
     ],
 )

@@ -258,7 +258,7 @@ def test_a_relative_place_begins_in_the_node_directory_that_is_said(run, here, s
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["lmdb:old", "memory:"], 2, "a memory store forgets everything when its worker stops"),
+        (["lmdb:old", "memory:"], 2, "a memory store loses everything when its worker stops"),
         (["lmdb:old", "database:new"], 2, "it can be migrated from, but not to"),
         (["lmdb:old", "lmdb:./old/../old"], 2, "FROM and TO are the same store"),
         (["memory:", "lmdb:new"], 3, "a memory store is in its worker's memory alone"),
@@ -310,7 +310,7 @@ def test_what_cannot_be_read_in_the_source_is_told(run, here):
     (here / "old.dat").write_text(lines[0] + lines[1][:-9] + "\n" + lines[2])
     answer = run("migrate", "file:old.dat", "lmdb:new")
     assert answer.code == 0
-    assert "1 damage in FROM: see `cookietrack verify FROM`" in answer.err
+    assert "1 damaged part in FROM: see `cookietrack verify FROM`" in answer.err
     assert run("migrate", "file:old.dat", "lmdb:new", "--json").json["damaged"] == 1
 
 
@@ -355,5 +355,5 @@ def test_that_a_copy_into_a_store_in_use_can_revive_is_told(run, stores):
     again = run("migrate", "lmdb:old", "lmdb:new")
     assert again.code == 0
     assert "TO had cookies before" in again.err
-    assert "1 cookie copied, and is logged in again" in again.err
+    assert "of the 1 cookie copied, those whose users have logged out" in again.err
     assert run("migrate", "lmdb:old", "lmdb:new", "--json").json["was_empty"] is False

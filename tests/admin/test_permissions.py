@@ -177,9 +177,9 @@ def test_diagnose_names_what_is_open_to_others_or_not_the_nodes(here, run, make_
         for each in run("diagnose", "node", "--json").json
         if each["level"] == "warning"
     ]
-    assert f"others than its owner can use it: chmod go-rwx {data.parent} {data}" in told
+    assert f"users other than its owner can use it: chmod go-rwx {data.parent} {data}" in told
     [owner] = [message for message in told if "another user" in message]
-    assert owner.endswith(f"than {node}: chown --reference={node} " + owner.split(" belongs")[0])
+    assert owner.endswith(f"than {node}: chown --reference={node} " + owner.split(" belong")[0])
     assert str(data) in owner
 
 
@@ -254,7 +254,7 @@ def test_a_store_of_a_user_other_than_that_of_the_node_directory_is_left_to_them
     [owner] = [
         each
         for each in run("diagnose", "node", "--fix", "--json").json
-        if "belongs to another user" in each["message"]
+        if "to another user than" in each["message"]
     ]
     assert (owner["level"], owner["mendable"]) == ("warning", False)
     assert (node / "x").stat().st_uid == nobody().pw_uid

@@ -83,7 +83,7 @@ def test_a_copy_for_which_there_is_no_room_is_told_with_what_to_do(place, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(readcopy.shutil, "copyfile", full)
-    told = r"No space left on device. \$TMPDIR names"
+    told = r"No space left on device. Set \$TMPDIR"
     with pytest.raises(StoreUnavailable, match=told), read_copy(place):
         pass
 
@@ -105,7 +105,7 @@ def test_a_read_only_file_system_is_no_matter_of_permissions(here, stores, monke
         permissions.os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY)
     )
     told = permissions.denied(str(here / "x"), OSError(errno.EROFS, "Read-only file system"))
-    assert told.startswith(f"{here}/x lies on a read-only file system: the command can look into")
+    assert told.startswith(f"{here}/x lies on a read-only file system: it can be read")
     assert permissions.is_read_only(str(here / "x"))
     assert not permissions.is_read_only(str(here / "nothing"))
 

@@ -101,14 +101,14 @@ def test_a_path_without_its_type_is_answered_with_the_name(run, all_stores, name
 def test_another_type_is_answered_with_the_right_one(run, here, all_stores, name, code, meant):
     answer = run("ls", name)
     assert (answer.code, answer.out) == (code, "")
-    told = f" What is there is a store that is named {meant.format(here=here)}"
+    told = f" There is a store of another type: name it {meant.format(here=here)}"
     assert answer.error.endswith(told)
     assert "?." not in answer.error
 
 
 @pytest.mark.parametrize("name", ["e", "f", "g", "lmdb:e", "lmdb:f", "file:f"])
 def test_what_is_no_store_gets_no_hint(run, all_stores, name):
-    assert "a store that is named" not in run("ls", name).error
+    assert "a store of another type" not in run("ls", name).error
     assert "name it" not in run("ls", name).error
 
 
@@ -123,7 +123,7 @@ def test_a_directory_with_stores_and_no_node_is_answered_with_their_names(run, h
 def test_a_store_in_a_configuration_that_is_of_another_type_is_told(run, make_node, stores):
     node = make_node(node_config({"type": "lmdb", "path": "cookies.dat"}))
     stores.make("file:node/cookies.dat", COOKIES)
-    assert run("ls", str(node)).error.endswith(f"named file:{node}/cookies.dat")
+    assert run("ls", str(node)).error.endswith(f"name it file:{node}/cookies.dat")
 
 
 def test_a_store_of_the_right_type_that_is_damaged_gets_no_hint(run, all_stores, monkeypatch):

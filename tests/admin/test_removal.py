@@ -77,10 +77,8 @@ def test_an_id_that_begins_with_a_dash_is_an_id(run, stores, name):
     assert run("ls", name, "--authid", "-" * 24, "--json").lines == []
 
 
-NOTHING = (
-    "expected what to end, which is ids, --authid NAME, --authrealm REALM or --all; found nothing"
-)
-ONE_ANSWER = "expected one answer to what is to be ended, found both"
+NOTHING = "expected what to end: ids, --authid NAME, --authrealm REALM or --all; found nothing"
+ONE_ANSWER = "expected one of ids, --authid and --authrealm, and --all; found both"
 TAKEN = (
     ": a text of 5 characters is taken for STORE, as it is no id, which has 24 of A-Z, a-z, 0-9,"
     " - and _"
@@ -152,7 +150,7 @@ def test_a_yes_goes_on(run, stores, name, terminal):
 def test_where_nobody_can_be_asked_nothing_is_done(run, stores, name, words):
     answer = run(words[0], name, *words[1:], input="y\n")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.error.endswith("Nobody can be asked here: say --yes. Nothing was changed")
+    assert answer.error.endswith("No terminal to ask on: pass --yes. Nothing was changed")
     assert left(stores, name) == list(COOKIES)
 
 

@@ -171,8 +171,8 @@ def test_a_file_is_its_workers_by_whichever_name(run, file_worker, here):
 
 def test_what_has_to_stay_offline_says_why(run, file_worker, workers_backup):
     for words, why in [
-        (["restore", workers_backup, "file:cookies.dat"], "not by what is restored"),
-        (["migrate", "lmdb:source", "file:cookies.dat", "--yes"], "not by what is copied there"),
+        (["restore", workers_backup, "file:cookies.dat"], "misses what is restored"),
+        (["migrate", "lmdb:source", "file:cookies.dat", "--yes"], "misses what is copied"),
         (["migrate", "file:cookies.dat", "lmdb:new"], "stop the node first"),
     ]:
         answer = run(*words)
@@ -212,7 +212,7 @@ def test_without_a_node_there_is_no_memory_to_look_into(run, workers):
         worker.on_reactor(worker.listener.close)
     answer = run("ls", "memory:")
     assert (answer.code, answer.out) == (3, "")
-    assert "no node runs that has it open" in answer.err
+    assert "no running node has it open" in answer.err
     assert run("watch", "memory:").code == 3
 
 

@@ -58,7 +58,7 @@ def test_what_is_damaged_is_named_and_nothing_is_changed(run, here, damaged):
     answer = run("verify", name)
     assert answer.code == 1
     assert answer.out.splitlines()[0] == told
-    assert answer.out.splitlines()[-1] == "1 damage found"
+    assert answer.out.splitlines()[-1] == "1 damaged part found"
     assert run("verify", name, "--json").json["damaged"] == [told]
     assert {path: data for path, data in snapshot(here).items() if path in before} == before
 
@@ -77,14 +77,14 @@ def test_a_repair_is_asked_for(run, here, damaged, terminal):
     before = snapshot(here)
     answer = run("verify", name, "--repair", input="n\n")
     assert answer.code == 1
-    assert "Remove what is damaged (1) from " in answer.err
+    assert "Remove 1 damaged part from " in answer.err
     assert {path: data for path, data in snapshot(here).items() if path in before} == before
 
 
 def test_without_somebody_to_ask_a_repair_has_to_be_confirmed(run, damaged):
     answer = run("verify", damaged[0], "--repair")
     assert answer.code == 2
-    assert answer.error.endswith("say --yes. Nothing was changed")
+    assert answer.error.endswith("pass --yes. Nothing was changed")
 
 
 def test_a_repair_of_a_store_that_is_whole_asks_nothing(run, name):
@@ -131,7 +131,7 @@ def test_what_is_no_store_any_more_is_corrupt(run, here, stores):
     ("words", "code", "message"),
     [
         (["lmdb:nowhere"], 3, "there is no store at lmdb:"),
-        (["memory:"], 3, "in its worker's memory alone: no node runs"),
+        (["memory:"], 3, "in its worker's memory alone: no running node"),
         (["lmdb:cookies", "--fix"], 2, "No such option"),
     ],
 )

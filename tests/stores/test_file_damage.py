@@ -61,7 +61,7 @@ def test_a_batch_that_was_torn_at_any_byte_counts_whole_or_not_at_all(tmp_path, 
         assert (store.stat()["torn"] > 0) == (size < length < len(whole) - 1)
         store.close()
     # The header and three lines stand in front of it.
-    assert "(from line 5) are a batch that was cut off" in caplog.text
+    assert "its end, from line 5 of " in caplog.text
 
 
 def test_a_batch_whose_end_is_damaged_is_not_taken_for_a_part_of_a_torn_one(tmp_path, path):
@@ -447,7 +447,7 @@ def test_a_damaged_line_is_reported_with_its_number_and_kept(tmp_path, path, cap
     lines[4] = b"\0\xff" * 20 + b"\n"
     path.write_bytes(b"".join(lines))
     store = open_file(tmp_path)
-    assert "2 damaged lines of 6 (line 3, 5) cannot be read" in caplog.text
+    assert "damaged lines: 2 of 6 (line 3, 5); they are kept in" in caplog.text
     assert store.stat()["damaged"] == 2
     assert set(contents(store)) == {id_at(0), id_at(2), id_at(4)}
     assert rescued(tmp_path) == b"# line 3\n" + lines[2] + b"# line 5\n" + lines[4]
@@ -461,7 +461,7 @@ def test_only_the_first_of_many_damaged_lines_are_named(tmp_path, path, caplog):
     with open(path, "ab") as file:
         file.write(b"?\n" * 20)
     open_file(tmp_path)
-    assert "20 damaged lines of 22 (line 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, ...)" in caplog.text
+    assert "damaged lines: 20 of 22 (line 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, ...)" in caplog.text
 
 
 def test_damage_is_reported_once(tmp_path, path, caplog):

@@ -146,7 +146,7 @@ def test_a_lock_file_that_is_a_link_is_refused_and_what_it_leads_to_left_alone(t
     other = tmp_path / "other"
     other.write_text("precious\n")
     lock.symlink_to(other)
-    with pytest.raises(StoreUnavailable, match=f"{NAME}.lock is not one that we made"):
+    with pytest.raises(StoreUnavailable, match=f"{NAME}.lock: expected a regular file"):
         open_file(tmp_path)
     assert other.read_text() == "precious\n"
     lock.unlink()
@@ -167,7 +167,7 @@ def test_a_lock_file_with_another_name_is_made_anew(tmp_path, lock):
 
 def test_a_link_that_leads_nowhere_makes_no_file_there(tmp_path, lock):
     lock.symlink_to(tmp_path / "nothing")
-    with pytest.raises(StoreUnavailable, match="is not one that we made"):
+    with pytest.raises(StoreUnavailable, match="expected a regular file"):
         open_file(tmp_path)
     assert not (tmp_path / "nothing").exists()
 
@@ -175,7 +175,7 @@ def test_a_link_that_leads_nowhere_makes_no_file_there(tmp_path, lock):
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["directory", "pipe"])
 def test_a_lock_file_that_is_no_file_is_refused(tmp_path, lock, make):
     make(lock)
-    with pytest.raises(StoreUnavailable, match="is not one that we made"):
+    with pytest.raises(StoreUnavailable, match="expected a regular file"):
         open_file(tmp_path)
 
 

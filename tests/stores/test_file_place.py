@@ -140,7 +140,7 @@ def test_what_is_acknowledged_stays_wherever_the_file_went(
     assert path.stat().st_size == store.stat()["bytes"]
     told = [each.getMessage() for each in caplog.records if str(path) in each.getMessage()]
     assert len(told) == 1
-    assert "written anew" in told[0]
+    assert "rewritten from memory" in told[0]
     assert contents(reopened(store, tmp_path)) == expected
 
 

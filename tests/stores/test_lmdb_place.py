@@ -101,7 +101,7 @@ TAKEN = {
     "lock.mdb removed": remove("lock.mdb"),
     "lock.mdb replaced": replace("lock.mdb"),
 }
-TOLD = r"cookies/(data|lock)\.mdb (is not there any more|is not the file that was opened)"
+TOLD = r"cookies/(data|lock)\.mdb (is no longer there|is not the file that was opened)"
 CALLS = {
     "a login": lambda store: store.commit([Create(make_cookie(3))]),
     "a logout": lambda store: store.commit([Delete(make_id(1))]),

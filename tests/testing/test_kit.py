@@ -154,7 +154,10 @@ class Instance(Unfinished):
 
 @pytest.mark.parametrize(
     ("suite", "provider", "options"),
-    [(Unfinished, "found nothing", "found nothing"), (Instance, "of type Unblocked", "of type dict")],
+    [
+        (Unfinished, "found nothing", "found nothing"),
+        (Instance, "of type Unblocked", "of type dict"),
+    ],
 )
 def test_an_author_is_told_what_a_suite_has_to_set(suite, provider, options):
     with pytest.raises(pytest.fail.Exception, match=f"provider: expected a class.*{provider}"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from autobahn.util import wildcards2patterns
 
-from cookietrack_plugin.config.advice import _STRANGERS, _of_origins
+from cookietrack_plugin.config.advice import _FOREIGN_ORIGINS, _of_origins
 from cookietrack_plugin.config.check import check_node
 from cookietrack_plugin.config.components import CLASSNAME
 from cookietrack_plugin.config.settings import CookieSettings
@@ -86,7 +86,8 @@ ANY_FRAME = (
     ' the option "allow_null_origin" to false, or "same_site"'
 )
 PLANTED = (
-    'with "rotate": false a cookie that somebody planted can be logged in: see docs/security.md'
+    'with "rotate": false users can log in with a cookie that an attacker planted (session'
+    " fixation): see docs/security.md"
 )
 NO_COOKIE = (
     'nobody is let in by a cookie: "auth" has "cookie", and there is no "cookie" item beside it'
@@ -119,7 +120,8 @@ class TestWarnings:
             ),
             (
                 {"domain": "example.com"},
-                "every host under example.com is sent the cookie, and can replace it: without"
+                "browsers send the cookie to every host under example.com, and each of these can"
+                " replace it: without"
                 ' "domain" it is this host\'s alone',
             ),
             (
@@ -178,7 +180,7 @@ class TestWarnings:
     def test_of_a_pattern_that_lets_any_page_in_however_it_is_written(self, pattern):
         """As Autobahn compares: with scheme, host and port in one text."""
         (compared,) = wildcards2patterns([pattern])
-        assert any(map(compared.match, _STRANGERS))
+        assert any(map(compared.match, _FOREIGN_ORIGINS))
         options = {**OURS, "allowed_origins": ["https://example.com:443", pattern]}
         assert self.of(HARDENED, auth=LOGIN, options=options) == [ANY_PAGE]
 
@@ -309,14 +311,21 @@ def test_two_places_on_one_server_are_two_stores():
 
 @pytest.mark.parametrize(
     ("store", "filename"),
-    [(FILE, "cookies.dat"), (FILE, "log/../cookies.dat"), (LMDB, ".cookies/audit.jsonl")],
+    [
+        (FILE, "cookies.dat"),
+        (FILE, "log/../cookies.dat"),
+        ({**FILE, "filename": "/var/cookies.dat"}, "/var/cookies.dat"),
+        (LMDB, ".cookies/audit.jsonl"),
+    ],
 )
 def test_an_audit_log_in_the_place_of_a_store_is_refused(store, filename):
     audited = transport({"store": MEMORY, "audit": {"filename": filename}})
-    assert message(router(transport({"store": store}), audited)).startswith(
+    told = message(router(transport({"store": store}), audited))
+    assert told.startswith(
         'worker001/transport002: "filename" in the audit item: expected a file that is no part of'
         f" the store {store['type']}:"
     )
+    assert told.endswith(f', found "{filename}"')
 
 
 def test_an_audit_log_beside_a_store_is_right():

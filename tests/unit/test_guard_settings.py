@@ -264,7 +264,7 @@ class TestWarnings:
     @pytest.mark.parametrize(
         ("item", "warning"),
         [
-            ({"allow": {"authids": ["alice"]}}, "users of any realm are let in by the names alice"),
+            ({"allow": {"authids": ["alice"]}}, '"allow" lets in the users alice of any realm'),
             ({"csrf": "off"}, "pages of any site can change things"),
             (
                 {"path": service("caller", realm="realm1", role="user")},

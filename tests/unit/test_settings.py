@@ -309,6 +309,10 @@ def test_the_longest_name_fits_browsers_with_the_longest_value():
         ),
         ({"filename": ""}, '"filename" in the audit item: expected the path of a file, found ""'),
         ({"filename": 7}, '"filename" in the audit item: expected the path of a file, found an'),
+        (
+            {"filename": "a" * 4096},
+            '"filename" in the audit item: expected 4095 characters or fewer, as Linux takes no',
+        ),
         ({"required": 1}, '"required" in the audit item: expected true or false, found an integer'),
         ({"file": "a"}, '"file" in the audit item: expected one of "type", "filename", "required"'),
         (

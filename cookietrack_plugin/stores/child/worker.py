@@ -11,7 +11,7 @@ from attrs import frozen
 
 from cookietrack_plugin.stores.child.channel import Channel
 
-# What a whole node gets when it is to stop: the child is still needed then, and ends with us.
+# Signals that stop a whole node: the child is needed until the worker has stored what is queued.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -61,8 +61,8 @@ def cause_of_death(code: int) -> str:
 @contextmanager
 def _blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
     """
-    Signals that do not reach this thread for now, and a process that it begins not at all: from
-    its first instruction on, when it could not yet say so itself.
+    Block signals in this thread within the block, and in a process that it starts for good: from
+    its first instruction on, before it could block them itself.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:

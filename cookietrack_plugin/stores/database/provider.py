@@ -32,8 +32,6 @@ class DatabaseProvider:
     place = "path"
     opens = IRouterCookieStore
 
-    volatile, exclusive, place, opens = False, False, "path", IRouterCookieStore
-
     def check(self, options: Mapping[str, Any]) -> None:
         check_options(
             options,

@@ -4,7 +4,7 @@ import os
 from struct import Struct
 
 _MAGIC = Struct("=I").pack(0xBEEFC0DE)
-# Behind the head of a page: of LMDB 0.9, which older releases of zLMDB have, and of LMDB 1.0.
+# The size of a page's head in LMDB 0.9, which older releases of zLMDB bundle, and in LMDB 1.0.
 _OLD_HEAD_BYTES, _HEAD_BYTES = 16, 24
 # Of the first meta page of LMDB 0.9: the root of the tree in which databases have names.
 _MAIN_ROOT = Struct("=128xQ")

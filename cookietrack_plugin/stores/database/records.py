@@ -14,7 +14,7 @@ from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Auth, Change, Cookie, matches
 from cookietrack_plugin.stores.kit.paging import cursor_of, place_of
 
-# Crossbar logs in anonymous clients too, with the cookie's value for their authid.
+# Crossbar stores logins of anonymous clients too, with the cookie's value as their authid.
 _ANONYMOUS = ("anonymous", "anonymous-proxy")
 # Records that a page has at most.
 _MAX_PAGE = 1_000

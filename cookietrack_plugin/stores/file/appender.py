@@ -1,6 +1,6 @@
 """
-Appending in a process of its own: no thread of the worker's takes part, each of which would cost a
-busy reactor a switch of threads for every batch, twice and more.
+Appending in a process of its own. A writer thread would cost a busy reactor two or more switches of
+threads for every batch.
 """
 
 import errno
@@ -17,7 +17,7 @@ class Appender:
     Appends to a file without waiting, by a child process. `start` starts it, once `begin` has asked
     for it. By one thread at a time.
 
-    :param name: where the file is to be found.
+    :param name: the file's path as configured.
     """
 
     def __init__(self, name: str, lock: FileLock) -> None:
@@ -44,8 +44,8 @@ class Appender:
         """
         None until what was begun is over. Then it is appended: `writer.DONE`, or `writer.UNLOCKED`.
 
-        :raises OSError: it was not appended. Where the child has ended it is not known what is on
-            disk: `file` is not trusted any more.
+        :raises OSError: it was not appended. Where the child has ended, what is on disk is not
+            known, and `file` is no longer trusted.
         """
         assert self._child
         try:
@@ -73,7 +73,7 @@ class Appender:
             child.channel.send(writer.first_message(self._name, self._lock.path))
 
     def release(self) -> Child | None:
-        """Be without a process; the one that there was, to be ended."""
+        """Give up the process, if there is one: the caller ends it."""
         child, self._child, self._is_ready = self._child, None, False
         return child
 

@@ -23,13 +23,13 @@ class Batch:
     applied: Sequence[bool] = ()
 
     @property
-    def lets_go(self) -> bool:
+    def only_removes(self) -> bool:
         """Whether it does nothing but remove records."""
         return all(text == GONE for _, text in self.states)
 
     @property
     def near(self) -> list[bytes]:
-        """The keys of those whose two lines may be lost with one page, if `lines` is appended."""
+        """The keys whose two lines lie so close in `lines` that one lost page may take both."""
         near, ends, size = [], dict[bytes, int](), 0
         for key, text in [*self.states, *self._repeated()]:
             if key in ends and size - ends[key] < DISTANCE_BYTES:
@@ -67,12 +67,12 @@ def prepare(changes: Sequence[Change], before: Mapping[str, Stored]) -> Batch:
 
 
 def removal(keys: Sequence[bytes]) -> Batch:
-    """Removes records that nobody can use any more."""
+    """Removes expired records or ones that cannot be decoded: written once."""
     return Batch([(key, GONE) for key in keys])
 
 
 def ending(keys: Sequence[bytes]) -> Batch:
-    """Removes records whose users are out from now on: written twice."""
+    """Removes records and ends their logins: written twice."""
     return Batch([(key, GONE) for key in keys], frozenset(keys))
 
 
@@ -82,7 +82,7 @@ def _states(outcome: Outcome) -> list[State]:
 
 
 def _ended(outcome: Outcome) -> set[bytes]:
-    """The records that are gone, or do not have the login any more that they had."""
+    """The records that are gone, or no longer have the login that they had."""
     return {
         to_key(id)
         for id, old in outcome.before.items()

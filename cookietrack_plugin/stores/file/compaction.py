@@ -27,11 +27,11 @@ class Compaction(Thread):
     """
     One rewriting of the file, in a thread of its own. It ends with the journal on the new file, or
     with everything as it was and a warning in the log; the schedule knows which. Where the journal
-    is not to be trusted any more, nothing can be stored before it succeeds, so it tries again.
+    is no longer trusted, nothing can be stored before it succeeds, so it retries.
 
-    The table is copied as it is at any moment. The lines that were appended since are copied as
-    they are, behind what may be older: they take a fraction of the time in which they came. So
-    there is an end however many come, and commits wait for the last few alone.
+    The table is copied while commits alter it. The lines that were appended since then are copied
+    behind it, in a fraction of the time in which they came. So the copy catches up however many
+    come, and commits wait only for the last few.
 
     `is_over`: the thread does nothing more.
 
@@ -62,12 +62,12 @@ class Compaction(Thread):
         return self._over.is_set()
 
     def note(self, lines: bytes, states: Sequence[State]) -> None:
-        """Copy `lines`, which say `states`: they were appended. With `commits` held."""
+        """Copy `lines`, which were appended and say `states`. With `commits` held."""
         if not self.is_over:
             self._appended.append((lines, states))
 
     def wait(self, seconds: float) -> None:
-        """Wait until it is over, or so long."""
+        """Wait until it is over, for `seconds` at most."""
         self._over.wait(seconds)
 
     def stop(self) -> None:
@@ -81,7 +81,7 @@ class Compaction(Thread):
                 self._stopping.wait(pause)
 
     def run_once(self) -> float:
-        """Try it; the seconds to wait before it is tried again, 0 where it is over."""
+        """Try once; the seconds to wait before the next try, 0 where it is over."""
         try:
             self._rewrite()
         except Exception as error:  # noqa: BLE001 - the old file is still there

@@ -1,4 +1,4 @@
-"""Whether the `file` store's file is to be compacted, and the compaction that is at work."""
+"""When the `file` store's file is compacted, and the compaction in progress."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,8 +17,8 @@ _log = getLogger(__name__)
 
 class Compactor:
     """
-    Begins a compaction where more than half of the file is dead, or is not to be trusted; on a full
-    disk where an eighth is.
+    Begins a compaction where more than half of the file is dead, or the file is no longer trusted;
+    on a full disk where an eighth is dead.
 
     :param commits: see `Compaction`. It is held whenever `note` or `run_if_worth` is called.
     """
@@ -41,7 +41,7 @@ class Compactor:
 
     def note(self, lines: bytes, states: Sequence[State]) -> None:
         """
-        These `lines` were appended: a compaction that is at work puts them into its file, too.
+        Pass on `lines` that were appended to the compaction in progress.
 
         :param states: what they say.
         """
@@ -49,7 +49,7 @@ class Compactor:
             self._latest.note(lines, states)
 
     def run_if_worth(self) -> None:
-        """Begin a compaction, unless one is at work or the last one has just failed."""
+        """Begin a compaction if it is worth it, unless one runs or the last one has just failed."""
         if not self._is_worth() or self._is_at_work():
             return
         compaction = self._make()
@@ -68,12 +68,12 @@ class Compactor:
             self._latest.wait(seconds)
 
     def stop(self) -> None:
-        """End the compaction that is at work; wait for its thread."""
+        """End the compaction in progress; wait for its thread."""
         if self._latest is not None:
             self._latest.stop()
 
     def run_last(self) -> None:
-        """If the file is not what it ought to be, try once more to rewrite it, on this thread."""
+        """If the file is no longer trusted, try once more to rewrite it, on this thread."""
         with self._commits:
             with suppress(StoreUnavailable):
                 self._journal.check()

@@ -3,7 +3,7 @@ The lines of Crossbar's own file store: one JSON object for each change of a coo
 
 Versions differ: the cookie's value is `cbtid`, before that `id`; `status` is new; older lines have
 the time under the name of the status alone (a later one then lacks `created`), the oldest no realm.
-What is read here leaves as ids: the values are good for a login wherever they stand.
+Values are replaced by ids here, as anybody who reads a value can log in with it.
 """
 
 import json
@@ -65,9 +65,9 @@ class CrossbarLines:
 
     def salvage(self, raw: bytes) -> list[State]:
         """
-        What can still be read of a damaged line that was Crossbar's: objects behind its damage.
-        They may as well be from within an authextra that a client has made up, so no login counts
-        that they speak of; the end of one does.
+        What can still be read of a damaged line that was Crossbar's: objects behind the damage. A
+        client may have put such objects into its authextra, so their logins do not count; the end
+        of a login does.
         """
         states: list[State] = []
         for start in _BEGINNING.finditer(raw) if _BEGINNING.match(raw) else ():
@@ -174,7 +174,7 @@ def _hide(entry: dict[str, Any], value: str, id: str) -> dict[str, Any]:
 
 
 def _lasting(extra: object) -> dict[str, Any] | None:
-    """What of an authextra outlives its connection: Crossbar puts the peer's port into it."""
+    """The part of an authextra that outlives its connection: Crossbar adds the peer's port."""
     kept = extra if isinstance(extra, dict) else {}
     return {key: each for key, each in kept.items() if not key.startswith("x_cb_")} or None
 

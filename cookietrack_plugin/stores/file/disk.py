@@ -9,26 +9,27 @@ from cookietrack_plugin.errors import StoreLocked
 from cookietrack_plugin.stores.file import flock
 from cookietrack_plugin.stores.file.fallocate import keep_blocks
 from cookietrack_plugin.stores.file.place import check_unaltered, is_same
+from cookietrack_plugin.stores.kit.files import flush_directory
 
-# Bytes that are written to a new file before they are flushed: all at once, they would hold up the
+# Bytes that are written to a new file before they are flushed: one flush of all would delay the
 # commits that go on beside it.
 _STRIDE = 4_000_000
-# How long the process that writes for one that was killed may take for its last batch, and how
-# often it is looked whether it has ended.
+# Seconds to wait for the writer process of a worker that was killed to finish its last batch, and
+# between two looks.
 _PATIENCE_S = 1.0
 _PAUSE_S = 0.005
 
 
 class AppendFile:
     """
-    An open file, mode 0600. `size` is how far it is whole.
+    An open file, mode 0600. `size`: the length of the part that is complete.
 
-    It is locked: without its lock file, too, no second process writes to it.
+    The file itself is locked, so no second process writes to it even if its lock file is gone.
 
-    `is_trusted`: False once a flush, or taking back a partial write, has failed, or somebody else
-    has altered the file. What is on disk is then unknown, and trying again shows nothing: after a
-    failed flush the kernel may call the next one a success and have dropped the data. Only a new
-    file helps. `can_allocate`: False once the file system could not do it.
+    `is_trusted`: False once a flush, or taking back a partial write, has failed, or another program
+    has altered the file. What is on disk is then unknown, and a retry shows nothing: after a failed
+    fsync the kernel may drop the data and report success for the next one (fsync(2)). Only a new
+    file helps. `can_allocate`: False once the file system has proved unable to.
     """
 
     def __init__(self, path: str, fd: int) -> None:
@@ -83,14 +84,14 @@ class AppendFile:
 
     @property
     def room(self) -> int:
-        """For how many bytes behind its end it has blocks."""
+        """How many bytes are allocated behind its end."""
         return max(0, self._allocated - self.size)
 
     def allocate(self, count: int) -> None:
         """
-        Have room for `count` bytes.
+        Allocate room for `count` bytes behind its end.
 
-        :raises OSError: it cannot be had.
+        :raises OSError: there is none.
         """
         if self.room >= count or not self.can_allocate:
             return
@@ -102,22 +103,22 @@ class AppendFile:
         self._allocated = self.size + count
 
     def give_back(self) -> None:
-        """Have no more blocks than it needs."""
+        """Free the blocks behind its end."""
         os.ftruncate(self._fd, self.size)
         self._allocated = 0
 
     def settle(self, surplus: int) -> None:
         """
-        Make it its owner's alone, without the last `surplus` bytes, and flush it: a process that
-        was killed may have written what it could not flush any more, and what is read of that now
-        must not be gone after a power cut.
+        Make it private, cut off the last `surplus` bytes, and flush it: a process that was killed
+        may have written what it did not flush, and what is read of that now must survive a power
+        cut.
         """
         os.fchmod(self._fd, 0o600)
         if surplus:
-            # Not otherwise: what is reserved behind its end would go, too.
+            # Only then: it frees what is reserved behind the end, too.
             os.ftruncate(self._fd, self.size - surplus)
         os.fsync(self._fd)
-        _flush_directory(self._path)
+        flush_directory(os.path.dirname(self._path))
         self._flushed = self.size = self.size - surplus
 
     def append(self, data: bytes) -> None:
@@ -142,9 +143,9 @@ class AppendFile:
 
     def check(self, name: str) -> None:
         """
-        Look whether the file is still the one that is named so, and as it was left.
+        Check that the file is still the one at `name`, and as it was left.
 
-        :raises OSError: ESTALE where it is not; it is not trusted any more.
+        :raises OSError: ESTALE where it is not; it is no longer trusted then.
         """
         try:
             check_unaltered(name, self._stat, self.size)
@@ -153,11 +154,11 @@ class AppendFile:
             raise
 
     def forget_room(self) -> None:
-        """Somebody else may have given it back."""
+        """Another process may have freed the blocks behind its end."""
         self._allocated = 0
 
     def appended(self, count: int) -> None:
-        """Somebody else has appended that many bytes, and flushed them."""
+        """The child process has appended that many bytes, and flushed them."""
         self.size += count
         self._flushed = self.size
 
@@ -169,13 +170,13 @@ class AppendFile:
         return self._fd
 
     def move(self, path: str) -> None:
-        """Take the place of the file at `path`, at one moment and durably."""
+        """Replace the file at `path`, atomically and durably."""
         os.rename(self._path, path)
         self._path = path
         try:
-            _flush_directory(path)
+            flush_directory(os.path.dirname(path))
         except OSError:
-            # After a power cut the old file might be back, without what is going to be appended.
+            # After a power cut the old file might be back, without what is appended from now on.
             self.is_trusted = False
 
     def close(self) -> None:
@@ -185,7 +186,7 @@ class AppendFile:
             flock.close(fd)
 
     def _cut(self) -> None:
-        """Take back what was written of something; nothing else, as its room may go with it."""
+        """Take back a partial write; without one do nothing, as it frees the reserve, too."""
         try:
             if os.fstat(self._fd).st_size != self.size:
                 self.give_back()
@@ -197,11 +198,3 @@ def _write(fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
-
-
-def _flush_directory(path: str) -> None:
-    fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -47,13 +47,13 @@ class Draft:
                 self.queue.add(key, expires_of(text))
 
     def publish(self) -> None:
-        """Put the file into its place, at one moment and durably."""
+        """Put the file into its place, atomically and durably."""
         self.file.flush()
         self.file.move(self._path)
 
 
 def remove_draft(path: str) -> None:
-    """Remove what a process has left that ended before it could publish it."""
+    """Remove the draft of a process that ended before it could publish it."""
     with suppress(FileNotFoundError):
         os.unlink(path + _SUFFIX)
 

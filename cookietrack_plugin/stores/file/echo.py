@@ -1,4 +1,4 @@
-"""What takes logins away, to be written once more where no damage reaches both."""
+"""Which lines that end logins are repeated, so far behind that no damage reaches both."""
 
 from collections import deque
 from collections.abc import Collection
@@ -11,12 +11,12 @@ _MOST = 100
 
 class Echo:
     """
-    Keys of records whose state is to be repeated in a later batch, so far behind that a page that
-    is lost takes one of them. By one thread at a time.
+    Keys of records whose state a later batch repeats, so far behind that one lost page cannot take
+    both lines. By one thread at a time.
     """
 
     def __init__(self) -> None:
-        # How long the file was behind the line, and the key.
+        # The size of the file when the line was written, and the key.
         self._pending: deque[tuple[int, bytes]] = deque()
 
     def note(self, size: int, keys: Collection[bytes]) -> None:

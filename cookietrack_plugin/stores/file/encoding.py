@@ -8,6 +8,7 @@ from typing import Any
 import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.kit.cbor import packed
 from cookietrack_plugin.stores.kit.nesting import check_depth
 
 # When a record expires whose text cannot be read: only `Delete` removes it.
@@ -64,7 +65,7 @@ def expires_of(text: bytes) -> int:
 
 def to_text(data: Any) -> bytes:
     """JSON as it stands in the file: ASCII, with no space, and every value in one way only."""
-    # What a line begins with, of any format, cannot stand anywhere else then.
+    # So the beginning of a line, of any format, stands nowhere else.
     text = _dumps(data)
     if '"ct' in text:
         text = text.replace('"ct1"', '"\\u0063t1"').replace('"ct2"', '"\\u0063t2"')
@@ -91,13 +92,7 @@ def _is_json(value: Any) -> bool:
 
 def _opaque(extra: Mapping[str, Any] | None) -> str:
     """An authextra that is no JSON, as a string: in JSON it would be an object or null."""
-    try:
-        data = cbor2.dumps(extra)
-        # Not all that can be written can be read: refused now, not lost at the next login.
-        cbor2.loads(data)
-        return b64encode(data).decode("ascii")
-    except (cbor2.CBORError, RecursionError) as error:
-        raise ValueError(f"an authextra that cannot be stored: {error}") from error
+    return b64encode(packed(extra)).decode("ascii")
 
 
 def _read_login(

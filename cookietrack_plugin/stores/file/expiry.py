@@ -11,14 +11,14 @@ _SHIFT = 16
 
 class ExpiryQueue:
     """
-    Keys in buckets by the time at which they may expire. Of the bucket that is just falling due,
-    those that are not due yet are put into an exact order; all others need none.
+    Keys in buckets by the time at which they may expire. Only the bucket that is falling due is
+    sorted.
 
-    A key may be filed too early, or although its record is gone: it is looked at again when its
-    bucket falls due, so a record that lives longer and longer costs nothing until then.
+    A key may be filed too early, or its record may be gone: it is checked when its bucket falls
+    due, so extending a record's life costs nothing until then.
 
     :param expires_of: when the record of a key expires (milliseconds), None where it is gone.
-    :param throttle: for `take`: of a file that was opened just now, many that are due may be gone.
+    :param throttle: for `take`: just after a file was opened, many keys that are due may be gone.
     """
 
     def __init__(self, expires_of: Callable[[bytes], int | None], throttle: Throttle) -> None:

@@ -1,4 +1,4 @@
-"""Locks on open files (flock(2)): they end with their last descriptor, whatever becomes of it."""
+"""Locks on open files (flock(2)): the kernel releases them with the last descriptor."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ def take(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def is_free(fd: int) -> bool:
-    """Whether nobody has the file for itself. Looking keeps others from taking it for a moment."""
+    """Whether nobody has locked it. For a moment, looking keeps others from locking it."""
     if not take(fd, fcntl.LOCK_SH):
         return False
     fcntl.flock(fd, fcntl.LOCK_UN)

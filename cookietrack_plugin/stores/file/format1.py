@@ -1,5 +1,5 @@
 """
-The lines of the first version's files, which are read and not written any more:
+The lines of format 1, which are read and no longer written:
 
     ["ct1","<CRC-32>","<id>",<lines that follow in its batch>,<record, or null: deleted>]
 """

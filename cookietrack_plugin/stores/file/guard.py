@@ -8,7 +8,7 @@ from cookietrack_plugin.stores.file.lock import FileLock
 from cookietrack_plugin.stores.file.place import Place, is_same
 
 _log = getLogger(__name__)
-# How long it is waited for one who only looks whether the lock is free.
+# Seconds to wait for a process that only looks whether the lock is free.
 _LOCK_PATIENCE_S = 0.5
 
 
@@ -18,7 +18,7 @@ class Guard:
     def __init__(self, place: Place, lock: FileLock) -> None:
         self._place = place
         self._lock = lock
-        # Whether the log says so already.
+        # Whether that was logged.
         self._lacks_lock = False
         # Why nothing can be stored any more.
         self._taken: StoreLocked | None = None
@@ -30,10 +30,10 @@ class Guard:
 
     def check(self, file: AppendFile) -> None:
         """
-        Look whether `file` is there as it was left. The lock is taken again if need be.
+        Check that `file` is there as it was left. The lock is taken again if its file is gone.
 
         :raises StoreLocked: another process has a store there.
-        :raises OSError: ESTALE where it is not; it is not trusted any more.
+        :raises OSError: ESTALE where `file` is not as it was left; it is no longer trusted.
         """
         if self._taken:
             raise StoreLocked(str(self._taken))
@@ -42,7 +42,7 @@ class Guard:
 
     def check_replaceable(self, file: AppendFile) -> None:
         """
-        Look whether what is there is ours to replace. May wait.
+        Check that what is there is ours to replace. May wait.
 
         :raises StoreUnavailable, OSError: it is not.
         """
@@ -50,7 +50,7 @@ class Guard:
         try:
             self._lock.ensure(patience=_LOCK_PATIENCE_S)
         except StoreLocked as error:
-            # Who has the lock but not the file only tries to open it.
+            # A process that has the lock but not the file is only trying to open it.
             if is_same(self._place.path, file.fileno()):
                 raise
             self._taken = StoreLocked(f"{error}, which took it over: restart this node")
@@ -58,8 +58,8 @@ class Guard:
 
     def keep_lock(self) -> None:
         """
-        Take the lock again if its file is gone. Until that can be done nobody else writes to the
-        file all the same: it is locked itself, and in its place.
+        Take the lock again if its file is gone. Until that succeeds no other process writes to the
+        file, as the file itself is locked, too.
         """
         try:
             self._lock.ensure(patience=0)

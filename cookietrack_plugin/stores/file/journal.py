@@ -22,7 +22,7 @@ _log = getLogger(__name__)
 
 @frozen
 class Replaced:
-    """A file that is not appended to any more, and the process that did so."""
+    """A file that is no longer appended to, and the process that did so."""
 
     file: AppendFile
     child: Child | None
@@ -38,10 +38,10 @@ class Journal:
     """
     Owns the file, its lock and the process. By one thread at a time.
 
-    Whatever it appends is acknowledged only if the file is still in its place, as it was left, and
-    the lock is still ours. `reserve`: the room behind the file.
+    It acknowledges what it appends only if the file is still in its place, as it was left, and the
+    lock is still ours. `reserve`: the room behind the file.
 
-    :param apart: whether to append in a process.
+    :param apart: whether to append in a child process.
     """
 
     def __init__(self, place: Place, file: AppendFile, lock: FileLock, apart: bool) -> None:
@@ -75,9 +75,9 @@ class Journal:
         """
         Append `data` and wait until it is on disk.
 
-        :param live: how many bytes of records are there, for which there has to be room to go; None
-            where `data` is about that itself, and may take it.
-        :raises StoreFull, StoreUnavailable: it is not in the file, or that cannot be known.
+        :param live: bytes of the records that are there: room to delete them has to remain. None
+            where `data` deletes, and may use that room.
+        :raises StoreFull, StoreUnavailable: it is not in the file, or that is not known.
         """
         self.check()
         with self._translated_errors():
@@ -89,9 +89,9 @@ class Journal:
 
     def check(self) -> None:
         """
-        Look whether the file and the lock are still ours, and take the lock again if need be.
+        Check that the file and the lock are still ours; take the lock again if its file is gone.
 
-        :raises StoreUnavailable: the file is not to be trusted.
+        :raises StoreUnavailable: the file is not trusted.
         """
         if not (self.is_trusted or self.is_taken):
             raise StoreUnavailable(f"the cookie file {self._path} is rewritten after a fault")
@@ -107,7 +107,7 @@ class Journal:
         self._guard.check_replaceable(self._file)
 
     def begin(self, data: bytes, live: int | None) -> bool:
-        """Let the process append `data`; waits for nothing. False where nothing was begun."""
+        """Have the process append `data`; waits for nothing. False where nothing was begun."""
         return (
             self._appender is not None
             and self.is_trusted
@@ -158,13 +158,14 @@ class Journal:
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
-        """Errors of the system become ours, and are noted where something follows from them."""
+        """Translate errors of the system, and note what follows from them for the reserve."""
         try:
             yield
         except OSError as error:
             cause = f"the cookie file {self._path} cannot be written: {error.strerror}"
             if error.errno == errno.ESTALE:
-                _log.warning("%s: %s; it is written anew", self._path, error.strerror)
+                message = "%s: %s; it is rewritten from memory"
+                _log.warning(message, self._path, error.strerror)
             if error.errno in NO_ROOM:
                 self.reserve.is_short = True
                 if self.is_trusted:

@@ -1,4 +1,4 @@
-"""The records of a `file` store, in memory and in its file: both are altered together."""
+"""The records of a `file` store, in memory and in its file, altered together."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,13 +14,13 @@ from cookietrack_plugin.stores.file.lock import FileLock
 from cookietrack_plugin.stores.file.place import Place
 from cookietrack_plugin.stores.file.turnstile import Turnstile
 
-# How long a commit waits until the file is rewritten that it cannot go on without. It is less than
-# what makes an engine silent; a small file takes less.
+# Seconds that a commit waits for a rewriting without which it cannot store anything: shorter than
+# the silence that opens the circuit breaker, and longer than a small file takes.
 _PATIENCE_S = 0.4
 
 
 class Ledger:
-    """A `FileTable`, and a file of which it can be made again."""
+    """A `FileTable`, and the file from which it can be rebuilt."""
 
     def __init__(self, place: Place, lock: FileLock, opened: Opened, apart: bool) -> None:
         self._path = place.path
@@ -35,7 +35,7 @@ class Ledger:
         self._repeated, self._again = 0, list[bytes]()
         # What `begin` has given to the journal.
         self._begun, self._lines = Batch(()), b""
-        # Held during a commit, and while a compaction puts its file into the place of ours.
+        # Held during a commit, and while a compaction replaces the file.
         self._commits = Turnstile()
         self._journal.reserve.fill(self.table.live)
         self._compactor = Compactor(self._path, self.table, self._journal, self._commits)
@@ -85,8 +85,8 @@ class Ledger:
 
     def begin(self, make: Callable[[], Batch]) -> bool:
         """
-        Begin to store the batch that `make` gives, which is called while nobody alters anything.
-        Until it is finished that stays so. Waits for nothing; False where nothing was begun.
+        Begin to store the batch that `make` gives. From the call of `make` until the batch is
+        finished nothing else is altered. Waits for nothing; False where nothing was begun.
         """
         if not self._journal.has_process or not self._commits.acquire(blocking=False):
             return False
@@ -118,7 +118,7 @@ class Ledger:
         return self._begun if over else None
 
     def close(self) -> None:
-        """Idempotent. A file that is not to be trusted is rewritten first, if that is possible."""
+        """Idempotent. A file that is not trusted is rewritten first, if that is possible."""
         with self._commits:
             was_closed, self._is_closed = self._is_closed, True
         self._compactor.stop()
@@ -127,21 +127,21 @@ class Ledger:
         self._journal.close()
 
     def tend(self) -> None:
-        """What is to be done now and then, though nobody commits anything; within `altering`."""
+        """Periodic upkeep, for when nobody commits anything; within `altering`."""
         self._journal.reserve.fill(self.table.live)
         self._compactor.run_if_worth()
 
     def _begin(self, batch: Batch) -> bool:
-        spares = batch.lets_go and self._journal.reserve.is_short
+        spares = batch.only_removes and self._journal.reserve.is_short
         self._lines = self._fewest_lines(batch) if spares else self._lines_of(batch)
         return self._journal.begin(self._lines, None if spares else self.table.live)
 
     def _write(self, batch: Batch) -> bytes:
-        """Append `batch`: as little as possible if it lets go, and there is no room for more."""
+        """Append `batch`: its fewest lines if it only removes, and there is no room for more."""
         lines, live = self._lines_of(batch), self.table.live
-        if batch.lets_go and not self._journal.reserve.seek_room(len(lines), live):
+        if batch.only_removes and not self._journal.reserve.seek_room(len(lines), live):
             lines = self._fewest_lines(batch)
-        self._journal.append(lines, None if batch.lets_go else live)
+        self._journal.append(lines, None if batch.only_removes else live)
         return lines
 
     def _lines_of(self, batch: Batch) -> bytes:
@@ -155,7 +155,7 @@ class Ledger:
         return batch.fewest_lines(self._number)
 
     def _settle(self) -> None:
-        """Find out whether the file is still in its place, and wait a little if it is not."""
+        """Check that the file is still in its place, and wait for its rewriting if it is not."""
         with self._commits:
             self.check_open()
             with suppress(StoreUnavailable):

@@ -18,7 +18,7 @@ FORMAT = 2
 START = b'["ct2","'
 # Replaces a deleted record.
 GONE = b"null"
-# For people, behind the number that is for versions older than the one that wrote it.
+# For people. Behind the version, which tells older versions of this package not to read on.
 _LEGEND = (
     b', "lines": ["ct2", "crc32", "id", "batch", "lines that follow in it", "lines in it", '
     b'["expires", "created", "seen", "peer", "user_agent", '
@@ -61,7 +61,7 @@ def write_line(key: bytes, text: bytes, batch: int = 0, left: int = 0, lines: in
 
 
 def write_batch(states: Sequence[State], batch: int) -> bytes:
-    """Lines that count together or, where the file ends before they do, not at all."""
+    """Lines that count together or, where the file ends before the last of them, not at all."""
     count = len(states)
     return b"".join(
         write_line(key, text, batch, count - number, count)

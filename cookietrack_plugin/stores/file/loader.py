@@ -1,4 +1,4 @@
-"""Opening the `file` store's file: reading it, saying what was wrong, rewriting it if need be."""
+"""Opening the `file` store's file: read it, log what was wrong, rewrite it where necessary."""
 
 import os
 import time
@@ -42,9 +42,9 @@ def open_file(path: str, purge: bool) -> Opened:
     """
     Read the file at `path`, or make it. The lock is held.
 
-    A batch that was torn is cut off. Any other file that must not be appended to is rewritten, at
-    one moment: a file of Crossbar's, whose values would log people in, and one that is damaged.
-    What cannot be read is kept beside it.
+    A torn batch at its end is cut off. Any other file that must not be appended to is replaced by a
+    new one: a file of Crossbar's, whose values would log people in, and one that is damaged. What
+    cannot be read is kept beside it.
 
     :param purge: leave out what has expired.
     :raises StoreCorrupt: it is no cookie file, or one of a newer format. It is left untouched.
@@ -83,7 +83,7 @@ def _open_existing(path: str, file: AppendFile, purge: bool) -> Opened:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        # It has to be rewritten, and what it has reserved is the only room there is.
+        # It has to be rewritten, and the only room is what it has reserved.
         file.give_back()
         return _open(path, file, FileTable(), purge)
 
@@ -151,23 +151,23 @@ def _report(path: str, reader: FileReader, kept: str | None) -> None:
         shown = ", ".join(map(str, reader.damaged_at))
         more = ", ..." if reader.damaged > len(reader.damaged_at) else ""
         _log.warning(
-            "%s: %d damaged lines of %d (line %s%s) cannot be read; they are kept in %s",
+            "%s: damaged lines: %d of %d (line %s%s); they are kept in %s",
             *(path, reader.damaged, reader.lines, shown, more, kept),
         )
     if reader.torn:
         _log.warning(
-            "%s: the last %d lines of %d (from line %d) are a batch that was cut off before it was "
-            "stored, and do not count; they are kept in %s",
-            *(path, reader.torn, reader.lines, reader.torn_at, kept),
+            "%s: its end, from line %d of %d on, is a batch that was cut off before it was stored, "
+            "and does not count; it is kept in %s",
+            *(path, reader.torn_at, reader.lines, kept),
         )
     if reader.foreign:
         _log.info(
-            "%s: %d lines are Crossbar's own; the file is rewritten, with ids in place of the "
-            "cookies' values. Copies of the old file still log their users in",
-            *(path, reader.foreign),
+            "%s: lines that Crossbar wrote: %d of %d; the file is rewritten, with ids in place of "
+            "the cookies' values. Copies of the old file still log their users in",
+            *(path, reader.foreign, reader.lines),
         )
     if reader.incomplete:
         _log.warning(
-            "%s: %d logins without a realm or role, of an old Crossbar, are left out",
+            "%s: logins without a realm or role, which an old Crossbar wrote, are left out: %d",
             *(path, reader.incomplete),
         )

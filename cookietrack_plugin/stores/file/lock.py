@@ -12,7 +12,7 @@ from cookietrack_plugin.stores.file import flock
 from cookietrack_plugin.stores.file.place import is_same
 
 _log = getLogger(__name__)
-# How long the lock of a process that is dead is waited for, and between two looks at it.
+# Seconds to wait for the lock of a process that is dead, and between two looks at it.
 _PATIENCE_S = 10.0
 _PAUSE_S = 0.005
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -22,8 +22,8 @@ _ENDED = {"Z", "X"}
 
 class FileLock:
     """
-    Held from its making until `release`, or until the process ends. The file stays: without a
-    process that holds it, it means nothing.
+    Held from construction until `release`, or until the process ends. The file stays, and means
+    nothing without a process that holds the lock.
 
     :param path: of the lock file.
     :param name: what is locked, for the message.
@@ -39,15 +39,14 @@ class FileLock:
         self._sign()
 
     def fileno(self) -> int:
-        """A process that has a copy of it has the lock, too."""
+        """A process that inherits it holds the lock, too."""
         return self._fd
 
     def ensure(self, patience: float) -> None:
         """
         Take the lock again where its file was removed or replaced.
 
-        :param patience: seconds to wait for those who only look whether it is free.
-
+        :param patience: seconds to wait for processes that only look whether it is free.
         :raises StoreLocked: another process has what is there now.
         :raises StoreUnavailable, OSError: as when the lock is made.
         """
@@ -74,7 +73,7 @@ class FileLock:
 
 def check_free(path: str, name: str) -> None:
     """
-    Look whether somebody has the lock, which keeps nobody from taking it.
+    Check that nobody holds the lock, without holding it.
 
     :raises StoreLocked: another has it.
     :raises OSError: there is no such file, or it cannot be read.
@@ -121,15 +120,14 @@ def _open(path: str) -> int:
 
 def _foreign(path: str) -> StoreUnavailable:
     return StoreUnavailable(
-        f"the lock file {path} is not one that we made: expected a regular file, found a link or "
-        f"something else; remove it"
+        f"the lock file {path}: expected a regular file, found a link or something else: remove it"
     )
 
 
 def _wait(fd: int, name: str, until: float) -> None:
     while not flock.take(fd):
-        # Readers look for a moment. The process that writes for one that was killed is at its last
-        # batch.
+        # Readers hold it for a moment. The writer process of a worker that was killed holds it
+        # until its last batch is stored.
         may_end = flock.is_free(fd) or not _holder_lives(fd)
         if not may_end or monotonic() > until:
             raise StoreLocked(f"{name} is in use by {_holder(fd)}")
@@ -149,7 +147,7 @@ def _holder_lives(fd: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Whether it has ended, and its parent has not asked for that; False where nobody can say."""
+    """Whether it has ended and its parent has not reaped it; False where that is not known."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             # Its name comes first, in parentheses.

@@ -25,7 +25,7 @@ class Place:
 
     def check(self) -> None:
         """
-        :raises StoreCorrupt: what is there is not even a file.
+        :raises StoreCorrupt: what is there is no regular file.
         :raises ConfigError: a file system is mounted there, so no other file can replace it.
         """
         if os.path.exists(self.path) and not stat.S_ISREG(os.stat(self.path).st_mode):
@@ -41,8 +41,8 @@ class Place:
         """:raises StoreUnavailable: the name leads elsewhere since the store was opened."""
         if (path := os.path.realpath(self.name)) != self.path:
             raise StoreUnavailable(
-                f"the cookie file {self.name} leads to {path} now, and to {self.path} when it was "
-                f"opened: put the link back, or restart the node"
+                f"the cookie file {self.name} leads to {path} now, and led to {self.path} when it "
+                f"was opened: put the link back, or restart the node"
             )
 
 
@@ -59,9 +59,9 @@ def check_unaltered(name: str, file: os.stat_result, size: int) -> None:
     if (found.st_dev, found.st_ino) != (file.st_dev, file.st_ino):
         raise _stale("it was replaced by another file")
     if found.st_nlink != 1:
-        raise _stale("it has got another name")
+        raise _stale("it got another name (a hard link)")
     if found.st_size != size:
-        raise _stale(f"somebody altered it: expected {size} bytes, found {found.st_size}")
+        raise _stale(f"it was altered: expected {size} bytes, found {found.st_size}")
 
 
 def is_same(path: str, fd: int) -> bool:
@@ -79,7 +79,7 @@ def _stale(reason: str) -> OSError:
 
 def _mount_points() -> set[str]:
     """Empty where the system does not tell."""
-    # A process that only writes imports this module, and need not have it in memory.
+    # The writer process imports this module, and does not need psutil in memory.
     import psutil
 
     try:

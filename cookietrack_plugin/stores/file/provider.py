@@ -84,7 +84,7 @@ def _place(options: Mapping[str, Any], node_dir: str) -> Place:
 
 @contextmanager
 def _translated_errors(path: str) -> Iterator[None]:
-    """Errors of the system become ours."""
+    """Translate errors of the system."""
     try:
         yield
     except OSError as error:

@@ -21,7 +21,7 @@ def load(table: FileTable, ids: Sequence[str]) -> Mapping[str, Cookie]:
 
 
 def records(table: FileTable, ids: Iterable[str]) -> dict[str, Stored]:
-    """Those of `ids` that are there, for whoever alters the table."""
+    """The records of those `ids` that are there, damaged ones included: what a batch alters."""
     found = [(key, table.get(key)) for key in map(to_key, filter(is_id, ids))]
     return {to_id(key): decode(key, text) or DAMAGED for key, text in found if text is not None}
 
@@ -71,7 +71,7 @@ def _states(table: FileTable) -> Iterator[State]:
 def _matching(
     states: Iterable[State], authid: str | None, authrealm: str | None
 ) -> Iterator[Cookie]:
-    # The others need not be decoded.
+    # Only texts that contain the names are decoded.
     wanted = [to_text(name) for name in (authid, authrealm) if name is not None]
     first, last = (wanted[0], wanted[-1]) if wanted else (b"", b"")
     for key, text in states:

@@ -126,7 +126,7 @@ class FileReader:
     def _take(self, line: Line, raw: bytes) -> list[State]:
         batch = line[1].batch
         if 0 <= batch < self.last_batch:
-            # Of a file that was there before, in the place of what never reached the disk.
+            # A block of an earlier file, where data never reached the disk.
             self._count_damaged(raw)
             return []
         self.last_batch = max(self.last_batch, batch)

@@ -1,4 +1,4 @@
-"""What was damaged in the `file` store's file, kept beside it when the file is rewritten."""
+"""Damaged lines of the `file` store's file, kept beside it when it is rewritten."""
 
 import os
 from contextlib import suppress
@@ -57,7 +57,7 @@ class Rescue:
         """
         path = self._draft
         if os.path.lexists(path):
-            # Under its other name it is kept as well, and gets this one when there is a next time.
+            # If this fails, it is kept under its draft's name until the next time.
             with suppress(OSError):
                 os.rename(self._draft, path := self._free_name())
         return None if self._is_empty else path

@@ -1,4 +1,4 @@
-"""Room on the disk that is for letting go alone, so that a full disk keeps nobody logged in."""
+"""Disk space that is reserved for deletions, so that users can log out on a full disk."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from cookietrack_plugin.stores.file.disk import AppendFile
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _LEAST_BYTES = 262_144
-# What is taken beyond that, so that not every commit has to ask for more.
+# What is allocated beyond that, so that not every commit has to allocate.
 _STRIDE_BYTES = 1_048_576
 _BLOCK_BYTES = 4096
 # What a compaction needs on a full disk besides what it copies.
@@ -26,12 +26,12 @@ class Reserve:
 
     def __init__(self, file: AppendFile) -> None:
         self._file = file
-        # What the disk had room for; None if for all that was wanted.
+        # What the disk had room for; None if it had enough.
         self._most: int | None = 0
         self.is_short = False
 
     def move(self, file: AppendFile) -> None:
-        """The store has another file from now on."""
+        """Reserve in `file` from now on."""
         self._file = file
         self.is_short = False
 
@@ -104,7 +104,7 @@ class Reserve:
         return self._allocate(count + _STRIDE_BYTES) or self._allocate(count)
 
     def _allocate(self, count: int) -> bool:
-        """Have so much room in the file. False: there is none; where nobody can tell there is."""
+        """Allocate `count` bytes. False only where there is no room: some systems cannot tell."""
         try:
             self._file.allocate(count)
         except OSError as error:

@@ -4,8 +4,8 @@ from time import monotonic
 
 from cookietrack_plugin.stores.kit.backoff import Backoff
 
-# The pause after the first failure, and the longest one. Where nothing can be stored until it
-# succeeds, and where the file is only larger than it need be.
+# The first and the longest pause after failures, in seconds: where nothing can be stored until it
+# succeeds, and where the file is only larger than necessary.
 _URGENT_S = 0.1, 2.0
 _PATIENT_S = 1.0, 300.0
 

@@ -27,7 +27,7 @@ class _Lines:
 
 @implementer(ICookieStore, IVerifiable)
 class FileSnapshot:
-    """A file of ours or Crossbar's, read as `FileStore` reads it; its owner may go on."""
+    """A file of ours or Crossbar's, read as `FileStore` reads it, while its owner goes on."""
 
     reads_block = False
     commits_block = True
@@ -80,7 +80,7 @@ class FileSnapshot:
         for key in query.undecodable(self._table):
             yield f"record {to_id(key)} cannot be decoded"
         if self._incomplete:
-            yield f"{self._incomplete} logins, of an old Crossbar, lack a realm or role"
+            yield f"logins without a realm or role, which an old Crossbar wrote: {self._incomplete}"
 
     def repair(self) -> int:
         raise StoreUnavailable(f"{self._path} is open for reading alone")

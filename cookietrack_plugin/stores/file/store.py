@@ -95,7 +95,7 @@ class FileStore:
 
     def damaged(self) -> Iterator[str]:
         self._ledger.check_open()
-        # Lines that could not be read have been put aside when the file was opened.
+        # Lines that could not be read were put aside when the file was opened.
         for key in query.undecodable(self._table):
             yield f"record {to_id(key)} cannot be decoded"
 

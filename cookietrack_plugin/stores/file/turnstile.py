@@ -6,8 +6,8 @@ from types import TracebackType
 
 class Turnstile:
     """
-    Waiters get it in turn. A plain lock goes to whoever asks first after its release, which
-    is the one who has just released it, again and again.
+    Waiters get it in turn. A plain lock goes to the thread that asks first after its release, and
+    that is the one that has just released it, again and again.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """
-The process that appends to a `file` store's file: see `process`. It loads little, and has the file
-and its lock from the process that began it: nobody else opens the store before it has ended.
+The process that appends to a `file` store's file: see `appender`. It loads little. It inherits the
+file and the lock from the process that started it, so no other process opens the store before it
+has ended.
 """
 
 import os
@@ -16,9 +17,9 @@ from cookietrack_plugin.stores.file.place import is_same
 
 READY = b"ready"
 DONE = b""
-# The same, but somebody has taken the lock file away.
+# The same, but the lock file is gone.
 UNLOCKED = b"unlocked"
-# In front of what is to be appended: how long the file is, as others append to it as well.
+# Precedes what is to be appended: the file's size, as the worker's thread appends to it as well.
 SIZE_BYTES = 8
 # Between the two names of the first message.
 _SEPARATOR = b"\0"
@@ -35,7 +36,7 @@ class Watched:
 
 
 def first_message(name: str, lock_path: str) -> bytes:
-    """What `main` is told before anything else: see `Watched`."""
+    """The first message to the process: see `Watched`."""
     return os.fsencode(name) + _SEPARATOR + os.fsencode(lock_path)
 
 
@@ -50,8 +51,8 @@ def main() -> None:
 
 def serve(channel: Channel, watched: Watched) -> None:
     """
-    Say that we are `READY`; then append each message, and answer when that is durable: with `DONE`
-    or `UNLOCKED`, or the number of the error and whether the file is still trusted.
+    Send `READY`; then append each message, and answer when that is durable: with `DONE` or
+    `UNLOCKED`, or the number of the error and whether the file is still trusted.
 
     :raises EOFError, OSError: the other end has closed, or its process has ended.
     """

@@ -3,12 +3,11 @@ A `Cookie` as bytes, for stores that keep opaque values: compact, quick to read,
 
 The first byte is the layout. `PLAIN` is a fixed head, the texts with a NUL between, the last of
 which is the time of the login in digits, and `authextra` as CBOR behind an 0xFF, which no UTF-8
-contains. `GENERAL` is one CBOR array, for the few cookies
-that PLAIN cannot hold: with a NUL or an empty text, or with times that make no sense. A CRC-32 of
-the id and of all that precedes it ends both: a record under the key of another is damaged. Layouts
-1 and 2 are the same with a CRC-32 without the id; they are read, and not written any more. Texts
-are UTF-8 in which halves of surrogate pairs may stand, as JSON carries them; in GENERAL a text with
-one is a byte string.
+contains. `GENERAL` is one CBOR array, for the few cookies that PLAIN cannot hold: with a NUL or an
+empty text, or with times that make no sense. A CRC-32 of the id and of all that precedes it ends
+both: a record under the key of another is damaged. Layouts 1 and 2 are the same with a CRC-32
+without the id; they are read, and no longer written. Texts are UTF-8 in which halves of surrogate
+pairs may stand, as JSON carries them; in GENERAL a text with one is a byte string.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from zlib import crc32
 import cbor2
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.kit.cbor import packed
 from cookietrack_plugin.stores.kit.maker import maker
 from cookietrack_plugin.stores.kit.nesting import check_depth
 
@@ -32,7 +32,7 @@ _make_auth, _make_cookie = maker(Auth), maker(Cookie)
 _LOW = 2**32 - 1
 _TEXT_END = b"\xff"
 _CRC_SIZE = 4
-# The latest records by id, with their bytes: those of who sends many requests are read each time.
+# Recently decoded records by id, with their bytes: each request of a client reads its record.
 _decoded: dict[str, tuple[bytes, Cookie]] = {}
 _MOST_DECODED = 1024
 _BEHIND_HEAD = slice(_HEAD.size, -_CRC_SIZE)
@@ -68,12 +68,12 @@ def decode(id: str, data: bytes) -> Cookie:
 
 
 def decode_again(id: str, data: bytes) -> Cookie:
-    """What `decode` gives, sooner for a record that was decoded a moment ago."""
+    """What `decode` gives, without decoding it again if that was done a moment ago."""
     known = _decoded.get(id)
     if known is not None and known[0] == data:
         return known[1]
     cookie = decode(id, data)
-    # Of another one, somebody could have changed the `authextra` that he was given.
+    # A caller may have altered an `authextra` that it got: such a record is decoded each time.
     if cookie.auth is None or cookie.auth.authextra is None:
         if len(_decoded) >= _MOST_DECODED:
             _decoded.clear()
@@ -150,7 +150,7 @@ def _general(cookie: Cookie) -> bytes:
         login = [*map(_to_text, names), extra, *([] if auth.at is None else [auth.at])]
     texts = map(_to_text, (cookie.peer, cookie.user_agent))
     fields = [cookie.created, cookie.expires, cookie.seen, *texts, login]
-    return bytes([_GENERAL]) + _to_cbor(fields)
+    return bytes([_GENERAL]) + packed(fields)
 
 
 def _read_general(id: str, data: bytes) -> Cookie:
@@ -183,17 +183,7 @@ def _encode_extra(extra: Mapping[str, Any] | None) -> bytes:
     if not isinstance(extra, Mapping):
         raise ValueError("a cookie that cannot be stored: its authextra is no mapping")
     check_depth(extra)
-    return _to_cbor(extra)
-
-
-def _to_cbor(value: Any) -> bytes:
-    try:
-        data = cbor2.dumps(value)
-        # Not all that can be written can be read: refused now, not lost at the next login.
-        cbor2.loads(data)
-    except (cbor2.CBORError, RecursionError) as error:
-        raise ValueError(f"a cookie that cannot be stored: {error}") from error
-    return data
+    return packed(extra)
 
 
 def _decode_extra(data: bytes) -> Mapping[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Which files a store at a path consists of."""
+"""The files that a store at a path consists of, and the durability of their names."""
 
 import os
 from contextlib import suppress
@@ -13,6 +13,20 @@ def files_of(path: str) -> list[str]:
     if not os.path.isdir(path):
         return [path]
     return [path, *(entry.path for entry in os.scandir(path))]
+
+
+def flush_directory(path: str) -> None:
+    """
+    Make what was created, renamed or removed in the directory `path` survive a power cut: flushing
+    a file does not flush its name (fsync(2)).
+
+    :raises OSError: it cannot be flushed.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def files_beside(path: str) -> list[str]:

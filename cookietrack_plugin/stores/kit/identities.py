@@ -13,7 +13,7 @@ class Identities:
         self._realms: dict[str, dict[str, dict[str, None]]] = {}
 
     def move(self, old: Cookie | None, new: Cookie | None) -> None:
-        """A record, which was `old`, is `new`; None stands for no record. Idempotent."""
+        """Replace the record `old` by `new`; None stands for no record. Idempotent."""
         was = old.auth.identity if old and old.auth else None
         now = new.auth.identity if new and new.auth else None
         if old and was and was != now:

@@ -69,8 +69,8 @@ def wrong_option(attribute: str, found: object, expected: str) -> ConfigError:
     """
     The error for an attribute whose value is not allowed.
 
-    :param found: shown if it is a number, a string or a truth value, without what is secret in a
-        URL; of others only the type.
+    :param found: shown if it is a number, a string or a boolean, without what is secret in a URL;
+        of others only the type.
     :param expected: a noun phrase, such as "an integer from 1 to 65535".
     """
     return wording.wrong_value(attribute, PLACE, expected, found)

@@ -1,4 +1,4 @@
-"""Whether this user may use a store: what may not be seen is told from what is not there."""
+"""Whether this user may use a store; what may not be seen is distinguished from what is absent."""
 
 import errno
 import os
@@ -92,8 +92,8 @@ def unusable(path: str, error: OSError) -> CookieTrackError:
 def _told(culprit: str, path: str) -> str:
     if _is_mounted_read_only(culprit):
         return (
-            f"{culprit} lies on a read-only file system: the command can look into it, and nobody"
-            " can write to it before it is mounted with rw"
+            f"{culprit} lies on a read-only file system: it can be read, and not written before the"
+            " file system is mounted with rw"
         )
     found = os.stat(culprit)
     owner, user = name_of(found.st_uid), name_of(os.geteuid())

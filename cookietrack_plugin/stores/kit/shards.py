@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
-# What a shard is that nobody has written to.
+# In place of a shard that nobody has written to.
 NOTHING: Mapping[str, Any] = {}
 
 

@@ -1,4 +1,4 @@
-"""Long work of a thread that leaves the interpreter to others now and then."""
+"""Pauses in a thread's long work, in which other threads get the interpreter."""
 
 from collections.abc import Callable
 from time import perf_counter, sleep
@@ -9,8 +9,10 @@ WORK_S = 0.001
 
 class Throttle:
     """
-    :param pause: seconds, for other threads, after each millisecond of work: long enough for one
-        that waits for the interpreter to get it, as `sleep(0)` is not. 0: there are no others.
+    Pauses after each millisecond of work.
+
+    :param pause: seconds; long enough for a thread that waits for the interpreter to get it, as
+        `sleep(0)` is not. 0 where there are no other threads.
     """
 
     def __init__(
@@ -25,7 +27,7 @@ class Throttle:
         self._since = clock()
 
     def pause_if_due(self) -> None:
-        """Between two pieces of work."""
+        """Pause if that much work was done. Called between two pieces of it."""
         if self._pause and self._clock() - self._since > WORK_S:
             self._sleep(self._pause)
             self._since = self._clock()

@@ -1,4 +1,4 @@
-"""Records that cannot be decoded, in the log: they count as absent, but not in silence."""
+"""Log lines about records that cannot be decoded, which count as absent."""
 
 from logging import Logger
 from threading import Lock
@@ -24,7 +24,7 @@ class UnreadableLog:
 
     def note(self, id: object, reason: str) -> None:
         """
-        A record was passed over.
+        Log that a record counts as absent.
 
         :param reason: what is wrong with it. Nothing of its content: there are secrets in it.
         """

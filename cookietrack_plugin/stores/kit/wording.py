@@ -26,8 +26,8 @@ def wrong_value(attribute: str, place: str, expected: str, found: object) -> Con
 
     :param place: what the attribute belongs to, such as "the store item".
     :param expected: a noun phrase, such as "an integer from 1 to 65535".
-    :param found: shown where it is a number, a truth value or a string, and without what may be
-        secret in it.
+    :param found: shown where it is a number, a boolean or a string, and without what may be secret
+        in it.
     """
     shown = type_of(found) if is_secret_name(attribute) else _shown(found)
     return wrong(attribute, place, expected, shown)
@@ -39,7 +39,7 @@ def wrong_type(attribute: str, place: str, expected: str, found: object) -> Conf
 
 
 def wrong(attribute: str, place: str, expected: str, found: str) -> ConfigError:
-    """The same error, with words of one's own for what was found."""
+    """The same error, with the caller's words for what was found."""
     return ConfigError(f'"{redact_url(attribute)}" in {place}: expected {expected}, found {found}')
 
 

@@ -1,7 +1,7 @@
 """
-A batch of changes, as far as it is worked out before the transaction that stores it: in plain
-values. These are quick to send to the process that writes for a worker, and of what an application
-has put into an `authextra` nothing is ever unpickled.
+A batch of changes in plain values, prepared before the transaction that stores it. Plain values are
+quick to send to the writer process, and nothing that an application put into an `authextra` is ever
+unpickled.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from cookietrack_plugin.record import (
 )
 from cookietrack_plugin.stores.kit.codec import decode, encode
 
-# What the fences of a login's user are asked for: authid, authrealm, and `since`.
+# What a login is checked by against the fences of its user: authid, authrealm, and `since`.
 Fenced = tuple[str, str, int]
 # A new record: its id, its bytes, and what it is indexed by: authid and `expires`.
 New = tuple[str, bytes, str | None, int, Fenced | None]

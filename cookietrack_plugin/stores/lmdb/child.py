@@ -1,10 +1,10 @@
 """
 Writing in a process of its own.
 
-CPython has one interpreter lock in a process, and py-lmdb gives it away and takes it again in every
-call. With a busy reactor each of these costs a switch of threads on both sides, which is more than
-what the call itself does. A process of its own has a lock of its own; what is left is one message a
-batch, and its answer, neither of which needs a thread.
+CPython has one interpreter lock (GIL) in a process, and py-lmdb releases and reacquires it in every
+call. With a busy reactor each of these costs two switches of threads, which take longer than the
+call itself. A process of its own has its own lock: a batch costs one message and its answer, and
+neither needs a thread.
 """
 
 import logging
@@ -33,7 +33,8 @@ class ChildWriterEnvironment(Environment):
         """
         As in `Environment`. `work` is a function of a module, or a partial of one.
 
-        :raises StoreUnavailable: the child has ended, too: whether `work` was done is not known.
+        :raises StoreUnavailable: also where the child has ended: whether `work` was done is not
+            known then.
         """
         request = pickle.dumps((maxsize, frees, work, args))
         with self._writer:
@@ -42,9 +43,9 @@ class ChildWriterEnvironment(Environment):
 
     def begin(self, maxsize: int, frees: bool, work: Work, *args: Any) -> bool:
         """
-        Let the child begin what `write` would do, and wait for nothing; `finish` has the result.
-        False where `write` has to: there is no child yet or any more, another one is being
-        answered, or this is too much to be sent at once.
+        Have the child begin what `write` would do, and wait for nothing; `finish` has the result.
+        False where only `write` can do it: there is no child, another request is in flight, or this
+        one is too large to be sent at once.
         """
         request = pickle.dumps((maxsize, frees, work, args))
         if not self._writer.acquire(blocking=False):
@@ -69,7 +70,7 @@ class ChildWriterEnvironment(Environment):
         try:
             answer = self._child.channel.receive_now()
         except (OSError, EOFError) as error:
-            # To wait until it has ended is for the next `write`.
+            # The next `write` waits until it has ended.
             self._child.channel.shut()
             self._writer.release()
             raise self._lost() from error
@@ -79,7 +80,7 @@ class ChildWriterEnvironment(Environment):
         return _result(answer)
 
     def close(self) -> None:
-        # In this order: a write that has waited for another must not begin a child any more.
+        # In this order: a write that has waited for another one must not start a child afterwards.
         try:
             super().close()
         finally:
@@ -87,7 +88,7 @@ class ChildWriterEnvironment(Environment):
                 self._end()
 
     def _prepare(self) -> None:
-        """A child that lives: one that was killed since the last write fails nobody."""
+        """Start a child if none lives: no write fails because the last child was killed."""
         if self._closed:
             raise StoreUnavailable(f"{self.path} is closed")
         if self._child is None or not self._child.lives():
@@ -95,7 +96,7 @@ class ChildWriterEnvironment(Environment):
             self._begin()
 
     def _begin(self) -> None:
-        # The child finds no place to read among those of killed processes.
+        # Slots of killed processes would leave none for the child.
         self.clear_dead_readers()
         try:
             self._child = Child.start(_WRITER)

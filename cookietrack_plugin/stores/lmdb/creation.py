@@ -1,4 +1,4 @@
-"""The two files of an environment before LMDB opens them: made, owned, and open to nobody else."""
+"""The two files of an environment before LMDB opens them: created, owned, and private."""
 
 import os
 import stat
@@ -11,13 +11,14 @@ from cookietrack_plugin.stores.lmdb.place import DATA_FILE, LOCK_BYTES, LOCK_FIL
 
 _DRAFT = "tmp"
 _CHUNK = 2**20
-# Behind the first two pages: of the transaction that makes the tables.
+# Pages behind the first two that the transaction which makes the tables writes.
 _FIRST_PAGES = 2
 
 
 def check_files(path: str) -> None:
     """
-    Whether the files in the directory `path` are of it alone, as LMDB writes to what they lead to.
+    Check that the files in the directory `path` are regular files with one name, as LMDB writes to
+    what they lead to.
 
     :raises ConfigError: one is a symbolic link or no file, or has another name elsewhere.
     """
@@ -25,7 +26,7 @@ def check_files(path: str) -> None:
         try:
             found = os.lstat(file)
         except OSError:
-            # To open it says why.
+            # Opening it raises the reason.
             continue
         if not stat.S_ISREG(found.st_mode):
             kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no regular file"
@@ -39,10 +40,10 @@ def check_files(path: str) -> None:
 
 def make_files(path: str) -> None:
     """
-    Make what is missing in the directory `path`, for the owner of the directory: root may be who
-    comes first, and has to leave it to the node.
+    Make what is missing in the directory `path`, for the owner of the directory: root may come
+    first, and the node has to be able to use the files.
 
-    :raises OSError: it cannot be made, or there is no room on the disk for the locks.
+    :raises OSError: a file cannot be made, or the disk has no room for the locks.
     """
     data = os.path.join(path, DATA_FILE)
     if not os.path.lexists(data):
@@ -52,9 +53,9 @@ def make_files(path: str) -> None:
 
 def make_lock_file(path: str) -> None:
     """
-    LMDB maps the lock file and writes to it: where it has holes, and the disk no room to fill them,
-    that ends the process. Not while this process has the environment open: to close the file drops
-    LMDB's locks on it.
+    Make the lock file, or fill its holes: LMDB maps it, and a write to a hole on a full disk ends
+    the process (SIGBUS). Not while this process has the environment open: closing the file drops
+    LMDB's locks on it (fcntl(2)).
     """
     lock = os.path.join(path, LOCK_FILE)
     if not os.path.lexists(lock):
@@ -85,14 +86,14 @@ def was_never_used(path: str) -> bool:
         return False
 
 
-def begin_anew(path: str) -> None:
-    """Of a data file that was never used. Nobody else has it open."""
+def empty_unused(path: str) -> None:
+    """Empty a data file that was never used. No other process has it open."""
     with open(os.path.join(path, DATA_FILE), "r+b", opener=open_file) as data:
         data.truncate()
 
 
 def _make(file: str, like: os.stat_result) -> None:
-    """There is no moment at which its owner cannot open it."""
+    """Make an empty file with the owner of `like`, atomically: its owner can always open it."""
     descriptor, draft = mkstemp(dir=os.path.dirname(file), prefix=_DRAFT)
     try:
         if os.geteuid() == 0:
@@ -106,7 +107,7 @@ def _make(file: str, like: os.stat_result) -> None:
 
 
 def _link_count(file: str, found: os.stat_result) -> int:
-    """Without the name under which it was made, which a process that was killed has left."""
+    """The number of its names, after removing a draft's that a killed process has left."""
     with os.scandir(os.path.dirname(file)) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):

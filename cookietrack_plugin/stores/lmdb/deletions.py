@@ -7,7 +7,8 @@ from cookietrack_plugin.errors import StoreFull
 from cookietrack_plugin.stores.lmdb.environment import Work
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
-# What the log forgets in one transaction, a page or so, and for one deletion that found no room.
+# Entries that the log drops in one transaction, about a page, and such transactions for one
+# deletion that found no room.
 _FORGOTTEN, _TRANSACTIONS = 128, 8
 # Each record takes three pages at most, which are free again two transactions later.
 _FIRST_STEP = 500
@@ -33,8 +34,8 @@ class Deletions:
         try:
             return self._write(work, *args)
         except StoreFull:
-            # A deletion makes the log longer, and frees a page only with its last record. Who has
-            # not read what the log forgets treats all that it knows as stale.
+            # A deletion makes the log longer, and frees a page only with its last record. Readers
+            # that have not read what the log drops treat all that they know as stale.
             if not self._shorten_log():
                 raise
             return self._write(work, *args)
@@ -57,8 +58,8 @@ class Deletions:
 
     def in_steps(self, work: Work, *args: Any) -> int:
         """
-        Call `work` with `args`, where to start, and how much to delete. It returns how much it was,
-        and where to go on, None at the end. The sum.
+        Call `work` with `args`, where to start, and how many records to delete. It returns how many
+        it deleted, and where to go on, None at the end. Returns the sum.
         """
         count, step, start = 0, _FIRST_STEP, b""
         while start is not None:
@@ -76,7 +77,7 @@ class Deletions:
         return self._environment_write(self._maxsize, True, work, *args)
 
     def _shorten_log(self) -> bool:
-        """Whether it is shorter now."""
+        """Drop the oldest entries; whether there were any."""
         forgotten = 0
         try:
             for _ in range(_TRANSACTIONS):

@@ -15,7 +15,7 @@ from cookietrack_plugin.stores.lmdb.place import Identity, Place
 from cookietrack_plugin.stores.lmdb.reserve import Reserve, is_for_want_of_room
 
 FIRST_MAP = 64 * 2**20
-# What a deletion may take beyond `maxsize`.
+# Bytes that a deletion may take beyond `maxsize`.
 _DELETION_RESERVE = 16 * 2**20
 _FIRST_STEP = 256 * 2**10
 
@@ -25,13 +25,14 @@ Work = Callable[..., Any]
 
 class Environment:
     """
-    The environment in one directory, for all stores of this process: LMDB forbids to open it twice.
+    The environment in one directory, for all stores of this process: LMDB forbids opening it twice
+    in a process.
 
-    Moving the map wants no transaction of ours to be open (its gate knows those that read,
-    `_in_transaction` the one that writes), and no thread of ours to wait inside of LMDB until
-    another process has committed: so processes queue outside of it, for a turn.
+    While the map is moved (`mdb_env_set_mapsize`) this process must have no open transaction: the
+    gate excludes those that read, `_in_transaction` the one that writes. Nor may a thread wait
+    inside LMDB until another process has committed: so processes queue for a turn outside of it.
 
-    :param expected: the place that it has to be, for a process that writes for another one.
+    :param expected: the files that have to be there, for a process that writes for another one.
     :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
     """
 
@@ -52,7 +53,7 @@ class Environment:
             self.place.close()
             raise
         self._reserve = Reserve(self.place)
-        # LMDB has opened by the path what had been found there before.
+        # LMDB has opened files by their path: they have to be those that were found before.
         try:
             self.place.check()
         except BaseException:
@@ -80,14 +81,14 @@ class Environment:
     def write(self, maxsize: int, frees: bool, work: Work, *args: Any) -> Any:
         """
         The result of `work` in a transaction that is durable on return. Where the map was too small
-        it begins again, from the state before.
+        `work` is called again, on the state before.
 
         :param maxsize: the bytes to which the file may grow.
-        :param frees: whether `work` only deletes. Even that needs pages before it frees some. So it
-            may take more than `maxsize`, and what is kept on the disk for it: a full store can be
-            deleted from.
+        :param frees: whether `work` only deletes. A deletion needs pages before it frees some: it
+            may exceed `maxsize`, and use the disk space that is reserved for it.
         :raises StoreFull: there is no room, in the map or on the disk.
-        :raises StoreUnavailable: also where the place was taken away meanwhile. It may be done.
+        :raises StoreUnavailable: also where the files were replaced during the transaction, which
+            may be committed.
         """
         with self._writer, self.place.turn():
             self.place.check()
@@ -98,14 +99,14 @@ class Environment:
             return result
 
     def used_bytes(self) -> int:
-        """Up to where the file has pages that are or were in use."""
+        """The bytes up to the last page of the file that is or was in use."""
         return self._map.measure()
 
     def snapshot(self) -> Snapshot:
         """
-        The pages as they are. Within `read` they stay so.
+        The pages of the latest state. Within `read` they stay as they are.
 
-        :raises StoreCorrupt: there is nothing to begin with.
+        :raises StoreCorrupt: no page says where the rest begins.
         """
         try:
             return Snapshot(self.place.fileno())
@@ -113,7 +114,7 @@ class Environment:
             raise StoreCorrupt(f"{self.path} is damaged: {damage}") from damage
 
     def dead_readers(self) -> int:
-        """How many places of the table of readers belong to processes that have ended."""
+        """How many slots of the reader table belong to processes that have ended."""
         return self._map.dead_readers()
 
     def clear_dead_readers(self) -> int:
@@ -152,10 +153,10 @@ class Environment:
             return self._map.transact(work, args)
 
     def _fit(self, limit: int, frees: bool) -> None:
-        """The map ends where the transaction has to: another store or process may take more."""
+        """Resize the map to what this transaction may use: other stores may be larger."""
         used, size = self._map.measure(), self._map.size
         bound = min(limit, size if frees else self._reserve.bound(used))
-        # LMDB keeps what is in use by then.
+        # LMDB makes the map no smaller than what is in use.
         if size != max(bound, used):
             self._map.resize(max(bound, used))
 
@@ -177,8 +178,8 @@ class Environment:
 
     def _unless_writing(self, move: Callable[[], None]) -> None:
         """
-        A transaction that is about to begin or has begun has moved the map for itself: a reader
-        need not, and must not.
+        Call `move` unless a transaction of ours writes: that one moves the map for itself, and a
+        reader must not.
         """
         if self._in_transaction.acquire(blocking=False):
             try:

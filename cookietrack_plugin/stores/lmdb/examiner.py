@@ -1,6 +1,4 @@
-"""
-The process that reads a whole environment for another one: LMDB trusts what it reads, and may die.
-"""
+"""The process that examines a whole environment: LMDB trusts what it reads, and may crash."""
 
 import os
 import pickle
@@ -19,12 +17,12 @@ from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
 
 _MODULE = "cookietrack_plugin.stores.lmdb.examiner"
 
-# The damage on a page of an examination, or what was raised; what is examined; and whether it ends.
+# The damage in a part of the environment, or what was raised; what is examined; whether it ends.
 _Answer = tuple[list[str] | CookieTrackError, str, bool]
 
 
 def examined(environment: Environment) -> Iterator[str]:
-    """What is damaged in `environment`, found by a process that may die of it."""
+    """The damage in `environment`, a line each, found by a child process that may crash."""
     path = environment.path
     try:
         child = Child.start(_MODULE)

@@ -21,7 +21,7 @@ class FenceTable:
         self.db = env.open_db(b"fences", txn=txn)
 
     def raise_to(self, txn: Any, position: int, revoked: UserRevoked) -> None:
-        """The user was revoked at `position`."""
+        """Raise the user's fence to `position`, where the user was revoked."""
         key = fence_key(revoked.authid, revoked.authrealm)
         fence = raised(self._get(txn, key), position, revoked)
         txn.put(key, packed_fence(fence), db=self.db)
@@ -32,7 +32,7 @@ class FenceTable:
         return any_refuses((self._get(txn, key) for key in keys), login.id, login.since)
 
     def forget(self, txn: Any, position: int, revoked: UserRevoked) -> None:
-        """The log forgets that revocation: no login with an earlier position applies any more."""
+        """Drop the fence with its entry of the log: the log refuses earlier positions by itself."""
         key = fence_key(revoked.authid, revoked.authrealm)
         fence = self._get(txn, key)
         if fence is not None and fence.position <= position:

@@ -1,4 +1,4 @@
-"""A directory becomes an LMDB environment of ours, or an error says why it does not."""
+"""Opening a directory as an LMDB environment of ours; the errors say why it cannot be one."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from cookietrack_plugin.stores.lmdb.soundness import check_beginning
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
 PAGES_OF_META = 2
-# 2: with fences, which a version that does not know them would let logins pass.
+# 2: with fences. A version that does not know them would store logins that they refuse.
 FORMAT = 2
 _FORMAT_KEY = b"cookietrack"
 # A running node reads its feed once a second.
@@ -37,8 +37,8 @@ def open_environment(
     """
     Open the environment in the directory `path`, creating what is missing.
 
-    :param again: this process had it open, so there is no need to wait for a writer in order to see
-        whether the file is complete.
+    :param again: this process had it open: do not wait for a writer to see whether the file is
+        complete.
     :raises StoreCorrupt: what is there is not ours, damaged, or of a newer format.
     :raises StoreUnavailable: the directory cannot be used.
     """
@@ -57,16 +57,16 @@ def open_environment(
 
 def check_used(path: str) -> None:
     """
-    Of an empty file LMDB would make a store in which nothing is stored.
+    Check that a file that was in use is not empty: LMDB would make a new, empty store of it.
 
-    :raises StoreUnavailable: there was one, and it is that now.
+    :raises StoreUnavailable: it is.
     """
     if was_never_used(path):
         raise emptied(path)
 
 
 def emptied(path: str) -> StoreUnavailable:
-    """What is raised where a data file in use has nothing in it."""
+    """The error for a data file that was emptied while it was in use."""
     return StoreUnavailable(
         f"{path}/{DATA_FILE} was emptied while it was open: stop every process that uses the"
         " store, and replace it by a complete copy"
@@ -74,8 +74,8 @@ def emptied(path: str) -> StoreUnavailable:
 
 
 def _open_patiently(path: str, map_size: int, sync: bool) -> Any:
-    # To open it takes a place in the table of readers. Those of processes that were killed are
-    # cleared by who has it open and reads.
+    # Opening takes a slot in the reader table. Processes that have it open and read clear the slots
+    # of those that were killed.
     end = monotonic() + _PATIENCE_S
     while True:
         try:
@@ -130,7 +130,7 @@ def _check_format(txn: Any, path: str) -> None:
 
 @contextmanager
 def telling_of(path: str) -> Iterator[None]:
-    """Errors of the system and of LMDB become ours, with the path and what to do."""
+    """Translate errors of the system and of LMDB, with the path and what to do."""
     try:
         yield
     except _UNREADABLE as error:

@@ -8,9 +8,9 @@ from weakref import WeakSet
 
 class MapGate:
     """
-    A thread that uses the map holds `mine.lock`, which no other thread uses, so that none waits for
-    another. To move the map, a thread takes the locks of all: LMDB does not look whether one reads
-    the memory that it unmaps.
+    A thread that uses the map holds `mine.lock`, its own, so that no reader waits for another. To
+    move the map, a thread takes the locks of all: LMDB does not check whether one reads the memory
+    that it unmaps.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class MapGate:
 
     @contextmanager
     def moving(self) -> Iterator[None]:
-        """Until it is left nobody uses the map. Not for a thread that holds its own lock."""
+        """Within the block nobody uses the map. Not for a thread that holds its own lock."""
         with self._joining, ExitStack() as held:
             for lock in list(self._all):
                 held.enter_context(lock)
@@ -35,7 +35,7 @@ class MapGate:
 
 
 class _Mine(local):
-    """`lock` is another one in each thread. It is not reentrant, and held for microseconds."""
+    """`lock`: one for each thread. It is not reentrant, and held for microseconds."""
 
     def __init__(self, gate: MapGate) -> None:
         self.lock = gate.join()

@@ -31,13 +31,13 @@ class Index:
         self._prefix_of = prefix_of
 
     def update(self, txn: Any, gone: Iterable[Keyed], come: Iterable[Keyed]) -> None:
-        """Records, given with their keys, have gone, come, or been replaced."""
+        """Remove the entries of records that have gone, and add those of records that came."""
         old, new = self.entries(gone), self.entries(come)
         self.remove(txn, old - new)
         self.add(txn, new - old)
 
     def add(self, txn: Any, entries: Iterable[bytes]) -> None:
-        # Pages filled by appending are full, others half empty: worth a try.
+        # Appending (MDB_APPENDDUP) fills pages, other insertions leave them half empty.
         appending = True
         for entry in sorted(entries):
             appending = appending and txn.put(THE_KEY, entry, append=True, db=self.db)
@@ -61,8 +61,8 @@ class Index:
         """
         The first `limit` entries from `start` on and before `stop`.
 
-        :raises lmdb.CorruptedError: they are not in order: who goes on from the last of them would
-            never come to an end.
+        :raises lmdb.CorruptedError: they are not in order: a walk that goes on from the last of
+            them would not end.
         """
         with txn.cursor(self.db) as entries:
             if not entries.set_range_dup(THE_KEY, start):

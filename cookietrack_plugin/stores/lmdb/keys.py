@@ -8,7 +8,7 @@ import cbor2
 from cookietrack_plugin.stores.kit.texts import packed_text, text_of
 
 KEY_SIZE = 18
-# The base64 functions that know base64url are slow, and one takes much that is none.
+# The functions of base64 for base64url are slow, and its decoder is lenient.
 _STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _LAST_TIME = 2**48 - 1
@@ -45,10 +45,10 @@ def name_of(data: bytes) -> tuple[str | None, str | None]:
 
 
 def fence_key(authid: str | None, authrealm: str | None) -> bytes:
-    """Bytes that are those of no other user: short enough for a key, which a name need not be."""
+    """The user's key: a digest, as a name can be longer than a key may be."""
     return blake2b(packed_name(authid, authrealm), digest_size=32).digest()
 
 
 def packed_authid(authid: str) -> bytes:
-    """Four bytes that seldom are those of another authid: who finds by them has to compare."""
+    """A digest of four bytes. Two authids may share it: what is found by it has to be compared."""
     return blake2b(authid.encode(errors="surrogatepass"), digest_size=4).digest()

@@ -1,6 +1,4 @@
-"""
-What the bytes of a page of an LMDB file say. The format is that of LMDB 0.9 on a 64-bit machine.
-"""
+"""The layout of the pages of an LMDB file: that of LMDB 0.9 on a 64-bit machine (mdb.c)."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -29,8 +27,8 @@ class DamagedPage(Exception):
 @frozen
 class Tree:
     """
-    Where a database begins, or the values of a key that has many (`is_of_key`), which are nothing
-    but keys of that size.
+    The root of a database, or of the values of a key that has many (`is_of_key`): such a tree has
+    nothing but keys of that size.
     """
 
     key_size: int
@@ -88,8 +86,7 @@ class PageFile:
 
 
 def is_unused(data: bytes) -> bool:
-    """Whether nothing was ever stored in pages that begin with `data`: of zeros, or of its first
-    state."""
+    """Whether nothing was ever stored in a file whose page is `data`: zeros, or the first state."""
     if not data.strip(b"\0"):
         return True
     try:

@@ -26,8 +26,8 @@ def page_of_all(
     tables: Tables, txn: Any, snapshot: Callable[[], Snapshot], start: bytes, limit: int
 ) -> _Page:
     """
-    At most `limit` of all records from `start` on. The beginning is `b""`. Read past LMDB, which
-    dies of some damage, and stands still on other; what is lost is passed over.
+    At most `limit` of all records from `start` on; the beginning is `b""`. LMDB itself crashes or
+    loops on damaged pages: they are read without it, and skipped where they are lost.
     """
     return _page(readable_records(snapshot(), start), limit)
 

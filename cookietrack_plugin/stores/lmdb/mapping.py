@@ -1,4 +1,4 @@
-"""The memory to which an LMDB environment is mapped, while its file is whole."""
+"""The memory map of an LMDB environment, and the checks that its file is whole."""
 
 import mmap
 import os
@@ -16,11 +16,11 @@ from cookietrack_plugin.stores.lmdb.gate import MapGate
 from cookietrack_plugin.stores.lmdb.place import DATA_FILE, LOCK_FILE, Place
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
-# Readers wait while the kernel unmaps what they have read, about half a millisecond for a gigabyte:
-# so where another process makes the file grow, the map grows seldom, and by much. It takes
-# addresses, not memory.
+# Readers wait while the kernel unmaps what they have read, about half a millisecond for a gigabyte.
+# So where another process grows the file, the map grows seldom, by this factor. It takes addresses,
+# not memory.
 _GROWTH = 16
-# How often a look-up finds out whether the place was taken away.
+# Seconds between two checks, by look-ups, whether the files were replaced.
 _LOOK_S = 0.1
 
 
@@ -28,9 +28,9 @@ class MemoryMap:
     """
     The environment at `place`, mapped.
 
-    Threads that read never wait for a commit. Moving the map alone excludes them, for a moment. It
-    wants no write transaction of ours to be open. A read from behind the end of the file ends the
-    process (SIGBUS): so the file is measured before each transaction.
+    Threads that read never wait for a commit. Only moving the map excludes them, for a moment;
+    while it moves this process must have no open write transaction. A read behind the end of the
+    file ends the process (SIGBUS), so the file is measured before each transaction.
 
     :raises StoreCorrupt, StoreUnavailable: see `open_environment`.
     """
@@ -67,19 +67,19 @@ class MemoryMap:
         with self._env.begin(write=True) as txn:
             self._check_age(txn.id() - 1)
             result = work(self._tables, txn, *args)
-        # Pages at the end that a transaction gave back again are not written by LMDB. But a file
-        # that lacks its end is taken for an incomplete copy.
+        # LMDB does not write pages at the end that a transaction allocated and freed again. But a
+        # file that lacks its end is taken for an incomplete copy.
         with suppress(OSError):
             self.place.extend(self._used_bytes())
         return result
 
     def measure(self) -> int:
         """
-        Up to where the file has pages that are or were in use.
+        The bytes up to the last page of the file that is or was in use.
 
-        :raises StoreUnavailable: it was cut, and lacks some.
+        :raises StoreUnavailable: the file was cut, and lacks some of them.
         """
-        # LMDB itself reads the metas only to say what is in use.
+        # LMDB reads the meta pages in order to say what is in use: they have to be there.
         size, used = self.place.size(), PAGES_OF_META * self._page_size
         if size >= used:
             used = self._used_bytes()
@@ -104,7 +104,7 @@ class MemoryMap:
             self.size: int = self._env.info()["map_size"]
 
     def cover_file(self) -> None:
-        """Another process uses more than the map covers: cover that, and some more."""
+        """Grow the map beyond what another process has grown the file to."""
         least = self.place.size()
         size = max(self.size * _GROWTH, least)
         while True:
@@ -117,8 +117,8 @@ class MemoryMap:
 
     def dead_readers(self) -> int:
         """
-        How many places of the table of readers belong to processes that have ended. They are
-        counted in what LMDB prints, a line for each: process, thread, transaction.
+        How many slots of the reader table belong to processes that have ended. They are counted in
+        what LMDB prints, a line for each: process, thread, transaction.
         """
         with self.gate.mine.lock, suppress(lmdb.Error):
             self.place.check()
@@ -129,8 +129,8 @@ class MemoryMap:
 
     def clear_dead_readers(self) -> int:
         """
-        How many there were: a process that was killed while it read keeps a place in LMDB's table
-        of readers, and pages from being used again.
+        Free these slots; how many there were. A process that was killed while it read keeps its
+        slot in LMDB's reader table, and keeps pages from being reused.
         """
         with self.gate.mine.lock, suppress(lmdb.Error):
             self.place.check()
@@ -168,10 +168,10 @@ class MemoryMap:
         self._whole = -1
 
     def _look(self) -> None:
-        """What every look-up ought to do, and takes longer than one."""
+        """The checks that take longer than a look-up, and so are not made with each."""
         self.place.check()
         self.measure()
-        # Processes that come cannot do it: to begin takes a place in the table.
+        # New processes cannot do this if the table is full: opening takes a slot.
         self._env.reader_check()
         with self._env.begin() as txn:
             self._check_age(txn.id())
@@ -182,7 +182,7 @@ class MemoryMap:
         return (last + 1) * self._page_size
 
     def _check_age(self, expected: int) -> None:
-        """The lock file has the number of the last commit, and so should the file."""
+        """Check that the file is as new as the last commit whose number the lock file has."""
         # The first commit made the tables.
         if not expected:
             raise StoreUnavailable(
@@ -211,13 +211,13 @@ def _is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        # Somebody else's.
+        # Another user's process.
         return True
     return True
 
 
 def _check_addresses(path: str, size: int) -> None:
-    # LMDB unmaps before it maps, and does not survive when that fails: so try it elsewhere.
+    # LMDB unmaps before it maps, and cannot recover when that fails: try another mapping first.
     try:
         mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
     except OSError as error:

@@ -1,6 +1,6 @@
 """
-The pages of an LMDB file, read as bytes and not from mapped memory: whatever they say, it ends no
-process, and a walk over them ends.
+The pages of an LMDB file, read as bytes and not from mapped memory: damage can neither crash the
+process nor make a walk endless.
 """
 
 from bisect import bisect_right
@@ -28,7 +28,7 @@ from cookietrack_plugin.stores.lmdb.layout import (
     value_of,
 )
 
-# LMDB's own limit for a way down.
+# LMDB's own limit for the depth of a tree (CURSOR_STACK in mdb.c).
 _DEEPEST = 32
 
 
@@ -52,9 +52,9 @@ class Snapshot:
 
     def databases(self) -> dict[bytes, Tree]:
         """
-        Where each of those that have a name begins.
+        The roots of the named databases, by name.
 
-        :raises DamagedPage: that cannot be read.
+        :raises DamagedPage: their list cannot be read.
         """
         found = {}
         for leaf in self.walk(self.main):
@@ -70,8 +70,8 @@ class Snapshot:
 
     def walk(self, tree: Tree, start: bytes = b"") -> Iterator[Leaf | DamagedPage]:
         """
-        The leaves in their order, from that on in which `start` would be; and in the place of those
-        that cannot be read why.
+        The leaves in order, from the one in which `start` would be; instead of a leaf that cannot
+        be read, why.
         """
         if tree.root != NOWHERE:
             yield from self._walk(tree, tree.root, min(tree.depth, _DEEPEST), start)
@@ -89,7 +89,7 @@ class Snapshot:
         return self._file.read(number, HEADER.size + size)[HEADER.size :]
 
     def check_root(self, tree: Tree) -> None:
-        """:raises DamagedPage: the tree cannot even be begun."""
+        """:raises DamagedPage: the root of the tree cannot be read."""
         if tree.root != NOWHERE:
             page = self._page(tree.root)
             if tree.depth > 1:
@@ -98,7 +98,7 @@ class Snapshot:
                 self._leaf(tree, tree.root, page)
 
     def free_pages(self) -> int:
-        """How many pages are there to be used again, as far as that can be read."""
+        """How many pages are free for reuse, as far as that can be read."""
         count = 0
         for leaf in self.walk(self.free):
             if not isinstance(leaf, DamagedPage):
@@ -132,7 +132,7 @@ class Snapshot:
         return page
 
     def _mark(self, number: int) -> None:
-        """Each page is used once: so a walk ends, whatever the pages say."""
+        """Note that the page is used. Each is used once, so a walk ends whatever pages refer to."""
         if not 1 < number <= self.last:
             raise DamagedPage(f"page {number}: there is none of that number")
         if self.is_used(number):
@@ -173,7 +173,7 @@ class Snapshot:
         return nodes
 
     def _overflow(self, number: int) -> int:
-        """Of how many pages it consists."""
+        """How many pages the large value at page `number` consists of."""
         if not 1 < number <= self.last:
             raise DamagedPage(f"page {number}: there is none of that number")
         found, _, flags, count = OVERFLOW_HEADER.unpack(self._file.read(number, HEADER.size))

@@ -12,7 +12,7 @@ DATA_FILE, LOCK_FILE = "data.mdb", "lock.mdb"
 # One slot for each thread that reads, of all processes together.
 MAX_READERS = 510
 _SLOT_BYTES = 64
-# Its head takes two.
+# The head takes two slots.
 LOCK_BYTES = (MAX_READERS + 2) * _SLOT_BYTES
 _MODE = 0o600
 _ADVICE = "put it back, or restart every process that uses the store"
@@ -25,10 +25,10 @@ class Place:
     """
     The data file and the lock file of one directory, both of which are there already.
 
-    LMDB goes by its file descriptors, and whoever opens the path later is on other files: then a
-    logout is stored in one of them and the cookie is read from the other.
+    LMDB keeps its file descriptors. If the files are replaced, a process that opens the path later
+    has other files: a logout is stored in one file, and the cookie is read from another.
 
-    :param expected: what was found there by whom this process writes for.
+    :param expected: what the worker found there, in the process that writes for it.
     :raises StoreUnavailable: something else is there.
     """
 
@@ -39,22 +39,23 @@ class Place:
         self.identity = expected or tuple(_identify(os.lstat(file)) for file in self._files)
         self.check()
         try:
-            # A lock on this is a turn to write, and LMDB does not show its own.
+            # A process locks this one for its turn to write: LMDB does not show its own lock.
             self._data = open_file(self._files[0], os.O_RDWR)
-            # To close this one drops LMDB's locks on it: so it is closed after the environment.
+            # Closing this one drops LMDB's locks on it (fcntl(2)): it is closed after the
+            # environment.
             self._locks = open_file(self._files[1], os.O_RDWR)
         except BaseException:
             self.close()
             raise
 
     def check(self) -> None:
-        """:raises StoreUnavailable: a file was moved away, removed or replaced, or has no locks."""
+        """:raises StoreUnavailable: a file was moved, removed or replaced, or the lock file cut."""
         for file, identity in zip(self._files, self.identity, strict=True):
             try:
                 found = os.lstat(file)
             except OSError as error:
                 raise StoreUnavailable(
-                    f"{file} is not there any more ({error.strerror}): {_ADVICE}"
+                    f"{file} is no longer there ({error.strerror}): {_ADVICE}"
                 ) from error
             if _identify(found) != identity:
                 raise StoreUnavailable(f"{file} is not the file that was opened: {_ADVICE}")
@@ -74,21 +75,21 @@ class Place:
 
     def extend(self, size: int) -> None:
         """
-        Have blocks on the disk for all of `size` bytes.
+        Allocate disk space for the data file up to `size` bytes.
 
-        :raises OSError: there are none.
+        :raises OSError: there is none.
         """
         before = self.size()
         if before < size:
             os.posix_fallocate(self._data, before, size - before)
 
     def free_bytes(self) -> int:
-        """What the disk has left."""
+        """The free space on its disk."""
         disk = os.fstatvfs(self._data)
         return disk.f_bavail * disk.f_frsize
 
     def fileno(self) -> int:
-        """Of the data file."""
+        """The descriptor of the data file."""
         return self._data
 
     @contextmanager
@@ -104,7 +105,7 @@ class Place:
             fcntl.flock(self._data, fcntl.LOCK_UN)
 
     def make_private(self) -> None:
-        """Files that were restored, and are anybody's to read, become their owner's alone."""
+        """Make the files private: a restore may have left them readable by others."""
         for descriptor in (self._data, self._locks):
             if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
                 with suppress(PermissionError):
@@ -112,8 +113,8 @@ class Place:
 
     def fill_locks(self) -> None:
         """
-        Where the lock file was cut, LMDB would die of it while it closes. All zeros: to those that
-        have it open, too, it is nothing to go by any more.
+        Fill a lock file that was cut with zeros: otherwise LMDB crashes while it closes. Processes
+        that have it open find it emptied, too (`MemoryMap`).
         """
         if self._locks >= 0 and os.fstat(self._locks).st_size < LOCK_BYTES:
             os.pwrite(self._locks, bytes(LOCK_BYTES), 0)
@@ -127,7 +128,7 @@ class Place:
 
 
 def open_file(file: str, flags: int) -> int:
-    """A descriptor of what has this name itself, and not of what a symbolic link names."""
+    """A descriptor of the file; a symbolic link is not followed."""
     return os.open(file, flags | os.O_NOFOLLOW)
 
 

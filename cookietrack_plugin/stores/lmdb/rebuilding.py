@@ -1,4 +1,4 @@
-"""A new environment of what can be read of a damaged one, in its place."""
+"""Replaces a damaged environment by a new one with what can be read of it."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ from itertools import islice
 from tempfile import mkdtemp
 
 from cookietrack_plugin.record import Cookie, Create
+from cookietrack_plugin.stores.kit.files import flush_directory
 from cookietrack_plugin.stores.lmdb.batch import New, new_record
 from cookietrack_plugin.stores.lmdb.creation import make_files
 from cookietrack_plugin.stores.lmdb.environment import Environment
@@ -21,26 +22,23 @@ _NO_LIMIT = 2**46
 
 def rebuild(path: str) -> None:
     """
-    Nobody has it open. What cannot be read is lost, and nothing that was deleted comes back: only
-    what the tree of records leads to is taken. Revocations and fences are not: as after
-    `Tables.clear`, no login that began before applies, and all that workers know is stale.
+    Rebuild the environment at `path`, which nobody has open. What cannot be read is lost. Nothing
+    that was deleted comes back, as only what the tree of records leads to is copied. Revocations
+    and fences are not copied: as after `Tables.clear`, no login that began before applies, and all
+    that workers know is stale.
 
-    :raises DamagedPage, OSError, StoreFull: it cannot be done, and all is as it was.
+    :raises DamagedPage, OSError, StoreFull: it cannot be done; the files are as they were.
     """
     draft = mkdtemp(dir=path, prefix="rebuilt-")
     try:
         make_files(draft)
         _fill(draft, path)
-        # The lock file knows of states that there will not be any more.
+        # The lock file refers to commits that the new file does not have.
         os.unlink(os.path.join(path, LOCK_FILE))
         os.replace(os.path.join(draft, DATA_FILE), os.path.join(path, DATA_FILE))
     finally:
         shutil.rmtree(draft)
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    flush_directory(path)
 
 
 def _fill(draft: str, path: str) -> None:

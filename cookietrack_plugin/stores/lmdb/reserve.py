@@ -1,4 +1,4 @@
-"""Room on the disk that is kept for deletions."""
+"""Disk space that is reserved for deletions."""
 
 import errno
 import os
@@ -8,10 +8,10 @@ from cookietrack_plugin.stores.lmdb.layout import DamagedPage
 from cookietrack_plugin.stores.lmdb.pages import Snapshot
 from cookietrack_plugin.stores.lmdb.place import Place
 
-# A part of what is in use, within bounds: a batch of deletions in a large store takes more.
+# The reserve is this part of the file, within bounds: deletions in a large store take more.
 _PART = 64
 _SMALLEST_BYTES, _LARGEST_BYTES = 256 * 2**10, 16 * 2**20
-# Without room on the disk new records are taken as long as so many times the reserve is free.
+# On a full disk new records are accepted while this many times the reserve is free in the file.
 _MARGIN = 4
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_TEXTS = tuple(map(os.strerror, _FULL))
@@ -21,9 +21,11 @@ _LITTLE_BYTES = 16 * 2**20
 class Reserve:
     """
     The end of a data file, which only deletions may use. LMDB copies each page that it changes, so
-    a deletion needs pages, too, before it frees any. On a full disk it has but those of the file.
+    a deletion needs pages, too, before it frees any. On a full disk there are only those of the
+    file.
 
-    Within a transaction that adds nobody sees how far it gets: so the map ends before the reserve.
+    LMDB does not say how far into the file a transaction has got. So for one that adds records the
+    map ends before the reserve.
     """
 
     def __init__(self, place: Place) -> None:
@@ -31,15 +33,15 @@ class Reserve:
 
     def bound(self, used: int) -> int:
         """
-        Up to where new records may use the file, of which `used` bytes are or were in use. Fills
-        the reserve up where deletions have used it.
+        The bytes up to which new records may use the file, of which `used` are or were in use.
+        Refills the reserve where deletions have used it.
 
-        :raises StoreFull: it cannot be filled up.
+        :raises StoreFull: it cannot be refilled.
         """
         size = self._place.size()
         wanted = used + _amount(size)
         if size < wanted and not self._extend(wanted):
-            # Pages that are free within the file do as well.
+            # Free pages within the file will do.
             if size - used + self._free_bytes() < _MARGIN * _amount(size):
                 raise self._full()
             return used
@@ -48,7 +50,7 @@ class Reserve:
     def extend(self, used: int, step: int, limit: int) -> int:
         """
         Make the file larger by `step` bytes, by less where there is no room for that, and to no
-        more than `limit` and the reserve; up to where new records may use it then.
+        more than `limit` and the reserve. Returns the bytes up to which new records may use it.
 
         :raises StoreFull: there is no room.
         """
@@ -74,7 +76,7 @@ class Reserve:
         return True
 
     def _lengthen(self, size: int) -> None:
-        """There are file systems that keep no room for anybody."""
+        """For file systems that cannot allocate space."""
         try:
             os.ftruncate(self._place.fileno(), size)
         except OSError as error:
@@ -94,7 +96,7 @@ def is_for_want_of_room(error: Exception, place: Place) -> bool:
     """Whether LMDB failed because the disk is full."""
     if any(reason in str(error) for reason in _FULL_TEXTS):
         return True
-    # LMDB does not know why the disk took a part only of what it wrote.
+    # LMDB reports EIO for a write that was cut short, without the reason.
     return os.strerror(errno.EIO) in str(error) and place.free_bytes() < _LITTLE_BYTES
 
 

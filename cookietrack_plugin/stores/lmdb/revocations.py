@@ -1,4 +1,4 @@
-"""The revocations of an LMDB store in the order of their commits, for those who share it."""
+"""The log of an LMDB store's revocations, in the order of their commits."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -11,9 +11,9 @@ from cookietrack_plugin.errors import PositionLost
 from cookietrack_plugin.record import UserRevoked
 from cookietrack_plugin.stores.lmdb.keys import KEY_SIZE, id_of, name_of, packed_name
 
-# Some megabytes. Who reads once a second misses none below a hundred thousand revocations a second.
+# Some megabytes. A reader that reads once a second misses none below 100,000 revocations a second.
 KEPT = 131_072
-# Far from the largest number, and from each other.
+# Random beginnings of so many bits are far from each other, and from the largest number.
 _START_BITS = 62
 # The entry of a user begins with this, and is longer than that of a record, which is its key.
 _USER = bytes(KEY_SIZE + 1)
@@ -39,11 +39,11 @@ class RevocationLog:
         self.db = env.open_db(b"revoked", txn=txn)
 
     def begin(self, txn: Any) -> None:
-        """Begin a history of its own, at random: a position of another store is none of this."""
+        """Begin at a random number, so that no position of another store is one of this store."""
         self._go_on(txn, randbits(_START_BITS))
 
     def append(self, txn: Any, entries: Sequence[bytes]) -> list[tuple[int, UserRevoked]]:
-        """Add `entries`; returns the users, with their positions, that it forgets for them."""
+        """Add `entries`; the users among the entries that it drops for them, with positions."""
         if not entries:
             return []
         first, last = self._bounds(txn)
@@ -53,8 +53,8 @@ class RevocationLog:
 
     def shorten(self, txn: Any, count: int) -> tuple[int, list[tuple[int, UserRevoked]]]:
         """
-        Forget the oldest `count` entries, but for the last one, which is the position; how many
-        were there, and the users among them with their positions.
+        Drop the oldest `count` entries, but not the last one, which is the position; how many were
+        dropped, and the users among them with their positions.
         """
         first, last = self._bounds(txn)
         numbers = range(first, min(first + count, last))
@@ -85,7 +85,7 @@ class RevocationLog:
         return self._bounds(txn)[1]
 
     def clear(self, txn: Any) -> None:
-        """Forget all. A number is left out, so that every cursor from before is found too old."""
+        """Drop all. A number is skipped, so that every earlier cursor is too old."""
         last = self.last(txn)
         txn.drop(self.db, delete=False)
         self._go_on(txn, last + 2)
@@ -95,7 +95,7 @@ class RevocationLog:
         return entries
 
     def _go_on(self, txn: Any, position: int) -> None:
-        """None before `position` is known."""
+        """Put an empty entry at `position`: nothing before it is known."""
         txn.put(_packed(position), b"", db=self.db)
 
     def _forget(self, txn: Any, numbers: range) -> list[tuple[int, UserRevoked]]:

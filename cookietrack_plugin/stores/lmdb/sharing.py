@@ -1,4 +1,4 @@
-"""One environment for all stores of this process that lie in one directory."""
+"""One environment for all stores of this process in one directory."""
 
 import fcntl
 import os
@@ -9,6 +9,7 @@ from threading import Lock
 from attrs import define, frozen
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.stores.kit.files import flush_directory
 from cookietrack_plugin.stores.kit.options import wrong_option
 from cookietrack_plugin.stores.lmdb import creation
 from cookietrack_plugin.stores.lmdb.child import ChildWriterEnvironment
@@ -19,15 +20,15 @@ from cookietrack_plugin.stores.lmdb.place import DATA_FILE, LOCK_FILE
 from cookietrack_plugin.stores.lmdb.rebuilding import rebuild
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
-# What a file is, by any path that leads to it.
+# A file's device and inode, the same by every path to it.
 _Identity = tuple[int, int]
 
 
 @frozen
 class Opening:
     """
-    How a store is opened: `purge` to empty it, unless somebody has it open (the start that this is
-    meant for is over); `apart` to write it in a process of its own; `reads` to do nothing but read.
+    How a store is opened: `purge` to empty it, unless another process has it open; `apart` to write
+    it in a process of its own; `reads` to do nothing but read.
     """
 
     path: str
@@ -41,7 +42,8 @@ class Opening:
 @define
 class _Use:
     environment: Environment
-    # Each process that has a store in it open locks the directory: shared, or alone to empty it.
+    # Each process that has a store in it open locks the directory: shared, or exclusively to empty
+    # it.
     directory: int
     stores: int = 0
 
@@ -95,9 +97,10 @@ def rebuild_files(environment: Environment, adopt: Callable[[Environment], objec
     """
     Replace the files of an environment that is damaged by what can be read of them.
 
-    :param adopt: is given the new one, to be given back by `release` in the place of the old one;
-        also where the files could not be replaced, and are opened again.
-    :raises StoreUnavailable: somebody else has it open, or it cannot be rebuilt; it is as it was.
+    :param adopt: is called with the new one, which is to be given to `release` instead of the old
+        one; also where the files could not be replaced, and are opened again.
+    :raises StoreUnavailable: another process has it open, or it cannot be rebuilt; the files are as
+        they were.
     """
     path = environment.path
     with _lock, telling_of(path):
@@ -138,7 +141,7 @@ def _check(option: str, used: bool, wanted: bool) -> None:
 
 
 def _check_lock_file(path: str) -> None:
-    # To open the lock file once more, and close it, would drop LMDB's own locks on it.
+    # Opening the lock file once more, and closing it, would drop LMDB's own locks on it (fcntl(2)).
     for use in _uses.values():
         if _identity(path, LOCK_FILE) in use.environment.place.identity:
             use.environment.place.check()
@@ -164,18 +167,18 @@ def _open(opening: Opening) -> _Use:
 
 
 def _prepare(opening: Opening, directory: int) -> bool:
-    """Make the files, and lock the directory; whether nobody else has it open."""
+    """Make the files, and lock the directory; whether no other process has it open."""
     creation.make_files(opening.path)
     unused = creation.was_never_used(opening.path)
     alone = (opening.purge or unused) and _lock_alone(directory)
     if not alone:
-        # Who makes the store has the lock until it is made.
+        # The process that makes the store holds the lock until it is made.
         fcntl.flock(directory, fcntl.LOCK_SH)
     if creation.was_never_used(opening.path):
         alone = alone or _lock_alone(directory)
         if not alone:
             raise emptied(opening.path)
-        creation.begin_anew(opening.path)
+        creation.empty_unused(opening.path)
     return alone
 
 
@@ -188,10 +191,6 @@ def _lock_alone(directory: int) -> bool:
 
 
 def _keep_names(path: str, directory: int) -> None:
-    """Files that are new here, and a directory that is new itself, survive a power cut."""
+    """Flush the directory and its parent: names of new files and directories are durable then."""
     os.fsync(directory)
-    parent = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    flush_directory(os.path.dirname(os.path.abspath(path)))

@@ -1,4 +1,4 @@
-"""Whether the pages of an LMDB file hold together: LMDB trusts what they say, and dies of some."""
+"""Whether the pages of an LMDB file are consistent: LMDB trusts them, and may crash."""
 
 import fcntl
 import os
@@ -16,13 +16,13 @@ _MAIN, _FREE = "the list of databases", "the list of free pages"
 
 
 def unsound_pages(tables: Tables, txn: Any, snapshot: Callable[[], Snapshot]) -> list[str]:
-    """What does not hold together, a line for each page. All of it is read."""
+    """What is inconsistent, a line for each page. The whole file is read."""
     return list(_unsound(snapshot()))
 
 
 def check_beginning(path: str) -> None:
     """
-    Whether LMDB can open the file without dying of it.
+    Check that LMDB can open the file without crashing.
 
     :raises StoreCorrupt: it lacks its end, or it is damaged where its databases begin.
     """
@@ -35,7 +35,7 @@ def check_beginning(path: str) -> None:
         try:
             snapshot = Snapshot(data.fileno())
         except DamagedPage:
-            # New, or so different that LMDB says so itself.
+            # A new file, or no file of LMDB's, which LMDB reports itself.
             return
         missing = snapshot.size() - os.fstat(data.fileno()).st_size
         if missing > 0:
@@ -102,7 +102,7 @@ def _key(item: Node | bytes) -> bytes:
 
 
 def _count(item: Node | bytes) -> int:
-    """As LMDB counts: the values of a key that can have several."""
+    """The entries that LMDB counts for it: each value of a key that can have several."""
     if isinstance(item, Node):
         if isinstance(item.value, Tree) and item.value.is_of_key:
             return item.value.entries

@@ -54,8 +54,8 @@ class LmdbProvider:
 
     `maxsize`: the bytes that it may take, 128 GiB unless given. It is small and grows.
     `sync`: false to leave it to the system when to write. A power cut then loses what was stored
-    last, and can damage the store; kill -9 does neither.
-    `purge_on_startup`: true to forget all when the first process opens it.
+    last, and can damage the store (MDB_NOSYNC); kill -9 does neither.
+    `purge_on_startup`: true to delete all records when the first process opens it.
     `writer_process`: false to write on a thread of the worker, and not in a process of its own.
     That saves some 20 MB of memory, and a busy worker is slower.
     """
@@ -195,7 +195,7 @@ class LmdbStore:
     def damaged(self) -> Iterator[str]:
         lines: list[str] = self._environment.read(unsound_pages, self._environment.snapshot)
         yield from lines
-        # What is on pages that are lost is missed everywhere.
+        # Records on lost pages would be reported as missing from every index.
         if not lines and isinstance(self._environment, Environment):
             yield from examined(self._environment)
 
@@ -241,7 +241,7 @@ class _Closed:
 
 
 def _behind(cursor: str) -> bytes:
-    """Where the page begins that comes behind the place of `cursor`."""
+    """The first key behind the place that `cursor` names."""
     place = place_of(cursor)
     # LMDB refuses longer keys.
     if len(place) >= _MAX_PLACE_BYTES:
@@ -258,5 +258,5 @@ def _frees(changes: Sequence[Change]) -> bool:
 
 
 def _plain(name: str | None) -> str | None:
-    """No subclass of str: it would travel to the process that writes as the name of a class."""
+    """A plain string: a subclass of str would be pickled for the writer process as its class."""
     return None if name is None else str(name)

@@ -1,4 +1,4 @@
-"""What lies in an LMDB store: records by key, two indexes, the log of revocations, and fences."""
+"""The databases of an LMDB store: records by key, two indexes, the revocation log, and fences."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -18,8 +18,8 @@ class Tables:
     """
     The databases of an environment. Every method works inside the caller's transaction.
 
-    A record that cannot be decoded does not show by which entries it is indexed: they stay when it
-    is deleted. So an entry is never trusted, but compared with the record that it leads to.
+    A record that cannot be decoded does not say which entries index it, so they stay when it is
+    deleted. So an entry is never trusted: it is compared with the record that it leads to.
     """
 
     def __init__(self, env: Any, txn: Any) -> None:
@@ -54,7 +54,7 @@ class Tables:
             self.delete(txn, due)
             self.by_expiry.remove(txn, entries)
             count += len(due)
-            # In a damaged index they may still be there.
+            # A damaged index may still have them.
             first = entries[-1] + b"\0"
         return count
 
@@ -72,7 +72,7 @@ class Tables:
             index.remove(txn, index.entries(cookies))
 
     def note(self, txn: Any, entries: Sequence[bytes]) -> None:
-        """Add to the log; what it forgets has no fence any more."""
+        """Add to the log; the fences of what it drops are dropped, too."""
         for position, revoked in self.log.append(txn, entries):
             self.fences.forget(txn, position, revoked)
 
@@ -114,7 +114,7 @@ class Tables:
     def create(self, txn: Any, new: Sequence[New]) -> Sequence[bool]:
         """For each whether it was stored: there was no record of its id, and no fence."""
         by_authid, by_expiry, created = [], [], set()
-        # In the order of keys: those of one page are put one after the other.
+        # In the order of keys, so that records of one page are put one after the other.
         for key, (id, data, authid, expires, login) in _by_key(new):
             if login is not None and self._refuses(txn, Login(id, *login)):
                 continue
@@ -158,7 +158,7 @@ class Tables:
             index.update(txn, gone, come)
 
     def _due(self, txn: Any, entries: Iterable[bytes], now: int) -> dict[bytes, Stored]:
-        """The records to which entries lead, but for those that say that they are not due."""
+        """The records to which entries lead, except those whose own `expires` is later."""
         return {
             key: record
             for key, record in self.find(txn, map(record_key, entries)).items()

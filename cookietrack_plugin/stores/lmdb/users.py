@@ -1,4 +1,4 @@
-"""Ending everything that a user has in an LMDB store, within a transaction."""
+"""The revocation of a user in an LMDB store, within a transaction."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def revoke_user(
     tables: Tables, txn: Any, authid: str | None, authrealm: str | None, keep: Collection[str]
 ) -> int:
     """
-    What `IUserRevocation.revoke_user` does, all of it: records, the entry in the log, the fence.
+    All of `IUserRevocation.revoke_user`: the records, the entry in the log, and the fence.
     """
     revoked = UserRevoked(authid, authrealm, frozenset(keep))
     if authid is authrealm is None:
@@ -40,7 +40,7 @@ def delete_some(
 ) -> tuple[int, bytes | None]:
     """
     Delete at most `limit` of the records that `revoke_user` deletes: how many, and where to go on,
-    None at the end. They are not reported: `revoke_user` is going to say so of the user.
+    None at the end. The log has no entry for them: `revoke_user` follows, and adds the user's.
     """
     revoked = UserRevoked(*user, frozenset(keep))
     first, end = _range(revoked)

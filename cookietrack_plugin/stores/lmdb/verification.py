@@ -1,8 +1,8 @@
 """
 What is damaged in an LMDB store, found and removed a page in a transaction at a time.
 
-A record and the index entries that lead to it are compared within one transaction: what running
-workers change in between is no damage.
+A record and the index entries that lead to it are compared within one transaction, so that changes
+by running workers are no damage.
 """
 
 from collections.abc import Callable, Iterator
@@ -88,5 +88,5 @@ def _is_stray(tables: Tables, txn: Any, index: Index, entry: bytes) -> bool:
     if data is None:
         return True
     cookie = decoded(key, data)
-    # That of a record which cannot be decoded is reported with the record.
+    # The entry of a record that cannot be decoded is reported with the record.
     return cookie is not None and entry not in index.entries([(key, cookie)])

@@ -1,4 +1,4 @@
-"""The process that writes an environment for another one: see `process`."""
+"""The process that writes an environment for a worker: see `child`."""
 
 import os
 import pickle
@@ -23,7 +23,7 @@ def main() -> None:
 
 class ChildEnvironment(Environment):
     """
-    Written for the process `parent`, which began this one, as long as that lives. A process that
+    Writes for the process `parent`, which started this one, as long as that lives. A process that
     opens the store after its death waits for the current transaction, and no other one follows.
     """
 

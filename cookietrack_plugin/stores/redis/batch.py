@@ -1,4 +1,4 @@
-"""A batch of changes on Redis: read what has to be known, work out what becomes of it, swap it."""
+"""A batch of changes on Redis: read the records, work out their new states, compare and swap."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ class Plan:
     swap: Swap
 
     def applied(self, answer: Sequence[int]) -> list[bool]:
-        """Whether each change applied, given what the script said."""
+        """Whether each change applied, given the script's answer."""
         done = {item.id for item, each in zip(self.swap.items, answer, strict=True) if each}
         return applied(self.changes, set(self.alone), done, self.outcome.applied)
 

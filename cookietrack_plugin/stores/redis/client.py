@@ -23,8 +23,8 @@ class Client:
     """
     Connects with the first command, and again whenever the connection was lost.
 
-    It sends nothing a second time that a server may have done: the answer to a write that was done
-    twice would not be true. The caller gets the error, and asks again.
+    It never resends what a server may have done: the answer to a write that was done twice would be
+    wrong. The caller gets the error, and retries.
 
     :param timeout: seconds to connect, and for every answer.
     :param replicas: how many replicas have to have what is written.
@@ -88,7 +88,7 @@ class Client:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is one server, and what its connections carry is not encrypted."""
+        """Whether it is one server, without TLS."""
         return not (self.is_cluster or self._url.tls)
 
     @property

@@ -1,10 +1,10 @@
 """
-The servers of a cluster: who has which slot, and what they answer while slots move.
+The servers of a cluster: which server has which slot, and redirections while slots move.
 
-redis-py finds the servers. What they answer is followed here: a server that answers MOVED, ASK or
-TRYAGAIN has done nothing, and says who has the keys, or that they are on both sides of a move. A
-read takes them one by one then. A script that writes needs all of them in one place: they are
-brought to where the slot is moving, which is what the move would do with them anyway.
+redis-py finds the servers. Redirections are followed here: a server that answers MOVED, ASK or
+TRYAGAIN has done nothing, and says which server has the keys, or that both sides of a move have
+some. Then a read gets them one by one. A script that writes needs all of them in one place: they
+are migrated to the target of the move, as the move itself would do.
 """
 
 from collections import defaultdict
@@ -31,17 +31,17 @@ from cookietrack_plugin.stores.redis.rounds import Answers, Command, Round
 # Host and port.
 Place = tuple[str, int]
 
-# Whom to ask, by the number of a command, and whether only because the owner of its slot said so.
+# The server of each command, by the command's number, and whether it gets ASKING first.
 Routes = Mapping[int, tuple[Place, bool]]
 
-# Servers that send a command on, one after the other: more are going round in circles.
+# Redirections of one command: more mean a loop.
 _MAX_REDIRECTIONS = 5
 
 
 class ClusterServers:
     """
     :param client: redis-py's client of the cluster.
-    :param login: what servers say to each other, as arguments of MIGRATE.
+    :param login: the arguments of MIGRATE by which servers authenticate to each other.
     :param timeout: seconds for an answer.
     """
 
@@ -51,7 +51,7 @@ class ClusterServers:
         self._milliseconds = round(timeout * 1000)
         # Where slots have moved to since the map was read, and servers that are not on the map.
         self._moved: dict[int, Place] = {}
-        self._strangers: dict[Place, ClusterNode] = {}
+        self._unmapped: dict[Place, ClusterNode] = {}
         self._is_stale = False
 
     def exchange(self, asked: Round, replicas: Replicas) -> Answers:
@@ -67,12 +67,12 @@ class ClusterServers:
             raise
 
     def close(self) -> None:
-        for node in self._strangers.values():
+        for node in self._unmapped.values():
             if node.redis_connection is not None:
                 node.redis_connection.close()
 
     def _refresh(self) -> None:
-        """Read the map again: somebody has not answered."""
+        """Read the map of slots again, after a server has not answered."""
         self._is_stale = False
         try:
             self._client.nodes_manager.initialize()
@@ -82,7 +82,7 @@ class ClusterServers:
         self._moved.clear()
 
     def _delivered(self, asked: Round, replicas: Replicas) -> Answers:
-        """The answers of those who have the keys."""
+        """The answers of the servers that have the keys."""
         answers: Answers = [None] * len(asked.commands)
         routes = {n: (self._owner(asked.key_of(n)), False) for n in range(len(answers))}
         for _ in range(1 + _MAX_REDIRECTIONS):
@@ -100,7 +100,7 @@ class ClusterServers:
         return [self._one_by_one(command, answer, replicas) for command, answer in pairs]
 
     def _one_by_one(self, command: Command, answer: Any, replicas: Replicas) -> Any:
-        """The values of an MGET whose slot is moving; what was answered to other commands."""
+        """The values of an MGET whose slot is moving; the answer to any other command as it is."""
         if command[0] != "MGET" or not isinstance(answer, TryAgainError):
             return answer
         values = self._delivered(Round([("GET", key) for key in command[1:]]), replicas)
@@ -123,9 +123,9 @@ class ClusterServers:
 
     def _beyond(self, command: Command, replicas: Replicas) -> Any:
         """
-        The answer of the server to which a slot is moving, once it has all keys that a script of
-        `Script.by_one_key` is about; an error where the slot is not moving, or they cannot be
-        brought there.
+        Migrate the keys of a script (`Script.by_one_key`) to the server to which their slot is
+        moving, and return its answer; an error where the slot is not moving, or they cannot be
+        migrated.
         """
         keys = command[5 : 5 + command[4]]
         source = self._owner(keys[0])
@@ -142,7 +142,7 @@ class ClusterServers:
         return replicas.checked(self._say({target: commands})[0], writes=True)[1]
 
     def _say(self, commands: Mapping[Place, Sequence[Command]]) -> list[Answers]:
-        """The answers of servers: each of them gets its commands, then they are waited for."""
+        """Send each server its commands, then wait for the answers of all."""
         with ExitStack() as stack:
             connections = [stack.enter_context(borrowed(self._pool(place))) for place in commands]
             pairs = list(zip(connections, commands.values(), strict=True))
@@ -162,11 +162,11 @@ class ClusterServers:
         node = self._client.nodes_manager.get_node(host, port)
         if node is None:
             made: Any = ClusterNode
-            node = self._strangers.setdefault(place, made(host, port))
+            node = self._unmapped.setdefault(place, made(host, port))
         return self._client.get_redis_connection(node).connection_pool
 
     def _note(self, answer: Any, place: Place) -> None:
-        """What an answer says about the map."""
+        """Note what an answer says about the map of slots."""
         if isinstance(answer, MovedError):
             self._moved[answer.slot_id] = _place_of(answer, place)
         elif isinstance(answer, ClusterDownError):
@@ -203,5 +203,5 @@ class _Share:
 
 
 def _place_of(answer: AskError, place: Place) -> Place:
-    """Where a server sends one; it may leave out its own host."""
+    """The server that a redirection names; one may leave out its own host."""
     return answer.host or place[0], answer.port

@@ -12,8 +12,8 @@ from cookietrack_plugin.stores.redis.rounds import Answers, Command
 @contextmanager
 def borrowed(pool: Any) -> Iterator[Any]:
     """
-    A connection of the pool within the block. One on which answers may be missing is closed: who
-    gets it next would read them.
+    A connection of the pool within the block. After an error it is closed: answers may be pending,
+    and its next user would read them.
     """
     connection = pool.get_connection()
     try:
@@ -33,7 +33,7 @@ def receive(connection: Any, count: int) -> Answers:
     """
     The next answers. An error of the server is one of them.
 
-    :raises RedisError: the connection is of no use any more.
+    :raises RedisError: the connection is no longer usable.
     """
     return [_answer(connection) for _ in range(count)]
 

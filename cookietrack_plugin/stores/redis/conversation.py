@@ -1,4 +1,4 @@
-"""Operations that are carried out over a connection that nobody waits for, one at a time."""
+"""Operations over a non-blocking connection, one at a time."""
 
 import logging
 from threading import Lock
@@ -21,16 +21,16 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-# The connection is of no use any more.
+# Errors after which the connection is no longer usable.
 _LOST = (ConnectionError, InvalidResponse, TimeoutError)
 
 
 class Conversation(Generic[T]):
     """
-    A round that is to wait a moment before does not: the way to the server is one.
+    `Round.pause_s` is ignored: the round trip is pause enough.
 
-    `begin`, `fileno` and `finish` are called by the reactor\'s thread, which never connects: others
-    do so with `prepare`, beside what they wait for anyway.
+    `begin`, `fileno` and `finish` are called by the reactor's thread, which never connects: other
+    threads do so with `prepare`, after operations of their own.
 
     :param timeout: seconds for an answer.
     """
@@ -47,8 +47,7 @@ class Conversation(Generic[T]):
 
     def prepare(self) -> None:
         """
-        Connect, if nobody has yet or the connection was lost, and the server answers. On a thread
-        that may wait.
+        Connect, if there is no connection and the server answers. On a thread that may wait.
         """
         if self._wire is not None or not self._connecting.acquire(blocking=False):
             return
@@ -59,7 +58,7 @@ class Conversation(Generic[T]):
                     # Meanwhile: `close` has not seen it.
                     self._drop()
         except (RedisError, OSError) as error:
-            # What the caller wanted is done; the next one tries again.
+            # The caller's own operation is done; the next one tries again.
             log.debug("no connection without a thread: %s", error)
         finally:
             self._connecting.release()
@@ -91,16 +90,16 @@ class Conversation(Generic[T]):
 
     def finish(self) -> T | None:
         """
-        The operation\'s result, None as long as it is not known.
+        The operation's result, None as long as it is not known.
 
-        :raises RedisError: it has failed; whether it was done is not known.
+        :raises RedisError: it failed; whether it was done is not known.
         """
         try:
             answers = self._current().answers()
             if answers is None:
                 return None
             if any(isinstance(answer, ReadOnlyError) for answer in answers):
-                # Somebody else is the master now: whoever connects finds out who.
+                # Another server is the master now: connecting again finds it.
                 self._drop()
             answers = self._client.replicas.checked(answers, self._asked.writes)
             assert self._rounds is not None
@@ -119,7 +118,7 @@ class Conversation(Generic[T]):
         self._drop()
 
     def _send(self, asked: Round) -> None:
-        """Ask for the first round, from `asked` on, that has something to ask."""
+        """Send the first round, from `asked` on, that has commands."""
         assert self._rounds is not None
         while not asked.commands:
             answers: Answers = []

@@ -1,4 +1,4 @@
-"""What a Redis server promises to keep, as far as it says so."""
+"""Warnings about settings of a Redis server with which it can lose logins."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,11 +16,11 @@ _APPENDFSYNC = (
     " set appendfsync always"
 )
 _EVICTION = (
-    "maxmemory-policy is {}: logins are thrown away when its memory is full: set it to noeviction"
+    "maxmemory-policy is {}: logins are evicted when its memory is full: set it to noeviction"
 )
 _REPLICAS = (
-    "its replicas follow later: the one that takes over does not know the last logins and logouts:"
-    ' set "replicas" in the store item to how many have to have them'
+    "its replicas lag behind: the one that takes over may not know the last logins and logouts: set"
+    ' "replicas" in the store item to how many of them have to have a commit'
 )
 _UNKNOWN = "it does not say what its {0} is: make sure that {0} is {1}"
 
@@ -56,7 +56,7 @@ def _warnings(master: Any, info: Mapping[str, Any], replicas: int) -> Iterator[s
 
 
 def _setting(master: Any, name: str) -> str | None:
-    """None where there is no CONFIG, or not for everybody: hosted servers are like that."""
+    """None where CONFIG is missing or forbidden, as on hosted servers."""
     try:
         value: str | None = master.config_get(name).get(name)
     except (NoPermissionError, ResponseError):

@@ -1,10 +1,10 @@
 """
-Servers that throw away what they are to keep.
+Servers that evict keys.
 
-A full server whose `maxmemory-policy` is not `noeviction` drops keys: with `volatile-...` those
-with a time to live, which are records and the indexes of users, with `allkeys-...` any. A record
-that is gone is a lost login. An index that is gone hides logins from those who would end them, so
-nobody relies on one of a server that evicts, or has evicted since it was started.
+A full server whose `maxmemory-policy` is not `noeviction` evicts keys: with `volatile-...` those
+with a time to live, which are records and the indexes of users, with `allkeys-...` any. An evicted
+record is a lost login. An evicted index hides logins from a revocation, so no index is relied on
+where the server evicts, or has evicted since it was started.
 """
 
 import logging
@@ -25,9 +25,9 @@ _KEEPS = "noeviction"
 
 def require_noeviction(info: Mapping[str, Any], place: str) -> None:
     """
-    Do nothing if a server keeps what it has, or does not say.
+    Check that a server does not evict keys, as far as it says so.
 
-    :param info: what the server says of itself.
+    :param info: the server's answer to INFO.
     :raises ConfigError: it evicts.
     """
     if _evicts(info):
@@ -37,7 +37,7 @@ def require_noeviction(info: Mapping[str, Any], place: str) -> None:
 
 class EvictionCheck:
     """
-    Asks servers whether the indexes can be relied on, and logs where they cannot.
+    Asks servers whether indexes can be relied on, and logs that they cannot.
 
     :param place: the server, as people may see it.
     """
@@ -51,8 +51,8 @@ class EvictionCheck:
 
     def is_suspect(self) -> bool:
         """
-        Whether an index may have been evicted. Where the user may not ask, it is taken for granted
-        that the server was set up as it should be: that was logged when the store was opened.
+        Whether an index may have been evicted. Where the user may not ask, the server is assumed to
+        be set up correctly; a warning was logged when the store was opened.
         """
         commands = [("INFO",)] * len(self._partitions)
         keys = [each.expiry for each in self._partitions]
@@ -63,7 +63,8 @@ class EvictionCheck:
             policies = sorted({str(info.get("maxmemory_policy")) for info in infos})
             log.warning(
                 "%s evicts logins when its memory is full, or has done so (maxmemory-policy %s):"
-                " set it to noeviction. Users' sessions are looked for among all records",
+                " set it to noeviction. Until it is restarted, finding a user's logins reads all"
+                " records",
                 self._place,
                 ", ".join(policies),
             )
@@ -76,7 +77,7 @@ def _evicts(info: Mapping[str, Any]) -> bool:
 
 
 def _parsed(answer: Any) -> Mapping[str, Any]:
-    """What INFO says, numbers as such; nothing where it may not be asked."""
+    """The fields of INFO, numbers as integers; nothing where INFO is forbidden."""
     if isinstance(answer, (NoPermissionError, ResponseError)):
         return {}
     lines = (line.partition(":") for line in answer.decode(errors="replace").splitlines())

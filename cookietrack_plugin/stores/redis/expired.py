@@ -9,7 +9,7 @@ from cookietrack_plugin.stores.redis.keys import Layout, Partition
 from cookietrack_plugin.stores.redis.lookup import read
 from cookietrack_plugin.stores.redis.swap import Swap, run, swap_item
 
-# Records that one script deletes: the server does nothing else in the time.
+# Records that one script deletes: the server serves nobody else while it runs.
 _STEP = 1000
 
 
@@ -30,10 +30,10 @@ def _due(client: Client, partition: Partition, now: int, limit: int) -> list[str
 
 def _delete(client: Client, partition: Partition, ids: Sequence[str], now: int) -> int:
     """
-    Delete what is under the ids and has expired, unless somebody changes it; how many it was.
+    Delete the records under the ids that have expired, unless they change; how many were deleted.
 
     A client may have been heard since the index was read. Then its record is stored as it is, which
-    puts the index right where that says otherwise.
+    corrects the index.
     """
     found = client.complete(read({partition: ids})).values()
     doomed = [swap_item(partition, each, None) for each in found if not _lives(each.record, now)]

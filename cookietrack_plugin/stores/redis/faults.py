@@ -35,7 +35,7 @@ from cookietrack_plugin.stores.redis.wire import TooMuch
 
 _AWAY = (BusyLoadingError, ClusterDownError, ConnectionError, ReadOnlyError, TimeoutError)
 _MOVING = (AskError, MovedError, TryAgainError)
-# Answers of a server that works and does not take writes now.
+# Answers of a server that is up and refuses writes for now.
 _REFUSING = re.compile(r"^(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|BUSY|UNKILLABLE|LOADING)\b")
 _FULL = re.compile(r"\bOOM\b|[Nn]o space left")
 
@@ -44,9 +44,9 @@ _RIGHTS = (
     " docs/scaling.md"
 )
 
-# What a person has to set right, by the error and a word of it.
+# Advice about faults that only a person can fix, by the error and words in its text.
 _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
-    (AuthenticationError, "without any password", "the server has no password: take it out"),
+    (AuthenticationError, "without any password", "the server has no password: remove it"),
     (
         AuthenticationError,
         "",
@@ -112,7 +112,7 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
     if advice := _advice(error, cause):
         return ConfigError(f'"url" in {PLACE}: {place}: {cause}: {advice}')
     if isinstance(error, OutOfMemoryError) or _FULL.search(cause):
-        # What opens a store does not wait for room, but for a server.
+        # Opening a store is retried only after StoreUnavailable.
         full = StoreUnavailable if opening else StoreFull
         return full(f"{place} has no room: {cause}: raise maxmemory, or make room on its disk")
     if isinstance(error, TooMuch):
@@ -130,7 +130,7 @@ def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
 
 
 def _reason(error: Exception) -> Exception:
-    """For "no node of the cluster can be used", what one of them said."""
+    """The error of a node behind redis-py's "no node of the cluster can be used"."""
     said: BaseException | None = error
     while isinstance(said, RedisClusterException):
         said = said.__cause__ or said.__context__
@@ -138,7 +138,7 @@ def _reason(error: Exception) -> Exception:
 
 
 def _advice(error: Exception, cause: str) -> str | None:
-    """What a person has to set right, None where nobody has to."""
+    """What a person has to fix, None where waiting may help."""
     for kind, word, advice in _ADVICE:
         if isinstance(error, kind) and word in cause.lower():
             return advice

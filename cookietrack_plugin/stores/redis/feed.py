@@ -1,7 +1,7 @@
 """
 The feed: a stream of revocations in each partition, which each reader reads on from the entry that
-it saw last. Where that entry is gone, so is what came behind it: the stream was trimmed, or the
-server went back to an earlier state.
+it saw last. If that entry is gone, so may be later ones: the stream was trimmed, or the server went
+back to an earlier state.
 
 An entry has the field `id` (a record was deleted, or changed hands); or `keep`, and `authid` and
 `authrealm` unless they are any (a user was revoked); or `fence` (a user is being revoked: it gives
@@ -27,7 +27,7 @@ Cursor = tuple[Entry, ...]
 # Where an entry is in its stream: milliseconds, and a number within them.
 Position = tuple[int, int]
 
-# Entries of a stream that are read in one step: a long backlog does not hold up the server.
+# Entries of a stream that are read in one step, so that a long backlog does not block the server.
 _PAGE = 1000
 
 _NUMBER = re.compile(rb"(\d{1,19})-(\d{1,19})")
@@ -91,10 +91,10 @@ class FeedReader:
 
     def _ask(self, commands: Sequence[Command], partitions: Sequence[Partition]) -> list[Any]:
         """
-        The answers of servers that would take writes: one that has become a replica knows nothing
-        of what is revoked now. They are asked for one that has nothing to do.
+        The answers of servers that accept writes: one that has become a replica may not know the
+        latest revocations. A write without effect, sent with the commands, finds out.
 
-        :raises RedisError: they take none. One whose disk is at fault still knows everything.
+        :raises RedisError: one refuses writes, and not because of a fault of its disk.
         """
         writes = [("DEL", each.nothing) for each in partitions]
         answers = self._client.exchange(Round([*commands, *writes]))
@@ -104,7 +104,7 @@ class FeedReader:
 
 def entry_of(cursor: object, partition: Partition, partitions: int) -> Entry | None:
     """
-    What `cursor` has seen last in the partition; None if it is no cursor of such a store.
+    The entry that `cursor` saw last in the partition; None if it is no cursor of such a store.
 
     :param partitions: how many the store has.
     """

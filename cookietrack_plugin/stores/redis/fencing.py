@@ -1,7 +1,7 @@
 """
 Which logins of a batch the fences refuse.
 
-What the fences say is read with the records, and worked out with the same rule as everywhere
+Fences are read with the records, and applied by the rule that all stores share
 (`stores.kit.fences`). The script that writes the batch compares the last fence with the one that
 was read: if a user was revoked in between, it writes nothing, and the batch begins again.
 """
@@ -74,7 +74,7 @@ class FenceQuery:
         ]
 
     def read(self, answers: Iterator[Any]) -> Fencing:
-        """What the fences say, from the answers to the commands."""
+        """The fences, from the answers to the commands."""
         last, *values = next(answers)
         fences = {
             name: fence_of(value) for name, value in zip(self._names, values, strict=True) if value

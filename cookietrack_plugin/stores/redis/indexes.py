@@ -42,7 +42,7 @@ class Indexes:
     def page(self, index: str, cursor: int) -> tuple[int, list[str]]:
         """
         The next ids of an index from `cursor` on, which is 0 at first, and the next cursor, which
-        is 0 at the end. An id that is there all the while is given, maybe more than once.
+        is 0 at the end. An id that is there during the whole walk comes at least once (SCAN).
         """
         command = ("ZSCAN", index, cursor, "COUNT", _PAGE)
         cursor, members = self._client.run([command])[0]
@@ -54,7 +54,7 @@ class Indexes:
         return self.pages(partition.expiry)
 
     def pages(self, index: str) -> Iterator[list[str]]:
-        """All of them."""
+        """All ids of an index, in pages."""
         cursor, ids = self.page(index, 0)
         yield ids
         while cursor:
@@ -63,8 +63,8 @@ class Indexes:
 
     def unindexed(self, partition: Partition) -> Iterator[list[str]]:
         """
-        The ids of all records, in pages, from what keys the server has: it goes over those of
-        others, too. A record that is there all the while is given, some more than once.
+        The ids of all records, in pages, by a SCAN of all keys of the server. A record that is
+        there during the whole walk comes at least once.
         """
         cursor: int | None = None
         while cursor != 0:

@@ -1,4 +1,4 @@
-"""Where a Redis store keeps what."""
+"""The keys of a Redis store."""
 
 from functools import lru_cache
 from hashlib import sha256
@@ -49,7 +49,7 @@ class Partition:
 
     @property
     def nothing(self) -> str:
-        """The key of nothing: see `lookup` and `script`."""
+        """A key that never exists: see `lookup` and `script`."""
         return nothing_beside(f"{{{self.tag}}}")
 
     def cookie(self, id: str) -> str:
@@ -62,7 +62,7 @@ class Partition:
 
 
 def nothing_beside(key: str) -> str:
-    """The key of nothing in the partition of a key."""
+    """The key that never exists in the partition of `key`."""
     return f"{key.partition('}')[0]}}}:nothing"
 
 
@@ -93,7 +93,7 @@ class Layout:
 # A login asks for four of them, of which two are the same for everybody in a realm.
 @lru_cache(maxsize=1000)
 def digest_of(authid: str | None, authrealm: str | None) -> str:
-    """What stands for the name `(authid, authrealm)`, None for any, in keys: 32 characters."""
+    """A digest of the name `(authid, authrealm)`, None for any, for keys: 32 characters."""
     first, second = encoded(authid), encoded(authrealm)
     return sha256(b"%d:%b%b" % (len(first), first, second)).hexdigest()[:32]
 

@@ -1,12 +1,11 @@
 """
-Records, of a server that would take writes.
+Look-ups, on a server that accepts writes.
 
-A server that has become a replica, or that has lost the replicas that it needs to take writes
-(`min-replicas-to-write`), may not know of the last logouts. It answers a write with an error, also
-where that would have nothing to do; a full server does not. So a record is read with GETEX, a write
-that without an option only reads, and several by a script that begins with such a write. Nobody
-needs a right for it that is not needed anyway, as for ROLE, and who answers is asked in the same
-step as the records.
+A server that has become a replica, or that has lost the replicas that it needs to accept writes
+(`min-replicas-to-write`), may not know the last logouts. It answers a write with an error, even one
+without effect; a full server does not. So a record is read with GETEX, a write command that without
+options only reads, and several by a script that begins with a write without effect. Unlike ROLE,
+this needs no further permission, and the server's role is checked in the same step as the read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,16 +33,15 @@ return values
 
 def look_up(wanted: Mapping[Partition, Sequence[str]]) -> Rounds[dict[str, Found]]:
     """
-    What lies under the ids, by id; in one round trip, unless a server says that it cannot be done
-    this way.
+    What is stored under the ids, by id; in one round trip, unless a server needs another command.
 
-    :raises RedisError: the server takes no writes.
+    :raises RedisError: the server refuses writes.
     """
     return (yield from _complete(_queries(wanted, _at_once)))
 
 
 def read(wanted: Mapping[Partition, Sequence[str]]) -> Rounds[dict[str, Found]]:
-    """The same of a user who may not write."""
+    """The same for a user who may not write."""
     return (yield from _complete(_queries(wanted, _trusted)))
 
 
@@ -97,7 +95,7 @@ def _complete(queries: Sequence[_Query]) -> Rounds[dict[str, Found]]:
 
 
 def _values(answers: Answers) -> Answers | ResponseError:
-    """The values that they are or have in them, or the first error."""
+    """All values in the answers, each a value or a list of values; or the first error."""
     values: list[Any] = []
     for answer in answers:
         if isinstance(answer, ResponseError):

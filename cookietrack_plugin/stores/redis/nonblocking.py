@@ -1,4 +1,4 @@
-"""A Redis store that is read and written to without a thread that waits."""
+"""A Redis store with non-blocking commits and look-ups."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -20,8 +20,8 @@ T = TypeVar("T")
 @implementer(INonBlockingCommit, INonBlockingLoad)
 class NonBlockingRedisStore(RedisStore):
     """
-    One server, without TLS: the bytes on its connections are commands and answers. There is a
-    connection for commits and one for look-ups. `commit` and `load` connect them, on their threads;
+    For one server without TLS, whose bytes on the wire are commands and answers. There is a
+    connection for commits and one for look-ups. `commit` and `load` connect them, on their threads:
     so the first batch goes there, and the first after a fault.
 
     :param timeout: seconds for an answer.

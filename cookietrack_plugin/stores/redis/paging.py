@@ -1,8 +1,9 @@
 """
-Ids in the order of the sorted sets that have them: see `keys.Partition`.
+Ids in the order of the sorted sets of `keys.Partition`.
 
-ZSCAN's cursors do not grow, and mean nothing to another server. A place here is a set, a score and
-an id. A record keeps its place as long as it does not change: a touch moves it towards the end.
+ZSCAN's cursors do not grow, and another server does not understand them. A place here is a set, a
+score and an id. A record keeps its place as long as it does not change: a touch moves it towards
+the end.
 """
 
 from bisect import bisect_left
@@ -75,7 +76,7 @@ class Pages:
         return found + self._first(sorted(each for each in indexes if each > last.index), left)
 
     def _first(self, indexes: Sequence[Index], limit: int) -> list[Place]:
-        """The first members of `indexes`. More and more of these are read at once."""
+        """The first members of `indexes`, of which each round trip reads twice as many."""
         found: list[Place] = []
         number = 1
         while indexes and len(found) < limit:
@@ -100,8 +101,8 @@ class Pages:
 
     def _behind_rank(self, last: Place, rank: int, limit: int) -> tuple[list[Member], bool]:
         """
-        The same, where so many have the same score that only ranks tell where to go on from. These
-        change all the time: so a page is good if it begins with a member that is not behind `last`.
+        The same, where so many members have one score that only ranks say where to go on. Ranks
+        change all the time, so a page counts if it begins with a member that is not behind `last`.
         """
         while True:
             members = self._range(last.index, rank, limit + 1)

@@ -1,4 +1,4 @@
-"""Why a server does not answer, where it can be found out: nobody waits for what is wrong."""
+"""Finds mistakes in the `url` because of which a server does not answer: waiting does not help."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ from cookietrack_plugin.stores.redis.url import RedisUrl
 
 Connect = Callable[[], socket.socket]
 
-# For how long this one question waits, in seconds.
+# Seconds to wait for an answer.
 _PATIENCE_S = 1.0
 _QUESTION = b"PING\r\n"
 _ANSWERS = (b"+", b"-")
@@ -23,7 +23,7 @@ _ANSWERS = (b"+", b"-")
 
 def find_mistake(url: RedisUrl, node_dir: str, timeout: float) -> None:
     """
-    Do nothing if waiting may help.
+    Look for a mistake; return where waiting may help.
 
     :raises ConfigError: the servers speak TLS and the `url` does not say so, or the other way
         round; or the sentinels do not know the service.
@@ -37,7 +37,7 @@ def find_mistake(url: RedisUrl, node_dir: str, timeout: float) -> None:
 
 def _check_transport(url: RedisUrl, timeout: float) -> None:
     for host in url.hosts:
-        # Whoever cannot be reached at all is away.
+        # A server that cannot be reached at all is away.
         with suppress(OSError):
             if mistake := _mistake(url, partial(socket.create_connection, host, timeout)):
                 found, expected = mistake
@@ -70,14 +70,14 @@ def _tls_error(connect: Connect) -> str | None:
     """How TLS fails, None if it does not."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    # It is told nothing: this is about its language, not about who it is.
+    # No verification: this is about the protocol, and nothing secret is sent.
     context.verify_mode = ssl.CERT_NONE
     try:
         with closing(context.wrap_socket(connect())) as connection:
             # It may have closed its end already.
             with suppress(OSError):
                 connection.sendall(_QUESTION)
-            # What it has against us it says here (RFC 8446, 4.4.2.4).
+            # Its alert about our certificate arrives here (RFC 8446, section 4.4.2.4).
             connection.recv(1)
     except OSError as error:
         return str(error)

@@ -113,6 +113,6 @@ def _opened(
 
 
 def _prepare(client: Client, layout: Layout) -> None:
-    # A user without the right to ask would otherwise be refused at the first login.
+    # Otherwise a user without this permission would be refused at the first login.
     client.time_at(layout.partitions[0].expiry)
     prepare_schema(client, layout)

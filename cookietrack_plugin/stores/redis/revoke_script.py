@@ -19,10 +19,10 @@ from cookietrack_plugin.stores.redis.swap import MAX_REVOCATIONS
 # each; the members; the fields and values of the entry, none for no fence.
 # Returns 0 where the indexes had others than the members, and otherwise how many records were
 # deleted, and the position of the fence.
-# An index is trusted as far as its score is that of the record: where it is not, the record is
-# gone, and the member is what a server that expires records by itself has left behind.
-# Trimming comes first of all that the fence needs: it wants no memory, and where the first write of
-# a script wants none, a full server takes the others.
+# A member of an index counts if its score is that of the record. Otherwise the record is gone: the
+# server expires records by itself, and leaves the member behind.
+# Trimming is the first write that the fence needs: it needs no memory, and where the first write of
+# a script needs none, a full server accepts the others.
 REVOKE = Script("""
 local whole, realms, pending, kept = ARGV[1] == 'all', ARGV[2], ARGV[3], ARGV[4]
 local name, keep, indexes = ARGV[5], ARGV[6], tonumber(ARGV[7])

@@ -1,5 +1,5 @@
 """
-What is asked of Redis, a round trip at a time, apart from how it is sent.
+Operations on Redis as round trips, independent of how these are sent.
 
 An operation is a generator of rounds. Each is answered with a list, and the generator returns the
 operation's result. So the same operation runs over a connection that a thread waits for, and over
@@ -33,7 +33,7 @@ class Round:
     pause_s: float = 0.0
 
     def key_of(self, number: int) -> str:
-        """By which a cluster finds the server of a command."""
+        """The key by which a cluster finds the server of a command."""
         if self.keys is not None:
             return self.keys[number]
         command = self.commands[number]

@@ -1,4 +1,4 @@
-"""The schema of a Redis store: marked when it is first opened, and checked ever after."""
+"""The schema of a Redis store: marked when it is first opened, and checked each time after."""
 
 import logging
 from typing import Any

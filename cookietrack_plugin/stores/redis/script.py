@@ -8,10 +8,10 @@ from redis.exceptions import AskError, NoScriptError, TryAgainError
 
 from cookietrack_plugin.stores.redis.rounds import Answers, Command, Round, Rounds, checked
 
-# Tries to run a script on a slot that is being moved, and seconds between them: others wait.
+# Tries to run a script on a slot that is being moved, and seconds between them.
 _MAX_TRIES = 50
 _PAUSE_S = 0.02
-# What a cluster answers meanwhile. MOVED is a kind of ASK.
+# What a cluster answers during that. MovedError is a subclass of AskError.
 _MOVING = AskError, TryAgainError
 
 # Takes the keys from the arguments, of which the first is their number.
@@ -24,9 +24,9 @@ for n = 2, #all do table.insert(n < all[1] + 2 and KEYS or ARGV, all[n]) end
 class Script:
     """
     A Lua script. It is no transaction: what it has done when it fails stays done. So it compares
-    everything before it writes anything. Whether there is memory the server decides with the first
-    write, for all of them. A script that writes names a key that is never there: a cluster that is
-    moving the slot, and has a part of the keys elsewhere, does not even begin it then.
+    everything before it writes anything. The server checks its memory at the first write, for all
+    of them. A script that writes names a key that never exists: so a cluster that is moving the
+    slot, and has some of the keys elsewhere, does not begin it.
     """
 
     def __init__(self, source: str) -> None:
@@ -49,17 +49,18 @@ class Script:
         return checked(answers)
 
     def by_digest(self, call: Command) -> Command:
-        """What a server understands that has run the script before."""
+        """The command for a server that has run the script before."""
         return "EVALSHA", self._sha, *call
 
     def by_source(self, call: Command) -> Command:
-        """What every server understands."""
+        """The command for every server."""
         return "EVAL", self._source, *call
 
     def by_one_key(self, call: Command) -> Command:
         """
-        What a server takes to which the slot is moving: of several keys it would want to have all,
-        those included that are nowhere. It must have been given those that are somewhere.
+        The command for a server to which the slot is moving. It would refuse several keys unless it
+        has all of them, even those that do not exist: so it gets one, and the others as arguments.
+        Those that exist have been migrated to it before.
         """
         return "EVAL", _UNPACK + self._source, 1, call[1], *call
 

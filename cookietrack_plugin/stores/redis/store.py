@@ -117,7 +117,7 @@ class RedisStore:
         """See `user_revocation`."""
         if len(keep) > MAX_KEPT_IDS:
             raise ValueError(f"expected at most {MAX_KEPT_IDS} ids to keep, found {len(keep)}")
-        # Others would be taken apart where they are read: commas and spaces separate there.
+        # The fence separates ids by commas and spaces.
         revoked = UserRevoked(authid, authrealm, frozenset(filter(is_id, keep)))
         with self._answering():
             return self._revoker.revoke(revoked)
@@ -143,7 +143,7 @@ class RedisStore:
         self._client.close()
 
     def _indexes_of(self, authid: str | None, authrealm: str | None) -> list[Index]:
-        """Those that have all records of the user: its own, where they can be relied on."""
+        """The indexes that have all records of the user: its own, where they can be relied on."""
         if authid is None or self._eviction.is_suspect():
             return [(partition.number, partition.expiry) for partition in self._layout.partitions]
         indexes = self._indexes.of_user(self._layout.partitions, authid, authrealm)
@@ -180,6 +180,6 @@ class RedisStore:
 
 
 class RedisReader(RedisStore):
-    """The same for people who look at it, whose user may have the right to read and no other."""
+    """The same for reading, by a Redis user who may have no other permission."""
 
     _look_up = staticmethod(read)

@@ -1,4 +1,4 @@
-"""What becomes of some records of a partition, as one call of a script."""
+"""Compare and swap of some records of a partition, as one call of a script."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ class Swap:
 
 @frozen
 class Found:
-    """What lies on the server under an id: bytes, and the record that they are; None for none."""
+    """What is stored under an id: bytes, and the record decoded of them; None for none."""
 
     id: str
     value: bytes | None
@@ -137,7 +137,7 @@ def new_item(partition: Partition, cookie: Cookie) -> Item:
 
 def swap_item(partition: Partition, found: Found, cookie: Cookie | None) -> Item:
     """
-    Put a record, or none, into the place of the one that was found.
+    Replace the record that was found by another one, or by none.
 
     :raises ValueError: it cannot be stored at all.
     """
@@ -155,8 +155,8 @@ def swap_item(partition: Partition, found: Found, cookie: Cookie | None) -> Item
 
 def run(swaps: Sequence[Swap]) -> Rounds[list[Sequence[int] | None]]:
     """
-    What the script answers for each of the swaps: a number an item, None where a record or the last
-    fence was not as it had been found, and nothing of that swap was done.
+    The script's answer for each of the swaps: a number for each item; None where a record or the
+    last fence was not as it had been found, and nothing of that swap was done.
     """
     answers = yield from SWAP.run([swap.arguments() for swap in swaps])
     return [None if answer == 0 else answer for answer in answers]
@@ -164,9 +164,9 @@ def run(swaps: Sequence[Swap]) -> Rounds[list[Sequence[int] | None]]:
 
 def tries() -> Iterator[float]:
     """
-    How long to wait before each try of a step that others may be in the way of, in seconds.
+    The seconds to wait before each try of a step that may conflict with other nodes.
 
-    :raises StoreUnavailable: they were every time.
+    :raises StoreUnavailable: there was a conflict every time.
     """
     yield 0.0
     for tried in range(_MAX_TRIES - 1):

@@ -1,4 +1,4 @@
-"""The script that writes records: compare and swap, for as many as one likes."""
+"""The script that writes records: compare and swap, for any number of them."""
 
 from cookietrack_plugin.stores.redis.script import Script
 
@@ -17,10 +17,10 @@ ANY = "any"
 # Returns 0 where a record or the last fence was not as expected. Otherwise for each item 1 or 0: a
 # deletion whose id was there, as a record or in the index; a new value, but not the one of an item
 # that expects any, where there was one.
-# A full server refuses a script whose first write takes room, not one whose first write makes some.
-# So new values come first, that what lets somebody in is refused, and deletions come before what
-# tells of them, that they succeed where they are alone.
-# The time is the server's: it drops members from indexes, which no node with a wrong clock may do.
+# A full server refuses a script whose first write needs memory, not one whose first write frees
+# some. So new values come first: a batch with a login is refused. Deletions come before their
+# entries in the feed: a batch of deletions alone succeeds.
+# The time is the server's: a node with a wrong clock must not drop members from indexes.
 SWAP = Script("""
 local grace, kept, fence = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local items, realms = tonumber(ARGV[4]), tonumber(ARGV[5])

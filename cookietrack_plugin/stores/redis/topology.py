@@ -1,4 +1,4 @@
-"""Whether the server is what the `url` says it is, as far as it says so itself."""
+"""Checks that the server is what the `url` says it is, as far as its INFO tells."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +14,13 @@ LEAST_VERSION = (6, 2)
 
 
 def infos(client: Client) -> list[Mapping[str, Any]]:
-    """What each master says of itself; nothing where the user may not ask."""
+    """Each master's answer to INFO; nothing where the user may not ask."""
     return [_info(master) for master in client.masters()]
 
 
 def check_topology(info: Mapping[str, Any], url: RedisUrl) -> None:
     """
-    Do nothing if the server is one that the store can use.
+    Check that the store can use the server.
 
     :raises ConfigError: it is too old, a sentinel, or one of a cluster where one server was named.
     :raises StoreUnavailable: it is a replica just now, and may become the master again.

@@ -1,8 +1,8 @@
 """
 From schema 1, which had an index for each authid, to one for each identity.
 
-Idempotent, and done by each node that opens the store at the same moment. A node of the older
-version that goes on writing would leave logins out of the new indexes: all of them stop first.
+Idempotent: several nodes may do it at the same moment. A node of the older version that goes on
+writing would leave logins out of the new indexes: stop all of them first.
 """
 
 import time

@@ -109,7 +109,7 @@ def parse_url(text: str) -> RedisUrl:
 
 def check_files(url: RedisUrl, node_dir: str) -> None:
     """
-    Do nothing if the files that the query names are there.
+    Check that the files that the query names are there.
 
     :raises ConfigError: one is not.
     """

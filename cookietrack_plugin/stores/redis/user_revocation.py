@@ -1,23 +1,23 @@
 """
-Everything of a user ended, and the fence that keeps out the logins that began before.
+The revocation of a user: its records are deleted, and a fence keeps out logins that began before.
 
-Whether a login is before or after a revocation, its own partition decides: it has the record, the
-fence, and the entry of the feed that both are measured by.
+The partition of a login orders it before or after a revocation: it has the record, the fence, and
+the entry of the feed that both are measured by.
 
 - One script deletes the records of the user, adds the entry and raises the fence to it. It does
   nothing if the user has others than those that were read before, and is tried again.
-- Where a partition has more than `_STEP` of them, a script for all would hold the server for long.
+- Where a partition has more than `_STEP` of them, a script for all would block the server for long.
   Steps of that size come first, and that script deletes the rest, with all that was stored since.
 - A whole realm has no index that a script could find empty, nor has a user on a server that may
-  have evicted it, and a user who logs in all the time may have no moment for it. There the fence is
-  raised first, at an entry of its own that readers of the
-  feed pass over. No login that began before it is stored from then on, so one walk over the records
-  meets all of them. The last step adds the entry that readers learn from, and raises the fence.
+  have evicted it; and a user who logs in all the time may never have an empty one. There the fence
+  is raised first, at an entry of its own that readers of the feed skip. No login that began before
+  it is stored from then on, so one walk over the records meets all of them. The last step adds the
+  entry that readers learn from, and raises the fence to it.
 
 A worker that reads the entry finds no record of a login that began before the revocation did. If
-the server goes away between two steps, some records are deleted, no worker has learned of it, and
-the caller has an error and tries again. A first fence stands until then. It refuses nobody who
-begins later, as its own entry is what workers read on from.
+the server fails between two steps, some records are deleted, no worker has learned of it, and the
+caller gets an error and retries. A first fence stands until then. It refuses no login that begins
+later, as workers read on from its own entry.
 """
 
 import time
@@ -34,7 +34,7 @@ from cookietrack_plugin.stores.redis.lookup import read
 from cookietrack_plugin.stores.redis.revoke_script import REVOKE, Revocation, beginning, end
 from cookietrack_plugin.stores.redis.swap import Found, Swap, run, swap_item, tries
 
-# Records that one script deletes: the server does nothing else in the time.
+# Records that one script deletes: the server serves nobody else while it runs.
 _STEP = 1000
 # How often the last step is tried while the user logs in elsewhere.
 _MAX_TRIES = 5
@@ -148,5 +148,5 @@ def _left(user: UserRevoked, members: Members) -> int:
 def _is_of(user: UserRevoked, found: Found) -> bool:
     if isinstance(found.record, Cookie):
         return user.ends(found.id, found.record.auth)
-    # Whose a damaged record is nobody knows, save where it is about everybody.
+    # A damaged record has no known user: only a revocation of all users deletes it.
     return found.record is not None and user.ends(found.id, None)

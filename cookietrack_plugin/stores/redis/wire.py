@@ -1,4 +1,4 @@
-"""A connection to a server of Redis that nobody waits for."""
+"""A non-blocking connection to a Redis server."""
 
 from collections.abc import Sequence
 from socket import MSG_PEEK, SO_SNDBUF, SOL_SOCKET
@@ -11,15 +11,15 @@ from redis.exceptions import ConnectionError, InvalidResponse, RedisError, Timeo
 
 from cookietrack_plugin.stores.redis.rounds import Answers, Command
 
-# What is sent at once, a batch of new logins being a third of it, and room for that in the kernel,
-# which counts what it wraps it in too: it takes all of it while the server reads.
+# The most that is sent at once: a large batch of new logins is a third of it. The kernel's buffer
+# also counts its own overhead; this size takes all of it while the server reads.
 _MAX_SEND_BYTES = 128 * 1024
 _SEND_BUFFER_BYTES = 4 * _MAX_SEND_BYTES
 _RECEIVE_BYTES = 64 * 1024
 
 
 class TooMuch(RedisError):
-    """Nothing was sent: it would not go without waiting."""
+    """Too much to send without waiting; nothing was sent."""
 
 
 class Wire:
@@ -47,7 +47,7 @@ class Wire:
         self._deadline = 0.0
 
     def is_alive(self) -> bool:
-        """Whether the server has neither closed it nor said anything that nobody asked for."""
+        """Whether the server has neither closed it nor sent anything unasked."""
         try:
             self._socket.recv(1, MSG_PEEK)
         except BlockingIOError:
@@ -62,10 +62,10 @@ class Wire:
 
     def send(self, commands: Sequence[Command]) -> None:
         """
-        Begin to ask. All earlier answers are there.
+        Begin to send. All earlier answers have arrived.
 
         :raises ConnectionError: the connection is lost.
-        :raises TooMuch: these are for a thread.
+        :raises TooMuch: they are too much to send without waiting.
         """
         data = b"".join([hiredis.pack_command(command) for command in commands])
         if len(data) > _MAX_SEND_BYTES:
@@ -77,9 +77,9 @@ class Wire:
 
     def answers(self) -> Answers | None:
         """
-        What was answered; None if not all of it is there. An error of the server is an answer.
+        The answers; None until all have arrived. An error of the server is an answer.
 
-        :raises ConnectionError, TimeoutError: it is lost, or silent for too long.
+        :raises ConnectionError, TimeoutError: the connection is lost, or silent for too long.
         """
         if self._unsent:
             self._send()
@@ -94,7 +94,7 @@ class Wire:
         return None
 
     def close(self) -> None:
-        """Close it, and give what is left to redis-py. Once; on any thread."""
+        """Close it, and return it to redis-py's pool. Once; on any thread."""
         self._connection.disconnect()
         self._pool.release(self._connection)
 
@@ -102,7 +102,7 @@ class Wire:
         try:
             self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except BlockingIOError:
-            # The server takes no more, and has enough to answer: or it is silent, and that ends.
+            # The server has enough to answer first; a silent one runs into the timeout.
             pass
         except OSError as error:
             raise ConnectionError(f"it was lost: {error}") from error

@@ -23,12 +23,11 @@ class Batches:
     """
     Applies batches.
 
-    The records of a batch are read and locked, what becomes of them is worked out here, and what
-    came out is written: one statement each for the deleted, the altered and the new records. Those
-    that are locked stay until they are written, so nothing is revived. New ones are inserted unless
-    their id exists; where nothing else is in the batch, nothing is read. Nor is it where there are
-    deletions alone. What stands in the way of logins is read in the round trip that begins the
-    transaction.
+    The records of a batch are read and locked, their new states are worked out here, and the
+    outcome is written: one statement each for the deleted, the altered and the new records. A
+    locked record cannot be deleted before it is written, so nothing is revived. New ones are
+    inserted unless their id exists; a batch of these alone, or of deletions alone, reads nothing.
+    The fences that concern logins are read in the round trip that begins the transaction.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class Batches:
         """
         Apply `changes`, all or none; for each whether it applied.
 
-        :raises Collision: nothing was done, and trying again leads further.
+        :raises Collision: nothing was done; retry.
         :raises ValueError: nothing was done: a record cannot be stored at all.
         """
         if all(isinstance(change, Delete) for change in changes):
@@ -88,7 +87,7 @@ class Batches:
             self._statements.update(connection, rows)
 
     def _insert_alone(self, connection: Connection, rows: Sequence[Row]) -> set[str]:
-        """One statement is a transaction by itself, in one round trip."""
+        """Insert them by one statement, which is a transaction by itself, in one round trip."""
         with committing():
             return self._insert(connection, rows)
 

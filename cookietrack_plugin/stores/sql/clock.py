@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, text
 
-# Neither is the time at which a transaction began, nor does a time zone come into it.
+# Not the time at which a transaction began, and independent of the session's time zone.
 _POSTGRESQL = text("SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)")
 _MYSQL = text("SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000")
 _QUERIES = {"postgresql": _POSTGRESQL, "mysql": _MYSQL, "mariadb": _MYSQL}

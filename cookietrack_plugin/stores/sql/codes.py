@@ -1,23 +1,23 @@
 """
-What databases call their errors, and which of them are away, wrong, or full.
+The error codes of databases, and which of them mean that a database is away, wrong, or full.
 
 SQLSTATE of PostgreSQL, error numbers of MySQL and MariaDB, result codes of SQLite: their types and
-ranges keep them apart. What is in none of these sets is what the driver's class of it says. What an
-error says in words depends on the server's language.
+ranges keep them apart. For a code in none of these sets the driver's class of the error decides.
+The text of an error depends on the server's language, so it is not used.
 """
 
 import ssl
 from enum import Enum
 from typing import Any
 
-# SQLSTATE of none of them: the two ends do not agree about TLS.
+# No SQLSTATE: the two ends do not agree about TLS.
 TLS = "TLS"
 
 
 class Fault(Enum):
     """
-    Why a database refuses. `CONFLICT`: others were in the way, and the same has every chance next
-    time. `AWAY`: it may answer later. `FULL`: its disk is. The others only a person can set right.
+    Why a database refuses. `CONFLICT`: another transaction was in the way, and a retry is likely to
+    succeed. `AWAY`: it may answer later. `FULL`: its disk is full. A person has to fix the others.
     """
 
     CONFLICT = "conflict"
@@ -34,7 +34,7 @@ class Fault(Enum):
 
 _CODES: dict[Fault, tuple[str | int, ...]] = {
     # Serialization failure, deadlock; record changed, duplicate key (of a record that was not there
-    # a moment ago), deadlock.
+    # when this transaction looked), deadlock.
     Fault.CONFLICT: ("40001", "40P01", 1020, 1062, 1213),
     # Too many connections, starting, stopping, crashed, a standby, a lock or a statement that took
     # too long; too many connections (of all, of a user), stopping, blocked, a member of a cluster
@@ -60,13 +60,14 @@ _CODES: dict[Fault, tuple[str | int, ...]] = {
     ),
 }
 _FAULTS = {code: fault for fault, codes in _CODES.items() for code in codes}
-# What to do about what only a person can set right, and a node has to be told in its URL.
+# What to do about faults that only a person can fix, in the database or in the URL.
 ADVICE = {
     Fault.LOGIN: "correct the user or the password, or the variable that holds it",
     Fault.DATABASE: "create the database, or name another",
-    Fault.ENCRYPTION: "name the TLS that the server has, and who has signed its certificate",
-    Fault.RIGHTS: "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE; only their owner"
-    " alters tables",
+    Fault.ENCRYPTION: "name the TLS mode of the server, and the authority that signed its"
+    " certificate",
+    Fault.RIGHTS: "grant the user CREATE, SELECT, INSERT, UPDATE and DELETE; only the owner of"
+    " tables can alter them",
     Fault.MYSQL_RIGHTS: "grant the user CREATE, INDEX, ALTER, SELECT, INSERT, UPDATE and DELETE",
     Fault.FILE: "the node's user has to be able to write to the file and to its directory",
 }

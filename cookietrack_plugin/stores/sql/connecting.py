@@ -1,4 +1,4 @@
-"""Why PostgreSQL refuses a connection: libpq says it in words, which have a language."""
+"""Why PostgreSQL refuses a connection: libpq gives only a text, in the server's language."""
 
 import os
 import re
@@ -17,15 +17,15 @@ from cookietrack_plugin.stores.sql.psycopg import BoundedConnection
 
 # Seconds for the second attempt to be refused.
 _SECONDS = 2.0
-# What is no parameter of libpq.
+# Parameters that are psycopg's own, and not libpq's.
 _OURS = ("prepare_threshold", "autocommit", "context", "row_factory", "cursor_factory")
 _REFUSED = re.compile(r'^B\t.*\tErrorResponse\t.*? C "([0-9A-Z]{5})"', re.MULTILINE)
-# The server does not have TLS, or has it, and the client said no more.
+# The last message is the server's answer to the request for TLS: they do not agree about it.
 _NO_TLS = re.compile(r"\tSSLResponse\t.*\n\Z")
 
 
 class Refused(psycopg.OperationalError):
-    """No connection, and what the server calls the reason, as a SQLSTATE, if it has said one."""
+    """The server refused a connection. `sqlstate`: its reason, None where it gave none."""
 
     def __init__(self, words: str, sqlstate: str | None) -> None:
         super().__init__(words)
@@ -49,8 +49,8 @@ def connect(**parameters: Any) -> BoundedConnection:
 
 def _reason(conninfo: str) -> str | None:
     """
-    Be refused a second time, and read it in what libpq has written down of that: with SQLSTATE,
-    in memory alone, as there can be a password in it.
+    Connect a second time, and read the SQLSTATE from libpq's trace (PQtrace). The trace stays in
+    memory, as there can be a password in it.
     """
     with suppress(psycopg.Error, AttributeError), closing(_Memory()) as memory:
         connecting = PGconn.connect_start(conninfo.encode())
@@ -64,7 +64,7 @@ def _reason(conninfo: str) -> str | None:
 
 
 class _Memory:
-    """A file that is nowhere (Linux has such)."""
+    """An anonymous file in memory (memfd_create(2))."""
 
     def __init__(self) -> None:
         self.number = os.memfd_create("libpq")
@@ -77,7 +77,7 @@ class _Memory:
 
 
 class _Traced:
-    """A connection, of which libpq writes down what it sends and gets."""
+    """A connection whose messages libpq traces."""
 
     def __init__(self, connecting: Connecting, memory: _Memory) -> None:
         self._connecting = connecting
@@ -90,7 +90,7 @@ class _Traced:
 
 
 def _poll(connecting: Connecting) -> None:
-    """Until it is connected or refused, or for too long."""
+    """Wait until it is connected or refused, for `_SECONDS` at most."""
     deadline = monotonic() + _SECONDS
     wanted = PollingStatus.WRITING
     while wanted in (PollingStatus.READING, PollingStatus.WRITING) and monotonic() < deadline:

@@ -1,8 +1,8 @@
 """
-Statements that PostgreSQL gets past SQLAlchemy and past psycopg's cursors.
+Statements that bypass SQLAlchemy and psycopg's cursors, for PostgreSQL.
 
-A writer shares its interpreter with the reactor. For the statements of most batches it spends most
-of its time in these two, on what is the same each time.
+A writer shares its interpreter with the reactor. For most batches it would spend most of its time
+in these two, on work that is the same each time.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ class DirectStatement:
 
     def execute(self, connection: Connection, value: str) -> Any:
         """
-        Its result, as libpq has it (`psycopg.pq.PGresult`).
+        The result, as libpq has it (`psycopg.pq.PGresult`).
 
         :raises DBAPIError: as from `connection` itself.
         """

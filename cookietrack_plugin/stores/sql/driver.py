@@ -32,8 +32,8 @@ def run_script(
     """
     Execute the statements in one round trip: the rows of each.
 
-    :param values: what stands for each `%s` in them, one after the other. Texts are stored as a
-        column of `UnicodeText` stores them.
+    :param values: the value for each `%s` in them, in order. Texts are encoded as a column of
+        `UnicodeText` encodes them.
     :raises DBAPIError: one of them failed. Those behind it were not executed.
     """
     with driver_of(connection) as driver, closing(_cursor(connection, driver)) as cursor:
@@ -52,7 +52,7 @@ def _cursor(connection: Connection, driver: Any) -> Any:
         return driver.cursor()
     from psycopg import ClientCursor
 
-    # Puts values into the text: a message with several statements has no place for any.
+    # Interpolates values on the client: the simple query protocol takes no parameters.
     return ClientCursor(driver)
 
 
@@ -66,7 +66,7 @@ def _rows(cursor: Any) -> Rows:
 
 def _as_sqlalchemy(connection: Connection, driver: Any, error: Any) -> Exception:
     """
-    The error in SQLAlchemy's words. After a lost connection all those of the pool are replaced, as
+    The error as SQLAlchemy's. After a lost connection all connections of the pool are replaced, as
     SQLAlchemy does it.
     """
     lost = connection.dialect.is_disconnect(error, driver, None)

@@ -22,7 +22,7 @@ INSERT_ROWS = 1000
 _RECYCLE_S = 1800
 # Seconds after which an unused connection is tried before it is used.
 _IDLE_S = 1.0
-# Seconds between two tries to have what another process has for a moment.
+# Seconds between two tries to take a lock that another process has for a moment.
 _PAUSE_S = 0.01
 
 
@@ -58,8 +58,8 @@ def make_engine(url: URL, timeout: float, pool_size: int) -> Engine:
 
 def _ping_idle(engine: Engine) -> None:
     """
-    Ask the server on a connection that was idle whether it is still there: it can have restarted.
-    Under load this costs nothing.
+    Ping the server on a connection that was idle: it can have restarted. Under load this costs
+    nothing.
     """
 
     @event.listens_for(engine, "checkin")
@@ -76,8 +76,8 @@ def _ping_idle(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-# What a session is given that is ours alone. A pooler makes up the process number that it tells its
-# clients: the session behind it is the next client's, with all that was set.
+# Bounds for the session, unless a pooler is in between: the session behind it is the next client's,
+# with all that was set. A pooler shows by the process number, which it makes up for its clients.
 _PREPARE = """
 SELECT pg_is_in_recovery(), CASE WHEN pg_backend_pid() = %s THEN
     set_config('statement_timeout', %s, false)
@@ -108,7 +108,8 @@ class _PostgreSQL:
         def make(_dialect: Any, _record: Any, _args: Any, parameters: Any) -> Any:
             connection = connect(**parameters)
             connection.patience = timeout
-            # A pooler in between can deliver what somebody else listens for: psycopg would keep it.
+            # A pooler can deliver notifications that another client listens for: psycopg would keep
+            # them.
             connection.add_notify_handler(lambda _: None)
             return connection
 
@@ -129,8 +130,8 @@ class _MySQL:
     @staticmethod
     def arguments(url: URL, timeout: float) -> dict[str, Any]:
         bounds = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), timeout)
-        # What does not fit is an error, never cut off. Said with the connection, as SQLAlchemy asks
-        # at once how names are quoted.
+        # A value that does not fit is an error, and not truncated. Set when connecting, as
+        # SQLAlchemy reads the mode at once to see how names are quoted.
         mode = {"sql_mode": "STRICT_ALL_TABLES"}
         return {"connect_args": {"charset": "utf8mb4", **mode, **bounds}}
 
@@ -145,7 +146,7 @@ class _MySQL:
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
-            # Reads for update lock the records that are there, and no gaps between them.
+            # SELECT ... FOR UPDATE locks the records that are there, and no gaps between them.
             _run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             # MariaDB ends the transaction of a node that has vanished during it. MySQL has no such
             # variable, and takes this for a comment.
@@ -182,7 +183,7 @@ _BACKENDS: dict[str, type[_PostgreSQL | _MySQL | _SQLite]] = {
 
 
 def _run(connection: Any, statement: str, parameters: Any = ()) -> Any:
-    """The first row that comes out of a statement, None where none does."""
+    """The first row of a statement's result, None where there is none."""
     with closing(connection.cursor()) as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchone() if cursor.description else None
@@ -190,8 +191,8 @@ def _run(connection: Any, statement: str, parameters: Any = ()) -> Any:
 
 def _logs_ahead(connection: Any, timeout: float) -> bool:
     """
-    Whether a database of SQLite's has a write-ahead log, from now on if possible. Making one takes
-    a lock, and SQLite does not wait for a writer then.
+    Switch a SQLite database to a write-ahead log; whether it has one now. Switching takes a lock
+    for which SQLite itself does not wait.
     """
     until = monotonic() + timeout
     while True:
@@ -204,7 +205,7 @@ def _logs_ahead(connection: Any, timeout: float) -> bool:
 
 
 def _text(data: bytes) -> str | bytes:
-    """A text of SQLite's, which need not be UTF-8: then its record is damaged, and no other."""
+    """A text in SQLite. One that is not UTF-8 stays bytes, so that only its record is damaged."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -212,11 +213,11 @@ def _text(data: bytes) -> str | bytes:
 
 
 def _create_file(path: str) -> None:
-    """Make the file, for nobody else to read: SQLite makes its other files after its model."""
+    """Make the file, private: SQLite gives its other files the same mode."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        # It is not opened here: closing it would give up the locks that this process has on it.
+        # Not opened here: closing it would drop the locks that this process has on it (fcntl(2)).
         _check_access(path)
     except OSError as error:
         raise unusable(path, error) from error

@@ -47,7 +47,7 @@ def translated(place: str, opening: bool = False) -> Iterator[None]:
 
 
 def is_conflict(error: BaseException | None) -> bool:
-    """Whether the same transaction has every chance next time: others were in its way."""
+    """Whether another transaction was in the way, so that a retry is likely to succeed."""
     return fault_of(error) is Fault.CONFLICT
 
 
@@ -70,7 +70,7 @@ def _fault(error: SQLAlchemyError, place: str, opening: bool) -> CookieTrackErro
 
 
 def _cause(error: BaseException | None) -> str:
-    """The driver's own words, on one line: no details, which could show what is in a record."""
+    """The driver's message on one line, without details, which could show what is in a record."""
     original = getattr(error, "orig", None) or error
     arguments: tuple[Any, ...] = getattr(original, "args", ())
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[0], int) else original

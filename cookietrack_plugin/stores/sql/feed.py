@@ -1,12 +1,12 @@
 """
-Revocations for all who share the database, in a table that each reader reads from where it was.
+The feed of revocations: a table, which each reader reads on from its position.
 
-Numbers that a sequence gives become visible out of order: 8 may be committed while 7 is pending,
-and a reader that has seen 8 would never ask for 7. So the numbers come from one row, which stays
-locked until the transaction ends: commits that revoke something happen one by one, and a reader
-that sees a number sees all before it. Numbers can be left out.
+Numbers from a sequence become visible out of order: 8 may be committed while 7 is pending, and a
+reader that has seen 8 would never ask for 7. So the numbers come from one row, which stays locked
+until the transaction ends: commits that revoke something are serialized, and a reader that sees a
+number sees all before it. Numbers can be skipped.
 
-PostgreSQL notifies its listeners that there is something new, when the transaction commits.
+PostgreSQL notifies its listeners of something new when the transaction commits.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ from cookietrack_plugin.stores.sql.feedwriter.entries import now
 from cookietrack_plugin.stores.sql.role import role_column, trusted
 from cookietrack_plugin.stores.sql.tables import Tables
 
-# How long a position is kept. Readers that were away longer have lost theirs.
+# How long an entry is kept. A reader that was away for longer has lost its position.
 KEPT_MS = 3_600_000
-# How many are removed in one step, in how many at a time, and how many are read in one.
+# Entries that are removed in one step, steps of one sweep, and entries that are read at a time.
 _STEP = 1000
 _STEPS = 100
 _PAGE = 1000
@@ -48,7 +48,7 @@ def kept_ids(text: str) -> frozenset[str]:
 
 
 class Feed:
-    """The feed, as its readers have it, and what removes its old entries. See `feedwriter`."""
+    """Reads the feed, and removes its old entries. `feedwriter` writes it."""
 
     def __init__(self, tables: Tables, dialect: str) -> None:
         revoked, fences = tables.revoked, tables.fences
@@ -60,7 +60,7 @@ class Feed:
         oldest = select(revoked.c.number, revoked.c.at).order_by(revoked.c.number)
         self._oldest = oldest.limit(_STEP + 1)
         number: BindParameter[int] = bindparam("number")
-        # In this order: a login that finds no fence any more does not find its position either.
+        # In this order: a login whose fence is gone finds its position gone, too.
         self._trim = (
             delete(revoked).where(revoked.c.number <= number),
             delete(fences).where(fences.c.position <= number),
@@ -85,7 +85,7 @@ class Feed:
     def _page(
         self, connection: Connection, cursor: Cursor
     ) -> tuple[list[str | UserRevoked], Cursor]:
-        """A page of them, so that the driver never holds all the rows of a long absence."""
+        """A page of entries: the driver never holds all the rows since a long absence."""
         place = {"number": cursor[0], "limit": _PAGE + 1}
         rows = connection.execute(self._since, place).all()
         for row in rows[:1]:
@@ -102,8 +102,8 @@ class Feed:
 
     def _trim_some(self, connection: Connection) -> int:
         """
-        Remove a step of them; how many it were. Cursors stand on an entry until the next one comes,
-        so its age is that of the next one, and the last one stays.
+        Remove a step of them; how many were removed. A cursor names the latest entry until the next
+        one comes: so an entry's age counts from the next one, and the last one stays.
         """
         rows: Sequence[Any] = connection.execute(self._oldest).all()
         oldest_kept = now() - KEPT_MS

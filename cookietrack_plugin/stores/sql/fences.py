@@ -1,4 +1,4 @@
-"""The fences of `stores.kit.fences`, in a table; transactions begin with what they need of it."""
+"""The fences of `stores.kit.fences` in a table, which transactions read when they begin."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from cookietrack_plugin.stores.sql.transaction import begin, begin_statement
 @frozen
 class Standing:
     """
-    What stands in the way of the logins of a transaction.
+    The fences that may refuse the logins of a transaction.
 
     `fences`: by their name's hash. `known`: those of the logins' positions that the feed knows.
     """
@@ -41,9 +41,9 @@ class Fences:
     """
     The statements about fences.
 
-    A transaction that needs them begins with all that it needs, in one round trip: locks, then
-    fences, then positions. Each of these statements sees what was committed when it began, so the
-    fences that it reads are those behind which the locks were given.
+    A transaction that needs them begins with locks, fences and positions, in this order and in one
+    round trip. Each statement sees what was committed when it began (READ COMMITTED), so the fences
+    that it reads include those of every revocation that held the locks before.
     """
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
@@ -55,7 +55,7 @@ class Fences:
         self._lock = make_locking(tables, dialect)
 
     def begin_logins(self, connection: Connection, logins: Sequence[Login]) -> Standing:
-        """Begin a transaction with these logins: what stands in their way, until it ends."""
+        """Begin a transaction with these logins; what may refuse them stays so until it ends."""
         if not logins:
             begin(connection)
             return Standing({}, ())
@@ -71,7 +71,7 @@ class Fences:
         return Standing(_by_name(fences), {(number, id) for number, id in positions})
 
     def begin_revocation(self, connection: Connection, revoked: UserRevoked) -> Fence | None:
-        """Begin the transaction that revokes a user: the fence so far."""
+        """Begin the transaction that revokes a user; the user's fence so far."""
         name = hash_of_name((revoked.authid, revoked.authrealm))
         lock = self._lock(slots_of([revoked.authid]), True)
         *_, fences = run_script(

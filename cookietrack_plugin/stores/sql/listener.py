@@ -1,4 +1,4 @@
-"""What PostgreSQL says by itself: that there are revocations to be read (LISTEN)."""
+"""Notifications of PostgreSQL's that there are revocations to be read (LISTEN)."""
 
 import select as system
 import socket
@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.sql.faults import translated
 
-# Seconds within which a notification of our own has to come back before others' are relied on.
-_ECHO = 0.5
-# Seconds of silence after which the server is asked whether it is still there.
-_SILENCE = 30.0
+# Seconds within which a notification of our own has to arrive before others' are relied on.
+_ECHO_S = 0.5
+# Seconds without a notification after which the server is asked whether it is still there.
+_SILENCE_S = 30.0
 
 
 class Listener:
@@ -40,15 +40,15 @@ class Listener:
         self._stopping = False
         self._closed = False
         self._in_use = Lock()
-        # A byte in the one makes the other readable, for good.
+        # A byte sent into one makes the other readable, for good.
         self._interrupted, self._interrupt = socket.socketpair()
 
     def wait(self, seconds: float) -> None:
         """
-        Wait for a notification that came since the last call, for `seconds` at most. Returns at
-        once where it had to begin to listen, and after `interrupt`.
+        Wait for a notification since the last call, for `seconds` at most. Returns at once where it
+        had to begin to listen, and after `interrupt`.
 
-        :raises StoreUnavailable: the connection was lost, or none can be had that hears anything.
+        :raises StoreUnavailable: the connection was lost, or notifications do not arrive on any.
         """
         with self._in_use, self._answering():
             if self._stopping:
@@ -59,13 +59,13 @@ class Listener:
                 self._check(self._connection)
 
     def interrupt(self) -> None:
-        """End the waiting, from now on. Idempotent."""
+        """End the wait, and every later one. Idempotent."""
         self._stopping = True
         with suppress(OSError):
             self._interrupt.send(b"\0")
 
     def close(self) -> None:
-        """Let go of the connection. Idempotent."""
+        """Close the connection. Idempotent."""
         self.interrupt()
         with self._in_use:
             self._closed = True
@@ -77,8 +77,8 @@ class Listener:
         connection = self._engine.connect()
         try:
             if _driver(connection).is_pooled:
-                raise StoreUnavailable(f"{self._place}: nobody can LISTEN through a pooler")
-            # The pool can make another in its place.
+                raise StoreUnavailable(f"{self._place}: LISTEN does not work through a pooler")
+            # It no longer counts among the pool's connections.
             connection.detach()
             name = self._engine.dialect.identifier_preparer.quote_identifier(self._channel)
             connection.exec_driver_sql(f"LISTEN {name}")
@@ -90,21 +90,23 @@ class Listener:
 
     def _check_echo(self, connection: Connection) -> None:
         """
-        Behind a pooler that gives each transaction another connection, LISTEN succeeds, and nothing
-        is ever heard.
+        Check that a notification of our own arrives: behind a pooler that gives each transaction
+        another connection, LISTEN succeeds, and nothing ever arrives.
         """
         call = uuid4().hex
         with self._engine.connect() as other:
             other.execute(select(func.pg_notify(self._channel, call)))
-        deadline = monotonic() + _ECHO
+        deadline = monotonic() + _ECHO_S
         while call not in self._notifications(connection, deadline - monotonic()):
             if self._stopping:
                 return
             if monotonic() >= deadline:
-                raise StoreUnavailable(f"{self._place}: LISTEN hears nothing on this connection")
+                raise StoreUnavailable(
+                    f"{self._place}: no notification arrives after LISTEN: is a pooler in between?"
+                )
 
     def _notifications(self, connection: Connection, seconds: float) -> list[str]:
-        """What has come, or comes first within `seconds`."""
+        """The notifications that have arrived, or the first that arrive within `seconds`."""
         server = _driver(connection).pgconn
         poll = system.poll()
         poll.register(server.socket, system.POLLIN)
@@ -116,8 +118,8 @@ class Listener:
         return [each.extra.decode() for each in iter(server.notifies, None)]
 
     def _check(self, connection: Connection) -> None:
-        """Notice, and prevent, that something in between forgets a connection at rest."""
-        if monotonic() - self._heard > _SILENCE:
+        """Use a connection that is idle: a firewall may have dropped it, or may drop it soon."""
+        if monotonic() - self._heard > _SILENCE_S:
             connection.exec_driver_sql("SELECT 1")
             self._heard = monotonic()
 
@@ -130,7 +132,7 @@ class Listener:
                 yield
         except self._engine.dialect.loaded_dbapi.Error as error:
             self._drop()
-            raise StoreUnavailable(f"{self._place} no longer tells: {error}") from error
+            raise StoreUnavailable(f"{self._place} no longer notifies: {error}") from error
         except BaseException:
             self._drop()
             raise

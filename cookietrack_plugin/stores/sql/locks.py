@@ -1,12 +1,12 @@
 """
-Locks that put logins and revocations of users into an order.
+Locks that order the logins and the revocations of a user.
 
 They are taken before any other lock of a transaction, and held until it ends. Logins share them; a
-revocation has its user's alone. So a login either sees the fence of the revocation, or the
+revocation takes its user's exclusively. So either a login sees the fence of the revocation, or the
 revocation sees the login's record.
 
-There is one lock for many users, since each takes room in the server, and a batch logs in up to a
-thousand. A revocation of all users takes all of them.
+Many users share one lock, since each lock takes memory in the server, and a batch logs in up to a
+thousand users. A revocation of all users takes all locks.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -44,8 +44,8 @@ def make_locking(tables: Tables, dialect: Dialect) -> Locking:
 
 def _advisory(tables: Tables) -> Locking:
     """
-    Rows that are locked for sharing would be written to. The numbers are those of all programs that
-    use the database: ours begin with one made of the table's name.
+    Advisory locks: locking a row for sharing would write to it. All programs that use the database
+    share their numbers: ours begin with one made of the table's name.
     """
     number = crc32(f"cookietrack {tables.fences.name}".encode()) - 2**31
 

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that does not wait for ever for a server that has gone silent."""
+"""A connection to PostgreSQL that does not wait forever for a server that has gone silent."""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -11,8 +11,8 @@ from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
-# psycopg itself wakes up this often while it waits, in seconds.
-_INTERVAL = 0.1
+# psycopg wakes up this often while it waits, in seconds.
+_INTERVAL_S = 0.1
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
@@ -28,13 +28,13 @@ class BoundedConnection(psycopg.Connection[Any]):
     """
 
     patience: float | None = None
-    #: Whether a pooler is in between: what is set in its sessions, other programs get.
+    #: Whether a pooler is in between: other clients would get what is set in its sessions.
     is_pooled = False
     #: Statements that every transaction begins with.
     preamble = ""
 
     def use_pooler(self, milliseconds: str) -> None:
-        """Have the server bound what takes longer, in transactions only."""
+        """Bound statements on the server within each transaction, and not for the session."""
         names = ("statement_timeout", "idle_in_transaction_session_timeout")
         self.is_pooled = True
         self.preamble = "".join(f"; SET LOCAL {name} = {milliseconds}" for name in names)
@@ -43,7 +43,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         if self.patience is None:
             return super().wait(gen, *args, **kwargs)
         try:
-            return super().wait(_until(gen, monotonic() + self.patience), _INTERVAL)
+            return super().wait(_until(gen, monotonic() + self.patience), _INTERVAL_S)
         except SilentServer:
             self.close()
             raise

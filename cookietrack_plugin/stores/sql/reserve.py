@@ -1,20 +1,19 @@
-"""Room on the disk of a SQLite database that is kept for letting go."""
+"""Disk space that is reserved for deletions from a SQLite database."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Room for one small transaction in the log, and for the pages that it adds: an entry of the feed.
+# Enough for one small transaction in the log, and for the pages of its entry in the feed.
 RESERVE_BYTES = 2**20
 
 
 class Reserve:
     """
-    A file beside the database, as large as the room that it keeps. Processes share it.
+    A file beside the database, as large as the space that it reserves. Processes share it.
 
-    SQLite writes what it deletes into its log first, so a full disk would keep everything that is
-    on it.
+    SQLite writes a deletion to its log first, so on a full disk nothing could be deleted.
 
     :param database: the path of the database's file.
     """
@@ -23,7 +22,7 @@ class Reserve:
         self._path = Path(f"{database}-reserve")
 
     def take(self) -> None:
-        """Take the room, unless that was done before, or there is none."""
+        """Reserve the space, unless that was done before, or there is none."""
         with suppress(OSError):
             if self._path.exists():
                 return
@@ -37,7 +36,7 @@ class Reserve:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """There is that much room within the block, if there is a reserve."""
+        """Free the space within the block, and reserve it again."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
         try:

@@ -1,4 +1,4 @@
-"""Everything of a user, ended in one transaction of a few statements."""
+"""The revocation of a user, in one transaction of a few statements."""
 
 from sqlalchemy import (
     ColumnElement,
@@ -18,8 +18,8 @@ from cookietrack_plugin.stores.sql.tables import Tables, hash_of
 from cookietrack_plugin.stores.sql.transaction import commit, rolling_back
 from cookietrack_plugin.stores.sql.types import MYSQL, UnicodeText
 
-# Records that any database deletes in a second. A statement must not take longer than the store's
-# timeout, or a large store could never be revoked: what is more is deleted in portions.
+# Records that every database deletes in a second. A statement must not take longer than the store's
+# timeout, or a large store could never be revoked: more records are deleted in portions.
 DELETED_PER_S = 25_000
 
 
@@ -60,7 +60,7 @@ class UserRevoker:
         return deleted, complete
 
     def _delete(self, revoked: UserRevoked, portion: int) -> Delete:
-        """A portion of the records, in the order of ids, in which everybody locks them."""
+        """Deletes a portion of the records, in the order of ids, in which all nodes lock them."""
         cookies, wanted = self._cookies, self._conditions(revoked)
         if self._dialect in MYSQL:
             # Both the primary key and the index by authid lead through the ids in order.

@@ -1,16 +1,16 @@
-"""Who answers: the server that takes all changes, or one that follows it."""
+"""Whether the primary answers, or a server that follows it."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Label, literal_column
 
-# What is wrong with a server that follows another one.
+# Why a server that follows another one is not used.
 STALE = "it may not know the last logouts"
 
-# Asked with each answer that lets somebody in. A primary of PostgreSQL has to be restarted to
-# become a standby, but a pooler hides that from its clients. The variable of MySQL and MariaDB is
-# set while connections stay.
+# Asked with each look-up that lets somebody in. A primary of PostgreSQL has to be restarted to
+# become a standby, but a pooler hides that from its clients. In MySQL and MariaDB the variable is
+# set without closing connections.
 _QUESTIONS = {
     "postgresql": "(SELECT pg_is_in_recovery())",
     "mysql": "@@read_only",
@@ -21,7 +21,7 @@ _NO = (0, "OFF")
 
 
 class Follower(Exception):
-    """A server has answered that may not know the last logouts."""
+    """A server answered that may not know the last logouts."""
 
 
 def role_column(dialect: str) -> Label[Any]:
@@ -33,7 +33,7 @@ def trusted(row: Sequence[Any]) -> Sequence[Any]:
     """
     The row without that column.
 
-    :raises Follower: who answered is not the server that takes the changes.
+    :raises Follower: the server that answered is not the primary.
     """
     if row[-1] not in _NO:
         raise Follower("is a standby" if row[-1] is True else "is read-only")

@@ -1,4 +1,4 @@
-"""The format of the tables: made, migrated, and not mixed up with those of another program."""
+"""The format of the tables: create, migrate, and tell them from those of another program."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,13 +34,13 @@ def _create(connection: Connection, tables: Tables) -> None:
 
 
 def _insert_first(connection: Connection, table: Table, row: dict[str, Any]) -> None:
-    """MySQL keeps what a step had done when it was interrupted: it can have been here before."""
+    """Insert a row into an empty table. MySQL commits each DDL statement: a step may run again."""
     if connection.execute(select(table).limit(1)).first() is None:
         connection.execute(table.insert(), row)
 
 
 def _add_users(connection: Connection, tables: Tables) -> None:
-    """The feed has users too, and there are fences."""
+    """Version 2: users in the feed, and fences."""
     _add_missing_columns(connection, tables.revoked)
     tables.fences.create(connection, checkfirst=True)
     if tables.locks is not None:
@@ -66,7 +66,7 @@ def _add_column(connection: Connection, column: Column[Any]) -> None:
     connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {definition}"))
 
 
-# What leads from each version to the next; the newest version is their number.
+# The step from each version to the next; their number is the newest version.
 STEPS: tuple[Step, ...] = (_create, _add_users, _add_time_of_login)
 
 
@@ -90,14 +90,14 @@ def prepare_tables(connection: Connection, tables: Tables, timeout: float) -> No
 
 def require_tables(connection: Connection, tables: Tables, timeout: float) -> None:
     """
-    Like `prepare_tables`, for those who alter nothing.
+    Like `prepare_tables`, for opening a store without altering it.
 
     :raises StoreUnavailable: there are none, or of an older version.
     """
     if _version(connection, tables) < len(STEPS):
         raise StoreUnavailable(
-            f'there is no table "{tables.cookies.name}" of this version: a node makes it at its'
-            " start"
+            f'there is no table "{tables.cookies.name}" of this version: a node makes it when it'
+            " starts"
         )
 
 
@@ -130,11 +130,11 @@ def _column_names(connection: Connection, table: Table) -> set[str]:
 
 @contextmanager
 def _alone(connection: Connection, tables: Tables, timeout: float) -> Iterator[None]:
-    """A transaction in which nobody else prepares these tables."""
+    """A transaction in which no other process prepares these tables."""
     name = f"cookietrack {connection.engine.url.database} {tables.cookies.name}"
     key = crc32(name.encode())
     if connection.dialect.name in MYSQL:
-        # Its statements on tables commit by themselves: only a lock of the session lasts.
+        # DDL statements commit implicitly: only a lock of the session lasts.
         with _user_lock(connection, f"cookietrack-{key}", timeout), transaction(connection):
             yield
         return
@@ -169,7 +169,7 @@ def _check_database(connection: Connection) -> None:
 
 
 def _check_version(dialect: Dialect) -> None:
-    """The oldest ones that know all of the statements."""
+    """Check that the server is not too old for the statements."""
     name = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
     found = getattr(dialect, "server_version_info", None) or ()
     if found < _LEAST.get(name, ()):

@@ -1,4 +1,4 @@
-"""The SQL store on SQLite: letting go works on a full disk too."""
+"""The SQL store on SQLite, with deletions that succeed on a full disk."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +13,7 @@ from cookietrack_plugin.stores.sql.reserve import Reserve
 from cookietrack_plugin.stores.sql.store import SqlStore
 from cookietrack_plugin.stores.sql.tables import Tables
 
-# Records deleted in one transaction there: what they need of the log is less than the reserve.
+# Records deleted in one transaction on a full disk: they need less of the log than the reserve.
 FEW = 16
 
 T = TypeVar("T")
@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 class SQLiteStore(SqlStore):
     """
-    A disk that is full takes no new records, logins and touches. Deletions it takes, by themselves
-    and few at a time: they need room in the log, which the reserve has, and give it back.
+    On a full disk new records, logins and touches are refused. Deletions succeed, by themselves and
+    few at a time: they use the reserve for the log, and give it back.
     """
 
     def __init__(self, engine: Engine, tables: Tables, place: str, timeout: float) -> None:
@@ -35,10 +35,10 @@ class SQLiteStore(SqlStore):
             return super().commit(changes)
         except StoreFull:
             if len(changes) > FEW or not all(isinstance(change, Delete) for change in changes):
-                # Each of them comes again by itself.
+                # The caller commits each of the changes again by itself.
                 raise
             commit = super().commit
-            return self._let_go(lambda: commit(changes))
+            return self._with_reserve(lambda: commit(changes))
 
     def expire(self, now: int, limit: int) -> int:
         with suppress(StoreFull):
@@ -52,23 +52,23 @@ class SQLiteStore(SqlStore):
         with suppress(StoreFull):
             return super()._revoke_portion(revoked, most)
         revoke = super()._revoke_portion
-        return self._let_go(lambda: revoke(revoked, FEW))
+        return self._with_reserve(lambda: revoke(revoked, FEW))
 
     def _expire_few(self, now: int, limit: int) -> int:
         expire = super().expire
-        return self._let_go(lambda: expire(now, min(FEW, limit)))
+        return self._with_reserve(lambda: expire(now, min(FEW, limit)))
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        # Not when it is opened: it may only be looked at.
+        # Not when it is opened, which may be for reading.
         if not self._is_reserved:
             self._is_reserved = True
             self._reserve.take()
         return super()._write(work)
 
-    def _let_go(self, work: Callable[[], T]) -> T:
-        """Do `work` with the reserve, and make its room that of the reserve again."""
+    def _with_reserve(self, work: Callable[[], T]) -> T:
+        """Do `work` with the reserved space, and reserve it again."""
         with self._reserve.released():
-            # What is in the log needs room in the file, and the log begins again behind it.
+            # A checkpoint needs space in the database's file, and frees the log's.
             self._empty_log()
             done = work()
             self._empty_log()

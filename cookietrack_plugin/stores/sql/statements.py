@@ -1,4 +1,4 @@
-"""The statements about records, as each database is quickest with many rows at once."""
+"""The statements about records, in the form that is fastest on each database for many rows."""
 
 import json
 import re
@@ -37,8 +37,8 @@ _IDS = 5000
 Row = dict[str, Any]
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=bytes.hex).encode
-# In JSON, what may have to be marked before it can be stored: few rows have it, and one look at the
-# whole text is quicker than one at each value.
+# In JSON, characters that may have to be marked before they can be stored. Few rows have any, and
+# one search of the whole text is faster than one of each value.
 _SUSPECT = re.compile(r"\\u(0000|d[89a-f]|fdd0)")
 
 
@@ -67,9 +67,9 @@ def make_statements(cookies: Table, dialect: str) -> Statements:
 
 def _postgresql(cookies: Table) -> Statements:
     """
-    All rows in one parameter, as JSON: the statements stay the same, however many rows there are,
-    so that they can go past SQLAlchemy, and nobody has to look at each value in Python. Arrays, one
-    a column, take the worker half as much CPU again.
+    All rows in one parameter, as JSON. The statements are the same however many rows there are, so
+    they can bypass SQLAlchemy, and no value is handled in Python. Arrays, one a column, take the
+    worker half as much CPU again.
     """
     names = cookies.columns.keys()
     columns = [column(name, _type_in_json(cookies.c[name].type)) for name in names]
@@ -129,8 +129,8 @@ def _sqlite(cookies: Table) -> Statements:
 
 def _mysql(cookies: Table) -> Statements:
     """
-    The driver puts the rows of an INSERT into one statement, those of an UPDATE it does not. So
-    records are upserted, and nothing is revived all the same: they exist, and are locked.
+    The driver combines the rows of an INSERT into one statement, but not those of an UPDATE. So
+    records are upserted. Nothing is revived by that, as they exist and are locked.
     """
     insert = mysql.insert(cookies)
     update = insert.on_duplicate_key_update(
@@ -162,9 +162,9 @@ def _common(cookies: Table, wanted: Any, dialect: str) -> dict[str, Any]:
     due = due.order_by(cookies.c.expires).limit(bindparam("limit"))
     return {
         "load": select(cookies, role_column(dialect)).where(wanted),
-        # In one order, so that no two writers wait for one another.
+        # In one order, so that no two writers deadlock.
         "lock": select(cookies).where(wanted).order_by(cookies.c.id).with_for_update(),
-        # What another node is deleting at this moment is not waited for.
+        # Skips what another node is deleting at this moment.
         "due": due.with_for_update(skip_locked=True),
         "delete": delete(cookies).where(wanted),
     }

@@ -34,7 +34,7 @@ from cookietrack_plugin.stores.sql.statements import make_statements, portions
 from cookietrack_plugin.stores.sql.tables import Tables, hash_of
 from cookietrack_plugin.stores.sql.transaction import UnknownOutcome, transaction
 
-# How often a transaction is tried in which others get in the way.
+# How often a transaction is tried that conflicts with others.
 _TRIES = 10
 # Records that a page has at most: they are in memory at a time.
 _MAX_PAGE = 500
@@ -82,7 +82,8 @@ class SqlStore:
 
     def commit(self, changes: Sequence[Change]) -> Sequence[bool]:
         self._check_open()
-        # What is no id has no record, and a text that the database refuses must not fail the batch.
+        # A text that is no id has no record, and must not fail the batch where the database refuses
+        # it.
         known = [change for change in changes if is_id(change.id)]
         if any(isinstance(change, Create) and not is_id(change.id) for change in changes):
             raise ValueError("a record whose id is none cannot be stored")
@@ -120,7 +121,7 @@ class SqlStore:
         rows = self._rows(last, limit, authid, authrealm)
         found = self._reader.readable(rows)
         page = [each for each in found if matches(each.auth, authid, authrealm)]
-        # What is no text comes behind all ids, in a column of SQLite.
+        # In SQLite a column can have values that are no text; they sort behind all ids.
         ended = len(rows) < limit or not isinstance(rows[-1].id, str)
         return page, None if ended else cursor_of(rows[-1].id.encode())
 
@@ -163,7 +164,7 @@ class SqlStore:
             return work(connection)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        """Do `work` again where others were in its way: it did nothing then."""
+        """Do `work`, and retry it after conflicts with other transactions: it did nothing then."""
         with translated(self._place):
             for tried in range(_TRIES):
                 try:
@@ -194,7 +195,7 @@ class ServerStore(SqlStore):
 
 def _id_at(cursor: str) -> str:
     id = place_of(cursor).decode("ascii")
-    # PostgreSQL refuses it.
+    # PostgreSQL refuses NUL.
     if "\0" in id:
         raise ValueError("no cursor of a page of records")
     return id

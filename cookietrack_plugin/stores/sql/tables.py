@@ -9,6 +9,7 @@ from attrs import frozen
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table
 
 from cookietrack_plugin.record import Auth, Cookie
+from cookietrack_plugin.stores.kit.cbor import packed
 from cookietrack_plugin.stores.kit.fences import Name
 from cookietrack_plugin.stores.kit.nesting import check_depth
 from cookietrack_plugin.stores.sql.types import MYSQL, Bytes, Id, Milliseconds, UnicodeText
@@ -116,13 +117,13 @@ def _table(name: str, metadata: MetaData, *columns: Column[Any]) -> Table:
 
 
 def hash_of(authid: str) -> int:
-    """What `authid_hash` has for it: the first 8 bytes of its SHA-256."""
+    """The value of `authid_hash`: the first 8 bytes of the SHA-256, as a signed integer."""
     digest = sha256(authid.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def hash_of_name(name: Name) -> str:
-    """What a fence is found by: SHA-256 of its name, in hexadecimal digits."""
+    """The key of a fence: the SHA-256 of its name, in hexadecimal digits."""
     digest = sha256()
     for part in name:
         data = b"" if part is None else part.encode("utf-8", "surrogatepass")
@@ -195,14 +196,10 @@ def _check_types(expected: type, *values: object) -> None:
 def _encode(authextra: Mapping[str, Any] | None) -> bytes | None:
     if authextra is None:
         return None
+    if not isinstance(authextra, Mapping):
+        raise ValueError("an authextra that cannot be stored: it is no mapping")
     check_depth(authextra)
-    try:
-        data = cbor2.dumps(authextra)
-    except (cbor2.CBORError, RecursionError) as error:
-        raise ValueError(f"an authextra that cannot be stored: {error}") from error
-    # Not all that can be written can be read: better refused now than lost later.
-    _decode(data)
-    return data
+    return packed(authextra)
 
 
 def _decode(data: bytes | None) -> Mapping[str, Any] | None:

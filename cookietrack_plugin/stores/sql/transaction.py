@@ -16,7 +16,7 @@ BEGIN = {
 
 
 class UnknownOutcome(Exception):
-    """The server was asked to commit, and did not answer: whether it did, nobody can say."""
+    """The server did not answer a COMMIT: whether it has committed is not known."""
 
 
 def begin(connection: Connection) -> None:
@@ -24,7 +24,7 @@ def begin(connection: Connection) -> None:
 
 
 def begin_statement(connection: Connection) -> str:
-    """What begins a transaction on this connection, in one round trip."""
+    """The statements that begin a transaction on this connection, for one round trip."""
     preamble = getattr(connection.connection.driver_connection, "preamble", "")
     return BEGIN[connection.dialect.name] + preamble
 
@@ -50,8 +50,8 @@ def transaction(connection: Connection) -> Iterator[None]:
 @contextmanager
 def rolling_back(connection: Connection) -> Iterator[None]:
     """
-    Around what begins a transaction and commits it: after an error nothing was done, unless it is
-    `UnknownOutcome`.
+    Roll back after an error in the block, which begins a transaction and commits it: then nothing
+    was done, unless the error is `UnknownOutcome`.
     """
     try:
         yield
@@ -62,7 +62,7 @@ def rolling_back(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def committing() -> Iterator[None]:
-    """Around a statement that commits."""
+    """Raise `UnknownOutcome` if the connection is lost in the block, whose statement commits."""
     try:
         yield
     except DBAPIError as error:
@@ -72,7 +72,7 @@ def committing() -> Iterator[None]:
 
 
 def _roll_back(connection: Connection) -> None:
-    """Leave no transaction behind in the pool, if need be without the connection."""
+    """Return no open transaction to the pool; close the connection where it cannot be ended."""
     if connection.invalidated:
         return
     try:

@@ -9,8 +9,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # What SQLAlchemy calls the dialects of servers that speak MySQL's.
 MYSQL = ("mysql", "mariadb")
-# Marks a character of which only the number is stored. It is a noncharacter of Unicode's own:
-# where it is part of the text, it is marked too.
+# Precedes the number of a character that cannot be stored itself. It is a noncharacter of Unicode;
+# where a text contains it, it is encoded too.
 _MARK = "\ufdd0"
 _UNSTORABLE = re.compile(f"[\0\ud800-\udfff{_MARK}]")
 _MARKED = re.compile(f"{_MARK}([0-9a-f]{{4}})")
@@ -31,8 +31,8 @@ def restored(text: str) -> str:
 
 class UnicodeText(TypeDecorator[str]):
     """
-    Any Python string. PostgreSQL refuses NUL and every database half of a surrogate pair, and what
-    a client sends as its user agent must not make a batch fail that is other people's too.
+    Any Python string. PostgreSQL refuses NUL, and every database refuses half of a surrogate pair.
+    A user agent with one must not fail a batch that has other clients' changes, too.
     """
 
     impl = Text
@@ -47,7 +47,7 @@ class UnicodeText(TypeDecorator[str]):
         return value and storable(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        # A column of SQLite can have something of another type.
+        # A column of SQLite can have values of any type.
         return restored(value) if isinstance(value, str) else value
 
 

@@ -61,7 +61,7 @@ def parse_url(text: str) -> URL:
 
 
 def driven(url: URL) -> URL:
-    """The URL for SQLAlchemy: with the driver that we mean, which need not be its default."""
+    """The URL for SQLAlchemy, with our driver, which may not be its default."""
     return url.set(drivername=_DRIVERS[url.drivername].name)
 
 
@@ -93,7 +93,7 @@ def _check_driver(driver: _Driver) -> None:
 
 
 def _check_tls(url: URL) -> None:
-    """libpq would say it in words alone."""
+    """Check `sslmode` here: libpq would refuse it with a text alone."""
     mode = url.query.get("sslmode", _TLS_MODES[0])
     if url.get_backend_name() == "postgresql" and mode not in _TLS_MODES:
         raise wrong_url("another sslmode", ", ".join(_TLS_MODES[:-1]) + f" or {_TLS_MODES[-1]}")

@@ -29,7 +29,7 @@ class BatchChecks(StoreCase):
     def test_an_empty_batch_is_no_error(self, store: ICookieStore) -> None:
         """commit() of no changes returns no results.
 
-        ICookieStore.commit: "No changes: it returns an empty sequence."
+        ICookieStore.commit: "Without changes it returns an empty sequence."
         """
         assert list(store.commit([])) == []
 

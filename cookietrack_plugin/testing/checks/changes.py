@@ -197,7 +197,7 @@ class ChangeChecks(StoreCase):
     def test_many_ids_are_loaded_at_once(self, store: ICookieStore) -> None:
         """load() takes thousands of ids in one call.
 
-        ICookieStore.load: "in one round trip"
+        ICookieStore.load: "There can be thousands of `ids`."
         """
         cookies = {make_id(n): make_cookie(n) for n in range(3_000)}
         commit_all(store, [Create(cookie) for cookie in cookies.values()])

@@ -34,7 +34,7 @@ class ClaimChecks(StoreCase):
     def test_what_is_opened_is_what_was_claimed(self, store: ICookieStore) -> None:
         """opens is ICookieStore or IRouterCookieStore, and open() gives that.
 
-        ICookieStoreProvider.opens: "The interface of what `open` gives: ICookieStore or
+        ICookieStoreProvider.opens: "The interface of what `open` returns: ICookieStore or
         IRouterCookieStore."
         """
         opens = self.new_provider().opens
@@ -66,7 +66,7 @@ class ClaimChecks(StoreCase):
     ) -> None:
         """A second process can open the store, unless `exclusive` says that it is locked.
 
-        ICookieStoreProvider.open: "another process has it, and it cannot be shared."
+        ICookieStoreProvider.open: "another process has it, and it cannot be shared"
         """
         store.close()
         start_process().open()

@@ -37,7 +37,7 @@ class ConfigurationChecks(StoreCase):
     def test_a_value_of_a_wrong_type_is_refused(self, store_options: Options) -> None:
         """check() raises ConfigError, naming the attribute, for a list or mapping out of place.
 
-        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        ICookieStoreProvider.check: "naming the attribute, what was expected, and what was found."
         """
         for attribute, value in _given(store_options):
             for wrong in ([7], {"a": 7}):
@@ -47,7 +47,7 @@ class ConfigurationChecks(StoreCase):
     def test_null_is_a_value_like_any_other(self, store_options: Options) -> None:
         """check() of an attribute that is null accepts it or raises ConfigError, naming it.
 
-        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        ICookieStoreProvider.check: "naming the attribute, what was expected, and what was found."
         """
         for attribute, _ in _given(store_options):
             self._accepted_or_refused(attribute, {**store_options, attribute: None})
@@ -55,7 +55,7 @@ class ConfigurationChecks(StoreCase):
     def test_a_missing_option_is_refused(self, store_options: Options) -> None:
         """check() without an attribute accepts that or raises ConfigError, naming it.
 
-        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        ICookieStoreProvider.check: "naming the attribute, what was expected, and what was found."
         """
         for attribute, _ in _given(store_options):
             rest = {key: value for key, value in store_options.items() if key != attribute}
@@ -64,7 +64,7 @@ class ConfigurationChecks(StoreCase):
     def test_what_the_author_calls_wrong_is_refused(self) -> None:
         """check() raises ConfigError, naming the attribute, for each of `wrong_options`.
 
-        ICookieStoreProvider.check: "naming the attribute, what was found, and what is allowed."
+        ICookieStoreProvider.check: "naming the attribute, what was expected, and what was found."
         """
         for attribute, options in self.wrong_options:
             self._refused(attribute, options)

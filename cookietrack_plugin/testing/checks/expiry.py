@@ -31,7 +31,7 @@ class ExpiryChecks(StoreCase):
     def test_less_than_the_limit_means_that_no_more_are_left(self, store: ICookieStore) -> None:
         """expire() returns less than `limit` when, and only when, nothing is left to delete.
 
-        ICookieStore.expire: "Less than `limit`: no more are left."
+        ICookieStore.expire: "Less than `limit` means that none is left."
         """
         commit_all(store, [Create(make_cookie(n, expires=NOW - n % 7)) for n in range(50)])
         store.commit([Create(make_cookie(99))])
@@ -42,7 +42,7 @@ class ExpiryChecks(StoreCase):
     def test_expire_of_an_empty_store_is_no_error(self, store: ICookieStore) -> None:
         """expire() where there is nothing to expire returns 0.
 
-        ICookieStore.expire: "Less than `limit`: no more are left."
+        ICookieStore.expire: "Less than `limit` means that none is left."
         """
         assert store.expire(NOW, 10) == 0
 

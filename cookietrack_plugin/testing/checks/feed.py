@@ -93,7 +93,7 @@ class FeedChecks(SharedCase):
     ) -> None:
         """Thousands of revocations between two calls: nothing is left out.
 
-        IRevocationFeed.revoked_since: "Nothing is left out; something may be told twice."
+        IRevocationFeed.revoked_since: "Nothing is left out; something may come twice."
         """
         commit_all(store, [Create(make_cookie(n)) for n in range(100, 3_100)])
         _, cursor = feed.revoked_since(None)
@@ -106,7 +106,7 @@ class FeedChecks(SharedCase):
     ) -> None:
         """Every process can read every revocation once its commit has returned.
 
-        IRevocationFeed.revoked_since: "What was revoked since `cursor`, by whomever"
+        IRevocationFeed.revoked_since: "What was revoked since `cursor`, by any process"
         """
         _, cursor = feed.revoked_since(None)
         _, theirs = other.call("revoked_since", None)
@@ -173,8 +173,8 @@ class FeedChecks(SharedCase):
     def test_waiting_can_be_interrupted(self, feed: IRevocationFeed) -> None:
         """interrupt() ends await_revocation() at once, now and later, however often called.
 
-        IRevocationSignal.interrupt: "End the waiting, from now on: `await_revocation` returns at
-        once. Idempotent."
+        IRevocationSignal.interrupt: "End the wait, and every later one: `await_revocation` returns
+        at once. Idempotent."
         """
         if IRevocationSignal.providedBy(feed):
             assert _wait(feed).wait(PATIENCE)

@@ -1,4 +1,4 @@
-"""A store without room still lets go of what it has."""
+"""Deletions succeed in a store without room."""
 
 from typing import Any
 

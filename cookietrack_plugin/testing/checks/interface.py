@@ -110,10 +110,10 @@ class InterfaceChecks(StoreCase):
         assert abs(first - time() * 1000) < DAY
         assert abs(second - first) < DAY
 
-    def test_places_of_readers_provide_their_interface(self, store: ICookieStore) -> None:
+    def test_slots_of_readers_provide_their_interface(self, store: ICookieStore) -> None:
         """A store with stale_readers() declares IReaderSlots; where no reader was killed, it is 0.
 
-        IReaderSlots.stale_readers: "How many places belong to processes that have ended."
+        IReaderSlots.stale_readers: "How many slots belong to processes that have ended."
         """
         if hasattr(store, "stale_readers"):
             verifyObject(IReaderSlots, store)

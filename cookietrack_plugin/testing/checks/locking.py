@@ -37,7 +37,7 @@ class LockChecks(StoreCase):
     ) -> None:
         """A process that was killed holds nothing: the store opens at once.
 
-        ICookieStoreProvider.open: "another process has it, and it cannot be shared."
+        ICookieStoreProvider.open: "another process has it, and it cannot be shared"
         """
         holder = start_process()
         holder.open()

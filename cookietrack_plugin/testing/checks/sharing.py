@@ -1,4 +1,4 @@
-"""Several processes that have one store open, and how they learn of each other's revocations."""
+"""Several processes that have one store open."""
 
 import random
 from collections.abc import Sequence

@@ -62,7 +62,7 @@ class UserFeedChecks(SharedCase):
     ) -> None:
         """Every process can read every revocation of a user once it has returned.
 
-        IRevocationFeed.revoked_since: "What was revoked since `cursor`, by whomever"
+        IRevocationFeed.revoked_since: "What was revoked since `cursor`, by any process"
         """
         _, mine = user_feed.revoked_since(None)
         _, theirs = other.call("revoked_since", None)

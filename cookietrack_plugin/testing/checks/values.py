@@ -53,7 +53,7 @@ class ValueChecks(StoreCase):
         """All that WAMP carries is kept, however big or nested; None and {} are not the same.
 
         interfaces: "An `authextra` is None or a mapping of what CBOR carries: text, bytes, numbers,
-        truth values, None, lists and mappings; `{}` and None are two values."
+        booleans, None, lists and mappings; `{}` and None are two values."
         """
         cookie = make_cookie(1, make_auth(authextra=authextra))
         login = Authenticate(make_id(2), make_auth(authextra=authextra), NOW)

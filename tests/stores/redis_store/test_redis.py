@@ -336,11 +336,11 @@ def test_sentinel_leads_to_the_new_master_and_what_replicas_had_is_there(
         wait_for(lambda: answers(store), "no new master")
         assert set(store.load([make_id(1)])) == {make_id(1)}
         with pytest.raises(
-            StoreUnavailable, match="0 replicas have what was stored, and 1 have to"
+            StoreUnavailable, match="expected 1 of the replicas to have the commit, found 0"
         ):
             store.commit([Create(make_cookie(2))])
         store.close()
-    assert "replicas follow later" not in caplog.text
+    assert "replicas lag behind" not in caplog.text
 
 
 @pytest.mark.server
@@ -354,7 +354,7 @@ def test_replicas_that_follow_later_are_warned_of_unless_they_are_waited_for(
             wait_for(lambda: has_replica(master), "the replica does not come")
             master.client().config_set("min-replicas-to-write", 1)
             open_redis(master.url(), replicas=replicas).close()
-    assert ("replicas follow later" in caplog.text) == (not replicas)
+    assert ("replicas lag behind" in caplog.text) == (not replicas)
 
 
 # -- what is wrong before anything is opened ------------------------------------------------------
@@ -488,7 +488,7 @@ def test_a_password_that_a_server_does_not_want_is_named(caplog: pytest.LogCaptu
     with running(RedisServer(password="")) as server:
         error = refusal(f"redis://:{quoted(PASSWORD)}@127.0.0.1:{server.port}", caplog)
     assert isinstance(error, ConfigError)
-    assert "the server has no password: take it out" in str(error)
+    assert "the server has no password: remove it" in str(error)
 
 
 @pytest.mark.server

@@ -250,7 +250,7 @@ CASES: list[tuple[Callable[[Scene], str], type[CookieTrackError], str, str]] = [
     ),
     (wrong_password, WRONG, "right user and password", "user or password"),
     (no_password, WRONG, "right user and password", "user or password"),
-    (unwanted_password, WRONG, "take it out", "user or password"),
+    (unwanted_password, WRONG, "remove it", "user or password"),
     (sentinel_password, WRONG, "right user and password", "user or password"),
     (no_rights, WRONG, "grant the user", "the rights of the user"),
     (lambda scene: scene.shared.url(99), WRONG, "name a database", "the database"),

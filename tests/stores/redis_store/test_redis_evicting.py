@@ -74,7 +74,7 @@ def test_a_server_that_evicts_is_refused(policy, server, caplog):
         open_redis(server.url())
     looking = look_at({"url": server.url()})
     assert list(records(looking)) == []
-    assert f"maxmemory-policy is {policy}: logins are thrown away" in caplog.text
+    assert f"maxmemory-policy is {policy}: logins are evicted" in caplog.text
     looking.close()
     client.config_set("maxmemory-policy", "noeviction")
     open_redis(server.url()).close()

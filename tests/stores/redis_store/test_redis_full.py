@@ -86,6 +86,6 @@ def test_replicas_are_waited_for_all_the_same():
             with full(master):
                 assert store.commit([Delete(make_id(1))]) == [True]
                 assert not replica.client().keys("*:cookie:*")
-        with pytest.raises(StoreUnavailable, match=r"NOREPLICAS|0 replicas have what was stored"):
+        with pytest.raises(StoreUnavailable, match=r"NOREPLICAS|to have the commit, found 0"):
             store.commit([Delete(make_id(1))])
         store.close()

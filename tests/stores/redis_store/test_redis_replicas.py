@@ -108,7 +108,7 @@ def test_a_commit_that_too_few_replicas_have_is_not_acknowledged(own):
             lambda: store.commit([Delete(make_id(1))]),
             lambda: store.revoke_user(*JOE),
         ):
-            with pytest.raises(StoreUnavailable, match="0 replicas have what was stored"):
+            with pytest.raises(StoreUnavailable, match="to have the commit, found 0"):
                 call()
     store.close()
 
@@ -120,7 +120,9 @@ def test_more_replicas_than_there_are_are_not_there(own, number):
     if number == 1:
         assert store.commit([Create(make_cookie(1))]) == [True]
     else:
-        with pytest.raises(StoreUnavailable, match="1 replicas have what was stored, and 2 have"):
+        with pytest.raises(
+            StoreUnavailable, match="expected 2 of the replicas to have the commit, found 1"
+        ):
             store.commit([Create(make_cookie(1))])
     store.close()
 

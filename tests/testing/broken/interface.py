@@ -57,7 +57,7 @@ class ServerInSeconds(MemoryStore):
         return int(time())
 
 
-@fails("test_places_of_readers_provide_their_interface")
+@fails("test_slots_of_readers_provide_their_interface")
 @implementer(IReaderSlots)
 class CountsTheLiving(MemoryStore):
     def stale_readers(self):

@@ -48,7 +48,7 @@ Written = dict[bytes, bytes | None]
 @implementer(ICookieStore, IBatchLimit, IUserRevocation, IRevocationFeed)
 class OrderedStore:
     """
-    Every method of the contract, by the three methods of an engine.
+    Every method of the contract, over the few methods of an engine.
 
     :param engine: is closed with the store.
     :param label: the store's place for messages, without a password.
@@ -193,7 +193,10 @@ class OrderedStore:
     def _plan_removal(
         self, revoked: UserRevoked, start: bytes | None, view: View
     ) -> tuple[Written, tuple[int, bytes | None]]:
-        """Of one chunk, and where the next begins; of all where the engine takes them at once."""
+        """
+        Remove a chunk of the records, all where the engine takes them at once; how many, and where
+        the next chunk begins, None at the end.
+        """
         end = end_of(_prefix(revoked.authid, revoked.authrealm))
         writes: Written = {}
         removed = 0

@@ -16,12 +16,12 @@ from cookietrack_plugin.stores.kit.fences import Fence
 
 
 class FeedWriter(Protocol):
-    """What is written to the feed of one kind of database."""
+    """Writes to the feed on one kind of database."""
 
     def delete(self, connection: Connection, ids: Collection[str]) -> set[str]:
         """
-        Delete records and tell the feed, as a transaction of its own: the ids of those that were
-        there.
+        Delete records and add them to the feed, as a transaction of its own; the ids of those that
+        were there.
         """
 
     def commit(self, connection: Connection, ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What an entry of the feed, and the fence that stands at it, have in their columns."""
+"""The columns of an entry of the feed, and of the fence at its position."""
 
 from time import time_ns
 from uuid import uuid4
@@ -12,7 +12,7 @@ Value = str | int | None
 
 
 def now() -> int:
-    """This machine's time in Unix milliseconds: how old an entry is."""
+    """This machine's time in Unix milliseconds, by which the age of an entry is measured."""
     return time_ns() // 1_000_000
 
 

@@ -17,11 +17,11 @@ from cookietrack_plugin.stores.sql.feedwriter.entries import (
 from cookietrack_plugin.stores.sql.tables import Tables
 from cookietrack_plugin.stores.sql.transaction import BEGIN, committing
 
-# A number for each of so many entries. Behind this statement LAST_INSERT_ID() is the last of them,
-# on this connection.
+# Takes that many numbers. After this statement LAST_INSERT_ID() is the last of them, on this
+# connection.
 _COUNT = "UPDATE {meta} SET revoked = LAST_INSERT_ID(revoked + %s)"
-# All nodes lock records in the order of their ids, and then the counter. What is deleted is what
-# the feed was told: a record that another node creates in between is both or neither.
+# All nodes lock records in the order of their ids, and then the counter. Exactly the records that
+# are in the feed are deleted, also where another node creates one in between.
 _DELETE = (
     "SELECT id FROM {cookies} WHERE id IN %s ORDER BY id FOR UPDATE",
     _COUNT,
@@ -45,7 +45,7 @@ _RAISE = (
 
 
 class MySQLFeedWriter:
-    """Numbers that a batch of deletions has counted and not needed are left out."""
+    """Numbers that a batch of deletions has taken and not used are skipped."""
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
         quoted = dialect.identifier_preparer.format_table

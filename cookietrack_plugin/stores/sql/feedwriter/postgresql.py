@@ -1,4 +1,4 @@
-"""Writes to the feed on PostgreSQL, whose statements can do several things, and which notifies."""
+"""Writes to the feed on PostgreSQL, by one statement with several parts, and notifies listeners."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,8 +16,8 @@ from cookietrack_plugin.stores.sql.feedwriter.entries import (
 from cookietrack_plugin.stores.sql.tables import Tables
 from cookietrack_plugin.stores.sql.transaction import committing
 
-# All nodes lock records in the order of their ids, and then the counter. A join with the counter
-# would be taken for a large one while its table is not analyzed, and compiled (JIT) for a second.
+# All nodes lock records in the order of their ids, and then the counter. That one is not joined:
+# while its table is not analyzed, the planner expects a large join, and compiles it (JIT).
 _DELETE = """
 WITH doomed AS (
     SELECT id FROM {cookies} WHERE id = ANY(CAST($1 AS text[])) ORDER BY id FOR UPDATE
@@ -61,8 +61,8 @@ SELECT pg_notify('{channel}', '')"""
 
 class PostgreSQLFeedWriter:
     """
-    A batch of deletions is one statement. In a transaction the last statement goes with its COMMIT.
-    The channel that it notifies is called like the table.
+    A batch of deletions is one statement. The last statement of a transaction is sent together with
+    its COMMIT. The channel that it notifies has the name of the table.
     """
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:

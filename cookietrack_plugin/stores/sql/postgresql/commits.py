@@ -15,7 +15,7 @@ from cookietrack_plugin.stores.sql.transaction import UnknownOutcome
 
 class Commits:
     """
-    What `INonBlockingCommit` is about. A batch is one message, and its end one round trip later.
+    The methods of `INonBlockingCommit`. A batch is one message, and is over one round trip later.
 
     :param place: the database, as people may see it.
     """

@@ -16,7 +16,7 @@ from cookietrack_plugin.stores.sql.types import restored
 
 
 class Loads:
-    """What `INonBlockingLoad` is about. A look-up is one statement."""
+    """The methods of `INonBlockingLoad`. A look-up is one statement."""
 
     def __init__(
         self, session: Session, reader: RecordReader, cookies: Table, dialect: Dialect, place: str

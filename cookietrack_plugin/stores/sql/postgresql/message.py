@@ -56,12 +56,12 @@ class Message:
 
 class Messages:
     """
-    Makes them. One statement does all that is in a batch, unless an id is in there more than once:
-    then the second change of it is in a second statement, and so on, in one transaction. Logins
-    that are measured have theirs, too, as it has to begin with a lock.
+    Makes messages. One statement applies a whole batch, unless an id is in it more than once: then
+    the second change of it is in a second statement, and so on, in one transaction. A batch with
+    logins that fences may refuse is a transaction, too, as it begins with a lock.
 
-    What only Python can tell, that an authextra cannot be decoded, is not asked: a touch of such a
-    record alters it, and a login replaces what was damaged.
+    Only Python can tell that an authextra cannot be decoded, so that is not checked: a touch of
+    such a record alters it, and a login replaces what was damaged.
     """
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
@@ -119,7 +119,7 @@ def _login_row(login: Authenticate) -> Row:
 
 
 def _measured(rows: Iterable[tuple[Change, Row]]) -> Iterator[Row]:
-    """The rows, with what the fences are asked for."""
+    """The rows, with what their logins are checked by against the fences."""
     for change, row in rows:
         login = fenced_login(change)
         if login is None:

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that nobody waits for: one message and its answers at a time."""
+"""A non-blocking connection to PostgreSQL: one message and its answers at a time."""
 
 import socket
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cookietrack_plugin.errors import StoreUnavailable
 
-# The longest message. What the kernel has no room for would wait for the reactor's next look.
+# The longest message, in bytes. The rest of a longer one would wait for the reactor's next call.
 MAX_BYTES = 2**17
-# Seconds until it is replaced, before a firewall forgets it; and without use, as it may have died.
+# Seconds after which it is replaced, before a firewall drops it; and the same for an idle one.
 _RECYCLE_S = 1800.0
 _IDLE_S = 240.0
-# Seconds after which it is tried again where none could be had.
+# Seconds between two tries to connect.
 _AGAIN_S = 5.0
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
 class Session:
     """
-    Not connected at first: `connect` is called on a thread that may wait, `is_ready`, `send` and
+    Not connected at first: `connect` is called on a thread that may wait, `is_ready`, `sent` and
     `receive` on the reactor's, `close` on either. After any error there is no connection.
 
     :param timeout: seconds that an answer may take.
@@ -37,14 +37,14 @@ class Session:
         self._engine = engine
         self._timeout = timeout
         self._driver: Any = None
-        # Is closed when nobody refers to it.
+        # Kept, as SQLAlchemy closes it when nobody refers to it.
         self._detached: Any = None
         self._connected = self._used = self._failed = -_RECYCLE_S
         self._results: list[PGresult] = []
         self._is_closed = False
 
     def connect(self) -> None:
-        """Connect, if that is needed and there is hope."""
+        """Connect, unless it is connected, closed, or was refused a moment ago."""
         if self._driver is not None or self._is_closed or monotonic() - self._failed < _AGAIN_S:
             return
         try:
@@ -53,7 +53,7 @@ class Session:
             self._failed = monotonic()
             return
         driver: Any = connection.driver_connection
-        # The pool can make another in its place.
+        # It no longer counts among the pool's connections.
         connection.detach()
         _make_room(driver.pgconn)
         self._connected = self._used = monotonic()
@@ -62,7 +62,7 @@ class Session:
             self.close()
 
     def is_ready(self) -> bool:
-        """Whether something can be sent. One that may be dead is let go: a thread makes another."""
+        """Whether it can send. A connection that may be dead is closed: a thread connects again."""
         driver, now = self._driver, monotonic()
         if driver is None:
             return False
@@ -82,7 +82,7 @@ class Session:
         return str(self._driver.preamble)
 
     def sent(self) -> None:
-        """Something was given to libpq: pass it on."""
+        """Send what was given to libpq."""
         self._results = []
         self._used = monotonic()
         self.connection.flush()
@@ -126,7 +126,7 @@ class Session:
         return False
 
     def _ended(self, connection: PGconn) -> bool:
-        """All results are there: whether each is a good one, and nothing is left open."""
+        """Check all results, once they are there: each is a success, and no transaction is open."""
         for result in self._results:
             if result.status not in _DONE:
                 raise error_from_result(result)
@@ -153,6 +153,6 @@ class Session:
 
 
 def _make_room(connection: PGconn) -> None:
-    """In the kernel, for the longest message."""
+    """Make the kernel's send buffer large enough for the longest message."""
     with closing(socket.socket(fileno=socket.dup(connection.socket))) as duplicate:
         duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_BYTES)

@@ -19,11 +19,11 @@ from cookietrack_plugin.stores.sql.tables import Tables
 @implementer(INonBlockingCommit, INonBlockingLoad, IRevocationSignal)
 class PostgreSQLStore(ServerStore):
     """
-    The same, without threads where it can, and the database says when something was revoked (LISTEN
-    and NOTIFY).
+    The same, without threads where possible, and with notifications of revocations (LISTEN and
+    NOTIFY).
 
-    Two connections besides those of the pool are driven by the reactor. The threads make them, as
-    that can wait: those that load and commit until there are some, and again when they are lost.
+    The reactor drives two connections besides those of the pool. The threads that load and commit
+    make them, as connecting can wait, and make them again when they are lost.
     """
 
     def __init__(self, engine: Engine, tables: Tables, place: str, timeout: float) -> None:

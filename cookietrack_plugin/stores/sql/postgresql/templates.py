@@ -19,8 +19,8 @@ _ALLOWED = """number IS NULL OR EXISTS (
             THEN fence.kept_from ELSE fence.position END
     )"""
 
-# All nodes lock records in the order of their ids, and then the counter of the feed. What is read
-# here is the record's newest state, which the snapshot of the statement need not have.
+# All nodes lock records in the order of their ids, and then the counter of the feed. This reads the
+# newest state of a record, which may be newer than the statement's snapshot.
 _LOCKED = """locked AS (
     SELECT id, authid, authrealm,
         num_nulls(authid, authrole, authmethod, authrealm) IN (0, 4) AS is_whole
@@ -87,7 +87,7 @@ _NOTIFY = "SELECT CAST(pg_notify('{channel}', '') AS text) FROM counted"
 
 
 class Templates:
-    """Each of them is made once."""
+    """Statements for every combination of changes, each made once."""
 
     def __init__(self, tables: Tables, dialect: Dialect) -> None:
         quoted = dialect.identifier_preparer.format_table
@@ -103,8 +103,8 @@ class Templates:
 
     def fill(self, given: Mapping[str, str], locked: str, now: int) -> str:
         """
-        The statement. It returns the ids of the changes that applied, and a text that is none where
-        it has notified.
+        The statement. It returns the ids of the changes that applied, and an empty text where it
+        has notified.
 
         :param given: what there is of each of the parts `new`, `logins`, `touches`, `gone`.
         :param locked: the ids of all records but new ones.

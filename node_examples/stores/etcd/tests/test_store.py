@@ -29,7 +29,7 @@ class TestEtcdStore(DurableStoreSuite):
         ("prefix", {"type": "etcd", "url": "http://localhost:2379", "prefix": ""}),
         ("timeout", {"type": "etcd", "url": "http://localhost:2379", "timeout": 0}),
     ]
-    lacks = {"limit": "a full etcd stores no news of a deletion either: see the README"}
+    lacks = {"limit": "a full etcd refuses the feed's entry of a deletion as well"}
 
     @pytest.fixture
     def store_options(self, server):
