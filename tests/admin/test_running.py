@@ -142,7 +142,7 @@ def test_sessions_are_ended_in_a_worker_behind_one_that_fails(workers, here, end
     first, second = workers
     with running_store(the_place("memory:", None)) as store:
         first.on_reactor(first.listener.close)
-        with pytest.raises(StoreUnavailable, match="worker001 does not run any more"):
+        with pytest.raises(StoreUnavailable, match="worker001 is no longer running"):
             end(store)
     assert id_of("joe 2") not in second.store.load([id_of("joe 2")])
 

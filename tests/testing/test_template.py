@@ -115,7 +115,7 @@ def test_a_type_that_is_no_name_is_refused(tmp_path, wrong):
         copied(tmp_path / "made", type=wrong, engine="embedded")
 
 
-@pytest.mark.parametrize("name", [*OWN.names, "plugin"])
+@pytest.mark.parametrize("name", [*sorted(OWN.names), "plugin"])
 def test_a_name_of_the_plugins_own_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="expected a name of its own"):
         copied(tmp_path / "made", type=name, engine="embedded")
