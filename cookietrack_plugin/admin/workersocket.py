@@ -14,7 +14,7 @@ from cookietrack_plugin.admin.place import Place
 from cookietrack_plugin.config.sharing import store_digest
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.nodesocket.folder import FOLDER, SocketFolder
-from cookietrack_plugin.nodesocket.wire import ANSWER_S, as_line, error_of, read_line
+from cookietrack_plugin.nodesocket.wire import ANSWER_S, WrongRequest, as_line, error_of, read_line
 
 # A worker gives up first, and says so.
 _PATIENCE_S = ANSWER_S + 5
@@ -22,6 +22,8 @@ _PATIENCE_S = ANSWER_S + 5
 _FIRST_PATIENCE_S = 5.0
 # The same, where the events of other workers wait for it.
 _LATER_PATIENCE_S = 1.0
+# The longest answer is a page of records, each with its authextra.
+_MAX_ANSWER_BYTES = 2**29
 
 
 @frozen
@@ -92,12 +94,15 @@ def read_answer(answers: IO[bytes] | RawIOBase, worker: str) -> Mapping[str, Any
     """
     The next line.
 
-    :raises StoreUnavailable: there is none, or not all of it.
+    :raises StoreUnavailable: there is none, not all of it, or it is no message.
     """
-    line = answers.readline()
+    line = answers.readline(_MAX_ANSWER_BYTES)
     if not line.endswith(b"\n"):
         raise StoreUnavailable(f"{worker} stopped before it answered")
-    return read_line(line)
+    try:
+        return read_line(line)
+    except WrongRequest as error:
+        raise _unlike(worker) from error
 
 
 @contextmanager
@@ -167,9 +172,18 @@ def _holders(folder: SocketFolder, place: Place) -> Iterator[WorkerStore]:
 def _stores_of(
     folder: SocketFolder, worker: str, place: Place, patience_s: float
 ) -> Iterator[WorkerStore]:
-    for store in ask(folder, worker, {"do": "stores"}, patience_s)["stores"]:
-        if _is(store, place):
-            yield WorkerStore(folder, worker, store["store"], store["verifiable"])
+    answer = ask(folder, worker, {"do": "stores"}, patience_s)
+    try:
+        found = [store for store in answer["stores"] if _is(store, place)]
+        yield from [
+            WorkerStore(folder, worker, each["store"], each["verifiable"]) for each in found
+        ]
+    except (LookupError, TypeError) as error:
+        raise _unlike(worker) from error
+
+
+def _unlike(worker: str) -> StoreUnavailable:
+    return StoreUnavailable(f"{worker} answers as no worker of a node does")
 
 
 def _is(store: Mapping[str, Any], place: Place) -> bool:

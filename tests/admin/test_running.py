@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -145,6 +146,31 @@ def test_sessions_are_ended_in_a_worker_behind_one_that_fails(workers, here, end
         with pytest.raises(StoreUnavailable, match="worker001 is no longer running"):
             end(store)
     assert id_of("joe 2") not in second.store.load([id_of("joe 2")])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"Hello\n", b"[1]\n", b"{}\n", b'{"stores": 7}\n', b'{"stores": [{}]}\n', b"{", b""],
+)
+def test_what_is_no_worker_is_one_line(run, here, answer):
+    folder = SocketFolder.make(str(here))
+    listening = folder.listen("worker001")
+    listening.setblocking(True)
+
+    def serve():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(answer)
+
+    server = Thread(target=serve)
+    server.start()
+    told = run("ls", "memory:")
+    server.join()
+    folder.close()
+    listening.close()
+    assert told.code == 3
+    assert told.error.startswith("worker001 ")
 
 
 def test_all_of_a_node_is_in_one_backup(run, workers):

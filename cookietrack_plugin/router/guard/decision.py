@@ -129,7 +129,7 @@ class Guard:
         link = RequestLink(request, known.peer)
         visited = tracker.visit(visitor, self._policy, link, known.recent)
         if isinstance(visited, Visit):
-            # He had the right then: it is that of his record.
+            # The right that the record gave when it was looked up.
             self._let_in(request, tracker, visited)
             answer(visited)
             return
