@@ -12,8 +12,8 @@ from benchmarks.figure import Figure, Target
 from benchmarks.registry import benchmark
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import Auth, as_mapping
-from cookietrack_plugin.router.console.devices import device_name
 from cookietrack_plugin.router.console.sessions import MAX_PAGE, PAGE
+from cookietrack_plugin.search.devicename import device_name
 from cookietrack_plugin.search.page import SearchPage, search_page
 from cookietrack_plugin.search.selection import Selection
 
