@@ -176,7 +176,7 @@ def test_one_login_opens_all_and_a_logout_in_another_tab_closes_them(
     assert is_at(proxied, f"{url}/?next=%2Fmembers%2Fproxied%2F")
     stranger = HttpClient(int(url.rpartition(":")[2]), f"cbtid={cookie['value']}")
     assert {stranger.ask(path).status for path in PATHS} == {401}
-    [complaint] = first.complaints()
+    [complaint] = wait_for(first.complaints, "the line of the download in the console")
     assert "big.bin - Failed to load resource: net::ERR_CONNECTION_RESET" in complaint
 
 
