@@ -143,7 +143,7 @@ class ModelChecks(StoreCase):
         run_state_machine_as_test(  # a function that makes one will do
             lambda: StoreHistory(open_store, self.durable),  # type: ignore[arg-type]
             settings=settings(
-                max_examples=20,
+                max_examples=30,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
