@@ -4,7 +4,7 @@ OLDEST := .venv-oldest
 OLDEST_CROSSBAR := 25.12.1
 # Those of what another Crossbar may do otherwise.
 OLDEST_TESTS := $(patsubst %,tests/node/test_%.py, \
-	launcher redaction secrecy sessions story transports)
+	launcher redaction sessions story transports)
 BIN := $(VENV)/bin
 DEMO := node_examples/demo
 INSTALL := python -m pip install --quiet

@@ -112,6 +112,8 @@ class TestPostgreSQL(SqlSuite):
             yield {"type": "sql", "url": postgresql.url(name)}
 
 
+# What it does otherwise is measured by the tests below, on every database.
+@pytest.mark.no_cover
 @pytest.mark.server
 class TestMariaDB(SqlSuite):
     @pytest.fixture

@@ -94,6 +94,8 @@ class TestRedis(RedisSuite):
             store.close()
 
 
+# What it does otherwise is measured by the tests below, on every topology.
+@pytest.mark.no_cover
 @pytest.mark.server
 class TestRedisClusterWithPartitions(RedisSuite):
     """
