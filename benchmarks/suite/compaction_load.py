@@ -25,8 +25,9 @@ def measure(bench: Bench) -> list[Figure]:
     """
     The `file` store has 1,000,000 cookies, nine tenths of which stand in its file twice. More of
     them are touched until it begins to rewrite the file; from then on batches of 50 new cookies are
-    committed, 5,000 a second. How long the longest of these commits takes, how much memory the
-    process has at most in relation to that before, and how long it is until the new file is there.
+    committed, 5,000 a second. Measured is how long the longest of these commits takes, and how much
+    memory the process has at most, in relation to that before. So is the time until the new file is
+    there.
     """
     bench.place(LABEL).mkdir()
     bulk.write_file(bench.place(LABEL) / OURS[LABEL]["filename"], _written(bench))
