@@ -15,7 +15,7 @@ def complaint(args: Sequence[str]) -> str | None:
     """
     Why Crossbar's command `args` finds no configuration, and what to do; None if it finds one.
 
-    A likely slip is the folder of an application in the place of its node directory.
+    A likely slip is to name the folder of an application instead of its node directory.
     """
     if not args or args[0] not in (*READERS, "start") or not HELP.isdisjoint(args):
         return None

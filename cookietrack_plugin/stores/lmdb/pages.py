@@ -132,7 +132,7 @@ class Snapshot:
         return page
 
     def _mark(self, number: int) -> None:
-        """Note that the page is used. Each is used once, so a walk ends whatever pages refer to."""
+        """Note that the page is used. Each is used once, so every walk ends, also over damage."""
         if not 1 < number <= self.last:
             raise DamagedPage(f"page {number}: there is none of that number")
         if self.is_used(number):

@@ -55,7 +55,7 @@ class Conversation(Generic[T]):
             if self._wire is None and not self._is_closed:
                 self._wire = Wire(self._client.pool, self._timeout)
                 if self._is_closed:
-                    # Meanwhile: `close` has not seen it.
+                    # `close` came while this connected, and found nothing to close.
                     self._drop()
         except (RedisError, OSError) as error:
             # The caller's own operation is done; the next one tries again.

@@ -53,7 +53,7 @@ class PageChecks(StoreCase):
 
     @pytest.mark.parametrize("limit", [1, 2, 7, 100, 100_000])
     def test_a_page_has_no_more_than_its_limit(self, store: ICookieStore, limit: int) -> None:
-        """page() gives `limit` records at most, whatever `limit` is, and the rest later.
+        """page() gives `limit` records at most, for every `limit`, and the rest later.
 
         ICookieStore.page: "At most `limit` of all records, or of those logged in as `authid` and/or
         in `authrealm`"

@@ -90,7 +90,7 @@ class RocksdbEngine:
         if self._has_failed:
             self._open_again()
         with self._opened() as database:
-            # The driver raises nothing more exact than Exception: whatever it is, it has failed.
+            # The driver raises nothing more exact than Exception: each means that it has failed.
             self._has_failed = True
             database.write(batch, _synced())
             self._has_failed = False
