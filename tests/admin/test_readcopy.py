@@ -31,8 +31,9 @@ def place(here, stores):
 def now(monkeypatch):
     """The files of the store are as old as the clock says, in steps of sleep."""
     clock = SimpleNamespace(now=1_000.0, slept=[])
-    monkeypatch.setattr(readcopy.time, "time", lambda: clock.now)
-    monkeypatch.setattr(readcopy.time, "sleep", clock.slept.append)
+    # Of this module alone: threads of other tests may sleep meanwhile.
+    stopped = SimpleNamespace(time=lambda: clock.now, sleep=clock.slept.append)
+    monkeypatch.setattr(readcopy, "time", stopped)
     return clock
 
 
