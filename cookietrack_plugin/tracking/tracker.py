@@ -1,8 +1,6 @@
 """Who is in: the face of this room."""
 
-from collections import Counter
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
@@ -12,32 +10,16 @@ from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.errors import StoreUnavailable
-from cookietrack_plugin.record import Auth, Cookie, Delete, UserRevoked, is_id
-from cookietrack_plugin.tracking.admission import Admission, Admissions, Issue, Visitor
-from cookietrack_plugin.tracking.audit import Audit
-from cookietrack_plugin.tracking.clock import Clock, ServerClock
-from cookietrack_plugin.tracking.clocksync import ClockSync
-from cookietrack_plugin.tracking.connections import Connections, Link, TrackedConnection
-from cookietrack_plugin.tracking.events import Event, Events, Kind
-from cookietrack_plugin.tracking.expiry import Expiry
-from cookietrack_plugin.tracking.feed import Feed
-from cookietrack_plugin.tracking.freshness import Freshness
-from cookietrack_plugin.tracking.health import Health
-from cookietrack_plugin.tracking.insistence import Insistence
-from cookietrack_plugin.tracking.lifetime import Lifetimes
-from cookietrack_plugin.tracking.limits import SessionLimits
-from cookietrack_plugin.tracking.login import Logins
-from cookietrack_plugin.tracking.recent import RecentRevocations
+from cookietrack_plugin.record import Auth, Cookie, UserRevoked, is_id
+from cookietrack_plugin.tracking.admission import Admission, Issue, Visitor
+from cookietrack_plugin.tracking.clock import Clock
+from cookietrack_plugin.tracking.connections import Link, TrackedConnection
+from cookietrack_plugin.tracking.events import Event, Kind
+from cookietrack_plugin.tracking.parts import Parts
 from cookietrack_plugin.tracking.records import Records
-from cookietrack_plugin.tracking.remote import RemoteRevocations
-from cookietrack_plugin.tracking.revocation import LOGOUT, Ended, Revoker
-from cookietrack_plugin.tracking.spread import SpreadCalls
-from cookietrack_plugin.tracking.stored import StoredRecords
-from cookietrack_plugin.tracking.sweep import Sweep
-from cookietrack_plugin.tracking.termination import NORMAL_CLOSURE, Termination
-from cookietrack_plugin.tracking.touches import Touches
-from cookietrack_plugin.tracking.validity import Validity
-from cookietrack_plugin.tracking.visits import RecentVisit, Visit, Visits, user_of
+from cookietrack_plugin.tracking.revocation import LOGOUT, Ended
+from cookietrack_plugin.tracking.termination import NORMAL_CLOSURE
+from cookietrack_plugin.tracking.visits import RecentVisit, Visit, user_of
 
 OPERATOR = Actor(By.OPERATOR)
 
@@ -61,76 +43,18 @@ class Tracker(Records):
         position: Any = None,
         label: str = "the cookie store",
     ) -> None:
-        self.clock = clock
+        parts = Parts(store, reactor, clock, position, label)
+        super().__init__(store, parts.validity, parts.connections)
+        self.clock, self.events, self.audit = clock, parts.events, parts.audit
+        self.health, self.stored = parts.health, parts.stored
         # Whether a transport has a `fresh_for`.
         self.asks_freshness = False
-        self.events = events = Events()
-        self.audit = audit = Audit(clock, reactor)
-        events.subscribe(partial(_count, store.metrics.events))
-        events.subscribe(audit.observe)
-        connections, recent = Connections(), RecentRevocations()
-        freshness = Freshness(reactor.seconds, position)
-        self.health = Health(store, freshness)
-        self._deletions: Insistence[str] = Insistence(
-            lambda id: store.submit(Delete(id)), lambda id: f"cookie {id}", reactor
-        )
-        self._revocations: Insistence[UserRevoked] = Insistence(
-            store.revoke_user, _name_of, reactor
-        )
-        validity = Validity(clock, self._deletions, self._revocations)
-        super().__init__(store, validity, connections)
-        self.stored = StoredRecords(store, validity, clock)
-        calls = SpreadCalls(reactor)
-        self._termination = termination = Termination(connections, calls)
-        self._lifetimes = Lifetimes(
-            connections,
-            store,
-            clock,
-            termination,
-            events,
-            Touches(store, reactor),
-            Expiry(clock, reactor),
-        )
-        self._revoker = Revoker(
-            connections,
-            termination,
-            self._lifetimes,
-            recent,
-            self._deletions,
-            self._revocations,
-            freshness,
-            events,
-            calls,
-        )
-        self._limits = SessionLimits(
-            store, validity, connections, self._revoker, reactor, position is not None
-        )
-        self._logins = Logins(
-            store,
-            validity,
-            connections,
-            self._revoker,
-            recent,
-            self._revocations,
-            freshness,
-            clock,
-            events,
-            self._limits,
-            reactor,
-        )
-        self._admissions = Admissions(
-            store, validity, connections, self._lifetimes, clock, events, reactor, label
-        )
-        self._visits = Visits(
-            store, validity, connections, self._lifetimes, clock, events, reactor, label
-        )
+        self._deletions, self._revocations = parts.deletions, parts.revocations
+        self._termination, self._lifetimes = parts.termination, parts.lifetimes
+        self._revoker, self._limits = parts.revoker, parts.limits
+        self._logins, self._admissions, self._visits = parts.logins, parts.admissions, parts.visits
         # What works in the background, and is stopped before the store is closed.
-        self._background: list[Sweep | Feed | ClockSync] = [Sweep(store, clock, reactor, label)]
-        if (reader := store.feed()) is not None:
-            remote = RemoteRevocations(store, connections, termination, self._revoker)
-            self._background.append(Feed(remote, reader, freshness, reactor, label))
-        if isinstance(clock, ServerClock):
-            self._background.append(ClockSync(store, clock, reactor))
+        self._background = parts.background()
         self._closed: Deferred[Any] | None = None
 
     def admit(self, visitor: Visitor, issue: Issue, policy: Policy) -> Deferred[Admission]:
@@ -282,12 +206,3 @@ class Tracker(Records):
             stopped = DeferredList(stopping, consumeErrors=True)
             self._closed = stopped.addBoth(lambda _: self._store.close())
         return fan_out(self._closed)
-
-
-def _count(events: Counter[str], event: Event) -> None:
-    events[event.kind.value] += 1
-
-
-def _name_of(revoked: UserRevoked) -> str:
-    whom = "everybody" if revoked.authid is None else f"user {revoked.authid!r}"
-    return whom if revoked.authrealm is None else f"{whom} in realm {revoked.authrealm!r}"
