@@ -28,8 +28,9 @@ MANY = 1000
 def measure(bench: Bench) -> list[Figure]:
     """
     Four nodes, each with a store of its own on one PostgreSQL or MariaDB of the benchmark's own,
-    commit logins as quickly as they can, and then the logouts of the same cookies: one at a time,
-    and 50. A forwarder between them and the server makes a round trip take 1 or 4 ms longer.
+    commit logins as quickly as they can. Then they commit the logouts of the same cookies: one at
+    a time, and 50. A forwarder between them and the server makes a round trip take 1 or 4 ms
+    longer.
     """
     figures = []
     with ExitStack() as stack:

@@ -29,10 +29,11 @@ UNDER_A_SECOND = Target("≤", 1000)
 @benchmark("pages", "Pages of a list of 1,000,000 sessions", servers=True)
 def measure(bench: Bench) -> list[Figure]:
     """
-    In `lmdb`, and in PostgreSQL and Redis of the benchmark's own: what a request of the console
-    for a page of 50 sessions takes in the store, with the names of their devices; of all sessions,
-    of a user who has 10,000, and of filters that find nothing, which give up after a quarter of a
-    second. The first page, and the slowest of 20 further ones.
+    What a request of the console for a page of 50 sessions takes in the store, with the names of
+    their devices. The stores are `lmdb`, and a PostgreSQL and a Redis of the benchmark's own. A
+    page is one of all sessions, of those of a user who has 10,000, or of a filter that finds
+    nothing. Filters give up after a quarter of a second. The first page, and the slowest of 20
+    further ones.
     """
     size = bench.size(SIZE)
     # As the console does when it starts.
