@@ -10,10 +10,16 @@ from twisted.internet.defer import Deferred, succeed
 from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.config.lifespan import SECOND
-from cookietrack_plugin.config.policy import Policy, login_time
+from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Auth, Cookie, Touch
 from cookietrack_plugin.tracking.clock import Clock
 from cookietrack_plugin.tracking.connections import ActiveCookie, Connections, TrackedConnection
+from cookietrack_plugin.tracking.deadline import (
+    cookie_until,
+    good_until,
+    idle_timeout,
+    limit_of,
+)
 from cookietrack_plugin.tracking.events import Event, Events, Kind
 from cookietrack_plugin.tracking.expiry import Expiry
 from cookietrack_plugin.tracking.termination import Termination
@@ -53,9 +59,9 @@ class Lifetimes:
 
     def watch(self, connection: TrackedConnection) -> None:
         """Look at a connection when its time is over."""
-        until = _good_until(connection)
+        until = good_until(connection)
         # Early: the record must not expire under a client that is active, or that stays.
-        early_s = _idle_timeout(connection) or connection.policy.first_max_age or 0
+        early_s = idle_timeout(connection) or connection.policy.first_max_age or 0
         early = until - early_s * SECOND // 4
         self.watch_from(connection, early if early > self._clock.now() else until)
 
@@ -113,7 +119,7 @@ class Lifetimes:
             return
         self._asking.add(connection)
         # A store that hangs must not prolong it.
-        self._expiry.set(connection, _good_until(connection) + ANSWER_MS)
+        self._expiry.set(connection, good_until(connection) + ANSWER_MS)
         self._latest(cookie).addCallback(self._refreshed, connection)
 
     def _latest(self, cookie: ActiveCookie) -> Deferred[None]:
@@ -155,7 +161,7 @@ class Lifetimes:
         before = cookie.record
         seen = max(heard, before.seen)
         ends = [
-            each.policy.expires(_limit(each, cookie), seen)
+            each.policy.expires(limit_of(each, cookie), seen)
             for each in connections
             if (heard > before.seen and each.policy.idle_timeout is not None)
             or (stays and each.policy.first_max_age is not None)
@@ -171,7 +177,7 @@ class Lifetimes:
         """End what is over of a connection, its session or its cookie; or watch it further."""
         if connection.ended:
             return
-        if _good_until(connection) > self._clock.now():
+        if good_until(connection) > self._clock.now():
             self.watch(connection)
         elif connection.cookie is None or self._is_good(connection.cookie, connection):
             self._expire_session(connection)
@@ -180,7 +186,7 @@ class Lifetimes:
 
     def _is_good(self, cookie: ActiveCookie, connection: TrackedConnection) -> bool:
         """Whether the cookie lives on, and the time of the session's own login alone is over."""
-        return _cookie_until(cookie, connection) > self._clock.now()
+        return cookie_until(cookie, connection) > self._clock.now()
 
     def _expire_session(self, connection: TrackedConnection) -> None:
         event = _expired_session(connection)
@@ -191,7 +197,7 @@ class Lifetimes:
     def _expire_cookie(self, cookie: ActiveCookie) -> None:
         """End those of its connections whose time is over: by their policies it can differ."""
         now = self._clock.now()
-        self._expire([each for each in cookie.connections if _good_until(each) <= now])
+        self._expire([each for each in cookie.connections if good_until(each) <= now])
         self._events.publish(_expired(cookie))
 
     def _expire(self, connections: list[TrackedConnection]) -> None:
@@ -211,54 +217,6 @@ def _expired_session(connection: TrackedConnection) -> Event | None:
 def _event(id: str | None, identity: tuple[str | None, str | None], peer: str | None) -> Event:
     actor = Actor(By.CLOCK)
     return Event(Kind.EXPIRED, id, *identity, peer=peer, actor=actor, reason=EXPIRED)
-
-
-def _good_until(connection: TrackedConnection) -> int:
-    """The millisecond at which its time is over, as far as is known here."""
-    policy, cookie, session = connection.policy, connection.cookie, connection.session
-    if cookie is None:
-        until = policy.expires(connection.limit, connection.last_heard)
-    else:
-        until = _cookie_until(cookie, connection)
-    if session is None:
-        return until
-    begun = connection.joined if session.at is None else session.at
-    handshake, seen = connection.joined, connection.last_heard
-    if cookie is not None and _is_login_of(cookie.record, session):
-        begun = max(begun, login_time(cookie.record))
-        handshake, seen = max(handshake, cookie.handshake), max(seen, cookie.record.seen)
-    return min(until, policy.login_until(session, begun, handshake, seen))
-
-
-def _is_login_of(record: Cookie, session: Auth) -> bool:
-    """Whether a later login on the record is one of the session's user in the same role."""
-    auth = record.auth
-    return auth is not None and (auth.identity, auth.authrole) == (
-        session.identity,
-        session.authrole,
-    )
-
-
-def _cookie_until(cookie: ActiveCookie, connection: TrackedConnection) -> int:
-    policy, record = connection.policy, cookie.record
-    until = min(_limit(connection, cookie), policy.good_until(record))
-    if record.auth is None:
-        return until
-    # A message is no handshake: it does not move a rolling `max_age`.
-    begun = login_time(record)
-    return min(until, policy.login_until(record.auth, begun, cookie.handshake, record.seen))
-
-
-def _idle_timeout(connection: TrackedConnection) -> int:
-    """The shortest that binds it, in seconds; 0 without one."""
-    login = connection.cookie.record.auth if connection.cookie else None
-    return connection.policy.shortest_idle_timeout(login, connection.session)
-
-
-def _limit(connection: TrackedConnection, cookie: ActiveCookie) -> int:
-    """Where `max_age` rolls, a handshake of another tab moves it for all of them."""
-    rolled = connection.policy.limit(cookie.record.created, cookie.handshake)
-    return max(connection.limit, rolled)
 
 
 def _merged(here: Cookie, stored: Cookie) -> Cookie:
