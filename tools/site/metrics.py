@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cookietrack_plugin.router.prometheus import Collector
+from cookietrack_plugin.router.collector import Collector
 from tools.site.parts import table
 
 
