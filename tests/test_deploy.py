@@ -16,6 +16,7 @@ from servers.ports import free_port
 from servers.process import program
 from tests.support.certificates import write_certificate
 from tests.support.markdown import TOP, blocks
+from tests.support.missing import missing
 
 DEPLOY = TOP / "node_examples" / "deploy"
 UNIT = (DEPLOY / "crossbar-cookietrack.service").read_text()
@@ -24,7 +25,7 @@ STATES = "/node/.crossbar"
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     if not (analyze := shutil.which("systemd-analyze")):
-        pytest.skip("systemd-analyze is not installed")
+        missing("systemd-analyze is not installed")
     unit = tmp_path / "crossbar-cookietrack.service"
     # The programs that it names are not on this machine.
     unit.write_text(re.sub(r"/opt/crossbar/bin/\S+", "/bin/true", UNIT))

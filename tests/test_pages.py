@@ -15,8 +15,8 @@ import pytest
 
 from cookietrack_plugin.admin.cli import main
 from cookietrack_plugin.router.newnode import init
-from tests.support.browser import missing
 from tests.support.markdown import PAGES, TOP, blocks, indented, name_of, typed_lines
+from tests.support.missing import missing
 from tests.support.shown import check_json
 
 # Commands of Crossbar's that the pages name, with the options that these have.

@@ -15,6 +15,7 @@ from cookietrack_plugin.stores.lmdb import environment as lmdb_environment
 from cookietrack_plugin.stores.lmdb import store as lmdb_store
 from cookietrack_plugin.stores.lmdb import users
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
+from tests.support.smalldisk import small_disk
 
 MEGABYTE = 2**20
 JOE, MARY = (make_auth(name, authextra={"text": "x" * 1_000}) for name in ("joe", "mary"))
@@ -174,12 +175,9 @@ def test_without_addresses_for_a_larger_map_the_store_is_full(tmp_path):
     assert re.fullmatch(rf"\d{{3,4}} {tmp_path} needs \d+ bytes of addresses: .+\n", run.stdout)
 
 
-def test_on_a_full_disk_the_store_is_full_and_keeps_what_it_has(tmp_path):
-    in_small_disk = 'mount -t tmpfs -o size=20m tmpfs "$1" && shift && exec "$@"'
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", in_small_disk, "sh"]
-    if subprocess.run([*command, tmp_path, "true"], capture_output=True).returncode:
-        pytest.skip("this system does not let us mount a small disk")
-    command += [tmp_path, sys.executable, "-c", FILL, tmp_path / "cookies", "disk"]
-    run = subprocess.run(command, capture_output=True, text=True)
+def test_on_a_full_disk_the_store_is_full_and_keeps_what_it_has():
+    with small_disk(megabytes=20) as disk:
+        command = [sys.executable, "-c", FILL, disk / "cookies", "disk"]
+        run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert re.fullmatch(rf"\d{{3}} no room to write {tmp_path}/cookies: .+\n", run.stdout)
+    assert re.fullmatch(rf"\d{{3}} no room to write {disk}/cookies: .+\n", run.stdout)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from selenium.webdriver import Chrome
 
-from tests.support.browser import missing
+from tests.support.missing import missing
 
 _AXE = Path(__file__).parents[2] / "node_examples/demo/node_modules/axe-core/axe.min.js"
 _FINDINGS = """

@@ -1,17 +1,16 @@
 """A headless Chromium, driven through ChromeDriver, and the demo's page in its tabs."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from tests.support.missing import missing
 from tests.support.node import wait_for
 
 FLAGS = (
@@ -28,11 +27,6 @@ FLAGS = (
 )
 _ROWS = "return [...document.querySelectorAll('#device-list li')].map((each) => each.innerText)"
 _BOTTOM = "return arguments[0].getBoundingClientRect().bottom"
-
-
-def missing(what: str) -> NoReturn:
-    """Skip the test, but fail it on a machine that has to have everything."""
-    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(what)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.browser import missing
+from tests.support.missing import missing
 from tests.support.node import wait_for
 
 SOURCE = Path(__file__).parent.parent.parent / "node_examples" / "demo"

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
-
 from servers.process import new_folder
+from tests.support.missing import missing
 
 ENOUGH_S = 60
 # All is imported before: the interpreter may be where only root can read.
@@ -42,8 +41,7 @@ def nobody() -> pwd.struct_passwd:
 def need_root() -> None:
     """Skip the test where another user's name cannot be taken; fail where `CI=true`."""
     if os.geteuid() != 0:
-        reason = "another user's rights need root"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        missing("another user's rights need root")
 
 
 def run_as_nobody(directory: Path, *words: str) -> "subprocess.CompletedProcess[str]":
