@@ -51,33 +51,42 @@ def opened(
 
 @contextmanager
 def _opened(place: Place, purpose: Purpose, instead: str) -> Iterator[ICookieStore]:
-    provider = place.provider
-    if provider.volatile:
-        why = "nothing can be put there" if purpose == "make" else "no running node has it open"
-        raise StoreUnavailable(f"a {place.type} store is in its worker's memory alone: {why}")
-    try:
-        provider.check(place.options)
-    except ConfigError as error:
-        raise type(error)(_hinted(place, error)) from error
-    if purpose != "make":
-        _check_present(place)
+    _check(place, purpose)
     with PULSE.naming(place.label), kept_ownership(place), ExitStack() as undo:
-        try:
-            store = _open(provider, place, purpose)
-        except StoreLocked as error:
-            raise StoreLocked(f"{error}: {instead}") from error
-        except (StoreUnavailable, ConfigError, OSError) as error:
-            if purpose != "read" or not _can_be_copied(place):
-                raise _explained(place, error) from error
-            copy = undo.enter_context(read_copy(place))
-            store = _open(provider, copy, purpose)
-            note(f"{place.label} cannot be written to from here: a copy of it is read")
-        except StoreCorrupt as error:
-            raise StoreCorrupt(_hinted(place, error)) from error
+        store = _open_or_copy(place, purpose, instead, undo)
         try:
             yield store
         finally:
             store.close()
+
+
+def _check(place: Place, purpose: Purpose) -> None:
+    if place.provider.volatile:
+        why = "nothing can be put there" if purpose == "make" else "no running node has it open"
+        raise StoreUnavailable(f"a {place.type} store is in its worker's memory alone: {why}")
+    try:
+        place.provider.check(place.options)
+    except ConfigError as error:
+        raise type(error)(_hinted(place, error)) from error
+    if purpose != "make":
+        _check_present(place)
+
+
+def _open_or_copy(place: Place, purpose: Purpose, instead: str, undo: ExitStack) -> ICookieStore:
+    """Open the store; or, to read one that cannot be written to, a copy that `undo` removes."""
+    try:
+        return _open(place.provider, place, purpose)
+    except StoreLocked as error:
+        raise StoreLocked(f"{error}: {instead}") from error
+    except StoreCorrupt as error:
+        raise StoreCorrupt(_hinted(place, error)) from error
+    except (StoreUnavailable, ConfigError, OSError) as error:
+        if purpose != "read" or not _can_be_copied(place):
+            raise _explained(place, error) from error
+        copy = undo.enter_context(read_copy(place))
+        store = _open(place.provider, copy, purpose)
+        note(f"{place.label} cannot be written to from here: a copy of it is read")
+        return store
 
 
 def _can_be_copied(place: Place) -> bool:

@@ -175,40 +175,47 @@ def _about_admission(admission: Admission) -> dict[str, Any]:
 
 
 def _export_numbers(label: str, tracker: Tracker) -> None:
-    """
-    Register what was counted with the provider of metrics, if there is one now or later. It reads
-    the numbers on its own thread, so none of them may need the reactor's.
-    """
-    meter, measured, store = metrics.get_meter(SCOPE), tracker.metrics, {STORE: label}
+    """Register what was counted with the provider of metrics, if there is one now or later."""
+    measured, register = tracker.metrics, _Instruments(label)
+    register.gauge("cookietrack.connected_cookies", "1", lambda: tracker.connected)
+    register.gauge("cookietrack.connected_logged_in_cookies", "1", lambda: tracker.logged_in)
+    register.gauge("cookietrack.queued_writes", "1", lambda: tracker.pending)
+    register.gauge("cookietrack.feed_age", "s", tracker.health.feed_age)
+    register.counter("cookietrack.handshakes", "1", OUTCOME, measured.handshakes.items)
+    register.counter("cookietrack.requests", "1", OUTCOME, measured.requests.items)
+    register.counter("cookietrack.events", "1", "cookietrack.kind", measured.events.items)
+    register.counter("cookietrack.faults", "1", "error.type", measured.faults.items)
+    register.counter("cookietrack.swept", "1", "", lambda: [("", measured.swept)])
+    register.timings("cookietrack.commits", measured.commit_seconds)
+    register.timings("cookietrack.look_ups", measured.load_seconds)
 
-    def gauge(name: str, unit: str, value: Callable[[], float | None]) -> None:
+
+class _Instruments:
+    """
+    Those of one store. The provider reads the numbers on its own thread, so none of them may need
+    the reactor's.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._meter = metrics.get_meter(SCOPE)
+        self._store = {STORE: label}
+
+    def gauge(self, name: str, unit: str, value: Callable[[], float | None]) -> None:
         def observe(_: Any) -> Iterator[Any]:
             if (number := value()) is not None:
-                yield metrics.Observation(number, store)
+                yield metrics.Observation(number, self._store)
 
-        meter.create_observable_gauge(name, [observe], unit)
+        self._meter.create_observable_gauge(name, [observe], unit)
 
-    def counter(name: str, unit: str, dimension: str, values: Values) -> None:
+    def counter(self, name: str, unit: str, dimension: str, values: Values) -> None:
         def observe(_: Any) -> Iterator[Any]:
             # A copy, at once, as another thread goes on counting.
             for key, number in list(values()):
                 about = {dimension: key} if dimension else {}
-                yield metrics.Observation(number, {**store, **about})
+                yield metrics.Observation(number, {**self._store, **about})
 
-        meter.create_observable_counter(name, [observe], unit)
+        self._meter.create_observable_counter(name, [observe], unit)
 
-    def timed(name: str, histogram: Histogram) -> None:
-        counter(f"{name}.count", "1", "", lambda: [("", sum(histogram.counts))])
-        counter(f"{name}.time", "s", "", lambda: [("", histogram.total)])
-
-    gauge("cookietrack.connected_cookies", "1", lambda: tracker.connected)
-    gauge("cookietrack.connected_logged_in_cookies", "1", lambda: tracker.logged_in)
-    gauge("cookietrack.queued_writes", "1", lambda: tracker.pending)
-    gauge("cookietrack.feed_age", "s", tracker.health.feed_age)
-    counter("cookietrack.handshakes", "1", OUTCOME, measured.handshakes.items)
-    counter("cookietrack.requests", "1", OUTCOME, measured.requests.items)
-    counter("cookietrack.events", "1", "cookietrack.kind", measured.events.items)
-    counter("cookietrack.faults", "1", "error.type", measured.faults.items)
-    counter("cookietrack.swept", "1", "", lambda: [("", measured.swept)])
-    timed("cookietrack.commits", measured.commit_seconds)
-    timed("cookietrack.look_ups", measured.load_seconds)
+    def timings(self, name: str, histogram: Histogram) -> None:
+        self.counter(f"{name}.count", "1", "", lambda: [("", sum(histogram.counts))])
+        self.counter(f"{name}.time", "s", "", lambda: [("", histogram.total)])
