@@ -7,7 +7,13 @@ from typing import Any
 
 from campaign.oracle import Contradiction, Oracle
 from campaign.steps import Step
-from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreFull, StoreUnavailable
+from cookietrack_plugin.errors import (
+    ConfigError,
+    CookieTrackError,
+    StoreCorrupt,
+    StoreFull,
+    StoreUnavailable,
+)
 from cookietrack_plugin.testing.process import StoreProcess
 
 # Seconds from the end of a fault on in which a store has to take changes again.
@@ -96,8 +102,9 @@ def open_patiently(process: StoreProcess, refused: Refused) -> None:
     while True:
         try:
             return process.open()
-        except (StoreUnavailable, ConfigError) as error:
-            # SQLite and a read-only file system look like what a configuration has wrong.
+        except (StoreUnavailable, StoreFull, ConfigError, StoreCorrupt) as error:
+            # A read-only file system looks like what a configuration has wrong, and SQLite calls a
+            # read that fails with EIO a malformed file (SQLITE_IOERR_CORRUPTFS).
             patience.check(error)
         time.sleep(_PAUSE_S)
 

@@ -41,10 +41,11 @@ class Volley:
     def about(self, id: str) -> "Volley":
         """
         The same as far as it is about one record. How many a revocation or a sweep has deleted is
-        about all of them, so these have no answer here.
+        about all of them, so these have no answer here. A sweep goes on until nothing is due: it
+        may take what was created again, and had expired, while it ran.
         """
         pairs = [
-            [_about(step, answer, id) for step, answer in zip(*each, strict=True)]
+            [pair for both in zip(*each, strict=True) for pair in _about(*both, id)]
             for each in zip(self.steps, self.answers, strict=True)
         ]
         return Volley(
@@ -83,11 +84,11 @@ def _sweeps(step: Any) -> bool:
     return isinstance(step, _Uncounted) and isinstance(step.step, Expire)
 
 
-def _about(step: Step, answer: Any, id: str) -> tuple[Any, Any]:
+def _about(step: Step, answer: Any, id: str) -> list[tuple[Any, Any]]:
     if not isinstance(step, Commit):
-        return _Uncounted(step), None
+        return [(_Uncounted(step), None)] * (2 if isinstance(step, Expire) else 1)
     pairs = [pair for pair in zip(step.changes, answer, strict=True) if pair[0].id == id]
-    return Commit([change for change, _ in pairs]), [applied for _, applied in pairs]
+    return [(Commit([change for change, _ in pairs]), [applied for _, applied in pairs])]
 
 
 def _only(records: Records, id: str) -> Records:

@@ -18,7 +18,7 @@ from zope.interface import implementer
 from campaign import preload
 from campaign.steps import KNOWN, Commit, Expire, Records, RevokeUser, Step
 from cookietrack_plugin.config.registry import find_provider
-from cookietrack_plugin.errors import ConfigError
+from cookietrack_plugin.errors import ConfigError, StoreUnavailable
 from cookietrack_plugin.interfaces import (
     ICookieStore,
     ICookieStoreProvider,
@@ -29,6 +29,7 @@ from cookietrack_plugin.interfaces import (
 )
 from cookietrack_plugin.record import Change, fenced_login
 from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.stores.sql.faults import is_conflict
 
 # Bytes from which on the `file` store compacts its file: histories are short.
 _COMPACTS_FROM = 6_000
@@ -105,7 +106,14 @@ class Performer:
             return list(store.commit(changes))
         while True:
             select.select([store.fileno()], [], [], _ASK_S)
-            if (applied := store.finish()) is not None:
+            try:
+                applied = store.finish()
+            except StoreUnavailable as error:
+                if not is_conflict(error.__cause__):
+                    raise
+                # Nothing was done: the plugin hands it to its writer thread.
+                return list(store.commit(changes))
+            if applied is not None:
                 return list(applied)
 
 

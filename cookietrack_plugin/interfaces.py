@@ -71,12 +71,13 @@ class ICookieStoreProvider(Interface):
         `node_dir`.
 
         Called on a thread that may wait, once for each distinct `options` in a worker process.
-        After `StoreUnavailable` it is called again, with growing pauses; until it succeeds the
-        transports answer with HTTP 503.
+        After `StoreUnavailable` and `StoreFull` it is called again, with growing pauses; until it
+        succeeds the transports answer with HTTP 503.
 
         :raises ConfigError: what the options name is wrong, and waiting does not help: a password,
             a database that does not exist, a folder that cannot be used. No transport starts.
         :raises StoreUnavailable: the engine does not answer now.
+        :raises StoreFull: there is no room for what has to be written in order to open it.
         :raises StoreLocked: another process has it, and it cannot be shared; the message has the
             pid of that process.
         :raises StoreCorrupt: what is there is not a store of this type, or one of a newer format.

@@ -65,3 +65,14 @@ def test_a_sweep_that_passes_over_a_record_is_told_from_one_that_takes_too_much(
     taken = Volley(HERE, [[Expire()]], [[1]], {}).about(make_id(1))
     assert taken.unexplained()
     assert taken.unswept().unexplained()
+
+
+def test_a_sweep_may_take_a_record_again_that_came_back_while_it_ran():
+    due = evolve(ONE, expires=NOW)
+    creates, sweeps = Commit([Create(due)]), [Expire()]
+    volley = Volley({ONE.id: due}, [[creates], sweeps], [[[True]], [2]], {}).about(ONE.id)
+    assert volley.unexplained() == ""
+    twice = Volley(
+        {ONE.id: due}, [[creates] * 3, sweeps], [[[True]] * 3, [3]], {ONE.id: due}
+    ).about(ONE.id)
+    assert "answers" in twice.unexplained()

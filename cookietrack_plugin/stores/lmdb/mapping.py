@@ -98,9 +98,15 @@ class MemoryMap:
 
     def resize(self, size: int) -> None:
         """:raises StoreFull: the process has no addresses for it."""
+        # LMDB unmaps before it maps, and what it had is lost if that fails: try another one first.
         _check_addresses(self.place.path, size)
         with self.gate.moving():
-            self._env.set_mapsize(size)
+            try:
+                self._env.set_mapsize(size)
+            except lmdb.Error as error:
+                # Nothing is mapped now, and a transaction would end the process.
+                self._reopen()
+                raise _no_addresses(self.place.path, size, error) from error
             self.size: int = self._env.info()["map_size"]
 
     def cover_file(self) -> None:
@@ -143,8 +149,7 @@ class MemoryMap:
         with self.gate.moving():
             if not self._closed and not self._works():
                 self.place.check()
-                self._env.close()
-                self._use(*open_environment(self.place.path, self.size, self._sync, again=True))
+                self._reopen()
                 self.place.check()
 
     def close(self) -> None:
@@ -159,6 +164,10 @@ class MemoryMap:
                 self._env.close()
                 self._data = -1
                 self.place.close()
+
+    def _reopen(self) -> None:
+        self._env.close()
+        self._use(*open_environment(self.place.path, self.size, self._sync, again=True))
 
     def _use(self, env: Any, tables: Tables) -> None:
         self._env, self._tables = env, tables
@@ -217,8 +226,11 @@ def _is_running(pid: int) -> bool:
 
 
 def _check_addresses(path: str, size: int) -> None:
-    # LMDB unmaps before it maps, and cannot recover when that fails: try another mapping first.
     try:
         mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ).close()
     except OSError as error:
-        raise StoreFull(f"{path} needs {size} bytes of addresses: {error}") from error
+        raise _no_addresses(path, size, error) from error
+
+
+def _no_addresses(path: str, size: int, error: Exception) -> StoreFull:
+    return StoreFull(f"{path} needs {size} bytes of addresses: {error}")
