@@ -16,13 +16,18 @@ STEPS = 20
 
 @pytest.mark.parametrize("apart", [True, False], ids=["by a process", "by a thread"])
 @pytest.mark.parametrize("lasts", [False, True], ids=["once", "for a while"])
-def test_an_lmdb_store_outlives_each_map_for_which_there_is_no_memory(apart, lasts):
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [("mmap", errno.ENOMEM), ("read", errno.EIO), ("open", errno.EROFS)],
+    ids=["no memory for a map", "no read", "no opening for writing"],
+)
+def test_an_lmdb_store_outlives_each_of_these_faults(call, number, lasts, apart):
     options = {"type": "lmdb", "path": "cookies", "writer_process": apart}
     round = Round(Subject(lambda _: options), SEED, 1.0, Tally())
     steps = Author(random.Random(SEED)).history(STEPS)
-    calls = _counted(options, steps)["mmap"]
+    calls = _counted(options, steps)[call]
     assert calls
     for first in range(1, calls + 1):
         with new_place(options) as place:
-            _try(place, steps, Fault("mmap", first, errno.ENOMEM, lasts), round)
+            _try(place, steps, Fault(call, first, number, lasts), round)
     assert (round.tally.failures, round.tally.lost, round.tally.revived) == ([], 0, 0)

@@ -1,5 +1,6 @@
 """An lmdb store with pages that were damaged on the disk: it says so, is mended, kills nobody."""
 
+import errno
 import os
 import random
 
@@ -8,7 +9,7 @@ import pytest
 from cookietrack_plugin.errors import PositionLost, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.record import Authenticate, Create, Delete
 from cookietrack_plugin.stores.kit.paging import records
-from cookietrack_plugin.stores.lmdb import examiner
+from cookietrack_plugin.stores.lmdb import examiner, layout
 from cookietrack_plugin.stores.lmdb.layout import Node, Tree
 from cookietrack_plugin.stores.lmdb.pages import Snapshot
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id
@@ -232,3 +233,56 @@ def test_every_record_is_on_exactly_one_leaf(data):
                 if node.key >= start
             ]
             assert found == [node.key for node in nodes if node.key >= start]
+
+
+class FaultyDisk:
+    """`os` for the module that reads pages: reads fail at the places of which `fails` says so."""
+
+    sysconf = staticmethod(os.sysconf)
+
+    def __init__(self, fails):
+        self._fails = fails
+
+    def pread(self, descriptor, size, offset):
+        if self._fails(offset):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return os.pread(descriptor, size, offset)
+
+
+def once():
+    """Each place fails at the first time."""
+    failed = set()
+    return lambda offset: offset not in failed and not failed.add(offset)
+
+
+def test_a_read_that_fails_once_hides_no_record(data, open_lmdb, monkeypatch):
+    store = open_lmdb()
+    monkeypatch.setattr(layout, "os", FaultyDisk(once()))
+    assert {cookie.id: cookie for cookie in records(store)} == COOKIES
+
+
+def test_a_page_that_the_disk_cannot_read_is_passed_over(data, open_lmdb, monkeypatch):
+    lost = page_numbers(data)["records"] * PAGE
+    store = open_lmdb()
+    monkeypatch.setattr(layout, "os", FaultyDisk(lambda offset: offset == lost))
+    found = {cookie.id for cookie in records(store)}
+    assert found < set(COOKIES)
+    assert found
+
+
+def test_a_disk_that_reads_nothing_is_away_and_the_store_is_not_called_damaged(
+    data, open_lmdb, monkeypatch
+):
+    store = open_lmdb()
+    monkeypatch.setattr(layout, "os", FaultyDisk(lambda offset: True))
+    with pytest.raises(StoreUnavailable, match="cannot be read: page 0: Input/output error"):
+        store.page(None, 10)
+
+
+def test_a_store_on_a_disk_that_cannot_read_is_opened_later(data, open_lmdb, monkeypatch):
+    beginning = page_numbers(data)["the root of the records"] * PAGE
+    monkeypatch.setattr(layout, "os", FaultyDisk(lambda offset: offset == beginning))
+    with pytest.raises(StoreUnavailable, match=r"cannot be read: page \d+: Input/output error"):
+        open_lmdb()
+    monkeypatch.undo()
+    assert len(list(records(open_lmdb()))) == len(COOKIES)

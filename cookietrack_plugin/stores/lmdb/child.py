@@ -15,6 +15,7 @@ from typing import Any
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.stores.child.worker import Child, cause_of_death
 from cookietrack_plugin.stores.lmdb.environment import FIRST_MAP, Environment, Work
+from cookietrack_plugin.stores.lmdb.files import opening_again
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,8 @@ class ChildWriterEnvironment(Environment):
         try:
             # It must not write other files than those which are read here.
             place = self.place.identity
-            self._ask(pickle.dumps((os.getpid(), self.path, FIRST_MAP, self.sync, place)))
+            with opening_again():
+                self._ask(pickle.dumps((os.getpid(), self.path, FIRST_MAP, self.sync, place)))
         except BaseException:
             self._end()
             raise

@@ -8,7 +8,7 @@ import lmdb
 
 from cookietrack_plugin.errors import CookieTrackError, StoreCorrupt, StoreFull, StoreUnavailable
 from cookietrack_plugin.stores.lmdb.files import check_used
-from cookietrack_plugin.stores.lmdb.layout import DamagedPage
+from cookietrack_plugin.stores.lmdb.layout import DamagedPage, UnreadablePage
 from cookietrack_plugin.stores.lmdb.mapping import MemoryMap
 from cookietrack_plugin.stores.lmdb.pages import Snapshot
 from cookietrack_plugin.stores.lmdb.place import Identity, Place
@@ -70,6 +70,8 @@ class Environment:
             except lmdb.ReadersFullError as error:
                 if not self._map.clear_dead_readers():
                     raise StoreUnavailable(f"{self.path} cannot be read: {error}") from error
+            except UnreadablePage as fault:
+                raise StoreUnavailable(f"{self.path} cannot be read: {fault}") from fault
             except DamagedPage as damage:
                 raise StoreCorrupt(f"{self.path} is damaged: {damage}") from damage
             except OSError as error:
@@ -107,9 +109,12 @@ class Environment:
         The pages of the latest state. Within `read` they stay as they are.
 
         :raises StoreCorrupt: no page says where the rest begins.
+        :raises StoreUnavailable: the disk cannot read these pages.
         """
         try:
             return Snapshot(self.place.fileno())
+        except UnreadablePage as fault:
+            raise StoreUnavailable(f"{self.path} cannot be read: {fault}") from fault
         except DamagedPage as damage:
             raise StoreCorrupt(f"{self.path} is damaged: {damage}") from damage
 

@@ -129,6 +129,15 @@ def _check_format(txn: Any, path: str) -> None:
 
 
 @contextmanager
+def opening_again() -> Iterator[None]:
+    """Of a store that was open: its place is not wrong, as a read-only disk looks, but away."""
+    try:
+        yield
+    except ConfigError as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+@contextmanager
 def telling_of(path: str) -> Iterator[None]:
     """Translate errors of the system and of LMDB, with the path and what to do."""
     try:

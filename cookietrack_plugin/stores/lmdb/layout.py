@@ -24,6 +24,10 @@ class DamagedPage(Exception):
     """A page that cannot be what it is used for, with its number."""
 
 
+class UnreadablePage(DamagedPage):
+    """A page that the disk cannot read: a lost sector, or a fault that may pass."""
+
+
 @frozen
 class Tree:
     """
@@ -62,9 +66,15 @@ class PageFile:
         self.page_size = os.sysconf("SC_PAGESIZE")
 
     def meta(self, number: int) -> tuple[int, int, bytes, bytes] | None:
-        """The number of its commit, the last page, and two trees; None where it is none."""
+        """
+        The number of its commit, the last page, and two trees; None where it is none.
+
+        :raises UnreadablePage: it may be the latest.
+        """
         try:
             page = self.read(number, self.page_size)
+        except UnreadablePage:
+            raise
         except DamagedPage:
             return None
         magic, version, _, _, free, main, last, txnid = _META.unpack_from(page, HEADER.size)
@@ -75,14 +85,25 @@ class PageFile:
         return txnid, last, free, main
 
     def read(self, number: int, size: int) -> bytes:
-        """:raises DamagedPage: it is not there, or the disk cannot read it."""
+        """
+        :raises UnreadablePage: the disk cannot read it, twice in a row.
+        :raises DamagedPage: it is not there.
+        """
+        offset = number * self.page_size
         try:
-            data = os.pread(self._file, size, number * self.page_size)
+            data = self._read(size, offset)
         except OSError as error:
-            raise DamagedPage(f"page {number}: {error.strerror}") from error
+            raise UnreadablePage(f"page {number}: {error.strerror}") from error
         if len(data) < size:
             raise DamagedPage(f"page {number}: the file ends before it")
         return data
+
+    def _read(self, size: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._file, size, offset)
+        except OSError:
+            # What is read around a page must not lack it for a fault that is over.
+            return os.pread(self._file, size, offset)
 
 
 def is_unused(data: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import lmdb
 
 from cookietrack_plugin.errors import StoreFull, StoreUnavailable
-from cookietrack_plugin.stores.lmdb.files import PAGES_OF_META, open_environment
+from cookietrack_plugin.stores.lmdb.files import PAGES_OF_META, open_environment, opening_again
 from cookietrack_plugin.stores.lmdb.gate import MapGate
 from cookietrack_plugin.stores.lmdb.place import DATA_FILE, LOCK_FILE, Place
 from cookietrack_plugin.stores.lmdb.tables import Tables
@@ -167,7 +167,8 @@ class MemoryMap:
 
     def _reopen(self) -> None:
         self._env.close()
-        self._use(*open_environment(self.place.path, self.size, self._sync, again=True))
+        with opening_again():
+            self._use(*open_environment(self.place.path, self.size, self._sync, again=True))
 
     def _use(self, env: Any, tables: Tables) -> None:
         self._env, self._tables = env, tables

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from struct import iter_unpack
 from typing import Any
 
-from cookietrack_plugin.errors import StoreCorrupt
-from cookietrack_plugin.stores.lmdb.layout import DamagedPage, Leaf, Node, Tree
+from cookietrack_plugin.errors import StoreCorrupt, StoreUnavailable
+from cookietrack_plugin.stores.lmdb.layout import DamagedPage, Leaf, Node, Tree, UnreadablePage
 from cookietrack_plugin.stores.lmdb.pages import Snapshot
 from cookietrack_plugin.stores.lmdb.place import DATA_FILE, open_file
 from cookietrack_plugin.stores.lmdb.tables import Tables
@@ -25,6 +25,7 @@ def check_beginning(path: str) -> None:
     Check that LMDB can open the file without crashing.
 
     :raises StoreCorrupt: it lacks its end, or it is damaged where its databases begin.
+    :raises StoreUnavailable: the disk cannot read it.
     """
     file = os.path.join(path, DATA_FILE)
     if not os.path.exists(file):
@@ -46,6 +47,8 @@ def check_beginning(path: str) -> None:
         try:
             for tree in snapshot.databases().values():
                 snapshot.check_root(tree)
+        except UnreadablePage as fault:
+            raise StoreUnavailable(f"{path} cannot be read: {fault}") from fault
         except DamagedPage as damage:
             raise StoreCorrupt(
                 f"{path} is damaged where its databases begin ({damage}), and cannot be repaired:"
