@@ -22,16 +22,23 @@ _PAUSE_S = 0.02
 
 # Called after each refusal, with the number of all of them: whether the fault is over by now.
 Refused = Callable[[int], bool]
+Errors = tuple[type[Exception], ...]
 
 
 class Stuck(Exception):
     """A store goes on refusing when the fault is over."""
 
 
-def drive(process: StoreProcess, oracle: Oracle, steps: Iterable[Step], refused: Refused) -> None:
+def drive(
+    process: StoreProcess,
+    oracle: Oracle,
+    steps: Iterable[Step],
+    refused: Refused,
+    away: Errors = (StoreUnavailable,),
+) -> None:
     """
     Perform `steps`, most of them until they are acknowledged. Some are given up when they are
-    refused: what is full has applied nothing then, and what is unavailable all or nothing.
+    refused: what is full has applied nothing then, and what is `away` all or nothing.
 
     :raises Stuck: one is refused ten seconds after the end of the fault.
     :raises EOFError: the process has died, or hangs; the last step is in doubt.
@@ -39,7 +46,7 @@ def drive(process: StoreProcess, oracle: Oracle, steps: Iterable[Step], refused:
     """
     patience = Patience(refused)
     for number, step in enumerate(steps):
-        while not _try(process, oracle, number, step, patience):
+        while not _try(process, oracle, number, step, patience, away):
             time.sleep(_PAUSE_S)
 
 
@@ -69,14 +76,19 @@ class Patience:
 
 
 def _try(
-    process: StoreProcess, oracle: Oracle, number: int, step: Step, patience: Patience
+    process: StoreProcess,
+    oracle: Oracle,
+    number: int,
+    step: Step,
+    patience: Patience,
+    away: Errors,
 ) -> bool:
     try:
         answer = process.call("perform", number, step)
     except StoreFull as error:
         patience.check(error)
         return _is_given_up(number)
-    except StoreUnavailable as error:
+    except away as error:
         oracle.doubt(step)
         patience.check(error)
         return _is_given_up(number)

@@ -7,15 +7,17 @@ from pathlib import Path
 
 from attrs import frozen
 
-from campaign.drive import Stuck, at_once, drive, open_patiently
+from campaign.drive import Errors, Stuck, at_once, drive, open_patiently
 from campaign.oracle import Contradiction, Oracle
-from campaign.places import Place, new_place
+from campaign.places import Options, Place, new_place
 from campaign.plan import FOR_EVER, SHORT, Plan
 from campaign.steps import Author, Step
 from campaign.trial import Round, Trial, embedded
-from cookietrack_plugin.errors import CookieTrackError
+from cookietrack_plugin.errors import CookieTrackError, StoreCorrupt, StoreUnavailable
 
 _STEPS = 20
+# Those of a process before, in every other round: the store is there when calls begin to fail.
+_EARLIER = 12
 _FAULTS = 60
 # Refusals after which a fault that lasts is over.
 _LASTS = 3
@@ -54,10 +56,11 @@ class Fault:
 def errnos(round: Round) -> None:
     """One history, again and again, each time with another call that fails."""
     options, steps = round.options(), Author(round.choice).history(_STEPS)
-    for fault in _faults(_counted(options, steps), round):
+    earlier = round.choice.choice([0, _EARLIER])
+    for fault in _faults(counted(options, steps, earlier), round):
         with new_place(options) as place:
             try:
-                _try(place, steps, fault, round)
+                endure(place, steps, fault, round, earlier)
             except (CookieTrackError, Contradiction, Stuck, EOFError, OSError) as error:
                 round.fail(f"{fault}: {type(error).__name__}: {error}")
         round.note("faults")
@@ -66,12 +69,14 @@ def errnos(round: Round) -> None:
             return
 
 
-def _counted(options: Mapping[str, object], steps: Sequence[Step]) -> dict[str, int]:
-    """How often the history makes each call."""
+def counted(options: Options, steps: Sequence[Step], earlier: int) -> dict[str, int]:
+    """How often each call is made, in what `endure` does with these."""
     with new_place(options) as place, Plan(place.folder / "plan") as plan:
+        oracle = Oracle()
+        _fill(place, oracle, steps[:earlier])
         process = place.start(_environment(place, plan.path))
         process.open()
-        drive(process, Oracle(), steps, at_once)
+        drive(process, oracle, steps[earlier:], at_once)
         process.call("close")
         return plan.made()
 
@@ -88,19 +93,44 @@ def _fault(call: str, first: int, choice: random.Random) -> Fault:
     return Fault(call, first, number, number not in _ONCE and choice.random() < 0.5)
 
 
-def _try(place: Place, steps: Sequence[Step], fault: Fault, round: Round) -> None:
+def endure(place: Place, steps: Sequence[Step], fault: Fault, round: Round, earlier: int) -> None:
+    """
+    Perform the first `earlier` steps, and then the others with a fault.
+
+    :raises Stuck, CookieTrackError: the store did not outlive it. What is lost or revived is in the
+        round's tally.
+    """
     oracle = Oracle()
+    _fill(place, oracle, steps[:earlier])
     with Plan(place.folder / "plan") as plan:
         process = place.start(_environment(place, plan.path))
         plan.begin(fault.call, fault.first, FOR_EVER if fault.lasts else 1, fault.number)
         open_patiently(process, lambda count: _is_over(plan, fault, count))
-        drive(process, oracle, steps, lambda count: _is_over(plan, fault, count))
+        rest, away = steps[earlier:], _away(place, fault)
+        drive(process, oracle, rest, lambda count: _is_over(plan, fault, count), away)
         plan.end()
         round.judge(oracle, process.call("everything"), f"{fault}, before it is closed")
         process.call("close")
         place.end(process)
     round.tally.acknowledged += oracle.acknowledged
     _reopen(place, oracle, fault, round)
+
+
+def _fill(place: Place, oracle: Oracle, steps: Sequence[Step]) -> None:
+    if not steps:
+        return
+    process = place.start()
+    process.open()
+    drive(process, oracle, steps, at_once)
+    process.call("close")
+    place.end(process)
+
+
+def _away(place: Place, fault: Fault) -> Errors:
+    """SQLite calls a read that fails with EIO a malformed file, too."""
+    if place.options["type"] == "sql" and fault.call == "read":
+        return StoreUnavailable, StoreCorrupt
+    return (StoreUnavailable,)
 
 
 def _is_over(plan: Plan, fault: Fault, count: int) -> bool:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from cookietrack_plugin.errors import StoreFull, StoreUnavailable
+from cookietrack_plugin.errors import ConfigError, StoreFull, StoreUnavailable
 from cookietrack_plugin.record import Change, Delete, UserRevoked
 from cookietrack_plugin.stores.sql.reserve import Reserve
 from cookietrack_plugin.stores.sql.store import SqlStore
@@ -63,7 +63,13 @@ class SQLiteStore(SqlStore):
         if not self._is_reserved:
             self._is_reserved = True
             self._reserve.take()
-        return super()._write(work)
+        try:
+            return super()._write(work)
+        except ConfigError:
+            # Where a file cannot be opened for writing, be it for a moment, SQLite opens it for
+            # reading; and the pool would keep that connection.
+            self._engine.dispose()
+            return super()._write(work)
 
     def _with_reserve(self, work: Callable[[], T]) -> T:
         """Do `work` with the reserved space, and reserve it again."""
