@@ -23,6 +23,7 @@ help:
 	@echo "make test   lint, types and every test"
 	@echo "make bench  the benchmarks (make bench ONLY=name for one)"
 	@echo "make docs   the documentation as a site, in docs/_build/html"
+	@echo "make links  ask whether the pages elsewhere that the documentation links to are there"
 	@echo "make changelog  CHANGELOG.md, of the fragments in changelog.d"
 	@echo "make release  an sdist, a wheel, a bill of materials and checksums of the last commit, in dist/"
 	@echo "make campaign  faults of every kind for the stores, some minutes (SCALE=10 for hours)"
@@ -114,6 +115,11 @@ $(VENV)/.docs: setup.cfg pyproject.toml | $(BIN)/pip
 docs: $(VENV)/.docs
 	@$(BIN)/sphinx-build -b html -q -W --keep-going -j auto docs docs/_build/html
 	@echo "The site is docs/_build/html/index.html"
+
+# It asks the pages elsewhere that ours link to, so it needs the network, and is no part of the tests.
+.PHONY: links
+links: $(VENV)/.docs
+	@$(BIN)/sphinx-build -b linkcheck -q docs docs/_build/links
 
 # The fragments stay until the release is out: until then this can be done again.
 .PHONY: changelog

@@ -18,6 +18,9 @@ extensions = [
     "tools.site.extension",
 ]
 exclude_patterns = ["_build"]
+# For `make links`: servers of the reader's own.
+linkcheck_ignore = [r"http://(localhost|127\.0\.0\.1|collector)\b", r"https://app\.example\.com"]
+linkcheck_timeout = 30
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_copy_source = False
