@@ -44,16 +44,21 @@ def drive(
     :raises EOFError: the process has died, or hangs; the last step is in doubt.
     :raises Contradiction: see `Oracle`.
     """
-    patience = Patience(refused)
+    patience = Patience(refused, away)
     for number, step in enumerate(steps):
-        while not _try(process, oracle, number, step, patience, away):
+        while not _try(process, oracle, number, step, patience):
             time.sleep(_PAUSE_S)
 
 
 class Patience:
-    """Counts refusals, and the time since the fault was over."""
+    """
+    Counts refusals, and the time since the fault was over.
 
-    def __init__(self, refused: Refused) -> None:
+    :param away: the errors of a store that is.
+    """
+
+    def __init__(self, refused: Refused, away: Errors = (StoreUnavailable,)) -> None:
+        self.away = away
         self._refused = refused
         self._count = 0
         self._over: float | None = None
@@ -76,19 +81,14 @@ class Patience:
 
 
 def _try(
-    process: StoreProcess,
-    oracle: Oracle,
-    number: int,
-    step: Step,
-    patience: Patience,
-    away: Errors,
+    process: StoreProcess, oracle: Oracle, number: int, step: Step, patience: Patience
 ) -> bool:
     try:
         answer = process.call("perform", number, step)
     except StoreFull as error:
         patience.check(error)
         return _is_given_up(number)
-    except away as error:
+    except patience.away as error:
         oracle.doubt(step)
         patience.check(error)
         return _is_given_up(number)
