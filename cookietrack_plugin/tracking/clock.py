@@ -36,12 +36,15 @@ class LocalClock:
     ) -> None:
         self._wall = wall
         self._monotonic = monotonic
-        self._read_at = monotonic()
         self._latest = wall()
+        self._read_at = monotonic()
 
     def now(self) -> int:
+        # In this order: if the process stands still in between, the other one would count that
+        # twice, and be ahead for good.
+        wall = self._wall()
         read_at = self._monotonic()
-        self._latest = max(self._latest + read_at - self._read_at, self._wall())
+        self._latest = max(self._latest + read_at - self._read_at, wall)
         self._read_at = read_at
         return int(self._latest * 1000)
 

@@ -98,6 +98,21 @@ class TestALocalClock:
         machine.jumps(-3600)
         assert elapsed() == 5
 
+    @pytest.mark.parametrize("asked", ["made", "asked"])
+    def test_is_not_ahead_after_the_process_stood_still_between_its_two_readings(
+        self, machine, asked
+    ):
+        stops = iter([5.0 if asked == "made" else 0.0, 0.0, 5.0 if asked == "asked" else 0.0])
+
+        def read(clock: str) -> float:
+            value: float = getattr(machine, clock)
+            machine.passes(next(stops, 0.0))
+            return value
+
+        clock = LocalClock(lambda: read("wall"), lambda: read("monotonic"))
+        for _ in range(3):
+            assert clock.now() <= int(1000 * machine.wall)
+
     @pytest.mark.parametrize("seed", range(20))
     def test_is_never_earlier_and_never_slower_whatever_jumps(self, machine, clock, seed):
         chance = random.Random(seed)
