@@ -58,8 +58,11 @@ class PostgreSQL(Database):
     admin_database = "postgres"
     stop_signal = signal.SIGINT
 
-    def __init__(self, *settings: str, folder: Path | None = None) -> None:
-        """`folder`: where it puts everything, instead of a new one; its account can write there."""
+    def __init__(self, *settings: str, folder: Path | None = None, log: Path | None = None) -> None:
+        """
+        `folder`: where it puts everything, instead of a new one; its account can write there.
+        `log`: what it says, if that is to be elsewhere.
+        """
         owner = account("postgres")
         folder = folder or new_folder("postgresql", owner)
         self.port = free_port()
@@ -69,6 +72,7 @@ class PostgreSQL(Database):
         command = [program("postgres", "postgresql"), "-D", str(folder / "data")]
         command += [part for option in options for part in ("-c", option)]
         super().__init__("PostgreSQL", command, folder, self.connect, owner)
+        self._log = log or self._log
 
     def connect(self, database: str | None = None) -> psycopg.Connection[Any]:
         return psycopg.connect(

@@ -189,7 +189,7 @@ class _SentinelProcess(ServerProcess):
             f"port {self.port}\nbind 127.0.0.1\n"
             f"sentinel monitor {service} 127.0.0.1 {master_port} 1\n"
             f'sentinel auth-pass {service} "{PASSWORD}"\n'
-            f"sentinel down-after-milliseconds {service} 300\n"
+            f"sentinel down-after-milliseconds {service} 800\n"
             f"sentinel failover-timeout {service} 3000\n"
         )
         # It rewrites this file itself.

@@ -47,7 +47,13 @@ def lookers(name, folder):
         yield lambda: sum(log.stat().st_size for log in logs)
 
 
-@pytest.mark.parametrize("name", ["file:cookies.dat", "lmdb:cookies", "sql:sqlite:///cookies.db"])
+# A looker that stands still while it holds SQLite's lock is waited for.
+SQLITE = 'sql:{"url": "sqlite:///cookies.db", "timeout": 60}'
+
+
+@pytest.mark.parametrize(
+    "name", ["file:cookies.dat", "lmdb:cookies", SQLITE], ids=["file", "lmdb", "sqlite"]
+)
 def test_a_look_locks_no_node_out(run, here, stores, name):
     stores.make("lmdb:source", [make_cookie(str(n), JOE) for n in range(20)])
     run("migrate", "lmdb:source", name)

@@ -19,6 +19,23 @@ from tests.support.node import wait_for
 
 PROGRAM = str(Path(sys.executable).parent / "cookietrack")
 MANY = 20_000
+ENOUGH = 3_000
+# Whoever wants to kill it has time to.
+STOPS_HALF_WAY = f"""
+import time
+from cookietrack_plugin.admin import transfer
+from cookietrack_plugin.admin.cli import main
+
+commit = transfer._commit
+
+def commit_some(target, steps, copied):
+    if copied.counts["created"] >= {ENOUGH}:
+        time.sleep(600)
+    commit(target, steps, copied)
+
+transfer._commit = commit_some
+main(prog_name="cookietrack")
+"""
 COOKIES = [make_cookie("joe", JOE), make_cookie("stranger"), expired("old", JOE)]
 
 
@@ -173,16 +190,17 @@ def auth_of(number):
 def test_a_large_file_of_crossbars_arrives_whole_though_the_migration_was_killed(here, stores):
     with open(here / "cookies.dat", "w") as file:
         file.writelines(crossbars_line(number, **auth_of(number)) for number in range(MANY))
-    command = [PROGRAM, "migrate", "file:cookies.dat", "lmdb:new", "--json"]
+    arguments = ["migrate", "file:cookies.dat", "lmdb:new", "--json"]
 
-    with subprocess.Popen(command) as first:
-        wait_for(lambda: count(stores, "lmdb:new", at_least=MANY // 10), "copying", patience=240)
+    with subprocess.Popen([sys.executable, "-c", STOPS_HALF_WAY, *arguments]) as first:
+        wait_for(lambda: count(stores, "lmdb:new", at_least=ENOUGH), "copying", patience=240)
         first.send_signal(signal.SIGKILL)
     assert first.returncode == -signal.SIGKILL
     copied = count(stores, "lmdb:new")
-    assert MANY // 10 <= copied < MANY
+    assert ENOUGH <= copied < MANY
 
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    again = [PROGRAM, *arguments]
+    second = subprocess.run(again, capture_output=True, text=True, check=True)
     found = json.loads(second.stdout)
     assert (found["same"], found["created"]) == (copied, MANY - copied)
     assert found["verified"]

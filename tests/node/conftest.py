@@ -23,13 +23,13 @@ STORES: dict[str, dict[str, Any]] = {
 LMDB = {"store": STORES["lmdb"]}
 ROLLING = {**LMDB, "rolling": True, "max_age": 600}
 # Seconds: a login grows too old while a test waits.
-FRESH_FOR_S = 2
+FRESH_FOR_S = 5
 VISITOR = {"type": "static", "role": "anonymous"}
 # The transports of the node that most tests share, by name: `cookie` item and `auth` item.
 TRANSPORTS: dict[str, tuple[dict[str, Any], Any]] = {
     "plain": (LMDB, configs.LOGIN),
     "short": ({**LMDB, "max_age": 2}, configs.LOGIN),
-    "idle": ({**LMDB, "idle_timeout": 3}, configs.LOGIN),
+    "idle": ({**LMDB, "idle_timeout": 6}, configs.LOGIN),
     "rolling": (ROLLING, configs.LOGIN),
     "bounded": ({**ROLLING, "absolute_max_age": 600}, configs.LOGIN),
     "lasting": ({**LMDB, "rotate": False}, configs.LOGIN),

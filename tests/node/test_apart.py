@@ -72,6 +72,7 @@ def test_a_login_that_began_before_its_user_was_revoked_elsewhere_is_refused(
             if elsewhere.link.is_cut:
                 elsewhere.link.mend()
                 wait_for(lambda: is_well(elsewhere), "its store answers again")
+        wait_for(lambda: is_well(half), "its store answers")
         with entrance.client(client.given) as again:
             assert again.say_hello(user)[0] == wire.CHALLENGE
 

@@ -35,6 +35,9 @@ from tests.support.cookiefile import (
     wait_for,
 )
 
+# The longest pause is five seconds; it was up to 300 once. The rest is for a slow machine.
+SOON_S = 20
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -181,7 +184,7 @@ def test_after_a_long_fault_it_is_rewritten_within_seconds_though_nobody_asks(
         wait_for(lambda: "cannot be compacted now" in caplog.text)
     over = monotonic()
     wait_for(lambda: path.stat().st_ino != inode)
-    assert monotonic() - over < 5
+    assert monotonic() - over < SOON_S
     wait_for(lambda: _commits(store, [4]))
     assert set(contents(reopened(store, tmp_path))) == {id_at(number) for number in (0, 1, 2, 4)}
 
@@ -196,7 +199,7 @@ def test_a_fault_that_is_over_is_over_within_seconds(tmp_path, store, monkeypatc
                 store.commit([Delete(id_at(0))])
     over = monotonic()
     wait_for(lambda: _commits(store, [4]))
-    assert monotonic() - over < 5
+    assert monotonic() - over < SOON_S
     assert set(contents(reopened(store, tmp_path))) == {id_at(number) for number in (0, 1, 2, 4)}
 
 

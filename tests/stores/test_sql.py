@@ -632,7 +632,7 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[Database]:
 @pytest.mark.server
 def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(own_server: Database):
     with own_server.database() as name:
-        store = open_sql(own_server.url(name), timeout=0.5)
+        store = open_sql(own_server.url(name), timeout=1)
         store.commit([Create(make_cookie(0, make_auth()))])
         _, cursor = store.revoked_since(None)
         with own_server.paused():

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from cookietrack_plugin.record import Authenticate, Change, Create, Delete, UserRevoked
+from cookietrack_plugin.stores.sql import engine as sql_engine
 from cookietrack_plugin.stores.sql.store import SqlStore
 from cookietrack_plugin.testing.samples import NOW, make_auth, make_cookie, make_id, make_touch
 from servers.databases import Database
@@ -44,8 +45,11 @@ def link(server: Database) -> Iterator[CountingLink]:
 
 
 @pytest.fixture
-def remote(server: Database, url: str, link: CountingLink) -> Iterator[SqlStore]:
-    """A store at the other end of the link."""
+def remote(
+    server: Database, url: str, link: CountingLink, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SqlStore]:
+    """A store at the other end of the link, which pings nobody who was idle for a moment."""
+    monkeypatch.setattr(sql_engine, "_IDLE_S", 3600.0)
     store = open_sql(url.replace(f":{server.port}/", f":{link.port}/"))
     yield store
     store.close()
@@ -93,6 +97,8 @@ def _trips_behind_the_counter(server: Database, url: str, link: CountingLink, wo
     """How many round trips `work` has still to do once it has waited for a locked counter."""
     blocking = open_sql(url)
     with ThreadPoolExecutor(1) as thread, closing(blocking._engine.connect()) as connection:
+        # MariaDB shows those who wait, or have waited, as of 0.1 seconds ago.
+        wait_for(lambda: not _waits(server), "the last one waits no more")
         before = link.requests
         connection.exec_driver_sql("BEGIN")
         connection.execute(text("UPDATE cookietrack_meta SET revoked = revoked + 1"))

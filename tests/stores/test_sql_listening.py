@@ -157,7 +157,7 @@ def test_a_silent_server_is_noticed(monkeypatch: pytest.MonkeyPatch):
     """Something in between may have forgotten a connection on which nothing was said for long."""
     monkeypatch.setattr(sql_listener, "_SILENCE_S", 0)
     with running(PostgreSQL()) as server, server.database() as name:
-        store = open_sql(server.url(name), timeout=0.5)
+        store = open_sql(server.url(name), timeout=1)
         store.await_revocation(0)
         store.await_revocation(0)
         with server.paused(), pytest.raises(StoreUnavailable):

@@ -177,10 +177,11 @@ def _ids(victims: Sequence[Victim]) -> list[str]:
 
 _ALONE = Way(None, None, EXPIRED, one_cookie=False)
 WAYS = {
-    "revoke": Way(_revoke, "router"),
-    "revoke_by_authid": Way(_revoke_user, "router"),
+    # They take longest: what was ended before them would be cut off before anybody watches.
     "the command": Way(_command, None),
     "the command with --authid": Way(_command_user, None),
+    "revoke": Way(_revoke, "router"),
+    "revoke_by_authid": Way(_revoke_user, "router"),
     "logout at the router": Way(partial(_log_out, "router"), "router"),
     "logout at the proxy": Way(partial(_log_out, "proxy"), "proxy"),
     "kill with the logout reason": Way(partial(_kill, LOGOUT), "router", one_cookie=False),
@@ -198,6 +199,8 @@ def end_all(site: Site) -> dict[str, list[Victim]]:
     for name, way in WAYS.items():
         if way.end is not None:
             _end(site, way.end, found[name])
+            for victim in victims:
+                victim.go_on()
     last = time.monotonic()
     _watch(victims, last + ELSEWHERE_S)
     for victim in victims:

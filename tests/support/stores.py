@@ -18,19 +18,30 @@ class Gate:
     """A place in a store: open, until it is shut. A caller that comes to a shut one waits."""
 
     def __init__(self) -> None:
-        self._open = threading.Event()
-        self._open.set()
+        self._changed = threading.Condition()
+        self._is_open = True
+        self._openings = 0
         self.arrived = 0
 
     def shut(self) -> None:
-        self._open.clear()
+        with self._changed:
+            self._is_open = False
 
     def open(self) -> None:
-        self._open.set()
+        """All who have arrived get through, though it is shut again at once."""
+        with self._changed:
+            self._is_open = True
+            self._openings += 1
+            self._changed.notify_all()
 
     def pass_through(self) -> None:
-        self.arrived += 1
-        assert self._open.wait(PATIENCE), "a gate that nobody opens"
+        with self._changed:
+            self.arrived += 1
+            before = self._openings
+            opened = self._changed.wait_for(
+                lambda: self._is_open or self._openings > before, PATIENCE
+            )
+        assert opened, "a gate that nobody opens"
 
     def reached(self, number: int = 1) -> Callable[[], bool]:
         """The condition that somebody has come here for the `number`th time."""

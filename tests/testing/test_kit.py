@@ -1,5 +1,7 @@
 """The kit itself: an honest store passes, and for every check there is a store that it fails."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from inspect import getdoc
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import Phase, settings
 
 from cookietrack_plugin import errors, interfaces, record
 from cookietrack_plugin.testing import DurableStoreSuite
+from cookietrack_plugin.testing.checks import faults, feed, pages, unblocked, unblocked_loads
 from cookietrack_plugin.testing.checks.claims import ClaimChecks
 from cookietrack_plugin.testing.checks.closing import CloseChecks
 from cookietrack_plugin.testing.checks.crashes import CrashChecks
@@ -41,17 +44,9 @@ class Provider({kind}Provider):
     store_class = {name}
 """
 SUITE = """
-import cookietrack_plugin.testing.checks.faults as faults
-import cookietrack_plugin.testing.checks.feed as feed
-import cookietrack_plugin.testing.checks.pages as pages
-import cookietrack_plugin.testing.checks.unblocked as unblocked
-import cookietrack_plugin.testing.checks.unblocked_loads as unblocked_loads
 from cookietrack_plugin.testing import {suite}
 from tests.testing.honest import {case}
 from broken_provider import Provider
-
-faults.RECOVERY_S = 0.5
-feed.PATIENCE = pages.PATIENCE = unblocked.PATIENCE = unblocked_loads.PATIENCE = 1
 
 class TestBroken({case}, {suite}):
     provider = Provider
@@ -125,6 +120,19 @@ def test_what_a_store_is_said_to_lack_has_to_exist() -> None:
         type("Misspelt", (DurableStoreSuite,), {"lacks": {"share": "of no use"}})
 
 
+@contextmanager
+def impatient() -> Iterator[None]:
+    """No check of the kit waits long, or looks for the smallest example of what is wrong."""
+    before = settings.get_current_profile_name()
+    settings.load_profile("first failure")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faults, "RECOVERY_S", 0.5)
+        for module in (feed, pages, unblocked, unblocked_loads):
+            patch.setattr(module, "PATIENCE", 1)
+        yield
+    settings.load_profile(before)
+
+
 def run(broken: type, check: str, pytester: pytest.Pytester) -> int:
     """How often one check of the kit fails over a broken provider or store."""
     durable = issubclass(broken, SqliteStore)
@@ -141,9 +149,8 @@ def run(broken: type, check: str, pytester: pytest.Pytester) -> int:
     pytester.makeconftest(ONE_CHECK.format(check=check))
     pytester.makepyfile(broken_provider=provider.format(**names), test_broken=SUITE.format(**names))
     pytester.syspathinsert()
-    settings.load_profile("first failure")
-    reports = pytester.inline_run("-p", "no:cacheprovider")
-    settings.load_profile("default")
+    with impatient():
+        reports = pytester.inline_run("-p", "no:cacheprovider")
     assert not reports.getfailures("pytest_collectreport")
     results = reports.getreports("pytest_runtest_logreport")
     return sum(result.failed for result in results if result.when == "call")

@@ -110,6 +110,9 @@ def test_a_line_that_is_torn_does_not_spoil_the_next(path, file, monkeypatch):
     write, room = os.write, [3]
 
     def write_a_little(fd, data):
+        # Another thread's timers may wake a reactor.
+        if not os.readlink(f"/proc/self/fd/{fd}").startswith(str(path)):
+            return write(fd, data)
         if not room[0]:
             raise OSError("no space left on device")
         written = write(fd, data[: room[0]])

@@ -40,9 +40,10 @@ def test_it_has_the_users_records_that_are_wanted(listing, store, reactor):
     assert reactor.result_of(listing.of("joe", "realm2", anything)) == []
 
 
-def test_its_thread_begins_with_the_first_who_asks(listing):
-    names = [thread.name for thread in threading.enumerate()]
-    assert "cookietrack-listing" not in names
+def test_its_thread_begins_with_the_first_who_asks(listing, reactor):
+    assert listing._thread is None
+    reactor.result_of(listing.of("joe", "realm1", anything))
+    assert listing._thread is not None
 
 
 def test_it_fails_as_the_store_does(listing, store, reactor):

@@ -186,7 +186,7 @@ def test_a_thread_that_is_done_gets_what_is_gathered_before_results_are_given_ou
     wait_for(lambda: worker.batches, "the first is at work")
     thread.put(2)
     # Its results have come, and nobody has them yet.
-    reactor.take_one(patience=5)
+    assert reactor.take_one(patience=30)
     assert wait_for(lambda: worker.batches == [[1], [2]], "the second did not wait for us")
     assert not first.called
     assert reactor.result_of(first) == 2
@@ -208,7 +208,7 @@ def test_results_of_slow_work_are_given_out_as_slowly(make_thread, reactor):
     for number in range(3):
         thread.put(number).addCallback(note)
     reactor.advance(0)
-    reactor.take_one(patience=5)
+    assert reactor.take_one(patience=30)
     for expected in ([0], [0, 1], [0, 1, 2]):
         [call] = reactor.getDelayedCalls()
         reactor.calls.remove(call)

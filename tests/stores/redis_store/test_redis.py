@@ -654,7 +654,7 @@ def test_a_server_that_has_gone_silent_is_unavailable_until_it_speaks(
     own: tuple[str, list[RedisServer]],
 ):
     url, servers = own
-    store = open_redis(url, timeout=0.3)
+    store = open_redis(url, timeout=1)
     store.commit([Create(make_cookie(0, make_auth()))])
     with ExitStack() as silence:
         for server in servers:
@@ -701,7 +701,7 @@ def test_a_connection_that_died_at_rest_is_replaced_unseen():
 def test_what_lies_on_other_masters_is_answered_while_one_is_away():
     settings = ("--cluster-node-timeout", "60000", "--cluster-require-full-coverage", "no")
     with running(RedisCluster(*settings)) as cluster:
-        store = open_redis(cluster.url(), timeout=0.5, partitions=30)
+        store = open_redis(cluster.url(), timeout=1, partitions=30)
         ids = [make_id(n) for n in range(60)]
         store.commit([Create(make_cookie(n)) for n in range(60)])
         with cluster.servers[0].paused():

@@ -381,7 +381,7 @@ def test_users_are_revoked_on_a_server_that_has_no_room(count: int):
 
 def test_a_server_that_is_silent_or_a_closed_store_is_unavailable():
     with running(RedisServer()) as server:
-        store = open_redis(server.url(), timeout=0.3)
+        store = open_redis(server.url(), timeout=1)
         cursor = position(store)
         calls: list[Callable[[], Any]] = [
             lambda: store.revoke_user(*JOE),
