@@ -68,7 +68,9 @@ class PostgreSQL(Database):
         self.port = free_port()
         self._init(folder, owner)
         options = [f"port={self.port}", "listen_addresses=127.0.0.1"]
-        options += [f"unix_socket_directories={folder}", "shared_buffers=32MB", *settings]
+        options += [f"unix_socket_directories={folder}", "shared_buffers=32MB"]
+        # In its folder: of a server that is killed they would stay in the machine's memory.
+        options += ["dynamic_shared_memory_type=mmap", *settings]
         command = [program("postgres", "postgresql"), "-D", str(folder / "data")]
         command += [part for option in options for part in ("-c", option)]
         super().__init__("PostgreSQL", command, folder, self.connect, owner)
