@@ -106,17 +106,12 @@ class Environment:
 
     def snapshot(self) -> Snapshot:
         """
-        The pages of the latest state. Within `read` they stay as they are.
+        The pages of the latest state. Called within `read`, where they stay as they are.
 
-        :raises StoreCorrupt: no page says where the rest begins.
-        :raises StoreUnavailable: the disk cannot read these pages.
+        :raises DamagedPage: no page says where the rest begins, or it cannot be read; `read`
+            translates it.
         """
-        try:
-            return Snapshot(self.place.fileno())
-        except UnreadablePage as fault:
-            raise StoreUnavailable(f"{self.path} cannot be read: {fault}") from fault
-        except DamagedPage as damage:
-            raise StoreCorrupt(f"{self.path} is damaged: {damage}") from damage
+        return Snapshot(self.place.fileno())
 
     def dead_readers(self) -> int:
         """How many slots of the reader table belong to processes that have ended."""
