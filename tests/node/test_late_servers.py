@@ -160,7 +160,7 @@ def test_it_listens_answers_503_and_serves_when_they_have_come(
             assert {each.cookie for each in refused} == {None}
             wait_for(lambda: set(late.up().values()) == {0.0}, "metrics say that they are away")
             wait_for(lambda: said(node) == 2, "a line in the log for each")
-        wait_for(lambda: {each.status for each in late.knock()} == {101}, "all are served")
+        wait_for(lambda: {each.status for each in late.knock()} == {101}, "all are served", 15)
         assert set(answers) == {503, 101}
         assert set(late.up().values()) == {1.0}
         for port, path in [(late.websocket, "/"), (late.web, "/deep/er/ws")]:

@@ -35,8 +35,8 @@ from tests.support.cookiefile import (
     wait_for,
 )
 
-# The longest pause is five seconds; it was up to 300 once. The rest is for a slow machine.
-SOON_S = 20
+# Within which a store takes changes again once a fault is over.
+SOON_S = 5
 
 
 @pytest.fixture

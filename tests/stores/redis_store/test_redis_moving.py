@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 # Records of the store, whose keys are moved ten at a time.
 COUNT = 60
 # For how long somebody may be refused, in seconds.
-PATIENCE_S = 15
+PATIENCE_S = 5
 
 
 @pytest.fixture(scope="module")
