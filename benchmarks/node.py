@@ -16,6 +16,7 @@ import psutil
 from attrs import frozen
 
 from benchmarks import config
+from servers.process import has_ended
 
 START_TIMEOUT = 60
 
@@ -131,13 +132,5 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     for child in family:
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    while not all(map(_is_over, family)):
+    while not all(map(has_ended, family)):
         time.sleep(0.01)
-
-
-def _is_over(process: psutil.Process) -> bool:
-    """Whoever takes over the children of a killed process may be slow to bury them."""
-    try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True

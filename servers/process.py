@@ -206,3 +206,11 @@ def running(server: S) -> Iterator[S]:
         yield server
     finally:
         server.destroy()
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process has ended, be it that the one that adopted it has not reaped it yet."""
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

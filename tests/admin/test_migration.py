@@ -20,7 +20,7 @@ from tests.support.node import wait_for
 PROGRAM = str(Path(sys.executable).parent / "cookietrack")
 MANY = 20_000
 ENOUGH = 3_000
-# Whoever wants to kill it has time to.
+# The command, which waits behind these to be killed.
 STOPS_HALF_WAY = f"""
 import time
 from cookietrack_plugin.admin import transfer

@@ -31,7 +31,7 @@ def place(here, stores):
 def now(monkeypatch):
     """The files of the store are as old as the clock says, in steps of sleep."""
     clock = SimpleNamespace(now=1_000.0, slept=[])
-    # Of this module alone: threads of other tests may sleep meanwhile.
+    # Of this module alone: threads of other tests sleep, too.
     stopped = SimpleNamespace(time=lambda: clock.now, sleep=clock.slept.append)
     monkeypatch.setattr(readcopy, "time", stopped)
     return clock

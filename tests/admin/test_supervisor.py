@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from cookietrack_plugin.admin.pulse import Pulse
+from servers.process import has_ended
 from tests.admin.conftest import JOE, PACKAGES, make_cookie
 from tests.support.node import wait_for
 
@@ -102,14 +103,6 @@ def test_the_signal_for_the_command_ends_its_child_too(here, number):
         process.send_signal(number)
     assert process.returncode == -number
     wait_for(lambda: has_ended(child), "the child's end")
-
-
-def has_ended(process):
-    """Whoever takes over the children of a killed process may be slow to bury them."""
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_ctrl_c_ends_the_command_as_before(here):

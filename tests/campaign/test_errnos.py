@@ -18,7 +18,7 @@ NUMBERS = {"mmap": errno.ENOMEM, "read": errno.EIO, "open": errno.EROFS}
 
 @pytest.fixture
 def outlives():
-    """A function: what is wrong after each of the calls failed, of a store with these options."""
+    """A function: whether a store with these options outlives the failure of each such call."""
     steps = Author(random.Random(SEED)).history(STEPS)
 
     def try_all(options, call, number, lasts, earlier):

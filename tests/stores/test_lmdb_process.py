@@ -23,6 +23,7 @@ from cookietrack_plugin.stores.lmdb.batch import prepare
 from cookietrack_plugin.stores.lmdb.creation import make_files
 from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.testing.samples import make_auth, make_cookie, make_id
+from servers.process import has_ended
 from tests.support.node import wait_for
 
 
@@ -121,7 +122,7 @@ def test_it_ends_with_a_process_that_is_killed(start_lmdb):
     [child] = psutil.Process(parent.pid).children()
     parent.kill()
     # The process that inherits it need not wait for it.
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
+    wait_for(lambda: has_ended(child), "its end")
 
 
 class Deadly:

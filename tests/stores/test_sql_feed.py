@@ -114,7 +114,7 @@ def _trips_behind_the_counter(server: Database, url: str, link: CountingLink, wo
 
 def _waits(server: Database) -> bool:
     """Whether somebody waits for a lock."""
-    # MariaDB gives an answer again to whoever asks within 0.1 s of the last question.
+    # InnoDB repeats its last answer if it is asked again within 0.1 s.
     time.sleep(0.15)
     return server.execute(WAITING[server.scheme])[0] != (0,)
 
