@@ -7,10 +7,11 @@ from crossbar.router.protocol import WampWebSocketServerFactory, WampWebSocketSe
 from crossbar.worker.testee import WebSocketTesteeServerProtocol
 
 from cookietrack_plugin.config.settings import CookieSettings
-from cookietrack_plugin.router.head import HandshakeBytes, HeadTooLarge, TooEarly
+from cookietrack_plugin.router.head import HandshakeBytes, HeadTooLarge, MalformedHead, TooEarly
 from cookietrack_plugin.router.names import cookie_names
 from cookietrack_plugin.router.redactor import HandshakeRedactor
 
+BAD_REQUEST = 400, "Bad Request"
 TOO_LARGE = 431, "Request Header Fields Too Large"
 # What Flash sends instead of a head, to listeners with `enable_flash_policy`.
 POLICY_REQUEST = b"<policy-file-request/>\x00"
@@ -22,7 +23,7 @@ class RedactedHandshake(WebSocketServerProtocol):
 
     The protocol gets the head of the opening handshake redacted and in one piece. What comes behind
     it is held back until the handshake is answered, also if that takes a Deferred. A head that is
-    too large is answered with HTTP 431.
+    too large is answered with HTTP 431, and one that is malformed with 400.
     """
 
     _redactor: HandshakeRedactor
@@ -52,8 +53,8 @@ class RedactedHandshake(WebSocketServerProtocol):
             head = self._handshake.add(data)
             if head is not None:
                 return self._redactor.redact_request(head)
-        except HeadTooLarge:
-            code, reason = TOO_LARGE
+        except (HeadTooLarge, MalformedHead) as error:
+            code, reason = TOO_LARGE if isinstance(error, HeadTooLarge) else BAD_REQUEST
             self.failHandshake(reason, code)
         except TooEarly:
             self.dropConnection(abort=True)

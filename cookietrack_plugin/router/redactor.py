@@ -1,15 +1,10 @@
 """Replaces cookie values by ids in the head of a request or response, and back."""
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from cookietrack_plugin import header
 from cookietrack_plugin.config.settings import CookieSettings
-from cookietrack_plugin.router.head import END_OF_HEAD, HEAD_LINES, HeadTooLarge
-
-_END_OF_LINE = re.compile("\r\n|\r|\n")
-# Where a line may go on with the next one.
-_FOLD = re.compile("[\r\n][ \t]")
+from cookietrack_plugin.router.head import END_OF_HEAD, require_well_formed
 
 
 class HandshakeRedactor:
@@ -43,17 +38,14 @@ class HandshakeRedactor:
         The same head with ids in place of values, and without a `Set-Cookie` header: in a request
         Crossbar takes it for a login (`crossbar.router.session.RouterSession.onHello`).
 
-        :raises HeadTooLarge: it has more than `HEAD_LINES` header lines.
+        :raises HeadTooLarge:
+        :raises MalformedHead: as `require_well_formed` has it.
         """
-        text = head.decode("iso-8859-1")
-        if "cookie" not in text.lower():
-            # Without the request line and the empty line.
-            _require_few(len(text.splitlines()) - 2)
+        head = require_well_formed(head)
+        if b"cookie" not in head.lower():
             return head
-        request, *lines = _lines(text.removesuffix(END_OF_HEAD.decode()))
-        # An empty line would end the head: Autobahn passes over those that end in less than CR LF.
-        fields = [(_name(line), line) for line in lines if line]
-        _require_few(len(fields))
+        request, *lines = _lines(head)
+        fields = [(_name(line), line) for line in lines]
         self._read("; ".join(_value(line) for name, line in fields if name == "cookie"))
         kept = [
             _without_values(line, self._names) if name == "cookie" else line
@@ -63,7 +55,7 @@ class HandshakeRedactor:
         # Autobahn logs the first line, even if it is no request line.
         if _name(request) in ("cookie", "set-cookie"):
             request = _without_values(request, self._names)
-        return "\r\n".join([request, *kept]).encode("iso-8859-1") + END_OF_HEAD
+        return _head([request, *kept])
 
     def _read(self, cookies: str) -> None:
         if self._settings is not None:
@@ -108,15 +100,19 @@ class HandshakeRedactor:
 
 
 def redact_response(head: bytes, names: Collection[str]) -> bytes:
-    """The head of a response that came to us as a client, with ids in its `Set-Cookie` headers."""
-    text = head.decode("iso-8859-1")
-    if "cookie" not in text.lower():
+    """
+    The head of a response that came to us as a client, with ids in its `Set-Cookie` headers.
+
+    :raises HeadTooLarge:
+    :raises MalformedHead: as `require_well_formed` has it.
+    """
+    head = require_well_formed(head)
+    if b"cookie" not in head.lower():
         return head
-    lines = (
+    return _head(
         _without_values(line, names) if _name(line) == "set-cookie" else line
-        for line in text.removesuffix(END_OF_HEAD.decode()).splitlines()
+        for line in _lines(head)
     )
-    return "\r\n".join(line for line in lines if line).encode("iso-8859-1") + END_OF_HEAD
 
 
 def attributes_of(settings: CookieSettings) -> header.Attributes:
@@ -136,44 +132,12 @@ def _without_values(line: str, names: Collection[str]) -> str:
     return f"{name}: {header.hide(value.strip(), names)}"
 
 
-def _require_few(lines: int) -> None:
-    if lines > HEAD_LINES:
-        raise HeadTooLarge
+def _lines(head: bytes) -> list[str]:
+    return head.removesuffix(END_OF_HEAD).decode("iso-8859-1").split("\r\n")
 
 
-def _lines(head: str) -> list[str]:
-    """
-    The lines of a request, as Autobahn is going to split them: no line is one thing here and
-    another there. It ends lines at more characters than HTTP does, one of them a byte of UTF-8's
-    "Å": a Cookie header is kept whole, or our cookie would be lost behind such a neighbour.
-    """
-    lines: list[str] = []
-    for line in _unfolded(head):
-        parts = line.splitlines()
-        if len(parts) > 1 and _name(parts[0]) == "cookie":
-            parts = [" ".join(parts)]
-        lines += parts or [""]
-    return lines
-
-
-def _unfolded(head: str) -> list[str]:
-    """
-    The lines as HTTP splits them, with a folded Cookie header as one (RFC 9112, section 5.2).
-    Autobahn knows no such lines: the value would pass in the second one, and be logged.
-    """
-    if not _FOLD.search(head):
-        # Hardly any client folds lines.
-        return _END_OF_LINE.split(head)
-    lines: list[list[str]] = []
-    in_cookie = False
-    for line in _END_OF_LINE.split(head):
-        name = _name(line)
-        if in_cookie and line.startswith((" ", "\t")) and name not in ("cookie", "set-cookie"):
-            lines[-1].append(line.strip())
-        else:
-            lines.append([line])
-            in_cookie = name == "cookie"
-    return [" ".join(parts) for parts in lines]
+def _head(lines: Iterable[str]) -> bytes:
+    return "\r\n".join(lines).encode("iso-8859-1") + END_OF_HEAD
 
 
 def _name(line: str) -> str:

@@ -13,7 +13,7 @@ from crossbar.router.protocol import (
 )
 from crossbar.webservice.websocket import RouterWebServiceWebSocketReverseProxy
 
-from cookietrack_plugin.router.head import HandshakeBytes, HeadTooLarge, TooEarly
+from cookietrack_plugin.router.head import HandshakeBytes, HeadTooLarge, MalformedHead, TooEarly
 from cookietrack_plugin.router.names import cookie_names
 from cookietrack_plugin.router.redacted import RedactedHandshake
 from cookietrack_plugin.router.redactor import redact_response
@@ -37,12 +37,12 @@ class BackendProtocol(WebSocketReverseProxyClientProtocol):
         """Take the next bytes; once they complete the head, that and what has come behind it."""
         try:
             head = self._handshake.add(data)
-        except (HeadTooLarge, TooEarly):
+            if head is None:
+                return b""
+            return redact_response(head, cookie_names.known()) + self._handshake.rest()
+        except (HeadTooLarge, MalformedHead, TooEarly):
             self.dropConnection(abort=True)
             return b""
-        if head is None:
-            return b""
-        return redact_response(head, cookie_names.known()) + self._handshake.rest()
 
 
 class FrontendProtocol(RedactedHandshake, WebSocketReverseProxyServerProtocol):

@@ -1,16 +1,21 @@
 """Bytes of a connection before its handshake is over: held back, in order, and not too many."""
 
 import pytest
-from hypothesis import given
+from autobahn.websocket.protocol import parseHttpHeader
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cookietrack_plugin.router.head import (
+    _ENDS_LINES,
     EARLY_BYTES,
     END_OF_HEAD,
     HEAD_BYTES,
+    HEAD_LINES,
     HandshakeBytes,
     HeadTooLarge,
+    MalformedHead,
     TooEarly,
+    require_well_formed,
 )
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: a=1" + END_OF_HEAD
@@ -99,3 +104,74 @@ def test_something_else_than_a_head_can_be_recognized():
     assert held.are(b"<policy/>")
     held.add(b"x")
     assert not held.are(b"<policy/>")
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join(["GET / HTTP/1.1", *lines]).encode("latin-1") + END_OF_HEAD
+
+
+# The relatives of what one server takes for two fields, and another for one or none.
+MALFORMED = [
+    "A: b\nC: d",
+    "A: b\rC: d",
+    "A: b\r\r\nC: d",
+    "A: b\n",
+    "\nA: b",
+    " A: b",
+    "\tA: b",
+    "A : b",
+    "A\t: b",
+    "A B: c",
+    ": b",
+    "",
+    "A",
+    "A: b\x00",
+    "A: b\x0bC: d",
+    "A: b\x7f",
+    "A\x85: b",
+    "\xc5: b",
+    "A(: b",
+]
+PARTS = st.sampled_from([*"aA:(", "\r\n", "\r", "\n", " ", "\t", "\x00", "\x0b", "\x7f", "\xe9"])
+
+
+class TestAWellFormedHead:
+    @pytest.mark.parametrize(
+        "line", ["A: b", "A:b", "A:", "A: \t b \t", "a-!#$%&'*+.^_`|~9: \xff", "A: b: c", "A: (b)"]
+    )
+    def test_passes_as_it_is(self, line):
+        whole = head("Host: localhost", line)
+        assert require_well_formed(whole) is whole
+
+    @pytest.mark.parametrize("line", MALFORMED)
+    def test_is_one_in_which_every_server_sees_the_same_fields(self, line):
+        for whole in (head(line), head(line, "E: f"), head("E: f", line)):
+            with pytest.raises(MalformedHead):
+                require_well_formed(whole)
+
+    @pytest.mark.parametrize("character", ["\t", "\n", "\r", "\x00", "\x1f", "\x7f"])
+    def test_has_no_control_character_in_its_first_line(self, character):
+        with pytest.raises(MalformedHead):
+            require_well_formed(f"GET /{character} HTTP/1.1".encode() + END_OF_HEAD)
+
+    def test_has_a_bounded_number_of_lines_before_anything_is_read_of_them(self):
+        require_well_formed(head(*["a:"] * HEAD_LINES))
+        with pytest.raises(HeadTooLarge):
+            require_well_formed(head(*["malformed"] * (HEAD_LINES + 1)))
+
+    def test_has_just_the_fields_that_http_knows_also_for_an_older_autobahn(self):
+        forged = "A: b\x85X-Forwarded-For: 192.0.2.1"
+        assert parseHttpHeader(require_well_formed(head(forged)))[1].keys() == {"a"}
+
+    @pytest.mark.skipif(_ENDS_LINES, reason="An Autobahn before 26.11 takes malformed heads.")
+    @example("a:\x85a:")
+    @given(st.lists(PARTS, max_size=12).map("".join))
+    def test_is_what_autobahn_takes(self, lines):
+        whole = head(lines) if lines else head()
+        try:
+            parseHttpHeader(whole)
+        except ValueError:
+            with pytest.raises(MalformedHead):
+                require_well_formed(whole)
+        else:
+            assert require_well_formed(whole) == whole

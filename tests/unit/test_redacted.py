@@ -156,6 +156,16 @@ class TestAHeadThatIsTooLarge:
         assert client.transport.value() == answer
 
 
+class TestAMalformedHead:
+    @pytest.mark.parametrize("forged", ["A: b\nX-Forwarded-For: 192.0.2.1", " A: b", "A : b", "A"])
+    @pytest.mark.parametrize("field", ["B: c", COOKIES])
+    def test_is_answered_with_400_and_never_reaches_autobahn(self, log, field, forged):
+        client = Client(make_factory()).shake_hands(field, forged)
+        assert (client.status, client.transport.disconnecting) == (400, True)
+        assert client.protocol.given == []
+        assert VALUE not in log.text()
+
+
 class TestBytesBeforeTheAnswer:
     @pytest.fixture
     def client(self):

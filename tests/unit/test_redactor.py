@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cookietrack_plugin.config.settings import CookieSettings
 from cookietrack_plugin.header import id_of
-from cookietrack_plugin.router.head import END_OF_HEAD, HEAD_LINES, HeadTooLarge
+from cookietrack_plugin.router.head import END_OF_HEAD, HEAD_LINES, HeadTooLarge, MalformedHead
 from cookietrack_plugin.router.redactor import HandshakeRedactor, redact_response
 
 VALUE = "Wd3sTn0rQ8vYk2mXz5uB7hJp"
@@ -84,21 +84,23 @@ class TestARequest:
         entered = redactor().redact_request(f"{name}: cbtid={VALUE}".encode() + END_OF_HEAD)
         assert parseHttpHeader(entered)[0] == f"{name}: cbtid={ID}"
 
-    @pytest.mark.parametrize("name", ["Cookie", "cookie", "COOKIE", " Cookie ", "Cookie\t"])
+    @pytest.mark.parametrize("name", ["Cookie", "cookie", "COOKIE"])
     def test_has_its_cookie_hidden_however_the_header_is_written(self, name):
         mine = redactor()
         entered = mine.redact_request(head(f"{name}:cbtid={VALUE}"))
         assert headers(entered)["cookie"] == f"cbtid={ID}"
         assert mine.presented == [ID]
 
-    def test_ends_where_it_ended(self):
-        # Autobahn passes over an empty line, as long as it does not end in CR LF.
-        entered = redactor().redact_request(head("A: b\n\nC: d", b"\x85", "E: f", "Cookie: g=h"))
-        assert entered == head("A: b", "C: d", "E: f", "Cookie: g=h")
-
     def test_in_which_there_is_no_cookie_is_left_alone(self):
-        request = head("A: b\n\nC: d", b"\x85", "E: f")
+        request = head("A: b", "C:")
         assert redactor().redact_request(request) is request
+
+    @pytest.mark.parametrize("end", ["\n", "\r", "\r\n ", "\r\n\t", "\x0b", "\x1e"])
+    @pytest.mark.parametrize("name", ["Cookie", "Set-Cookie", "X-Forwarded-For"])
+    def test_that_proxies_and_servers_would_split_differently_is_refused(self, name, end):
+        smuggled = head(f"A: b{end}{name}: cbtid={VALUE}")
+        with pytest.raises(MalformedHead):
+            redactor().redact_request(smuggled)
 
     def test_that_is_empty_passes(self):
         assert redactor().redact_request(END_OF_HEAD) == END_OF_HEAD
@@ -130,49 +132,27 @@ class TestTwoCookieHeaders:
         assert VALUE.encode() not in entered
 
 
-class TestACookieHeaderThatIsFolded:
-    """RFC 9112, section 5.2: a line that begins with a blank goes on with the one before."""
-
-    @pytest.mark.parametrize("lines", [f"a=1;\r\n\tcbtid={VALUE}", f"a=1; cbtid=\r\n {VALUE}; b=2"])
-    def test_is_read_as_one_line(self, lines):
-        mine = redactor()
-        entered = mine.redact_request(head(f"Cookie: {lines}", "A: b"))
-        assert mine.presented == [ID]
-        assert VALUE.encode() not in entered
-        assert set(headers(entered)) == {"host", "cookie", "a"}
-
-    def test_ends_where_a_cookie_header_follows_with_a_blank_before_its_name(self):
-        mine = redactor()
-        entered = mine.redact_request(
-            head("Cookie: a=1", f" Cookie: cbtid={VALUE}", f" Set-Cookie: x={VALUE}")
-        )
-        assert mine.presented == [ID]
-        assert VALUE.encode() not in entered
-
-
 class TestASetCookieInARequest:
-    @pytest.mark.parametrize("name", ["Set-Cookie", "set-cookie", "SET-COOKIE ", "\tSet-Cookie"])
+    @pytest.mark.parametrize("name", ["Set-Cookie", "set-cookie", "SET-COOKIE"])
     def test_is_dropped_as_crossbar_would_take_it_for_a_login(self, name):
         entered = redactor().redact_request(head("A: b", f"{name}: cbtid={ID}", "C: d"))
         assert entered == head("A: b", "C: d")
 
-    @pytest.mark.parametrize("end", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85"])
-    def test_is_dropped_behind_everything_that_autobahn_takes_for_a_line_end(self, end):
-        smuggled = f"A: b{end}Set-Cookie: cbtid={ID}".encode("latin-1")
-        assert headers(head(smuggled))["set-cookie"]
-        assert headers(redactor().redact_request(head(smuggled))) == {"host": "localhost", "a": "b"}
+    def test_is_none_behind_a_byte_at_which_autobahn_once_ended_lines(self):
+        smuggled = f"A: b\x85Set-Cookie: cbtid={ID}".encode("latin-1")
+        assert headers(redactor().redact_request(head(smuggled))).keys() == {"host", "a"}
 
     def test_leaves_headers_whose_names_are_longer(self):
         lines = head("Set-Cookie2: a", "X-Set-Cookie: b")
         assert redactor().redact_request(lines) == lines
 
     def test_in_the_place_of_the_request_line_does_not_make_the_next_line_one(self):
-        entered = redactor().redact_request(b"Set-Cookie: a\r\nGET / HTTP/1.1" + END_OF_HEAD)
+        entered = redactor().redact_request(b"Set-Cookie: a\r\nGET: / HTTP/1.1" + END_OF_HEAD)
         assert parseHttpHeader(entered)[0] == "Set-Cookie: a"
 
 
-@pytest.mark.parametrize("name", ["Åse", "x\x0by", "a\u2005b"])
-def test_a_neighbour_whose_bytes_autobahn_takes_for_a_line_end_does_not_hide_our_cookie(name):
+@pytest.mark.parametrize("name", ["Åse", "a\u2005b"])
+def test_a_neighbour_in_whose_bytes_autobahn_once_ended_lines_does_not_hide_our_cookie(name):
     cookie = f"Cookie: name={name}; cbtid={VALUE}; u=http://example.com".encode()
     mine = redactor()
     entered = mine.redact_request(head(cookie))
@@ -182,8 +162,6 @@ def test_a_neighbour_whose_bytes_autobahn_takes_for_a_line_end_does_not_hide_our
     assert f"cbtid={ID}; u=http://example.com" in headers(entered)["cookie"]
 
 
-HTTP_ENDS = st.sampled_from(["\r\n", "\n", "\r"])
-AUTOBAHNS_ENDS = st.sampled_from(["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1e", "\x85"])
 TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
 BLANKS = st.sampled_from(["", " ", "\t"])
 OUR_COOKIE = st.builds(
@@ -202,19 +180,14 @@ def fields(names, texts):
     return st.builds("{}:{}".format, st.sampled_from(names), texts)
 
 
-# Lines with their ends. A Cookie header ends as HTTP says; see above for one that does not.
 LINES = st.one_of(
-    st.tuples(fields(["Cookie", "cookie", "COOKIE "], COOKIES), HTTP_ENDS),
-    st.tuples(fields(["Set-Cookie", "set-cookie "], TEXT), AUTOBAHNS_ENDS),
-    st.tuples(fields(["Host", "Cookie2", "X-A", "", " ", "cookies"], TEXT), AUTOBAHNS_ENDS),
-    st.tuples(TEXT, AUTOBAHNS_ENDS),
+    fields(["Cookie", "cookie", "COOKIE"], COOKIES),
+    fields(["Set-Cookie", "set-cookie"], TEXT),
+    fields(["Host", "Cookie2", "X-A", "cookies"], TEXT),
 )
-HEADS = st.lists(LINES.map("".join), max_size=8).map(
-    lambda lines: "".join(["GET / HTTP/1.1\r\n", *lines]).encode("latin-1") + END_OF_HEAD
+HEADS = st.lists(LINES, max_size=8).map(
+    lambda lines: "\r\n".join(["GET / HTTP/1.1", *lines]).encode() + END_OF_HEAD
 )
-
-# Autobahn takes the second line of a folded header for one of its own, or for nothing.
-FOLDED = re.compile(rb"cookie *:[^\r\n]*[\r\n]+[ \t]", re.IGNORECASE)
 
 
 class TestAnyRequest:
@@ -225,7 +198,7 @@ class TestAnyRequest:
             assert VALUE.encode() not in entered
             assert entered.endswith(END_OF_HEAD)
 
-    @given(HEADS.filter(lambda data: not FOLDED.search(data)))
+    @given(HEADS)
     def test_means_the_same_to_autobahn_but_for_set_cookie_and_our_cookie(self, data):
         def meaning(data):
             status, texts, counts = parseHttpHeader(data)
@@ -239,8 +212,11 @@ class TestAnyRequest:
         assert meaning(redactor().redact_request(data)) == (status, texts, counts, others)
 
     @given(st.text(st.characters(max_codepoint=0xFF)).map(lambda text: text.encode("latin-1")))
-    def test_never_makes_it_fail(self, data):
-        entered = redactor().redact_request(data + END_OF_HEAD)
+    def test_is_refused_or_passes_for_good(self, data):
+        try:
+            entered = redactor().redact_request(data + END_OF_HEAD)
+        except MalformedHead:
+            return
         assert "set-cookie" not in headers(entered)
         again = redactor().redact_request(entered)
         assert headers(again).keys() == headers(entered).keys()
@@ -326,3 +302,9 @@ class TestAResponseOfAnotherServer:
     def test_without_a_cookie_is_left_alone(self):
         response = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
         assert redact_response(response, NAMES) is response
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n "])
+    def test_that_is_malformed_is_refused(self, end):
+        response = f"HTTP/1.1 101 Switching Protocols{end}Set-Cookie: sid={VALUE}"
+        with pytest.raises(MalformedHead):
+            redact_response(response.encode() + END_OF_HEAD, NAMES)

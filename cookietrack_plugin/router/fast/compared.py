@@ -6,7 +6,7 @@ from inspect import getsource
 from typing import Any
 
 # By method, the digests of the sources that `traffic` stands in for, of every Autobahn that a
-# supported Crossbar takes: 25.12, and 26.6 to 26.10. If the installed one's is none of them,
+# supported Crossbar takes: 25.12, and 26.6 to 26.11. If the installed one's is none of them,
 # Autobahn's own code runs.
 KNOWN: Mapping[str, frozenset[str]] = {
     "connectionMade": frozenset({"06b3ad39d9d589df", "7c74fc3f61542ad2"}),
