@@ -70,6 +70,11 @@ def login(number: int, since: Any, user: tuple[str, str] = JOE) -> Authenticate:
     return Authenticate(make_id(number), make_auth(*user), NOW, since)
 
 
+def new_login(number: int, since: Any, user: tuple[str, str] = JOE) -> Create:
+    """A login that is stored together with its record."""
+    return Create(make_cookie(number, make_auth(*user)), since)
+
+
 def position(store: RedisStore) -> Any:
     return store.revoked_since(None)[1]
 

@@ -11,6 +11,7 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.stores.kit.codec import decode, encode
 from cookietrack_plugin.stores.kit.fold import DAMAGED, Stored
+from cookietrack_plugin.stores.redis.feed import Entry
 from cookietrack_plugin.stores.redis.keys import Partition, encoded
 from cookietrack_plugin.stores.redis.rounds import Command, Rounds
 from cookietrack_plugin.stores.redis.swap_script import ABSENT, ANY, SWAP
@@ -43,25 +44,28 @@ class Item:
 class Swap:
     """
     `items` and revocations that take effect together. `fence`: what the last fence was when it was
-    worked out which logins apply, ANY where none was asked for.
+    worked out which logins apply, ANY where none was asked for. `known`: entries of the feed; it
+    takes no effect if one is gone, or if any fence was raised since one of them.
     """
 
     partition: Partition
     items: Sequence[Item]
     revoked: Sequence[str] = field(default=())
     fence: str | bytes = ANY
+    known: Sequence[Entry] = ()
 
     def arguments(self) -> Command:
         """What the script gets."""
         keys = self._keys()
         places: dict[str | None, int] = {key: number for number, key in enumerate(keys, start=1)}
         realms = list(dict.fromkeys(item.realm for item in self.items if item.realm is not None))
-        counts = len(self.items), len(realms)
+        counts = len(self.items), len(realms), len(self.known)
         arguments: list[Any] = [GRACE_MS, MAX_REVOCATIONS, self.fence, *counts]
         for item in self.items:
             arguments += item.id, item.expected, item.value, item.expires
             arguments += (places.get(key, 0) for key in (item.leaves, item.joins))
-        return len(keys), *keys, *arguments, *realms, *self.revoked
+        known = (part for entry in self.known for part in entry)
+        return len(keys), *keys, *arguments, *realms, *known, *self.revoked
 
     def _keys(self) -> list[str]:
         own = self.partition
@@ -156,7 +160,7 @@ def swap_item(partition: Partition, found: Found, cookie: Cookie | None) -> Item
 def run(swaps: Sequence[Swap]) -> Rounds[list[Sequence[int] | None]]:
     """
     The script's answer for each of the swaps: a number for each item; None where a record or the
-    last fence was not as it had been found, and nothing of that swap was done.
+    fences were not as expected, and nothing of that swap was done.
     """
     answers = yield from SWAP.run([swap.arguments() for swap in swaps])
     return [None if answer == 0 else answer for answer in answers]

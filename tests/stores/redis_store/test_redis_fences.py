@@ -30,6 +30,7 @@ from tests.support.redis_stores import (
     NAMES,
     WAYS,
     login,
+    new_login,
     open_redis,
     position,
     revoke_in,
@@ -109,9 +110,14 @@ def test_a_login_whose_position_is_gone_is_refused(options: dict[str, Any], stor
     changes = [login(n + 5, each) for n, each in enumerate((since, *foreign[number:]))]
     assert store.commit([*changes, login(9, foreign[:number])]) == [False] * (len(changes) + 1)
     assert store.commit([login(5, None), login(6, position(store))]) == [True, True]
+    for number, each in enumerate((since, *foreign)):
+        assert store.commit([new_login(20 + number, each)]) == [False]
+    assert store.commit([new_login(40, None)]) == [True]
+    assert store.commit([new_login(41, position(store))]) == [True]
 
 
-def test_fences_are_the_pure_rule(store: RedisStore):
+@pytest.mark.parametrize("on_new_records", [False, True])
+def test_fences_are_the_pure_rule(store: RedisStore, on_new_records: bool):
     """Random revocations and logins, against `kit.fences` with positions counted one by one."""
     choice = random.Random(11)
     fences: dict[Any, Fence] = {}
@@ -127,11 +133,12 @@ def test_fences_are_the_pure_rule(store: RedisStore):
             user = UserRevoked(*name, frozenset(kept))
             fences[name] = raised(fences.get(name), len(cursors) - 1, user)
         else:
-            store.commit([Create(make_cookie(number % 6))])
+            store.commit([Delete(id) if on_new_records else Create(make_cookie(number % 6))])
             since = choice.randrange(max(0, len(cursors) - 5), len(cursors))
             user = choice.choice(("joe", "mary")), "realm1"
             refused = any_refuses(map(fences.get, names_of(*user)), id, since)
-            assert store.commit([login(number % 6, cursors[since], user)]) == [not refused]
+            change = (new_login if on_new_records else login)(number % 6, cursors[since], user)
+            assert store.commit([change]) == [not refused]
             outcomes.append(refused)
     assert set(outcomes) == {True, False}
 
@@ -171,6 +178,40 @@ def test_a_login_behind_the_fence_takes_two_round_trips(
         {"MGET", "HMGET", "XRANGE"},
         {"EVALSHA"},
     ]
+
+
+@pytest.mark.parametrize("number", [1, 100])
+def test_new_records_with_logins_take_one_round_trip_until_a_fence_is_raised(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    """Then one that finds out, one that reads the fences, and one that writes."""
+    store.revoke_user(*JOE)
+    since = position(store)
+    assert store.commit([new_login(0, since)]) == [True]
+    sent = trips(store, monkeypatch)
+    assert all(store.commit([new_login(1 + n, since) for n in range(number)]))
+    assert [{command[0] for command in trip} for trip in sent] == [{"EVALSHA"}]
+    store.revoke_user("mary", "realm1")
+    sent.clear()
+    assert all(store.commit([new_login(101 + n, since) for n in range(number)]))
+    assert [{command[0] for command in trip} for trip in sent] == [
+        {"EVALSHA"},
+        {"HMGET", "XRANGE"},
+        {"EVALSHA"},
+    ]
+    mary = [new_login(201 + n, since, ("mary", "realm1")) for n in range(number)]
+    assert not any(store.commit(mary))
+
+
+def test_a_new_record_with_a_login_is_refused_where_its_entry_says_something_else(
+    store: RedisStore,
+):
+    """As after the server went back to an earlier state, and on from there."""
+    store.revoke_user(*JOE)
+    since = position(store)
+    others = tuple((number, told + b"x") for number, told in since)
+    assert store.commit([new_login(0, others)]) == [False]
+    assert store.commit([new_login(0, since)]) == [True]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -222,7 +263,11 @@ class Race:
             self._since[id] = choice.choice(cursors)
             cookie = evolve(make_cookie(), id=id)
             change = Authenticate(id, make_auth(*JOE), NOW, self._since[id])
-            if choice.random() < 0.5:
+            way = choice.randrange(3)
+            if way == 0:
+                logged_in = evolve(cookie, auth=change.auth)
+                applied = node.commit([Create(logged_in, self._since[id])])[0]
+            elif way == 1:
                 applied = node.commit([Create(cookie), change])[1]
             else:
                 node.commit([Create(cookie)])
