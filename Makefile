@@ -2,8 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
 OLDEST_CROSSBAR := 25.12.1
-# Types are checked for it too, whichever Python this is.
-NEWEST_PYTHON := 3.14
+# Types are checked for each, whichever this one is.
+PYTHONS := 3.11 3.12 3.13 3.14
 # Those of what another Crossbar may do otherwise.
 OLDEST_TESTS := $(patsubst %,tests/node/test_%.py, \
 	launcher redaction sessions story transports)
@@ -73,7 +73,9 @@ $(OLDEST)/.ready: $(OLDEST)/.crossbar $(VENV)/.ready
 .PHONY: lint
 lint: $(VENV)/.ready
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@echo "mypy ..." && $(BIN)/mypy && $(BIN)/mypy --python-version $(NEWEST_PYTHON)
+	@for version in $(PYTHONS); do \
+		echo "mypy for $$version ..." && $(BIN)/mypy --python-version $$version || exit; \
+	done
 
 # Half as many again as there are cores: tests wait for servers, disks and timeouts.
 PYTEST = python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadfile --no-loadscope-reorder

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -93,6 +94,16 @@ def test_the_package_says_who_made_it_and_under_which_licence(settings):
     assert metadata["author"]
     assert "crossbar" in metadata["keywords"].split(", ")
     assert "https://" in metadata["project_urls"]
+
+
+def test_its_description_on_an_index_points_to_no_file_of_the_repository():
+    description = runpy.run_path(str(ROOT / "setup.py"))["description"]
+    written = "![A page](docs/a.png) [the page](docs/a.md#b) [![x](y.png)](z) [it](https://a.b/c)"
+    assert description(written) == " the page  [it](https://a.b/c)"
+    readme = (ROOT / "README.md").read_text()
+    targets = re.findall(r"\]\(([^)]*)\)", description(readme))
+    assert targets
+    assert [each for each in targets if not each.startswith("https://")] == []
 
 
 def test_every_extra_of_a_store_is_in_the_bill_of_materials(settings):

@@ -14,7 +14,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "node_examples" / "stores"
 EXAMPLE = EXAMPLES / "rocksdb"
-SOURCES = ("cookietrack_plugin", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("cookietrack_plugin", "setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
 def run(*command: object, cwd: Path | None = None) -> str:
