@@ -17,6 +17,7 @@ SECONDS = {
     "outage": 75,
     "endings": 150,
     "lookups": 20,
+    "codec": 5,
     "commits": 15,
     "opening": 130,
     "disk": 40,

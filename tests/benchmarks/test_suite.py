@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import stored
+from benchmarks.suite import codec
+
 TOP = Path(__file__).parents[2]
 STORES = ("lookups", "opening", "disk", "scaling", "sweep", "compaction", "compaction_load")
 
@@ -32,6 +35,15 @@ def judged(written: dict[str, object]) -> set[str]:
 def test_a_benchmark_of_stores(name: str, tmp_path: Path) -> None:
     written = run(name, tmp_path)
     assert judged(written)
+
+
+def test_a_benchmark_of_records(tmp_path: Path) -> None:
+    """The other codec does the same: what it makes of a record is that record."""
+    assert cases(run("codec", tmp_path)) == {codec.OURS, codec.OTHER}
+    cookie = stored.visited(1)
+    assert codec.decode(cookie.id, codec.encode(cookie)) == cookie
+    with pytest.raises(ValueError, match="checksum"):
+        codec.decode(stored.identifier(2), codec.encode(cookie))
 
 
 @pytest.mark.node
