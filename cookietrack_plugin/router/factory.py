@@ -13,6 +13,7 @@ from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import IRouterCookieStore
 from cookietrack_plugin.router.awaited import AwaitedStore
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
+from cookietrack_plugin.router.fast.jsontext import quick
 from cookietrack_plugin.router.names import cookie_names
 from cookietrack_plugin.router.protocol import TrackedProtocol
 from cookietrack_plugin.router.redacted import RedactedFactory
@@ -29,6 +30,8 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
     """
 
     noisy = False
+    # Autobahn's own attribute.
+    _serializers: dict[str, Any]
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
             gated(session_factory) if awaited.tracked else claiming(session_factory, config)
         )
         super().__init__(make_session, node_dir, without_cookie, templates)
+        self._serializers = quick(self._serializers)
         self._config = config
         self.anonymous_alone = set(config.get("auth", ())) - {"cookie"} == {"anonymous"}
         if awaited.store is None:

@@ -2,29 +2,33 @@
 
 import linecache
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import pytest
+from autobahn.wamp import serializer
 from crossbar.router.protocol import WampWebSocketServerProtocol
 
-from cookietrack_plugin.router.fast.compared import KNOWN, changed, digest_of
+from cookietrack_plugin.router.fast import compared
+from cookietrack_plugin.router.fast.compared import JSON, TRAFFIC, changed, digest_of, noted
 from cookietrack_plugin.router.fast.traffic import QuickProtocol
 
 
-def test_this_autobahn_is_known():
-    found = {
-        name: digest_of(getattr(WampWebSocketServerProtocol, name))
-        for name in changed(WampWebSocketServerProtocol)
-    }
+@pytest.mark.parametrize(
+    ("module", "owner", "known"),
+    [("traffic", WampWebSocketServerProtocol, TRAFFIC), ("jsontext", serializer, JSON)],
+)
+def test_this_autobahn_is_known(module, owner, known):
+    found = {name: digest_of(getattr(owner, name)) for name in changed(owner, known)}
     assert not found, (
-        f"Autobahn {version('autobahn')} has other methods than router/fast/traffic stands in for,"
-        " which is therefore off. Compare each with its older form, bring traffic.py up to date"
-        f" where it does something else, and add its digest to router/fast/compared.py: {found}"
+        f"Autobahn {version('autobahn')} has other code than router/fast/{module}.py stands in for,"
+        f" which is therefore off. Compare each with its older form, bring {module}.py up to date"
+        f" if it does something else, and add its digest to router/fast/compared.py: {found}"
     )
 
 
 def test_every_method_that_is_stood_in_for_is_compared():
     own = {name for name in vars(QuickProtocol) if hasattr(WampWebSocketServerProtocol, name)}
-    assert {name for name in own if not name.startswith("__")} - {"_fail"} == set(KNOWN)
+    assert {name for name in own if not name.startswith("__")} - {"_fail"} == set(TRAFFIC)
 
 
 class Shy(WampWebSocketServerProtocol):
@@ -33,11 +37,22 @@ class Shy(WampWebSocketServerProtocol):
 
 
 def test_a_method_with_another_source_is_found():
-    assert list(changed(Shy)) == ["send"]
+    assert list(changed(Shy, TRAFFIC)) == ["send"]
 
 
 def test_a_method_that_is_gone_is_found():
-    assert set(changed(object)) == set(KNOWN)
+    assert set(changed(object, TRAFFIC)) == set(TRAFFIC)
+
+
+def test_what_is_found_is_told_once(monkeypatch):
+    told = []
+    logger = SimpleNamespace(info=lambda text, **fields: told.append(text.format(**fields)))
+    monkeypatch.setattr(compared, "make_logger", lambda: logger)
+    assert noted(WampWebSocketServerProtocol, TRAFFIC) == ()
+    assert told == []
+    assert noted(Shy, TRAFFIC) == ("send",)
+    [line] = told
+    assert "other code than the plugin knows (send)" in line
 
 
 def test_comments_and_indentation_make_no_difference():

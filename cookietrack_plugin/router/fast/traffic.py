@@ -12,20 +12,14 @@ from crossbar.router.protocol import WampWebSocketServerProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from txaio.tx import get_global_log_level, make_logger
+from txaio.tx import get_global_log_level
 
-from cookietrack_plugin.router.fast.compared import changed
+from cookietrack_plugin.router.fast.compared import TRAFFIC, noted
 
 # Ends of a connection that Autobahn logs at `debug` alone.
 _USUAL = (ConnectionDone, ConnectionLost, ConnectionAborted)
 # The methods that differ in the installed Autobahn. If there are any, its own code runs.
-CHANGED = tuple(changed(WampWebSocketServerProtocol))
-if CHANGED:
-    make_logger().info(
-        "cookietrack: methods of this Autobahn are not those that the plugin knows ({methods}):"
-        " Autobahn's own run, and each message takes a little longer",
-        methods=", ".join(CHANGED),
-    )
+CHANGED = noted(WampWebSocketServerProtocol, TRAFFIC)
 
 
 class QuickProtocol(WampWebSocketServerProtocol):
