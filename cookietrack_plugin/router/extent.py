@@ -1,13 +1,34 @@
-"""How much a login may bring along: Crossbar gives a static ticket the authextra of its client."""
+"""
+How much clients may send: nested messages, and what a login brings along. Crossbar gives a static
+ticket the authextra of its client.
+"""
 
 from typing import Any
 
-from cookietrack_plugin.stores.kit.nesting import check_depth, items_in
+from autobahn.wamp.exception import ProtocolError
+
+from cookietrack_plugin.stores.kit.nesting import check_depth, is_deeper, items_in
+
+# Levels of a message. `cbor2` reads no more, but writes what was read from JSON or UBJSON, and ends
+# the process with it.
+MAX_LEVELS = 400
+TOO_DEEP = f"a message that is nested deeper than {MAX_LEVELS} levels"
 
 # Levels of an authextra. Stores take more.
 MAX_DEPTH = 64
 # Bytes of an authextra's texts and numbers, and one more for each item in it.
 MAX_BYTES = 64 * 1024
+
+
+def may_be_deep(payload: bytes) -> bool:
+    """Whether a message in JSON or UBJSON may be nested deeply. The others have their bounds."""
+    return payload.count(b"[") + payload.count(b"{") > MAX_LEVELS
+
+
+def require_shallow(message: Any) -> None:
+    """:raises ProtocolError: a message is nested deeper than `MAX_LEVELS` levels."""
+    if is_deeper(message.marshal(), MAX_LEVELS):
+        raise ProtocolError(TOO_DEEP)
 
 
 def check_extent(extra: Any) -> None:

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.router.extent import may_be_deep
 from cookietrack_plugin.router.gate import Gate
 from cookietrack_plugin.router.handshake import TrackedHandshake
 from cookietrack_plugin.router.held import HeldMessages
@@ -26,6 +27,8 @@ class TrackedProtocol(TrackedHandshake):
     held: HeldMessages
     # The session's counterpart, on a proxy worker: see `proxy.Backend`.
     backend: Any = None
+    # Whether the message that is heard now may be nested deeply.
+    may_be_deep = False
 
     _connection: TrackedConnection | None = None
 
@@ -38,6 +41,7 @@ class TrackedProtocol(TrackedHandshake):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self._connection is not None and not self.link.ended:
             self._connection.last_heard = self._cookies.tracker.clock.now()
+            self.may_be_deep = may_be_deep(payload)
             super().onMessage(payload, isBinary)
 
     def send(self, msg: Any) -> None:

@@ -8,6 +8,7 @@ from autobahn.wamp.types import Accept
 from twisted.internet.defer import Deferred
 
 from cookietrack_plugin.router.claimed import unproven_extra
+from cookietrack_plugin.router.extent import require_shallow
 
 
 class GatedSession:
@@ -19,6 +20,8 @@ class GatedSession:
     _transport: Any
 
     def onMessage(self, message: Any) -> None:
+        if self._transport.may_be_deep:
+            require_shallow(message)
         self._transport.gate.hear(self, message)
 
     def take(self, message: Any) -> Any:

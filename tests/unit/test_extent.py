@@ -1,13 +1,23 @@
 """How much a login may bring along, found out without recursion."""
 
 import pytest
+from autobahn.wamp import serializer
+from autobahn.wamp.exception import ProtocolError
 from autobahn.wamp.types import Accept
 from cbor2 import CBORTag
 
 from cookietrack_plugin.router.accepted import AcceptedLogins
-from cookietrack_plugin.router.extent import MAX_BYTES, MAX_DEPTH, check_extent
+from cookietrack_plugin.router.extent import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_LEVELS,
+    TOO_DEEP,
+    check_extent,
+)
 from cookietrack_plugin.stores.kit.nesting import is_deeper
 from cookietrack_plugin.tracking.login import LoginRefused
+from tests.support.protocols import FakeSession
+from tests.support.realm import SessionFactory
 
 pytest_plugins = ["tests.support.routers"]
 
@@ -89,3 +99,35 @@ def test_a_login_beyond_is_refused(make_router, extra, cause):
     accept = Accept("realm1", "joe", "user", "ticket", "static", extra)
     with pytest.raises(LoginRefused, match=cause):
         logins.session_of(accept)
+
+
+@pytest.fixture
+def client(make_router):
+    return make_router(sessions=SessionFactory(FakeSession)).connect()
+
+
+class TestAMessage:
+    """Whoever reads it in another serialization gets what it was read from."""
+
+    @staticmethod
+    def heard(client, kind, levels):
+        client.protocol._serializer = kind()
+        # Two levels are the message's own.
+        message = [1, "realm1", {"roles": {"caller": {}}, "authextra": nested(levels - 2)}]
+        client.protocol.onMessage(
+            kind()._serializer.serialize(message), kind.SERIALIZER_ID != "json"
+        )
+        return len(client.session.received)
+
+    @pytest.mark.parametrize("kind", [serializer.JsonSerializer, serializer.UBJSONSerializer])
+    def test_has_a_bounded_number_of_levels(self, client, kind):
+        assert self.heard(client, kind, MAX_LEVELS) == 1
+        assert self.heard(client, kind, MAX_LEVELS + 1) == 1
+        assert client.said == [1002]
+        assert client.transport.value().endswith(f"WAMP Protocol Error ({TOO_DEEP})".encode())
+
+    @pytest.mark.parametrize("kind", [serializer.CBORSerializer, serializer.MsgPackSerializer])
+    def test_of_others_is_bounded_by_what_reads_it(self, kind):
+        start = {"cbor": b"\x81", "msgpack": b"\x91"}[kind.SERIALIZER_ID]
+        with pytest.raises(ProtocolError, match=r"depth|StackError"):
+            kind().unserialize(start * 2000 + b"\x01", True)

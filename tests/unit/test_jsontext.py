@@ -9,8 +9,9 @@ from autobahn.wamp.serializer import JsonObjectSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cookietrack_plugin.router.extent import MAX_LEVELS
 from cookietrack_plugin.router.fast import jsontext
-from cookietrack_plugin.router.fast.jsontext import MAX_BRACKETS, QuickJson, QuickObjects, quick
+from cookietrack_plugin.router.fast.jsontext import QuickJson, QuickObjects, quick
 from tests.support.protocols import FakeSession
 from tests.support.realm import SessionFactory
 
@@ -62,8 +63,6 @@ def test_any_bytes_are_what_autobahn_makes_of_them(data):
         b'["\\\\u0000", "\\u0000aGVsbG8=", "\\u0000!"]',
         b'{"a": 1, "a": 2}',
         b'["\\ud800"]',
-        b"[" * 100_000 + b"]" * 100_000,
-        b'{"a":' * 100_000,
     ],
 )
 def test_what_is_odd_is_what_autobahn_makes_of_it(payload):
@@ -71,12 +70,38 @@ def test_what_is_odd_is_what_autobahn_makes_of_it(payload):
     assert repr(outcome(QuickObjects().unserialize, payload)) == repr(theirs)
 
 
-@pytest.mark.parametrize("bracket", [b"[", b'{"a":'])
-def test_deep_ones_are_left_to_autobahn_as_they_would_end_the_process(monkeypatch, bracket):
-    monkeypatch.setattr(JsonObjectSerializer, "unserialize", lambda self, payload: "theirs")
-    assert QuickObjects().unserialize(bracket * (MAX_BRACKETS + 1)) == "theirs"
-    with pytest.raises(json.JSONDecodeError):
-        QuickObjects().unserialize(bracket * MAX_BRACKETS)
+def deep(levels: int, start: bytes, end: bytes) -> bytes:
+    return start * levels + b"1" + end * levels
+
+
+@pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"]}\\"]":', b"}"), (b"[[],", b"]")])
+def test_levels_are_bounded_as_to_read_them_would_end_the_process(start, end):
+    read = QuickObjects().unserialize
+    deepest = deep(MAX_LEVELS, start, end)
+    if not start.startswith(b"[["):
+        assert read(deepest) == JsonObjectSerializer().unserialize(deepest)
+    for levels in (MAX_LEVELS + 1, 100_000):
+        for payload in (deep(levels, start, end), start * levels):
+            with pytest.raises(ValueError, match="nested deeper than 400 levels"):
+                read(payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps([["[" * 1000, {}]] * 1000),
+        json.dumps(['\\"[{' * 1000]),
+        json.dumps({'"' * 300: "{" * 1000}),
+    ],
+)
+def test_levels_are_not_brackets(payload):
+    assert QuickObjects().unserialize(payload.encode()) == [json.loads(payload)]
+
+
+@pytest.mark.parametrize("text", [b'\\"', b"\\", b'"', b"[", b'"['])
+def test_a_text_without_an_end_takes_linear_time(text):
+    with pytest.raises(ValueError):
+        QuickObjects().unserialize(b'["' + text * 300_000 + b"[" * 500)
 
 
 def test_messages_without_bytes_are_not_read_by_autobahn(monkeypatch):

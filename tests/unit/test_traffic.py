@@ -104,11 +104,12 @@ def test_lines_are_made_up_where_they_are_shown(client, level, monkeypatch):
 
 
 @pytest.mark.parametrize("frame", [GARBAGE, NO_WAMP], ids=["no JSON", "no WAMP"])
-def test_what_is_no_message_ends_the_connection(client, failures, frame):
+def test_what_is_no_message_ends_the_connection(client, level, failures, frame):
     client.protocol.dataReceived(frame)
     assert client.said == [PROTOCOL_ERROR]
     assert client.session.received == []
-    assert len(failures) == 1
+    # It is the client's fault, and anybody can be one: no traceback for each.
+    assert len(failures) == (0 if level == "info" else 1)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,9 @@ def test_what_is_no_message_ends_the_connection(client, failures, frame):
     ],
     ids=["protocol", "internal"],
 )
-def test_a_session_that_fails_ends_the_connection(client, failures, monkeypatch, error, code, what):
+def test_a_session_that_fails_ends_the_connection(
+    client, level, failures, monkeypatch, error, code, what
+):
     def fail(_):
         raise error
 
@@ -127,7 +130,26 @@ def test_a_session_that_fails_ends_the_connection(client, failures, monkeypatch,
     client.hello()
     assert client.said == [code]
     assert client.transport.value().endswith(what.encode())
-    assert len(failures) == 1
+    told = 0 if level == "info" and code == PROTOCOL_ERROR else 1
+    assert len(failures) == told
+
+
+def test_of_an_endless_recursion_the_log_has_the_innermost_frames(client, failures, monkeypatch):
+    monkeypatch.setattr(traffic, "get_global_log_level", lambda: "info")
+    monkeypatch.setattr(traffic, "CHANGED", ())
+
+    def even(number):
+        odd(number - 1)
+
+    def odd(number):
+        even(number - 1) if number > 0 else None.fails
+
+    monkeypatch.setattr(client.session, "onMessage", lambda _: even(901))
+    client.hello()
+    assert client.said == [INTERNAL_ERROR]
+    [failure] = failures
+    assert failure["tb"].count("in even") == traffic.MAX_FRAMES // 2
+    assert "fails" in failure["tb"]
 
 
 def test_what_cannot_be_serialized_fails_whoever_sends_it(client):

@@ -18,6 +18,9 @@ from cookietrack_plugin.router.fast.compared import TRAFFIC, noted
 
 # Ends of a connection that Autobahn logs at `debug` alone.
 _USUAL = (ConnectionDone, ConnectionLost, ConnectionAborted)
+# The innermost frames of an error that are logged. Too deep a recursion has 100,000 of them, which
+# would hold up the worker for half a minute, and the node's controller with it.
+MAX_FRAMES = 50
 # The methods that differ in the installed Autobahn. If there are any, its own code runs.
 CHANGED = noted(WampWebSocketServerProtocol, TRAFFIC)
 
@@ -78,13 +81,12 @@ class QuickProtocol(WampWebSocketServerProtocol):
             for message in self._serializer.unserialize(payload, isBinary):
                 self._session.onMessage(message)
         except ProtocolError as error:
-            self._fail(self.CLOSE_STATUS_CODE_PROTOCOL_ERROR, f"WAMP Protocol Error ({error})")
+            # The client's fault, which it learns. Autobahn has a traceback at `critical` for each.
+            self.log.debug("{peer}: {error}", peer=self.peer, error=error)
+            self._bailout(self.CLOSE_STATUS_CODE_PROTOCOL_ERROR, f"WAMP Protocol Error ({error})")
         except Exception as error:  # noqa: BLE001 - as Autobahn does: the client gets it
-            self._fail(self.CLOSE_STATUS_CODE_INTERNAL_ERROR, f"WAMP Internal Error ({error})")
-
-    def _fail(self, code: int, reason: str) -> None:
-        self.log.critical("{tb}", tb=format_exc())
-        self._bailout(code, reason)
+            self.log.critical("{tb}", tb=format_exc(limit=-MAX_FRAMES))
+            self._bailout(self.CLOSE_STATUS_CODE_INTERNAL_ERROR, f"WAMP Internal Error ({error})")
 
     def send(self, msg: Any) -> None:
         if _is_left_to_autobahn() or not self.isOpen():
