@@ -104,6 +104,13 @@ def test_a_text_without_an_end_takes_linear_time(text):
         QuickObjects().unserialize(b'["' + text * 300_000 + b"[" * 500)
 
 
+@given(st.lists(VALUES, max_size=3), st.binary(max_size=5))
+def test_a_batch_is_what_autobahn_makes_of_it(values, more):
+    payload = b"".join(map(JsonObjectSerializer(True).serialize, values)) + more
+    theirs = outcome(JsonObjectSerializer(True).unserialize, payload)
+    assert outcome(QuickObjects(True).unserialize, payload) == theirs
+
+
 def test_messages_without_bytes_are_not_read_by_autobahn(monkeypatch):
     def refuse(self, payload):
         raise AssertionError("in Python")
@@ -120,10 +127,21 @@ class TestATransport:
         return make_router(sessions=SessionFactory(FakeSession)).factory
 
     def test_has_it_for_json_and_the_others_as_they_are(self, factory):
-        types = {id: type(each).__name__ for id, each in factory._serializers.items()}
-        assert types.pop("json") == "QuickJson"
-        assert types["json.batched"] == "JsonSerializer"
-        assert all(f"wamp.2.{id}" in factory.protocols for id in types)
+        types = {id: type(each) for id, each in factory._serializers.items()}
+        assert types.pop("json") is types.pop("json.batched") is QuickJson
+        assert types
+        assert QuickJson not in types.values()
+        assert all(f"wamp.2.{id}" in factory.protocols for id in factory._serializers)
+
+    def test_hears_batches(self, make_router):
+        router = make_router(sessions=SessionFactory(FakeSession))
+        client = router.connect(subprotocol="wamp.2.json.batched")
+        assert type(client.protocol._serializer) is QuickJson
+        hello = json.dumps([1, "realm1", {"roles": {"caller": {}}}]).encode()
+        client.protocol.onMessage((hello + b"\x18") * 2, False)
+        assert [type(message) for message in client.session.received] == [Hello, Hello]
+        client.protocol.onMessage(deep(MAX_LEVELS + 1, b"[", b"]") + b"\x18", False)
+        assert client.said == [1002]
 
     def test_hears_its_clients_and_their_bytes(self, make_router):
         client = make_router(sessions=SessionFactory(FakeSession)).connect()
@@ -138,6 +156,10 @@ class TestATransport:
 
 def test_a_transport_without_json_gets_none():
     assert quick({"cbor": "theirs"}) == {"cbor": "theirs"}
+
+
+def test_one_gets_what_it_has():
+    assert list(quick({"json.batched": "theirs"})) == ["json.batched"]
 
 
 @pytest.mark.parametrize("way", ["changed", "ujson"])

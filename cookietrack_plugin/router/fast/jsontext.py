@@ -25,15 +25,18 @@ _NO_STEPS = bytes(set(range(256)) - _STEPS.keys())
 
 class QuickObjects(JsonObjectSerializer):
     """
-    Autobahn's own, but for messages without bytes. Autobahn looks at each text whether it stands
-    for bytes, and for that reads all messages by Python's scanner in Python.
+    Autobahn's own, but for single messages without bytes. Autobahn looks at each text whether it
+    stands for bytes, and for that reads all messages by Python's scanner in Python.
     """
+
+    # Autobahn's own attribute.
+    _batched: bool
 
     def unserialize(self, payload: bytes) -> list[Any]:
         """:raises ValueError: it is no JSON, or nested deeper than `MAX_LEVELS` levels."""
         if may_be_deep(payload) and is_deep(payload):
             raise ValueError(TOO_DEEP)
-        if _BYTES in payload:
+        if self._batched or _BYTES in payload:
             unserialized: list[Any] = super().unserialize(payload)
             return unserialized
         return [_read(payload.decode())]
@@ -52,16 +55,18 @@ def is_deep(payload: bytes) -> bool:
 class QuickJson(JsonSerializer):
     """Autobahn's own, over `QuickObjects`."""
 
-    def __init__(self) -> None:
-        Serializer.__init__(self, QuickObjects())
+    def __init__(self, batched: bool) -> None:
+        # Its id says whether messages come in batches.
+        super().__init__(batched)
+        Serializer.__init__(self, QuickObjects(batched))
 
 
 def quick(serializers: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The serializers of a transport, by their ids, with a quick one for JSON, if it has one for it.
+    The serializers of a transport, by their ids, with quick ones for JSON, if it has some for it.
     In an Autobahn that reads JSON otherwise they stay as they are.
     """
-    ours = QuickJson.SERIALIZER_ID
-    if CHANGED or ours not in serializers or JsonObjectSerializer.JSON_MODULE is not json:
+    if CHANGED or JsonObjectSerializer.JSON_MODULE is not json:
         return dict(serializers)
-    return {**serializers, ours: QuickJson()}
+    ours = {each.SERIALIZER_ID: each for each in map(QuickJson, (False, True))}
+    return {id: ours.get(id, each) for id, each in serializers.items()}
