@@ -85,4 +85,9 @@ def _iso(milliseconds: int) -> str:
 
 
 def _short(text: str | None) -> str | None:
-    return text if text is None or len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    return None if text is None else short(text)
+
+
+def short(text: str) -> str:
+    """As much of a text as a line has: a client may call itself anything."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"

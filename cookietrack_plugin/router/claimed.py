@@ -1,6 +1,9 @@
-"""What counts of the authextra that a client sends in HELLO."""
+"""What counts of what a client says of itself in HELLO."""
 
 from typing import Any
+
+from autobahn.wamp.exception import ProtocolError
+from autobahn.wamp.message import Hello
 
 from cookietrack_plugin.config.authextra import without_keys, without_lifetime
 
@@ -10,6 +13,21 @@ _TRANSPORT = "transport"
 _OF_CROSSBAR = "x_cb_"
 # Our keys about logins.
 _OURS = "cookietrack_"
+
+
+def claimed_identity(hello: Hello) -> tuple[str | None, str | None]:
+    """
+    Who the client says that it is.
+
+    :raises ProtocolError: the HELLO has half of a surrogate pair, as JSON can say: Crossbar could
+        send no answer that repeats it, and the client would wait for one.
+    """
+    texts = hello.authid, hello.realm, hello.authrole, *(hello.authmethods or ())
+    try:
+        "".join(filter(None, texts)).encode()
+    except UnicodeEncodeError:
+        raise ProtocolError("a text in HELLO is no Unicode") from None
+    return hello.authid, hello.realm
 
 
 def claimed_extra(extra: dict[str, Any] | None) -> dict[str, Any] | None:

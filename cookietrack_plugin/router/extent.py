@@ -32,9 +32,16 @@ def require_shallow(message: Any) -> None:
 
 
 def check_extent(extra: Any) -> None:
-    """:raises ValueError: `extra` is nested too deeply, or too large."""
+    """
+    :raises ValueError: `extra` is nested too deeply, too large, or has half of a surrogate pair, as
+        JSON can say: no client could be sent it.
+    """
     check_depth(extra, MAX_DEPTH)
-    if _is_too_large(extra):
+    try:
+        too_large = _is_too_large(extra)
+    except UnicodeEncodeError:
+        raise ValueError("the authextra has a text that is no Unicode") from None
+    if too_large:
         raise ValueError(f"the authextra is larger than {MAX_BYTES // 1024} KiB")
 
 
@@ -55,7 +62,7 @@ def _is_too_large(extra: Any) -> bool:
 
 def _bytes_of(value: Any) -> int:
     if isinstance(value, str):
-        return len(value.encode("utf-8", "surrogatepass"))
+        return len(value.encode())
     if isinstance(value, int):
         return value.bit_length() // 8
     return len(value) if isinstance(value, bytes | bytearray) else 0

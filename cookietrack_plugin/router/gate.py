@@ -27,7 +27,7 @@ from txaio.tx import make_logger
 from cookietrack_plugin.audit.entry import By
 from cookietrack_plugin.record import Cookie
 from cookietrack_plugin.router.accepted import AcceptedLogins
-from cookietrack_plugin.router.claimed import claimed_extra
+from cookietrack_plugin.router.claimed import claimed_extra, claimed_identity
 from cookietrack_plugin.router.cookiestore import RouterCookieStore
 from cookietrack_plugin.router.refusing import UNAVAILABLE
 from cookietrack_plugin.tracking.audit import LoginNotAudited
@@ -191,7 +191,7 @@ class Gate:
         self._stage = Stage.EXAMINED
         if isinstance(message, Authenticate):
             return session.take(message)
-        self._claimed = message.authid, message.realm
+        self._claimed = claimed_identity(message)
         self._expect(Abort)
         message.authextra = claimed_extra(message.authextra)
         # A HELLO may come long after the handshake: is the cookie's login still valid?

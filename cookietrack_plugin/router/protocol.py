@@ -65,6 +65,10 @@ class TrackedProtocol(TrackedHandshake):
             self.link.lost()
             self._cookies.tracker.drop(self._connection)
 
+    def _bailout(self, code: int, reason: str | None = None) -> None:
+        # What a client said may be repeated here, also what a Close frame cannot carry.
+        super()._bailout(code, reason and reason.encode(errors="replace").decode())
+
     def _send_if_open(self, send: Any, *args: Any, **kwargs: Any) -> None:
         if self.state == self.STATE_OPEN:
             send(*args, **kwargs)

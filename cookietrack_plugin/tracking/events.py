@@ -6,7 +6,7 @@ from enum import Enum
 from attrs import frozen
 from txaio.tx import get_global_log_level, make_logger
 
-from cookietrack_plugin.audit.entry import Actor
+from cookietrack_plugin.audit.entry import Actor, short
 
 
 class Kind(Enum):
@@ -86,7 +86,8 @@ class Events:
 
 
 def _printable(text: str) -> str:
-    """Any text on one line: a second line could be taken for another event."""
+    """Any text on one short line: a second line could be taken for another event."""
+    text = short(text)
     return text if text.isprintable() else ascii(text)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.stores.kit.codec import decode, decode_again, encode
 from cookietrack_plugin.stores.lmdb.keys import id_of, key_of
+from cookietrack_plugin.testing.samples import make_auth, make_cookie
 
 texts = st.text() | st.sampled_from(["", "\0", "a\0b", "tcp4:192.0.2.1:52410", "Zoë ☃"])
 times = st.integers(0, 2**48) | st.integers()
@@ -246,3 +247,9 @@ def test_nothing_that_can_be_changed_is_given_twice() -> None:
     decoded = [decode_again(TYPICAL.id, data) for _ in range(2)]
     assert decoded[0] == decoded[1]
     assert decoded[0] is not decoded[1]
+
+
+@pytest.mark.parametrize("extra", [{"a": "\ud800"}, {"\ud800": 1}])
+def test_half_of_a_surrogate_pair_in_an_authextra_is_not_taken_for_a_wrong_id(extra):
+    with pytest.raises(ValueError, match="data that cannot be stored"):
+        encode(make_cookie(1, evolve(make_auth(), authextra=extra)))

@@ -54,6 +54,13 @@ def test_what_a_client_chose_begins_no_line_of_its_own(events, log):
     assert "\n" not in line
 
 
+def test_what_a_client_chose_is_not_as_long_as_it_likes(events, log):
+    events.publish(Event(Kind.DENIED, "the-id", "x" * 100_000, "\n" * 100_000))
+    [(_, line)] = log.lines
+    assert len(line) < 2000
+    assert "authid=" + "x" * 100 in line
+
+
 STRANGERS = [Kind.CREATED, Kind.ROTATED, Kind.REFUSED]
 
 

@@ -90,6 +90,8 @@ def test_the_rest_is_good(extra):
     [
         (nested(8_000), "the authextra is nested deeper than 64 levels"),
         ({"a": "x" * MAX_BYTES}, "the authextra is larger than 64 KiB"),
+        ({"a": ["\ud800"]}, "the authextra has a text that is no Unicode"),
+        ({"\udfff": 1}, "the authextra has a text that is no Unicode"),
     ],
 )
 def test_a_login_beyond_is_refused(make_router, extra, cause):

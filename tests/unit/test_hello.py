@@ -4,6 +4,7 @@ import pytest
 from autobahn.wamp.message import Abort, Challenge, Goodbye, Welcome
 from twisted.internet.defer import Deferred
 
+from cookietrack_plugin.router.fast import traffic
 from cookietrack_plugin.tracking.revocation import LOGOUT, Ended
 
 pytest_plugins = ["tests.support.routers"]
@@ -165,3 +166,28 @@ class TestAHelloThatDoesNotOfferTheCookie:
         assert second.said == [Challenge, Welcome]
         assert router.realm.authids == []
         assert router.sessions._routerFactory["realm2"].authids == ["joe"]
+
+
+class TestAHelloThatIsOdd:
+    """Its client gets an answer, and the log no more than it is worth."""
+
+    @pytest.fixture(autouse=True)
+    def without_debug_log(self, monkeypatch):
+        monkeypatch.setattr(traffic, "get_global_log_level", lambda: "info")
+
+    @pytest.mark.parametrize(
+        ("said", "code"),
+        [
+            (rb'[1,"\ud800",{"roles":{"caller":{}}}]', 1002),
+            (rb'[1,"realm1",{"roles":{"caller":{}},"authid":"\udc00"}]', 1002),
+            (rb'[1,"\ud800 #",{"roles":{"caller":{}}}]', 1011),
+            (rb'[1,"a b#",{"roles":{"caller":{}}}]', 1011),
+            (rb'[1,5,{"roles":{"caller":{}}}]', 1011),
+            (rb'["\ud800"]', 1002),
+        ],
+    )
+    def test_ends_its_connection(self, make_router, log, said, code):
+        client = make_router().connect()
+        client.protocol.onMessage(said, False)
+        assert client.said == [code]
+        assert [line for level, line in log.lines if level in ("critical", "error", "warn")] == []

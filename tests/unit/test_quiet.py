@@ -29,8 +29,10 @@ def test_other_lines_are_told_at_debug_and_above_as_they_are(quiet, log):
 
 def test_what_a_client_is_to_blame_for_is_no_warning(quiet, log):
     quiet.warn('failing WebSocket connection (code={code}): "{reason}"', code=1002, reason="no")
+    quiet.warn("dropping connection to peer {peer}", peer="tcp4:192.0.2.1:1")
     quiet.warn("the disk is full")
     assert log.lines == [
         ("debug", 'failing WebSocket connection (code=1002): "no"'),
+        ("debug", "dropping connection to peer tcp4:192.0.2.1:1"),
         ("warn", "the disk is full"),
     ]

@@ -11,6 +11,7 @@ from tests.support.realm import SessionFactory
 pytest_plugins = ["tests.support.routers"]
 
 GARBAGE = b"\x81\x84\0\0\0\0what"
+NO_URI = b'\x81\x8c\0\0\0\0[1,"# ", {}]'
 NO_WAMP = b"\x81\x86\0\0\0\0[4711]"
 PROTOCOL_ERROR, INTERNAL_ERROR = 1002, 1011
 
@@ -103,10 +104,14 @@ def test_lines_are_made_up_where_they_are_shown(client, level, monkeypatch):
     assert told == ([] if level == "info" else wanted)
 
 
-@pytest.mark.parametrize("frame", [GARBAGE, NO_WAMP], ids=["no JSON", "no WAMP"])
-def test_what_is_no_message_ends_the_connection(client, level, failures, frame):
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [(GARBAGE, PROTOCOL_ERROR), (NO_WAMP, PROTOCOL_ERROR), (NO_URI, INTERNAL_ERROR)],
+    ids=["no JSON", "no WAMP", "no URI"],
+)
+def test_what_is_no_message_ends_the_connection(client, level, failures, frame, code):
     client.protocol.dataReceived(frame)
-    assert client.said == [PROTOCOL_ERROR]
+    assert client.said == [code]
     assert client.session.received == []
     # It is the client's fault, and anybody can be one: no traceback for each.
     assert len(failures) == (0 if level == "info" else 1)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-# Autobahn's line on a client that breaks the rules: anybody can be one, any number of times.
-_BROKEN_RULES = "failing WebSocket connection"
+# Autobahn's lines on a client that breaks the rules: anybody can be one, any number of times.
+_BROKEN_RULES = "failing WebSocket connection", "dropping connection to peer"
 
 
 class QuietLogger:

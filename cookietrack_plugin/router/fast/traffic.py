@@ -77,15 +77,17 @@ class QuickProtocol(WampWebSocketServerProtocol):
         if _is_left_to_autobahn():
             super().onMessage(payload, isBinary)
             return
+        messages = ()
         try:
-            for message in self._serializer.unserialize(payload, isBinary):
+            messages = self._serializer.unserialize(payload, isBinary)
+            for message in messages:
                 self._session.onMessage(message)
         except ProtocolError as error:
             # The client's fault, which it learns. Autobahn has a traceback at `critical` for each.
-            self.log.debug("{peer}: {error}", peer=self.peer, error=error)
             self._bailout(self.CLOSE_STATUS_CODE_PROTOCOL_ERROR, f"WAMP Protocol Error ({error})")
         except Exception as error:  # noqa: BLE001 - as Autobahn does: the client gets it
-            self.log.critical("{tb}", tb=format_exc(limit=-MAX_FRAMES))
+            if messages:
+                self.log.critical("{tb}", tb=format_exc(limit=-MAX_FRAMES))
             self._bailout(self.CLOSE_STATUS_CODE_INTERNAL_ERROR, f"WAMP Internal Error ({error})")
 
     def send(self, msg: Any) -> None:

@@ -15,6 +15,6 @@ def packed(value: Any) -> bytes:
     try:
         data = cbor2.dumps(value)
         cbor2.loads(data)
-    except (cbor2.CBORError, RecursionError) as error:
+    except (cbor2.CBORError, RecursionError, UnicodeEncodeError) as error:
         raise ValueError(f"data that cannot be stored: {error}") from error
     return data
