@@ -8,9 +8,10 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.router.nodedirectory import complaint
 from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_hidden, unusable
 from tests.admin.conftest import JOE, make_cookie, node_config, snapshot
-from tests.support.users import need_root, nobody, open_folder, run_as_nobody
+from tests.support.users import call_as_nobody, need_root, nobody, open_folder, run_as_nobody
 
 COOKIES = [make_cookie("joe", JOE), make_cookie("stranger")]
 NAMES = {
@@ -125,6 +126,32 @@ def test_a_node_that_may_not_be_read_is_not_taken_for_none(here, make_node, whic
     answer = run_as_nobody(here, "diagnose", "node", "--json")
     assert answer.returncode == 1
     assert f"{path} belongs to root" in json.loads(answer.stdout)[0]["message"]
+
+
+@pytest.mark.parametrize("words", [["ls"], ["diagnose"], ["migrate", "lmdb:new"]])
+def test_a_project_whose_node_directory_may_not_be_read_is_not_taken_for_one_without(
+    here, make_node, words
+):
+    (here / "app").mkdir(mode=0o755)
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}), name="app/.crossbar")
+    node.chmod(0o700)
+    answer = run_as_nobody(here, words[0], "app", *words[1:])
+    told = f"app/.crossbar cannot be read: permission denied, {node} belongs to root with mode 0700"
+    assert told in answer.stdout + answer.stderr
+    assert answer.returncode == (1 if words == ["diagnose"] else 2)
+
+
+@pytest.mark.parametrize("cbdir", ["app", "app/.crossbar"])
+def test_the_launcher_says_so_too(here, make_node, cbdir):
+    (here / "app").mkdir(mode=0o755)
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}), name="app/.crossbar")
+    node.chmod(0o700)
+
+    def is_told():
+        told = f"app/.crossbar cannot be read: permission denied, {node} belongs to root"
+        assert complaint(["check", "--cbdir", cbdir]).startswith(told)
+
+    assert call_as_nobody(is_told)
 
 
 def test_diagnose_goes_on_behind_a_store_that_may_not_be_read(here, make_node, stores):
