@@ -143,9 +143,8 @@ def _check_store(place: Place) -> Iterator[Finding]:
         return
     path = place.disk_path
     if path is not None:
-        # Of a store that was named without its node, all files are to be of one user.
-        owner = place.node.directory if place.node else path
-        yield from check_place(place.label, path, owner, _is_store(place, path))
+        node_dir = place.node.directory if place.node else None
+        yield from check_place(place.label, path, node_dir, _is_store(place, path))
     if place.provider.volatile:
         yield ok(place.label, "in each worker's memory: forgotten when the worker stops")
     elif path is None or _can_be_used(path):

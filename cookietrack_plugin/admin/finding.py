@@ -65,6 +65,8 @@ def warning(
     return Finding("warning", about, message, urgency, mend)
 
 
-def error(about: str, message: str, urgency: int = NOW) -> Finding:
+def error(
+    about: str, message: str, urgency: int = NOW, mend: Callable[[], Any] | None = None
+) -> Finding:
     """It does not work."""
-    return Finding("error", about, message, urgency)
+    return Finding("error", about, message, urgency, mend)

@@ -96,7 +96,8 @@ def _can_be_copied(place: Place) -> bool:
 def _explained(place: Place, error: Exception) -> Exception:
     """The same error with what the permissions, or what lies there, say about it."""
     path = place.disk_path
-    if path is not None and (why := denied(path, error)) is not None:
+    node_dir = place.node.directory if place.node else None
+    if path is not None and (why := denied(path, error, node_dir)) is not None:
         return StoreUnavailable(f"{place.label} cannot be used: {why}")
     if isinstance(error, OSError):
         return error

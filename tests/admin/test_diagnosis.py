@@ -140,26 +140,6 @@ def test_a_store_that_others_can_read_is_a_warning(diagnose, here, stores):
     assert ("warning", told) in found
 
 
-def test_a_store_that_belongs_to_somebody_else_is_a_warning(
-    diagnose, make_node, stores, monkeypatch
-):
-    node = make_node(node_config(FILE))
-    stores.make("file:node/cookies.dat", [])
-    stat = os.stat
-
-    def elsewhere(path, **kwargs):
-        found = stat(path, **kwargs)
-        if path != str(node):
-            return found
-        return SimpleNamespace(st_uid=found.st_uid + 1, st_mode=found.st_mode)
-
-    monkeypatch.setattr(filesystem.os, "stat", elsewhere)
-    found = diagnose(str(node))[f"file:{node}/cookies.dat"]
-    files = f"{node}/cookies.dat {node}/cookies.dat.lock"
-    told = f"{files} belong to another user than {node}: chown --reference={node} {files}"
-    assert ("warning", told) in found
-
-
 def test_a_directory_that_is_no_store_is_left_as_it_is(run, here):
     """Somebody may have named a home directory."""
     (here / "home").mkdir(mode=0o755)

@@ -62,8 +62,7 @@ def test_a_store_of_roots_is_there_and_belongs_to_root(here, name, words):
     path = f"{here}/{NAMES[name]}"
     assert f"cannot be used: permission denied, {path}" in told
     assert "belongs to root with mode 0" in told
-    assert "and this is nobody: run the command as root" in told
-    assert f"chown -R nobody {path}" in told
+    assert told.endswith("and this is nobody: run the command as root (sudo ...)")
 
 
 def test_so_does_a_migration_from_it_and_to_it(here, name, run):
@@ -192,22 +191,114 @@ def test_diagnose_goes_on_behind_a_store_that_may_not_be_read(here, make_node, s
     assert "2 cookies, " in str(found[f"file:{node}/mine.dat"])
 
 
-def test_diagnose_names_what_is_open_to_others_or_not_the_nodes(here, run, make_node, stores):
+DAEMON = 1
+
+
+def give_to(user, *paths):
+    for path in paths:
+        for each in (path, *path.rglob("*")):
+            os.chown(each, user, user)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_store_of_another_user_is_not_to_be_taken_from_them(here, run, stores, name):
+    """Who follows advice to do that locks the node out."""
+    stores.make("lmdb:source", COOKIES)
+    (here / "node").mkdir(mode=0o755)
+    assert run("migrate", "lmdb:source", name.replace(NAMES[name], f"node/{NAMES[name]}")).code == 0
+    give_to(DAEMON, here / "node")
+    told = refusal(here, "ls", name.replace(NAMES[name], f"node/{NAMES[name]}"))
+    assert told.endswith("and this is nobody: run the command as daemon (sudo -u daemon ...)")
+
+
+def test_nor_is_a_node_directory_to_be_taken_from_its_user(here, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    node.chmod(0o700)
+    give_to(12345, node)
+    told = run_as_nobody(here, "ls", "node").stderr
+    assert "belongs to user 12345 with mode 0700" in told
+    assert "run the command as user 12345 (sudo -u '#12345' ...)" in told
+    assert "chown" not in told
+
+
+@pytest.mark.parametrize("words", [["ls", "node"], ["ls", "lmdb:node/.cookies"]])
+def test_a_store_of_roots_is_to_be_given_to_the_nodes_user(here, make_node, stores, words):
     node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
     stores.make("lmdb:node/.cookies", COOKIES)
-    data = node / ".cookies" / "data.mdb"
-    data.chmod(0o644)
-    data.parent.chmod(0o755)
+    for user, more in (
+        (nobody().pw_uid, ""),
+        (DAEMON, ", then run the command as daemon (sudo -u daemon ...)"),
+    ):
+        os.chown(node, user, user)
+        told = refusal(here, *words)
+        name = "nobody" if user != DAEMON else "daemon"
+        assert told.endswith(f"this is nobody: as root chown -R {name} {node}/.cookies{more}")
+
+
+def test_a_lock_of_roots_beside_a_store_is_to_be_given_to_the_nodes_user(here, stores):
+    (here / "node").mkdir()
+    stores.make("file:node/x", COOKIES)
+    for each in (here / "node", here / "node/x"):
+        os.chown(each, nobody().pw_uid, nobody().pw_gid)
+    told = refusal(here, "ls", "file:node/x")
+    assert told.endswith(f"this is nobody: as root chown -R nobody {here}/node/x.lock")
+
+
+def found_wrong(run, *words, code):
+    answer = run("diagnose", *words, "--json")
+    assert answer.code == code
+    return [(each["level"], each["message"]) for each in answer.json if each["level"] != "ok"]
+
+
+def test_a_store_that_its_node_cannot_open_is_an_error_and_comes_first(
+    here, run, make_node, stores
+):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    stores.make("lmdb:node/.cookies", COOKIES)
+    loosen(node / ".cookies")
+    (node / ".cookies/lock.mdb").unlink()
     os.chown(node, nobody().pw_uid, nobody().pw_gid)
-    told = [
-        each["message"]
-        for each in run("diagnose", "node", "--json").json
-        if each["level"] == "warning"
+    path = node / ".cookies"
+    assert found_wrong(run, "node", code=1) == [
+        (
+            "error",
+            f".cookies, data.mdb belong to root, and {node} to nobody, who cannot use the store:"
+            f" as root chown -R nobody {path}",
+        ),
+        (
+            "warning",
+            f"users other than its owner can use it: chmod go-rwx {path} {path}/data.mdb",
+        ),
     ]
-    assert f"users other than its owner can use it: chmod go-rwx {data.parent} {data}" in told
-    [owner] = [message for message in told if "another user" in message]
-    assert owner.endswith(f"than {node}: chown --reference={node} " + owner.split(" belong")[0])
-    assert str(data) in owner
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "level"),
+    [(0o666, "root", "warning"), (0o660, "nodes", "warning"), (0o660, "root", "error")],
+)
+def test_whether_its_node_can_open_a_store_of_roots_is_seen_by_its_modes(
+    here, run, make_node, stores, mode, group, level
+):
+    node = make_node(node_config({"type": "file", "filename": "x"}))
+    stores.make("file:node/x", COOKIES)
+    os.chown(node, nobody().pw_uid, nobody().pw_gid)
+    for each in (node / "x", node / "x.lock"):
+        each.chmod(mode)
+        os.chown(each, 0, {"root": 0, "nodes": nobody().pw_gid}[group])
+    found = found_wrong(run, "node", code=level == "error")
+    assert found[0][0] == level
+    [told] = [told for _, told in found if "belong" in told]
+    assert told.startswith(f"x, x.lock belong to root, and {node} to nobody")
+
+
+def test_a_backup_of_roots_beside_a_store_keeps_nobody_out(here, run, make_node, stores):
+    node = make_node(node_config({"type": "file", "filename": "x"}))
+    stores.make("file:node/x", COOKIES)
+    give_to(nobody().pw_uid, node)
+    assert run("backup", "node", "node/x.backup").code == 0
+    os.chown(node / "x.backup", 0, 0)
+    [(level, told)] = found_wrong(run, "node", code=0)
+    assert (level, told.split(",")[0]) == ("warning", "x.backup belongs to root")
 
 
 def test_diagnose_has_nothing_against_files_that_nobody_else_gets_at(here, run, stores):
@@ -281,9 +372,19 @@ def test_a_store_of_a_user_other_than_that_of_the_node_directory_is_left_to_them
     [owner] = [
         each
         for each in run("diagnose", "node", "--fix", "--json").json
-        if "to another user than" in each["message"]
+        if "belong" in each["message"]
     ]
     assert (owner["level"], owner["mendable"]) == ("warning", False)
+    assert owner["message"] == (
+        f"x, x.lock belong to nobody, and {node} to root: run the node as nobody"
+    )
+    assert (node / "x").stat().st_uid == nobody().pw_uid
+    os.chown(node, DAEMON, DAEMON)
+    [(_, told)] = found_wrong(run, "node", "--fix", code=0)
+    assert told.endswith(
+        f"{node} to daemon: run the node as nobody; if it runs as daemon, as root chown -R daemon"
+        f" {node}/x {node}/x.lock"
+    )
     assert (node / "x").stat().st_uid == nobody().pw_uid
     os.chown(here, 1, 1)
     found = run("diagnose", "file:node/x", "--fix", "--json").json
