@@ -139,7 +139,7 @@ def _check_store(place: Place) -> Iterator[Finding]:
     try:
         place.provider.check(place.options)
     except ConfigError as problem:
-        yield error(place.label, str(problem))
+        yield error(place.label, place.worded(problem))
         return
     path = place.disk_path
     if path is not None:
@@ -186,7 +186,7 @@ def _check_content(place: Place) -> Iterator[Finding]:
     except StoreLocked as problem:
         yield ok(place.label, str(problem))
     except CookieTrackError as problem:
-        yield error(place.label, str(problem))
+        yield error(place.label, place.worded(problem))
 
 
 def _check_opened(place: Place, cookies: ICookieStore) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 from attrs import frozen
 
-from cookietrack_plugin.admin.recognition import names_in, names_of
+from cookietrack_plugin.admin.recognition import names_around, names_in, names_of
 from cookietrack_plugin.config.listeners import Tracking, in_node
 from cookietrack_plugin.config.registry import installed_types
 from cookietrack_plugin.errors import ConfigError
@@ -78,6 +78,8 @@ def read_node(place: str) -> NodeConfig:
 def _check_no_store(path: str) -> None:
     if names := names_of(path):
         raise ConfigError(f"{path} is a store and no node: name it {' or '.join(names)}")
+    if names := names_around(path):
+        raise ConfigError(f"{path} is a file of a store: name it {' or '.join(names)}")
 
 
 def _config_file(place: str) -> str:

@@ -106,12 +106,13 @@ def _explained(place: Place, error: Exception) -> Exception:
 
 def _hinted(place: Place, error: Exception) -> str:
     """The error's text; where a store of another type lies there, with how to name that."""
+    told = place.worded(error)
     if place.disk_path is not None:
-        return hinted(str(error), place.disk_path, place.type)
+        return hinted(told, place.disk_path, place.type)
     location = location_of(place.options)
     if location is None or place.transports:
-        return str(error)
-    return hinted(str(error), os.path.join(place.directory, location[1]))
+        return told
+    return hinted(told, os.path.join(place.directory, location[1]))
 
 
 def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICookieStore:
