@@ -94,10 +94,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     return count
 
 
-def print_fields(fields: Mapping[str, str]) -> None:
-    """Print a value a line, behind its name."""
-    width = max(map(len, fields))
-    for name, value in fields.items():
+def print_fields(*groups: Mapping[str, str]) -> None:
+    """Print a value a line, behind its name; the values of all groups in one column."""
+    width = max(map(len, chain.from_iterable(groups)))
+    for name, value in chain.from_iterable(group.items() for group in groups):
         print_line(f"{name:{width}}{GAP}{printable(value)}")
 
 
