@@ -16,7 +16,7 @@ from cookietrack_plugin.admin.params import cbdir, json_option, node_options, st
 from cookietrack_plugin.admin.place import Place, chosen, distinct, find_node, places
 from cookietrack_plugin.admin.servertime import check_server_time
 from cookietrack_plugin.admin.software import check_software
-from cookietrack_plugin.admin.text import counted, printable, size
+from cookietrack_plugin.admin.text import counted, size
 from cookietrack_plugin.config.components import administrations, check_administration
 from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.settings import check_cookie_item
@@ -46,7 +46,8 @@ def diagnose(
     """
     Check the installation, a node and its stores.
 
-    Prints a line for each check: ok, warning or error; then what to do, the most urgent first.
+    Prints a line for each check that finds all well; then what is wrong and what to do, the most
+    urgent first.
     --fix makes a store's files private, gives them to the owner of the node directory, and frees
     the reader slots of processes that were killed. The exit code is 1 where an error is left.
     """
@@ -54,13 +55,13 @@ def diagnose(
     for found in _check_all(store, transport):
         finding = found.mended() if fix else found
         findings.append(finding)
-        if not as_json:
+        if not as_json and finding.is_well:
             print_finding(finding)
     in_order = by_urgency(findings)
     if as_json:
         print_json([finding.as_data() for finding in in_order])
     else:
-        _print_what_to_do([each for each in in_order if each.level in ("error", "warning")], fix)
+        _print_what_to_do([each for each in in_order if not each.is_well], fix)
     if in_order[0].level == "error":
         ctx.exit(1)
 
@@ -71,7 +72,7 @@ def _print_what_to_do(findings: Sequence[Finding], fix: bool) -> None:
     print_line("")
     print_line("What to do, the most urgent first:")
     for number, finding in enumerate(findings, 1):
-        print_line(printable(f"{number}. {finding.about}: {finding.message}"))
+        print_finding(finding, f"{number}. ")
     if mendable := [number for number, each in enumerate(findings, 1) if each.mend and not fix]:
         print_line(f"--fix does {' and '.join(map(str, mendable))}.")
 

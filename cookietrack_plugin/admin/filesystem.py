@@ -13,7 +13,7 @@ from cookietrack_plugin.admin.finding import NOW, OPEN, SOON, Finding, error, ok
 from cookietrack_plugin.admin.mending import make_private
 from cookietrack_plugin.admin.ownercheck import check_owner
 from cookietrack_plugin.admin.text import absolute, now_ms, size
-from cookietrack_plugin.stores.kit.files import files_beside, files_of
+from cookietrack_plugin.stores.kit.files import files_beside, files_of, named_shortly
 from cookietrack_plugin.stores.kit.permissions import denied, nearest
 
 # Memory maps and locks do not work there as stores need them.
@@ -95,7 +95,8 @@ def _check_modes(about: str, path: str, files: Sequence[str]) -> Iterator[Findin
         return
     yield warning(
         about,
-        f"users other than its owner can use it: chmod go-rwx {' '.join(open_ones)}",
+        "users other than its owner can use it:"
+        f" chmod -R go-rwx {' '.join(named_shortly(path, open_ones))}",
         OPEN,
         partial(make_private, open_ones),
     )

@@ -28,6 +28,11 @@ class Finding:
     urgency: int = LATER
     mend: Callable[[], Any] | None = field(default=None, eq=False, repr=False)
 
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to do, any more."""
+        return self.level in ("ok", "mended")
+
     def as_data(self) -> dict[str, Any]:
         """For JSON."""
         return {

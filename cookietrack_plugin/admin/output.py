@@ -101,17 +101,18 @@ def print_fields(*groups: Mapping[str, str]) -> None:
         print_line(f"{name:{width}}{GAP}{printable(value)}")
 
 
-def print_finding(finding: Finding) -> None:
-    """One line: how it is, what was looked at, and what was found."""
+def print_finding(finding: Finding, before: str = "") -> None:
+    """One line: how it is, what was looked at, and what was found; `before` stands in front."""
     screen = console()
     level, text = f"{finding.level:8}", printable(f"{finding.about}: {finding.message}")
     if not screen.is_terminal:
-        print_line(level + text)
+        print_line(before + level + text)
         return
     from rich.text import Text
 
+    line = Text(before).append(level, _STYLES[finding.level]).append(text)
     with suppress(NobodyReads):
-        screen.print(Text(level, _STYLES[finding.level]).append(text, style="none"))
+        screen.print(line)
 
 
 def note(text: str) -> None:

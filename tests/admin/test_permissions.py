@@ -267,7 +267,7 @@ def test_a_store_that_its_node_cannot_open_is_an_error_and_comes_first(
         ),
         (
             "warning",
-            f"users other than its owner can use it: chmod go-rwx {path} {path}/data.mdb",
+            f"users other than its owner can use it: chmod -R go-rwx {path}",
         ),
     ]
 

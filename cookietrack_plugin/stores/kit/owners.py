@@ -5,7 +5,7 @@ import pwd
 from collections.abc import Iterable
 from contextlib import suppress
 
-from cookietrack_plugin.stores.kit.files import files_beside
+from cookietrack_plugin.stores.kit.files import named_shortly
 
 
 def name_of(uid: int) -> str:
@@ -35,10 +35,8 @@ def gift(uid: int, path: str, files: Iterable[str]) -> str | None:
     :param path: the store: a file, or a directory, of which all is given.
     :param files: those that are not the user's. What lies above the store stays whose it is.
     """
-    files = set(files)
-    inside = [path] * any(f"{each}/".startswith(f"{path}/") for each in files)
-    parts = [*inside, *sorted(files.intersection(files_beside(path)))]
-    return f"chown -R {_account(uid) or uid} {' '.join(parts)}" if parts else None
+    names = named_shortly(path, files)
+    return f"chown -R {_account(uid) or uid} {' '.join(names)}" if names else None
 
 
 def as_user(uid: int) -> str:
