@@ -11,7 +11,7 @@ from attrs import frozen
 
 from cookietrack_plugin.admin.recognition import names_around, names_in, names_of
 from cookietrack_plugin.config.listeners import Tracking, in_node
-from cookietrack_plugin.config.registry import installed_types
+from cookietrack_plugin.config.registry import find_provider, installed_types
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit.permissions import denied, is_hidden
 from cookietrack_plugin.stores.kit.redaction import HIDDEN, redact_url
@@ -93,7 +93,8 @@ def _config_file(place: str) -> str:
         if is_hidden(path := os.path.abspath(directory)):
             raise ConfigError(f"{directory} cannot be read: {denied(path)}")
     if place in installed_types():
-        raise ConfigError(f"{place!r} is a store type: expected {place}:LOCATION")
+        location = "" if find_provider(place).place is None else "LOCATION"
+        raise ConfigError(f"{place!r} is a store type: expected {place}:{location}")
     if not os.path.isdir(place):
         raise ConfigError(
             f"{redact_url(place)!r} is neither a node directory nor a store (TYPE:LOCATION, see"

@@ -127,6 +127,18 @@ def test_a_node_that_may_not_be_read_is_not_taken_for_none(here, make_node, whic
     assert f"{path} belongs to root" in json.loads(answer.stdout)[0]["message"]
 
 
+def test_a_store_that_this_user_cannot_make_is_made_by_another(here, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    (node / "key.pub").touch()
+    told = refusal(here, "ls", "node")
+    assert told.endswith(
+        f"the node makes it when it starts as root, to whom {node} belongs: nobody may not write to"
+        " it"
+    )
+    os.chown(node, nobody().pw_uid, nobody().pw_gid)
+    assert refusal(here, "ls", "node").endswith("the node makes it when it starts")
+
+
 @pytest.mark.parametrize("words", [["ls"], ["diagnose"], ["migrate", "lmdb:new"]])
 def test_a_project_whose_node_directory_may_not_be_read_is_not_taken_for_one_without(
     here, make_node, words
