@@ -9,6 +9,8 @@ import pytest
 from cookietrack_plugin.admin import cli, params
 from cookietrack_plugin.admin.cli import EXIT_CODES
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.router.commandline import COMMANDS as COMMANDS_OF_NODES
+from cookietrack_plugin.router.commandline import STORE_COMMANDS
 from tests.admin.conftest import make_cookie, node_config
 
 COMMANDS = [
@@ -94,6 +96,11 @@ def test_help_has_a_short_name(run, words):
 def test_the_help_tells_in_one_line_what_a_command_does(run):
     commands = run("--help").out.partition("Commands:")[2].partition("Exit codes")[0]
     assert "..." not in commands
+
+
+def test_each_of_the_two_programs_knows_the_commands_of_the_other():
+    assert tuple(cli._COMMANDS) == STORE_COMMANDS
+    assert set(cli._OF_NODES) < set(COMMANDS_OF_NODES)
 
 
 def test_every_synonym_stands_for_a_command():
