@@ -12,6 +12,7 @@ from cookietrack_plugin.admin.finding import SOON, Finding, by_urgency, error, o
 from cookietrack_plugin.admin.node import NodeConfig, running_pid
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import print_finding, print_json, print_line
+from cookietrack_plugin.admin.ownercheck import check_configuration
 from cookietrack_plugin.admin.params import cbdir, json_option, node_options, store_argument
 from cookietrack_plugin.admin.place import Place, chosen, distinct, find_node, places
 from cookietrack_plugin.admin.servertime import check_server_time
@@ -106,7 +107,7 @@ def _check_all(name: str | None, transport: str | None) -> Iterator[Finding]:
 
 
 def _check_node(node: NodeConfig) -> Iterator[Finding]:
-    yield ok("configuration", node.path)
+    yield check_configuration(node.path, node.directory)
     pid = running_pid(node.directory)
     yield ok("node", "is not running" if pid is None else f"is running (pid {pid})")
 

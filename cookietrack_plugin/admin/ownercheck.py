@@ -1,18 +1,18 @@
-"""The check of `cookietrack diagnose` that a store belongs to the user that its node runs as."""
+"""The checks of `cookietrack diagnose` that the user of a node can use what the node needs."""
 
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from cookietrack_plugin.admin.finding import NOW, OPEN, Finding, error, warning
+from cookietrack_plugin.admin.finding import NOW, OPEN, Finding, error, ok, warning
 from cookietrack_plugin.admin.mending import give
 from cookietrack_plugin.stores.kit.owners import gift, name_of, rightful_owner
 
 # What stores open beside their own file.
 _BESIDE = (".lock", "-wal", "-shm", "-journal")
 # Of group and of others, in a mode: to read, write and, in a directory, search.
-_GROUP_SHIFT, _USE_FILE, _USE_DIRECTORY = 3, 6, 7
+_GROUP_SHIFT, _READ, _USE_FILE, _USE_DIRECTORY = 3, 4, 6, 7
 
 
 def check_owner(about: str, path: str, files: Sequence[str], owner_of: str) -> Iterator[Finding]:
@@ -66,8 +66,22 @@ def _is_needed(file: str, path: str) -> bool:
     return f"{file}/".startswith(f"{path}/") or file.endswith(_BESIDE)
 
 
+def check_configuration(path: str, node_dir: str) -> Finding:
+    """The configuration in `path`, which the owner of the node directory has to be able to read."""
+    status, owner = os.stat(path), os.stat(node_dir)
+    home = rightful_owner(status.st_uid, node_dir)
+    if home is None or not _lacks(status, owner, _READ):
+        return ok("configuration", path)
+    told = f"{path} belongs to {name_of(status.st_uid)}, and {node_dir} to {name_of(home)}"
+    giving = gift(home, path, [path])
+    return error("configuration", f"{told}, who cannot read it: as root {giving}")
+
+
 def _shuts_out(status: os.stat_result, owner: os.stat_result) -> bool:
     """Whether the modes of a file of another user keep `owner` from using it."""
+    return _lacks(status, owner, _USE_DIRECTORY if stat.S_ISDIR(status.st_mode) else _USE_FILE)
+
+
+def _lacks(status: os.stat_result, owner: os.stat_result, needed: int) -> bool:
     bits = status.st_mode >> (_GROUP_SHIFT if status.st_gid == owner.st_gid else 0)
-    needed = _USE_DIRECTORY if stat.S_ISDIR(status.st_mode) else _USE_FILE
     return bits & needed != needed

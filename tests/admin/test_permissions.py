@@ -284,6 +284,17 @@ def test_a_store_that_its_node_cannot_open_is_an_error_and_comes_first(
     ]
 
 
+def test_a_configuration_that_its_node_cannot_read_is_an_error(here, run, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    path = node / "config.json"
+    os.chown(node, nobody().pw_uid, nobody().pw_gid)
+    path.chmod(0o644)
+    assert found_wrong(run, "node", code=0) == []
+    path.chmod(0o600)
+    told = f"{path} belongs to root, and {node} to nobody, who cannot read it: as root chown"
+    assert found_wrong(run, "node", code=1) == [("error", f"{told} -R nobody {path}")]
+
+
 @pytest.mark.parametrize(
     ("mode", "group", "level"),
     [(0o666, "root", "warning"), (0o660, "nodes", "warning"), (0o660, "root", "error")],
