@@ -1,5 +1,7 @@
-"""The sentences of the README and of `docs/`, tables and code left out."""
+"""The sentences of the README and of `docs/`, tables and code left out; what messages point to."""
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,26 @@ def test_a_sentence_of_more_than_30_words_is_found(text: str, number: int) -> No
 )
 def test_a_word_that_is_warned_of_is_found(text: str, number: int) -> None:
     assert len(warned_words(text)) == number
+
+
+def strings(path: Path) -> set[str]:
+    """The texts of a module that are no docstrings: what people may be shown."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    docstrings = {
+        ast.get_docstring(node, clean=False) for node in nodes if isinstance(node, documented)
+    }
+    values = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return {value for value in values - docstrings if isinstance(value, str)}
+
+
+def test_no_message_points_to_a_file_that_an_installed_package_lacks() -> None:
+    lacking = re.compile(r"\b(docs|tests|node_examples|benchmarks)/|\b(README|CONTRIBUTING)\b")
+    package = TOP / "cookietrack_plugin"
+    found = [
+        (str(path.relative_to(TOP)), text)
+        for path in sorted(package.rglob("*.py"))
+        for text in strings(path)
+        if lacking.search(text)
+    ]
+    assert found == []

@@ -55,7 +55,7 @@ _COMMANDS = {
 
 # What other programs call the same, for a suggestion.
 _SYNONYMS = {
-    "ls": ("list", "find", "dir", "search"),
+    "ls": ("list", "find", "dir", "search", "users", "cookies", "sessions", "devices"),
     "count": ("wc", "len", "number"),
     "show": ("get", "cat", "view", "print"),
     "stat": ("stats", "info", "size", "du", "df"),
@@ -65,13 +65,13 @@ _SYNONYMS = {
     "verify": ("fsck", "repair", "validate", "scan"),
     "migrate": ("cp", "copy", "mv", "move", "convert", "transfer", "import"),
     "backup": ("dump", "export", "save"),
-    "restore": ("load", "recover"),
+    "restore": ("load", "recover", "import"),
     "diagnose": ("doctor", "fix", "test", "health"),
     "stores": ("types", "backends", "drivers"),
     "conformance": ("kit", "conform", "certify"),
 }
 # Of `crossbar-cookietrack`, whose name begins like ours ends.
-_OF_NODES = ("init", "start", "stop", "status", "check", "upgrade", "keys", "version")
+_OF_NODES = ("init", "start", "stop", "status", "check", "upgrade", "keygen", "keys")
 
 
 class Failure(click.ClickException):
@@ -136,11 +136,13 @@ def _no_such_command(name: str) -> str:
         return f"{said} The command comes first, as in `cookietrack ls {name}`."
     if name == "help":
         return f"{said} See `cookietrack --help`, or `cookietrack ls --help` for one command."
+    if name == "version":
+        return f"{said} See `cookietrack --version`."
     if name in _OF_NODES:
         return f"{said} It is one for nodes: `crossbar-cookietrack {name}`."
     meant = [command for command, words in _SYNONYMS.items() if name.lower() in words]
     close = meant or get_close_matches(name.lower(), _COMMANDS, n=1)
-    return f"{said} Did you mean {close[0]!r}?" if close else said
+    return f"{said} Did you mean {' or '.join(map(repr, close))}?" if close else said
 
 
 def _end_unread() -> NoReturn:

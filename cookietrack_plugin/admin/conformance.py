@@ -77,7 +77,10 @@ def _place(name: str) -> Place:
     (place,) = places(name)
     if not keeps_records(place.provider):
         raise ConfigError(f"a {place.type} store keeps its records in a way of its own")
-    place.provider.check(place.options)
+    try:
+        place.provider.check(place.options)
+    except ConfigError as error:
+        raise type(error)(place.worded(error)) from error
     return place
 
 

@@ -12,11 +12,12 @@ from cookietrack_plugin.admin.finding import SOON, Finding, by_urgency, error, o
 from cookietrack_plugin.admin.node import NodeConfig, running_pid
 from cookietrack_plugin.admin.opening import opened
 from cookietrack_plugin.admin.output import print_finding, print_json, print_line
+from cookietrack_plugin.admin.ownercheck import check_configuration
 from cookietrack_plugin.admin.params import cbdir, json_option, node_options, store_argument
 from cookietrack_plugin.admin.place import Place, chosen, distinct, find_node, places
 from cookietrack_plugin.admin.servertime import check_server_time
 from cookietrack_plugin.admin.software import check_software
-from cookietrack_plugin.admin.text import counted, printable, size
+from cookietrack_plugin.admin.text import counted, size
 from cookietrack_plugin.config.components import administrations, check_administration
 from cookietrack_plugin.config.listeners import Tracking
 from cookietrack_plugin.config.settings import check_cookie_item
@@ -46,7 +47,8 @@ def diagnose(
     """
     Check the installation, a node and its stores.
 
-    Prints a line for each check: ok, warning or error; then what to do, the most urgent first.
+    Prints a line for each check that finds all well; then what is wrong and what to do, the most
+    urgent first.
     --fix makes a store's files private, gives them to the owner of the node directory, and frees
     the reader slots of processes that were killed. The exit code is 1 where an error is left.
     """
@@ -54,13 +56,13 @@ def diagnose(
     for found in _check_all(store, transport):
         finding = found.mended() if fix else found
         findings.append(finding)
-        if not as_json:
+        if not as_json and finding.is_well:
             print_finding(finding)
     in_order = by_urgency(findings)
     if as_json:
         print_json([finding.as_data() for finding in in_order])
     else:
-        _print_what_to_do([each for each in in_order if each.level in ("error", "warning")], fix)
+        _print_what_to_do([each for each in in_order if not each.is_well], fix)
     if in_order[0].level == "error":
         ctx.exit(1)
 
@@ -71,7 +73,7 @@ def _print_what_to_do(findings: Sequence[Finding], fix: bool) -> None:
     print_line("")
     print_line("What to do, the most urgent first:")
     for number, finding in enumerate(findings, 1):
-        print_line(printable(f"{number}. {finding.about}: {finding.message}"))
+        print_finding(finding, f"{number}. ")
     if mendable := [number for number, each in enumerate(findings, 1) if each.mend and not fix]:
         print_line(f"--fix does {' and '.join(map(str, mendable))}.")
 
@@ -105,7 +107,7 @@ def _check_all(name: str | None, transport: str | None) -> Iterator[Finding]:
 
 
 def _check_node(node: NodeConfig) -> Iterator[Finding]:
-    yield ok("configuration", node.path)
+    yield check_configuration(node.path, node.directory)
     pid = running_pid(node.directory)
     yield ok("node", "is not running" if pid is None else f"is running (pid {pid})")
 
@@ -139,13 +141,12 @@ def _check_store(place: Place) -> Iterator[Finding]:
     try:
         place.provider.check(place.options)
     except ConfigError as problem:
-        yield error(place.label, str(problem))
+        yield error(place.label, place.worded(problem))
         return
     path = place.disk_path
     if path is not None:
-        # Of a store that was named without its node, all files are to be of one user.
-        owner = place.node.directory if place.node else path
-        yield from check_place(place.label, path, owner, _is_store(place, path))
+        node_dir = place.node.directory if place.node else None
+        yield from check_place(place.label, path, node_dir, _is_store(place, path))
     if place.provider.volatile:
         yield ok(place.label, "in each worker's memory: forgotten when the worker stops")
     elif path is None or _can_be_used(path):
@@ -187,7 +188,7 @@ def _check_content(place: Place) -> Iterator[Finding]:
     except StoreLocked as problem:
         yield ok(place.label, str(problem))
     except CookieTrackError as problem:
-        yield error(place.label, str(problem))
+        yield error(place.label, place.worded(problem))
 
 
 def _check_opened(place: Place, cookies: ICookieStore) -> Iterator[Finding]:

@@ -10,9 +10,10 @@ import psutil
 from attrs import evolve
 
 from cookietrack_plugin.admin.finding import NOW, OPEN, SOON, Finding, error, ok, warning
-from cookietrack_plugin.admin.mending import give, make_private
+from cookietrack_plugin.admin.mending import make_private
+from cookietrack_plugin.admin.ownercheck import check_owner
 from cookietrack_plugin.admin.text import absolute, now_ms, size
-from cookietrack_plugin.stores.kit.files import files_beside, files_of
+from cookietrack_plugin.stores.kit.files import files_beside, files_of, named_shortly
 from cookietrack_plugin.stores.kit.permissions import denied, nearest
 
 # Memory maps and locks do not work there as stores need them.
@@ -24,14 +25,15 @@ EARLIEST = 1_735_689_600_000
 TOLERANCE = 60_000
 
 
-def check_place(about: str, path: str, owner_of: str, is_store: bool) -> Iterator[Finding]:
+def check_place(about: str, path: str, node_dir: str | None, is_store: bool) -> Iterator[Finding]:
     """
     :param path: of the store: a file, a directory, or where one is going to be.
-    :param owner_of: who owns this is expected to own the store too.
+    :param node_dir: who owns this is expected to own the store too. None for a store that was named
+        without its node: all its files are to be of one user.
     :param is_store: what is there is known to be one; in anything else nothing is mended.
     """
     there = nearest(path)
-    if (why := denied(path)) is not None:
+    if (why := denied(path, owner_of=node_dir)) is not None:
         yield error(about, why)
     elif there != path and not os.path.isdir(there):
         yield error(
@@ -43,8 +45,9 @@ def check_place(about: str, path: str, owner_of: str, is_store: bool) -> Iterato
         path = os.path.realpath(path)
         found = (*files_of(path), *files_beside(path))
         files = [each for each in found if not os.path.islink(each)]
-        modes, owners = _check_modes(about, path, files), _check_owner(about, files, owner_of)
-        yield from (each if is_store else evolve(each, mend=None) for each in (*modes, *owners))
+        owners = check_owner(about, path, files, node_dir or path)
+        modes = _check_modes(about, path, files)
+        yield from (each if is_store else evolve(each, mend=None) for each in (*owners, *modes))
         yield from _check_age(about, files)
     yield _check_room(about, there)
     yield from _check_mount(about, there)
@@ -92,7 +95,8 @@ def _check_modes(about: str, path: str, files: Sequence[str]) -> Iterator[Findin
         return
     yield warning(
         about,
-        f"users other than its owner can use it: chmod go-rwx {' '.join(open_ones)}",
+        "users other than its owner can use it:"
+        f" chmod -R go-rwx {' '.join(named_shortly(path, open_ones))}",
         OPEN,
         partial(make_private, open_ones),
     )
@@ -100,22 +104,6 @@ def _check_modes(about: str, path: str, files: Sequence[str]) -> Iterator[Findin
 
 def _is_open(path: str) -> bool:
     return os.stat(path).st_mode & 0o077 != 0
-
-
-def _check_owner(about: str, files: Sequence[str], owner_of: str) -> Iterator[Finding]:
-    owner = os.stat(owner_of)
-    foreign = [each for each in files if os.stat(each).st_uid != owner.st_uid]
-    if not foreign:
-        return
-    # A node may run as another user than that of its directory, but not on files of root's.
-    are_roots = all(os.stat(each).st_uid == 0 for each in foreign)
-    names, belong = " ".join(foreign), "belongs" if len(foreign) == 1 else "belong"
-    yield warning(
-        about,
-        f"{names} {belong} to another user than {owner_of}: chown --reference={owner_of} {names}",
-        OPEN,
-        partial(give, foreign, owner) if are_roots else None,
-    )
 
 
 def _check_age(about: str, files: Sequence[str]) -> Iterator[Finding]:

@@ -28,6 +28,11 @@ class Finding:
     urgency: int = LATER
     mend: Callable[[], Any] | None = field(default=None, eq=False, repr=False)
 
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to do, any more."""
+        return self.level in ("ok", "mended")
+
     def as_data(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -65,6 +70,8 @@ def warning(
     return Finding("warning", about, message, urgency, mend)
 
 
-def error(about: str, message: str, urgency: int = NOW) -> Finding:
+def error(
+    about: str, message: str, urgency: int = NOW, mend: Callable[[], Any] | None = None
+) -> Finding:
     """It does not work."""
-    return Finding("error", about, message, urgency)
+    return Finding("error", about, message, urgency, mend)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from cookietrack_plugin.admin.params import Command, complete_store
+from cookietrack_plugin.admin.text import counted
 from cookietrack_plugin.interfaces import ICookieStore
 from cookietrack_plugin.record import is_id
 
@@ -57,19 +58,20 @@ def mistaken(store: str | None) -> str:
         return ""
     # Not shown, as below.
     return (
-        f": a text of {len(store)} characters is taken for STORE, as it is no id,"
+        f": a text of {counted(len(store), 'character')} is taken for STORE, as it is no id,"
         " which has 24 of A-Z, a-z, 0-9, - and _"
     )
 
 
 def _no_id(name: str, position: int) -> str:
     if ":" in name:
-        return f"STORE comes first, and ids follow: found {name.partition(':')[0]}: at {position}"
+        kind = name.partition(":")[0]
+        return f"STORE comes first, and ids follow: found {kind}: at position {position}"
     # The text is not shown: it may be the value of a cookie, which logs in.
     return (
         "expected the id of a cookie, which has 24 characters of A-Z, a-z, 0-9, - and _, as"
-        f" `cookietrack ls` shows it; found a text of {len(name)} at position {position}."
-        " A user is named with --authid, and a cookie never by its value"
+        f" `cookietrack ls` shows it; found a text of {counted(len(name), 'character')} at"
+        f" position {position}. A user is named with --authid, and a cookie never by its value"
     )
 
 

@@ -194,9 +194,8 @@ def stat(store: str | None, transport: str | None, as_json: bool) -> None:
         stats = {"stat": found[None]} if None in found else {"workers": found}
         print_json({"store": place.label, "transports": place.transports, **stats})
     else:
-        print_fields({"store": place.label, **_transports(place.transports)})
-        for worker, numbers in found.items():
-            print_fields(_of(worker) | _shown(numbers))
+        head = {"store": place.label, **_transports(place.transports)}
+        print_fields(head, *(_of(worker) | _shown(each) for worker, each in found.items()))
 
 
 def _transports(names: Sequence[str]) -> dict[str, str]:

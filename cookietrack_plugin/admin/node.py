@@ -9,15 +9,17 @@ from typing import Any
 import psutil
 from attrs import frozen
 
-from cookietrack_plugin.admin.recognition import names_in, names_of
+from cookietrack_plugin.admin.recognition import names_around, names_in, names_of
 from cookietrack_plugin.config.listeners import Tracking, in_node
-from cookietrack_plugin.config.registry import installed_types
+from cookietrack_plugin.config.registry import find_provider, installed_types
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit.permissions import denied, is_hidden
 from cookietrack_plugin.stores.kit.redaction import HIDDEN, redact_url
 
 # In the order in which Crossbar looks for them.
 CONFIG_FILES = ("config.yaml", "config.json")
+# Where it looks for them by default.
+NODE_DIRECTORY = ".crossbar"
 # Stores that a message names.
 _NAMED = 5
 _QUOTED_WORD = re.compile("'[^']{2,}'")
@@ -55,7 +57,7 @@ def default_directory() -> str:
     """Where Crossbar looks for a node by default."""
     if "CROSSBAR_DIR" in os.environ:
         return os.environ["CROSSBAR_DIR"]
-    return ".crossbar" if os.path.isdir(".crossbar") else "."
+    return NODE_DIRECTORY if os.path.isdir(NODE_DIRECTORY) else "."
 
 
 def read_node(place: str) -> NodeConfig:
@@ -76,19 +78,23 @@ def read_node(place: str) -> NodeConfig:
 def _check_no_store(path: str) -> None:
     if names := names_of(path):
         raise ConfigError(f"{path} is a store and no node: name it {' or '.join(names)}")
+    if names := names_around(path):
+        raise ConfigError(f"{path} is a file of a store: name it {' or '.join(names)}")
 
 
 def _config_file(place: str) -> str:
     if os.path.isfile(place):
         return place
-    for directory in (place, os.path.join(place, ".crossbar")):
+    for directory in (place, os.path.join(place, NODE_DIRECTORY)):
         for name in CONFIG_FILES:
             if os.path.isfile(path := os.path.join(directory, name)):
                 return path
-    if is_hidden(os.path.abspath(place)):
-        raise ConfigError(f"{place} cannot be read: {denied(os.path.abspath(place))}")
+    for directory in (place, os.path.join(place, NODE_DIRECTORY)):
+        if is_hidden(path := os.path.abspath(directory)):
+            raise ConfigError(f"{directory} cannot be read: {denied(path)}")
     if place in installed_types():
-        raise ConfigError(f"{place!r} is a store type: expected {place}:LOCATION")
+        location = "" if find_provider(place).place is None else "LOCATION"
+        raise ConfigError(f"{place!r} is a store type: expected {place}:{location}")
     if not os.path.isdir(place):
         raise ConfigError(
             f"{redact_url(place)!r} is neither a node directory nor a store (TYPE:LOCATION, see"

@@ -16,7 +16,8 @@ from cookietrack_plugin.config.location import is_home, location_of
 from cookietrack_plugin.config.registry import keeps_records
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreLocked, StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
-from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_read_only
+from cookietrack_plugin.stores.kit.owners import name_of
+from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_read_only, nearest
 
 # `read`: alter nothing, not even by opening, as far as the provider can. `alter`: change a store
 # that is there. `make`: the same, and make it where it is missing.
@@ -96,7 +97,8 @@ def _can_be_copied(place: Place) -> bool:
 def _explained(place: Place, error: Exception) -> Exception:
     """The same error with what the permissions, or what lies there, say about it."""
     path = place.disk_path
-    if path is not None and (why := denied(path, error)) is not None:
+    node_dir = place.node.directory if place.node else None
+    if path is not None and (why := denied(path, error, node_dir)) is not None:
         return StoreUnavailable(f"{place.label} cannot be used: {why}")
     if isinstance(error, OSError):
         return error
@@ -105,12 +107,13 @@ def _explained(place: Place, error: Exception) -> Exception:
 
 def _hinted(place: Place, error: Exception) -> str:
     """The error's text; where a store of another type lies there, with how to name that."""
+    told = place.worded(error)
     if place.disk_path is not None:
-        return hinted(str(error), place.disk_path, place.type)
+        return hinted(told, place.disk_path, place.type)
     location = location_of(place.options)
     if location is None or place.transports:
-        return str(error)
-    return hinted(str(error), os.path.join(place.directory, location[1]))
+        return told
+    return hinted(told, os.path.join(place.directory, location[1]))
 
 
 def _open(provider: ICookieStoreProvider, place: Place, purpose: Purpose) -> ICookieStore:
@@ -148,14 +151,24 @@ def _elsewhere(place: Place) -> str:
 
 
 def _of_no_node(place: Place, location: tuple[str, str] | None) -> str:
+    starting = f"the node makes it when it starts{_as_whom(place)}"
     is_relative = location is not None and not os.path.isabs(location[1])
     # Crossbar leaves its key in the directory that it is started with.
     if not is_relative or os.path.exists(os.path.join(place.directory, "key.pub")):
-        return ": the node makes it when it starts"
+        return f": {starting}"
     return (
         f": no node was started in {place.directory}. If its node directory is another one, name it"
-        " with --cbdir; otherwise the node makes it when it starts"
+        f" with --cbdir; otherwise {starting}"
     )
+
+
+def _as_whom(place: Place) -> str:
+    """Who can make the store, if this user cannot."""
+    if place.path is None or denied(place.path) is None:
+        return ""
+    above = nearest(place.path)
+    me, owner = name_of(os.geteuid()), name_of(os.stat(above).st_uid)
+    return f" as {owner}, to whom {above} belongs: {me} may not write to it"
 
 
 def _check_alterable(provider: ICookieStoreProvider, place: Place) -> None:

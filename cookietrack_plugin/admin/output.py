@@ -94,24 +94,25 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     return count
 
 
-def print_fields(fields: Mapping[str, str]) -> None:
-    """Print a value a line, behind its name."""
-    width = max(map(len, fields))
-    for name, value in fields.items():
+def print_fields(*groups: Mapping[str, str]) -> None:
+    """Print a value a line, behind its name; the values of all groups in one column."""
+    width = max(map(len, chain.from_iterable(groups)))
+    for name, value in chain.from_iterable(group.items() for group in groups):
         print_line(f"{name:{width}}{GAP}{printable(value)}")
 
 
-def print_finding(finding: Finding) -> None:
-    """One line: how it is, what was looked at, and what was found."""
+def print_finding(finding: Finding, before: str = "") -> None:
+    """One line: how it is, what was looked at, and what was found; `before` stands in front."""
     screen = console()
     level, text = f"{finding.level:8}", printable(f"{finding.about}: {finding.message}")
     if not screen.is_terminal:
-        print_line(level + text)
+        print_line(before + level + text)
         return
     from rich.text import Text
 
+    line = Text(before).append(level, _STYLES[finding.level]).append(text)
     with suppress(NobodyReads):
-        screen.print(Text(level, _STYLES[finding.level]).append(text, style="none"))
+        screen.print(line)
 
 
 def note(text: str) -> None:

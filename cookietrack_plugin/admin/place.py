@@ -16,9 +16,10 @@ from cookietrack_plugin.config.registry import find_provider
 from cookietrack_plugin.config.sharing import named_stores
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.interfaces import ICookieStoreProvider
+from cookietrack_plugin.stores.kit.options import PLACE as STORE_ITEM
 
 _SQLITE = re.compile(r"(?P<scheme>sqlite(\+\w+)?:///)(?P<file>[^?]+)(?P<rest>.*)")
-_DESCRIBED = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*:")
+_DESCRIBED = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]*:")
 
 
 @frozen
@@ -91,6 +92,13 @@ class Place:
         place = path if url is None else f"{url['scheme']}{path}{url['rest']}"
         return {**self.options, option: place}
 
+    def worded(self, error: Exception) -> str:
+        """An error's text, in which the option that TYPE:LOCATION has set is called LOCATION."""
+        option = find_provider(self.type).place
+        if self.transports or set(self.options) != {"type", option}:
+            return str(error)
+        return re.sub(f'"{option}"( in {STORE_ITEM})?', "LOCATION", str(error))
+
     def running_pid(self) -> int | None:
         """The process of the node that uses the store, so far as that can be known."""
         if self.node is not None and self.transports:
@@ -124,7 +132,8 @@ def places(
     try:
         return [Place(item_of(store_type, location), directory, node=base)]
     except ConfigError as error:
-        path = os.path.join(directory, location)
+        url = _SQLITE.match(str(name))
+        path = os.path.join(directory, url["file"] if url else location)
         raise type(error)(hinted(str(error), path)) from error
 
 

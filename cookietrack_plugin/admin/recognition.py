@@ -1,6 +1,7 @@
 """Stores by what lies on the disk: a hint to somebody who has named another type, or none."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -10,11 +11,22 @@ from cookietrack_plugin.interfaces import IRecognizer
 
 # Entries of a directory that are looked at.
 _ENTRIES = 200
+CONFIGURATIONS = (".json", ".yaml", ".yml")
 
 
 def names_of(path: str) -> list[str]:
     """TYPE:LOCATION of the store at `path`. None in most cases, several where types cannot tell."""
+    # POSIX leaves two slashes at the beginning as they are.
+    path = re.sub("^//+", "/", path)
     return list(_names_of(path)) if os.path.exists(path) else []
+
+
+def names_around(path: str) -> list[str]:
+    """The same for the store whose directory has the file `path` in it."""
+    # A configuration may lie beside the files of a store, and be meant.
+    if not os.path.isfile(path) or path.endswith(CONFIGURATIONS):
+        return []
+    return names_of(os.path.dirname(path) or ".")
 
 
 def names_in(directory: str) -> list[str]:
@@ -29,11 +41,15 @@ def names_in(directory: str) -> list[str]:
 
 def hinted(error: str, path: str, but: str | None = None) -> str:
     """An error's text, with how to name the store at `path`, unless its type is `but`."""
-    other = [name for name in names_of(path) if name.partition(":")[0] != but]
-    if not other:
-        return error
-    stop = "" if error.endswith("?") else "."
-    return f"{error}{stop} There is a store of another type: name it {' or '.join(other)}"
+    if other := [name for name in names_of(path) if name.partition(":")[0] != but]:
+        return _continued(error, f"There is a store of another type: name it {' or '.join(other)}")
+    if around := names_around(path):
+        return _continued(error, f"It is a file of a store: name it {' or '.join(around)}")
+    return error
+
+
+def _continued(error: str, hint: str) -> str:
+    return f"{error}{'' if error.endswith('?') else '.'} {hint}"
 
 
 def _names_of(path: str) -> Iterator[str]:

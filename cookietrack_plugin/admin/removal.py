@@ -63,6 +63,9 @@ def revoke(
     share the store end their sessions and close their connections within a second. By --authid,
     --authrealm and --all that reaches sessions without a record too, and logins in progress.
     """
+    # Before what is no id is complained about: beside an option there are to be none.
+    if others := names[1:]:
+        _check_choice(None, others, authid, authrealm, everything)
     store, ids = split_names(names)
     _check_choice(store, ids, authid, authrealm, everything)
     place = the_place(store, transport)

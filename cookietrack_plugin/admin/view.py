@@ -8,6 +8,7 @@ from cookietrack_plugin.record import Cookie, as_mapping
 
 COLUMNS = ("ID", "AUTHID", "REALM", "ROLE", "CREATED", "SEEN", "EXPIRES", "PEER")
 _NOBODY = "-"
+_TIMES = frozenset({"logged_in", "created", "seen", "expires"})
 
 
 def extra_of(cookie: Cookie) -> Mapping[str, Any] | None:
@@ -31,10 +32,10 @@ def as_row(cookie: Cookie, now: int) -> tuple[str, ...]:
 
 def as_fields(cookie: Cookie, now: int) -> dict[str, str]:
     """Everything by name; times as a date and as a distance."""
-    fields = {
-        name: _NOBODY if value is None else str(value) for name, value in as_mapping(cookie).items()
-    }
-    for name in ("created", "seen", "expires"):
-        moment = getattr(cookie, name)
-        fields[name] = f"{absolute(moment)} ({relative(moment, now)})"
-    return fields
+    return {name: _as_text(name, value, now) for name, value in as_mapping(cookie).items()}
+
+
+def _as_text(name: str, value: Any, now: int) -> str:
+    if value is None:
+        return _NOBODY
+    return f"{absolute(value)} ({relative(value, now)})" if name in _TIMES else str(value)

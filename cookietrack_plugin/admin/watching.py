@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from datetime import datetime
 from selectors import EVENT_READ, DefaultSelector
 from socket import socket
 from time import monotonic
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from cookietrack_plugin.admin.eventtext import event_text
 from cookietrack_plugin.admin.output import json_line, note, print_row
 from cookietrack_plugin.admin.params import (
     json_option,
@@ -19,7 +19,7 @@ from cookietrack_plugin.admin.params import (
     the_place,
 )
 from cookietrack_plugin.admin.place import Place
-from cookietrack_plugin.admin.text import counted, printable
+from cookietrack_plugin.admin.text import printable
 from cookietrack_plugin.admin.workersocket import WorkerStore, later_workers, workers_with
 from cookietrack_plugin.errors import StoreUnavailable
 
@@ -37,8 +37,10 @@ def watch(store: str | None, transport: str | None, as_json: bool) -> None:
     Print what happens in a running node, as it comes.
 
     Who is given a cookie, logs in, comes back or is refused; what ends, and by whom: the events of
-    the audit log, also where the node writes none. With --json an object a line. Workers that start
-    later are found, and those of a node that starts again. It runs until Ctrl-C.
+    the audit log, also where the node writes none. A login is two of them: `login` before its
+    session joins, and `authenticated` once it is stored with the cookie. With --json an object a
+    line. Workers that start later are found, and those of a node that starts again. It runs until
+    Ctrl-C.
     """
     place = the_place(store, transport)
     with closing(_Streams(place)) as streams:
@@ -47,7 +49,7 @@ def watch(store: str | None, transport: str | None, as_json: bool) -> None:
                 if as_json:
                     print_row(json_line({"worker": worker, **event}))
                 else:
-                    print_row(printable(_as_text(worker, event)))
+                    print_row(printable(event_text(worker, event)))
         except KeyboardInterrupt:
             # The usual end of this command.
             return
@@ -141,28 +143,3 @@ class _Stream:
             return None
         *lines, self._rest = (self._rest + data).split(b"\n")
         return list(map(json.loads, lines))
-
-
-def _as_text(worker: str, event: Mapping[str, Any]) -> str:
-    if "missed" in event:
-        return f"{worker}: {counted(event['missed'], 'event')} missed: this reads too slowly"
-    when = datetime.fromisoformat(event["time"]).astimezone()
-    words = [f"{when:%H:%M:%S}", worker, f"{event['event']:13}", *_subject(event), *_cause(event)]
-    return " ".join(words)
-
-
-def _subject(event: Mapping[str, Any]) -> Iterator[str]:
-    yield event["authid"] or "-"
-    if event["authrealm"]:
-        yield f"in {event['authrealm']}"
-    if event["id"]:
-        yield f"cookie {event['id']}"
-    if event["peer"]:
-        yield f"from {event['peer']}"
-
-
-def _cause(event: Mapping[str, Any]) -> Iterator[str]:
-    if event["by"]:
-        yield f"by {event['by']}" + (f" {event['by_authid']}" if event["by_authid"] else "")
-    if event["reason"]:
-        yield f"({event['reason']})"

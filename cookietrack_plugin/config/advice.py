@@ -12,7 +12,12 @@ from cookietrack_plugin.config.settings import CookieSettings
 _LEAST_LENGTH = 22
 # Longer than that no browser keeps a cookie (RFC 6265bis, section 5.5).
 _LONGEST_S = 400 * 86400
-_HARDENED = ("secure", "http_strict", "same_site")
+# What protects a login's cookie, as it is to be written, and from whom.
+_HARDENED = {
+    "secure": '"secure": true keeps it from readers on the network',
+    "http_strict": '"http_strict": true keeps it from scripts of the page',
+    "same_site": '"same_site": "Strict" keeps it from pages of other sites',
+}
 # Origins, as Autobahn writes them, that are nobody's own.
 _FOREIGN_ORIGINS = tuple(
     f"{scheme}://{host}:{port}"
@@ -72,13 +77,14 @@ def _of_login(listener: Mapping[str, Any], settings: CookieSettings) -> Iterator
         return
     if missing := [name for name in _HARDENED if not getattr(settings, name)]:
         names = ", ".join(f'"{name}"' for name in missing)
-        yield f"logins are kept with a cookie that has no {names}: see docs/security.md"
+        remedy = ", ".join(_HARDENED[name] for name in missing)
+        yield f"logins are kept with a cookie that has no {names}: {remedy}"
     if settings.length < _LEAST_LENGTH:
         yield f'{settings.length} characters can be guessed: expected "length" of 22 or more'
     if settings.rotate is False:
         yield (
             'with "rotate": false users can log in with a cookie that an attacker planted (session'
-            " fixation): see docs/security.md"
+            ' fixation): leave "rotate" out'
         )
     yield from _of_origins(mapping(listener.get("options")), settings)
 

@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from cookietrack_plugin.router.commandline import is_help, our_help, suggesting
 from cookietrack_plugin.router.nodedirectory import complaint
 
 PERSONALITIES = ("standalone", "edge", "master", "network")
@@ -36,7 +37,9 @@ def main() -> None:
         init.main(args[1:], prog_name="crossbar-cookietrack init")
     if wrong := complaint(args):
         sys.exit(f"Error: {wrong}")
-    run_node(f"cookietrack_plugin.router.personalities.{word}.Personality", args)
+    around = our_help() if is_help(args) else suggesting(args)
+    with around:
+        run_node(f"cookietrack_plugin.router.personalities.{word}.Personality", args)
 
 
 def run_node(personality: str, args: list[str]) -> None:

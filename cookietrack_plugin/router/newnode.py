@@ -115,7 +115,12 @@ def configuration(
         "type": "web",
         "endpoint": {"type": "tcp", "interface": "127.0.0.1", "port": port},
         "paths": {
-            "/": {"type": "static", "directory": f"../{PAGE}"},
+            # Otherwise browsers keep a page for twelve hours, also one that was edited since.
+            "/": {
+                "type": "static",
+                "directory": f"../{PAGE}",
+                "options": {"cache_timeout": 0},
+            },
             "ws": websocket,
         },
     }

@@ -4,6 +4,8 @@ import argparse
 import os
 from collections.abc import Sequence
 
+from cookietrack_plugin.stores.kit.permissions import denied, is_hidden
+
 # Those of Crossbar's commands that cannot go on without one. `start` starts an empty node.
 READERS = ("check", "convert", "upgrade")
 HELP = frozenset({"-h", "--help"})
@@ -24,6 +26,9 @@ def complaint(args: Sequence[str]) -> str | None:
     if options.config or _has_config(directory):
         return None
     below = os.path.join(directory, ".crossbar")
+    for each in (directory, below):
+        if is_hidden(path := os.path.abspath(each)):
+            return f"{each} cannot be read: {denied(path)}"
     if _has_config(below):
         return f"there is no {NAMES} in {directory}, but in {below}: expected --cbdir {below}"
     if args[0] == "start":

@@ -9,6 +9,8 @@ import pytest
 from cookietrack_plugin.admin import cli, params
 from cookietrack_plugin.admin.cli import EXIT_CODES
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.router.commandline import COMMANDS as COMMANDS_OF_NODES
+from cookietrack_plugin.router.commandline import STORE_COMMANDS
 from tests.admin.conftest import make_cookie, node_config
 
 COMMANDS = [
@@ -68,6 +70,10 @@ def test_the_version_is_that_of_the_distribution(run):
         ("verfiy", " Did you mean 'verify'?"),
         ("delete", " Did you mean 'revoke'?"),
         ("doctor", " Did you mean 'diagnose'?"),
+        ("users", " Did you mean 'ls'?"),
+        ("export", " Did you mean 'backup'?"),
+        ("import", " Did you mean 'migrate' or 'restore'?"),
+        ("version", " See `cookietrack --version`."),
         ("help", " See `cookietrack --help`, or `cookietrack ls --help` for one command."),
         ("start", " It is one for nodes: `crossbar-cookietrack start`."),
         ("check", " It is one for nodes: `crossbar-cookietrack check`."),
@@ -92,10 +98,16 @@ def test_the_help_tells_in_one_line_what_a_command_does(run):
     assert "..." not in commands
 
 
+def test_each_of_the_two_programs_knows_the_commands_of_the_other():
+    assert tuple(cli._COMMANDS) == STORE_COMMANDS
+    assert set(cli._OF_NODES) < set(COMMANDS_OF_NODES)
+
+
 def test_every_synonym_stands_for_a_command():
     assert set(cli._SYNONYMS) == set(COMMANDS)
     words = [word for meant in cli._SYNONYMS.values() for word in meant]
-    assert len(words) == len(set(words))
+    # Of what is imported, one is a file, the other a store.
+    assert [word for word in words if words.count(word) > 1] == ["import"] * 2
     assert not set(words) & set(COMMANDS)
     assert not set(words) & set(cli._OF_NODES)
 
@@ -107,6 +119,7 @@ def test_every_synonym_stands_for_a_command():
         (["ls", "lmdb:"], 2, 'expected a string that is not empty, found ""'),
         (["ls", "nowhere"], 2, "'nowhere' is neither a node directory nor a store"),
         (["ls", "lmdb"], 2, "'lmdb' is a store type: expected lmdb:LOCATION"),
+        (["conformance", "memory"], 2, "'memory' is a store type: expected memory:"),
         (["ls"], 2, "no config.yaml or config.json in"),
         (["stat", "lmdb:nowhere"], 3, "there is no store at lmdb:"),
         (["stat", "memory:"], 3, "in its worker's memory alone: no running node has it open"),
@@ -119,6 +132,7 @@ def test_an_error_is_one_line_and_an_exit_code(run, here, words, code, message):
     answer = run(*words)
     assert (answer.code, answer.out) == (code, "")
     assert message in answer.error
+    assert "memory:LOCATION" not in answer.error
 
 
 def test_what_the_system_refuses_is_one_line_too(run, here):

@@ -1,10 +1,12 @@
 """`cookietrack ls`, `show` and `stat`."""
 
+import re
 import subprocess
 import sys
 import time
 
 import pytest
+from attrs import evolve
 
 from cookietrack_plugin.admin.view import COLUMNS
 from cookietrack_plugin.header import id_of
@@ -319,6 +321,17 @@ def test_one_cookie_is_shown_with_its_times_as_dates_and_distances(run, name):
 
 
 @pytest.mark.usefixtures("at_now")
+def test_the_time_of_a_login_is_shown_as_the_others(run, stores):
+    stores.make(
+        "lmdb:x", [make_cookie("a", evolve(JOE, at=NOW - 7_200_000)), make_cookie("b", JOE)]
+    )
+    shown = {each: run("show", "lmdb:x", id_of(each)).out for each in "ab"}
+    lines = [re.search(r"^logged_in +(.*)", text, re.MULTILINE)[1] for text in shown.values()]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S+ \(2 hours ago\)", lines[0])
+    assert lines[1] == "-"
+
+
+@pytest.mark.usefixtures("at_now")
 def test_an_expired_cookie_is_shown_as_that(run, name):
     assert "(an hour ago)" in run("show", name, id_of("gone")).out
 
@@ -390,6 +403,10 @@ def test_the_numbers_of_a_store_are_shown(run, here, name):
     fields = dict(line.split(maxsplit=1) for line in run("stat", name).out.splitlines())
     assert fields["cookies"] == "5"
     assert fields["bytes"].endswith(("Bytes", "KiB"))
+    columns = [
+        re.match(r"\w+( \w+)*  +", line).end() for line in run("stat", name).out.splitlines()
+    ]
+    assert len(set(columns)) == 1
 
 
 def test_looking_changes_nothing(run, here, name):

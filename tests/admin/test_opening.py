@@ -108,3 +108,25 @@ def test_a_cookie_file_of_a_node_that_runs_is_read_and_not_altered(here, stores)
             opened(places("file:cookies.dat")[0], "alter", "ask it"),
         ):
             pass
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("lmdb:", 'LOCATION: expected a string that is not empty, found ""'),
+        ("sql:x", "LOCATION: expected "),
+        ("redis:x", "LOCATION: expected "),
+        ('lmdb:{"path": ""}', "LOCATION: expected "),
+        ('lmdb:{"path": "x", "maxsize": 1}', '"maxsize" in the store item: expected '),
+    ],
+)
+def test_what_is_wrong_with_a_location_is_said_of_it(run, name, told):
+    """There is no store item on a command line, unless somebody has written one there."""
+    assert run("ls", name).error.startswith(told)
+    [finding] = [each for each in run("diagnose", name, "--json").json if each["level"] == "error"]
+    assert finding["message"].startswith(told)
+
+
+def test_in_a_node_it_is_said_of_the_store_item(run, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": ""}))
+    assert '"path" in the store item' in run("ls", str(node)).error

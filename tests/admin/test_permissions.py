@@ -8,9 +8,10 @@ import pytest
 
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.header import id_of
+from cookietrack_plugin.router.nodedirectory import complaint
 from cookietrack_plugin.stores.kit.permissions import denied, is_absent, is_hidden, unusable
 from tests.admin.conftest import JOE, make_cookie, node_config, snapshot
-from tests.support.users import need_root, nobody, open_folder, run_as_nobody
+from tests.support.users import call_as_nobody, need_root, nobody, open_folder, run_as_nobody
 
 COOKIES = [make_cookie("joe", JOE), make_cookie("stranger")]
 NAMES = {
@@ -61,8 +62,7 @@ def test_a_store_of_roots_is_there_and_belongs_to_root(here, name, words):
     path = f"{here}/{NAMES[name]}"
     assert f"cannot be used: permission denied, {path}" in told
     assert "belongs to root with mode 0" in told
-    assert "and this is nobody: run the command as root" in told
-    assert f"chown -R nobody {path}" in told
+    assert told.endswith("and this is nobody: run the command as root (sudo ...)")
 
 
 def test_so_does_a_migration_from_it_and_to_it(here, name, run):
@@ -127,6 +127,44 @@ def test_a_node_that_may_not_be_read_is_not_taken_for_none(here, make_node, whic
     assert f"{path} belongs to root" in json.loads(answer.stdout)[0]["message"]
 
 
+def test_a_store_that_this_user_cannot_make_is_made_by_another(here, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    (node / "key.pub").touch()
+    told = refusal(here, "ls", "node")
+    assert told.endswith(
+        f"the node makes it when it starts as root, to whom {node} belongs: nobody may not write to"
+        " it"
+    )
+    os.chown(node, nobody().pw_uid, nobody().pw_gid)
+    assert refusal(here, "ls", "node").endswith("the node makes it when it starts")
+
+
+@pytest.mark.parametrize("words", [["ls"], ["diagnose"], ["migrate", "lmdb:new"]])
+def test_a_project_whose_node_directory_may_not_be_read_is_not_taken_for_one_without(
+    here, make_node, words
+):
+    (here / "app").mkdir(mode=0o755)
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}), name="app/.crossbar")
+    node.chmod(0o700)
+    answer = run_as_nobody(here, words[0], "app", *words[1:])
+    told = f"app/.crossbar cannot be read: permission denied, {node} belongs to root with mode 0700"
+    assert told in answer.stdout + answer.stderr
+    assert answer.returncode == (1 if words == ["diagnose"] else 2)
+
+
+@pytest.mark.parametrize("cbdir", ["app", "app/.crossbar"])
+def test_the_launcher_says_so_too(here, make_node, cbdir):
+    (here / "app").mkdir(mode=0o755)
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}), name="app/.crossbar")
+    node.chmod(0o700)
+
+    def is_told():
+        told = f"app/.crossbar cannot be read: permission denied, {node} belongs to root"
+        assert complaint(["check", "--cbdir", cbdir]).startswith(told)
+
+    assert call_as_nobody(is_told)
+
+
 def test_diagnose_goes_on_behind_a_store_that_may_not_be_read(here, make_node, stores):
     items = [
         {"type": "lmdb", "path": "theirs"},
@@ -165,22 +203,125 @@ def test_diagnose_goes_on_behind_a_store_that_may_not_be_read(here, make_node, s
     assert "2 cookies, " in str(found[f"file:{node}/mine.dat"])
 
 
-def test_diagnose_names_what_is_open_to_others_or_not_the_nodes(here, run, make_node, stores):
+DAEMON = 1
+
+
+def give_to(user, *paths):
+    for path in paths:
+        for each in (path, *path.rglob("*")):
+            os.chown(each, user, user)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_store_of_another_user_is_not_to_be_taken_from_them(here, run, stores, name):
+    """Who follows advice to do that locks the node out."""
+    stores.make("lmdb:source", COOKIES)
+    (here / "node").mkdir(mode=0o755)
+    assert run("migrate", "lmdb:source", name.replace(NAMES[name], f"node/{NAMES[name]}")).code == 0
+    give_to(DAEMON, here / "node")
+    told = refusal(here, "ls", name.replace(NAMES[name], f"node/{NAMES[name]}"))
+    assert told.endswith("and this is nobody: run the command as daemon (sudo -u daemon ...)")
+
+
+def test_nor_is_a_node_directory_to_be_taken_from_its_user(here, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    node.chmod(0o700)
+    give_to(12345, node)
+    told = run_as_nobody(here, "ls", "node").stderr
+    assert "belongs to user 12345 with mode 0700" in told
+    assert "run the command as user 12345 (sudo -u '#12345' ...)" in told
+    assert "chown" not in told
+
+
+@pytest.mark.parametrize("words", [["ls", "node"], ["ls", "lmdb:node/.cookies"]])
+def test_a_store_of_roots_is_to_be_given_to_the_nodes_user(here, make_node, stores, words):
     node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
     stores.make("lmdb:node/.cookies", COOKIES)
-    data = node / ".cookies" / "data.mdb"
-    data.chmod(0o644)
-    data.parent.chmod(0o755)
+    for user, more in (
+        (nobody().pw_uid, ""),
+        (DAEMON, ", then run the command as daemon (sudo -u daemon ...)"),
+    ):
+        os.chown(node, user, user)
+        told = refusal(here, *words)
+        name = "nobody" if user != DAEMON else "daemon"
+        assert told.endswith(f"this is nobody: as root chown -R {name} {node}/.cookies{more}")
+
+
+def test_a_lock_of_roots_beside_a_store_is_to_be_given_to_the_nodes_user(here, stores):
+    (here / "node").mkdir()
+    stores.make("file:node/x", COOKIES)
+    for each in (here / "node", here / "node/x"):
+        os.chown(each, nobody().pw_uid, nobody().pw_gid)
+    told = refusal(here, "ls", "file:node/x")
+    assert told.endswith(f"this is nobody: as root chown -R nobody {here}/node/x.lock")
+
+
+def found_wrong(run, *words, code):
+    answer = run("diagnose", *words, "--json")
+    assert answer.code == code
+    return [(each["level"], each["message"]) for each in answer.json if each["level"] != "ok"]
+
+
+def test_a_store_that_its_node_cannot_open_is_an_error_and_comes_first(
+    here, run, make_node, stores
+):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    stores.make("lmdb:node/.cookies", COOKIES)
+    loosen(node / ".cookies")
+    (node / ".cookies/lock.mdb").unlink()
     os.chown(node, nobody().pw_uid, nobody().pw_gid)
-    told = [
-        each["message"]
-        for each in run("diagnose", "node", "--json").json
-        if each["level"] == "warning"
+    path = node / ".cookies"
+    assert found_wrong(run, "node", code=1) == [
+        (
+            "error",
+            f".cookies, data.mdb belong to root, and {node} to nobody, who cannot use the store:"
+            f" as root chown -R nobody {path}",
+        ),
+        (
+            "warning",
+            f"users other than its owner can use it: chmod -R go-rwx {path}",
+        ),
     ]
-    assert f"users other than its owner can use it: chmod go-rwx {data.parent} {data}" in told
-    [owner] = [message for message in told if "another user" in message]
-    assert owner.endswith(f"than {node}: chown --reference={node} " + owner.split(" belong")[0])
-    assert str(data) in owner
+
+
+def test_a_configuration_that_its_node_cannot_read_is_an_error(here, run, make_node):
+    node = make_node(node_config({"type": "lmdb", "path": ".cookies"}))
+    path = node / "config.json"
+    os.chown(node, nobody().pw_uid, nobody().pw_gid)
+    path.chmod(0o644)
+    assert found_wrong(run, "node", code=0) == []
+    path.chmod(0o600)
+    told = f"{path} belongs to root, and {node} to nobody, who cannot read it: as root chown"
+    assert found_wrong(run, "node", code=1) == [("error", f"{told} -R nobody {path}")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "level"),
+    [(0o666, "root", "warning"), (0o660, "nodes", "warning"), (0o660, "root", "error")],
+)
+def test_whether_its_node_can_open_a_store_of_roots_is_seen_by_its_modes(
+    here, run, make_node, stores, mode, group, level
+):
+    node = make_node(node_config({"type": "file", "filename": "x"}))
+    stores.make("file:node/x", COOKIES)
+    os.chown(node, nobody().pw_uid, nobody().pw_gid)
+    for each in (node / "x", node / "x.lock"):
+        each.chmod(mode)
+        os.chown(each, 0, {"root": 0, "nodes": nobody().pw_gid}[group])
+    found = found_wrong(run, "node", code=level == "error")
+    assert found[0][0] == level
+    [told] = [told for _, told in found if "belong" in told]
+    assert told.startswith(f"x, x.lock belong to root, and {node} to nobody")
+
+
+def test_a_backup_of_roots_beside_a_store_keeps_nobody_out(here, run, make_node, stores):
+    node = make_node(node_config({"type": "file", "filename": "x"}))
+    stores.make("file:node/x", COOKIES)
+    give_to(nobody().pw_uid, node)
+    assert run("backup", "node", "node/x.backup").code == 0
+    os.chown(node / "x.backup", 0, 0)
+    [(level, told)] = found_wrong(run, "node", code=0)
+    assert (level, told.split(",")[0]) == ("warning", "x.backup belongs to root")
 
 
 def test_diagnose_has_nothing_against_files_that_nobody_else_gets_at(here, run, stores):
@@ -254,9 +395,19 @@ def test_a_store_of_a_user_other_than_that_of_the_node_directory_is_left_to_them
     [owner] = [
         each
         for each in run("diagnose", "node", "--fix", "--json").json
-        if "to another user than" in each["message"]
+        if "belong" in each["message"]
     ]
     assert (owner["level"], owner["mendable"]) == ("warning", False)
+    assert owner["message"] == (
+        f"x, x.lock belong to nobody, and {node} to root: run the node as nobody"
+    )
+    assert (node / "x").stat().st_uid == nobody().pw_uid
+    os.chown(node, DAEMON, DAEMON)
+    [(_, told)] = found_wrong(run, "node", "--fix", code=0)
+    assert told.endswith(
+        f"{node} to daemon: run the node as nobody; if it runs as daemon, as root chown -R daemon"
+        f" {node}/x {node}/x.lock"
+    )
     assert (node / "x").stat().st_uid == nobody().pw_uid
     os.chown(here, 1, 1)
     found = run("diagnose", "file:node/x", "--fix", "--json").json

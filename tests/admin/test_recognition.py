@@ -133,3 +133,34 @@ def test_a_store_of_the_right_type_that_is_damaged_gets_no_hint(run, all_stores,
     monkeypatch.setattr(FileProvider, "open_readonly", refuse)
     answer = run("ls", "file:b")
     assert (answer.code, answer.error) == (4, "it is damaged")
+
+
+@pytest.mark.parametrize("file", ["a/data.mdb", "a/lock.mdb", "d/data.mdb"])
+def test_a_file_of_a_store_is_answered_with_the_store(run, here, all_stores, file):
+    name = {"a": "lmdb:a", "d": "database:d"}[file[0]]
+    answer = run("ls", file)
+    assert (answer.code, answer.error) == (2, f"{file} is a file of a store: name it {name}")
+    answer = run("ls", f"lmdb:{file}")
+    told = f". It is a file of a store: name it {name.replace(':', f':{here}/')}"
+    assert answer.code == 3
+    assert answer.error.endswith(told)
+
+
+def test_within_the_directory_of_a_store_it_is_named_too(run, here, all_stores, monkeypatch):
+    monkeypatch.chdir(here / "a")
+    assert run("ls", "data.mdb").error == "data.mdb is a file of a store: name it lmdb:."
+
+
+def test_a_wrong_configuration_beside_the_files_of_a_store_is_one(run, here, all_stores):
+    (here / "a" / "config.json").write_text("{'version': 2}")
+    assert "is no valid configuration" in run("ls", "a/config.json").error
+
+
+@pytest.mark.parametrize(
+    "name", ["sqlite:///{here}/c", "sqlite:///c", "sql:///{here}/c", "sqlite+pysqlite:///c"]
+)
+def test_the_url_of_a_file_is_answered_with_a_url_that_opens_it(run, here, all_stores, name):
+    error = run("ls", name.format(here=here)).error
+    meant = f"sql:sqlite:///{here}/c"
+    assert error.endswith(f" There is a store of another type: name it {meant}")
+    assert run("ls", meant).code == 0

@@ -85,8 +85,8 @@ TAKEN = (
 )
 NO_ID = (
     "expected the id of a cookie, which has 24 characters of A-Z, a-z, 0-9, - and _, as"
-    " `cookietrack ls` shows it; found a text of {} at position 2. A user is named with --authid,"
-    " and a cookie never by its value"
+    " `cookietrack ls` shows it; found a text of {} characters at position 2. A user is named with"
+    " --authid, and a cookie never by its value"
 )
 
 
@@ -96,11 +96,13 @@ NO_ID = (
         ([], NOTHING),
         (["--all", "--authid", "joe"], f"{ONE_ANSWER} --authid and --all"),
         (["--all", id_of("phone")], f"{ONE_ANSWER} ids and --all"),
+        (["--all", "abc"], f"{ONE_ANSWER} ids and --all"),
+        (["--authid", "joe", "abc"], f"{ONE_ANSWER} --authid and ids"),
         (["--authrealm", "realm1", id_of("phone")], f"{ONE_ANSWER} --authrealm and ids"),
         (["--all", "--authrealm", "realm1"], f"{ONE_ANSWER} --authrealm and --all"),
         (["phone"], NO_ID.format(5)),
         ([id_of("phone") + "="], NO_ID.format(25)),
-        (["lmdb:x"], "STORE comes first, and ids follow: found lmdb: at 2"),
+        (["lmdb:x"], "STORE comes first, and ids follow: found lmdb: at position 2"),
         (["--authid"], "Option '--authid' requires an argument."),
         (["--authid", ""], "--authid and --authrealm need a name that is not empty"),
         (["--authrealm", ""], "--authid and --authrealm need a name that is not empty"),

@@ -11,10 +11,10 @@ from threading import Thread
 import pytest
 
 from cookietrack_plugin.admin.auditing import operator
+from cookietrack_plugin.admin.eventtext import event_text
 from cookietrack_plugin.admin.nodestore import running_store
 from cookietrack_plugin.admin.params import the_place
 from cookietrack_plugin.admin.text import printable
-from cookietrack_plugin.admin.watching import _as_text
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.header import id_of
 from cookietrack_plugin.nodesocket.folder import FOLDER, SocketFolder
@@ -344,7 +344,24 @@ def test_a_worker_whose_store_is_away_is_watched_when_that_is_back(watch, make):
 def test_a_line_of_a_stranger_has_no_power_over_a_terminal():
     event = {"time": "2026-11-30T14:55:30.120Z", "event": "denied", "id": None, "by": None}
     known = {"authid": "joe\x1b[2J", "authrealm": "r", "peer": None, "reason": "no\nentry"}
-    text = printable(_as_text("worker001", {**event, **known}))
+    text = printable(event_text("worker001", {**event, **known}))
     assert text.isprintable()
     assert text.endswith(r"worker001 denied        joe\x1b[2J in r (no\nentry)")
-    assert _as_text("w", {"missed": 1}) == "w: 1 event missed: this reads too slowly"
+    assert event_text("w", {"missed": 1}) == "w: 1 event missed: this reads too slowly"
+
+
+@pytest.mark.parametrize(
+    ("event", "by", "reason", "told"),
+    [
+        ("login", "client", "ticket", "login         joe in r by ticket"),
+        ("authenticated", "client", "ticket", "joe in r by ticket, stored with the cookie"),
+        ("resumed", "client", "ticket", "joe in r by its cookie, after a login by ticket"),
+        ("revoked", "client", "wamp.close.logout", "joe in r by client joe (wamp.close.logout)"),
+        ("expired", "clock", None, "joe in r by clock"),
+    ],
+)
+def test_how_somebody_came_in_is_said_in_words(event, by, reason, told):
+    known = {"time": "2026-11-30T14:55:30.120Z", "event": event, "id": None, "peer": None}
+    who = {"authid": "joe", "authrealm": "r", "by": by, "reason": reason}
+    by_whom = {"by_authid": "joe" if by == "client" else None}
+    assert event_text("w", {**known, **who, **by_whom}).endswith(told)

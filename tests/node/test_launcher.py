@@ -1,6 +1,7 @@
 """`crossbar-cookietrack` is `crossbar` with another set of stores."""
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from crossbar.common.checkconfig import InvalidConfigException
 
+from cookietrack_plugin.router.commandline import COMMANDS
 from cookietrack_plugin.router.personalities.standalone import Personality
 from tests.node.conftest import STORES, Listener
 from tests.support import configs
@@ -55,6 +57,42 @@ def test_version_and_usage_are_crossbars(make_node: Make) -> None:
     node = make_node({"version": 2})
     assert "Crossbar.io" in node.command_output("version")
     assert "standalone" in node.command_output()
+
+
+def test_the_help_has_init_as_it_is_here_and_every_command_is_known(make_node: Make) -> None:
+    text = make_node({"version": 2}).command_output("--help")
+    told = " ".join(text.split())
+    assert "init Make a node directory with a store, a cookie and a page." in told
+    assert "Initialize a new" not in told
+    assert "`check --strict` takes warnings for errors" in told
+    listed = re.search(r"\{(init,[a-z_,]+)\}", text)
+    assert listed
+    assert listed[1].removesuffix(",_exec_worker").split(",") == list(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["chek"], "Did you mean 'check'?"),
+        (["edge", "Inti"], "Did you mean 'init'?"),
+        (["schema"], "It is a command for stores: cookietrack schema"),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(
+    make_node: Make, words: list[str], hint: str
+) -> None:
+    done = make_node({"version": 2}).run(*words)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == hint
+
+
+@pytest.mark.parametrize("words", [["xyzzy"], ["status", "--nonsense"]])
+def test_what_is_not_known_to_be_meant_is_crossbars_to_refuse(
+    make_node: Make, words: list[str]
+) -> None:
+    done = make_node({"version": 2}).run(*words)
+    assert done.returncode == 2
+    assert "error: " in done.stderr.splitlines()[-1]
 
 
 MINE = """

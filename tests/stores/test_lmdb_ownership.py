@@ -88,7 +88,7 @@ def test_a_store_of_somebody_else_is_not_said_to_be_absent(node_dir, open_store,
     with pytest.raises(ConfigError) as caught:
         run_as(OTHER, use, open_store, node_dir)
     assert str(caught.value).startswith(f"permission denied, {place / closed} belongs to root with")
-    assert "or as root chown -R" in str(caught.value)
+    assert f": as root chown -R {NODE} {place}, then run the command as" in str(caught.value)
 
 
 @as_root

@@ -87,7 +87,7 @@ ANY_FRAME = (
 )
 PLANTED = (
     'with "rotate": false users can log in with a cookie that an attacker planted (session'
-    " fixation): see docs/security.md"
+    ' fixation): leave "rotate" out'
 )
 NO_COOKIE = (
     'nobody is let in by a cookie: "auth" has "cookie", and there is no "cookie" item beside it'
@@ -96,7 +96,13 @@ NO_COOKIE = (
 
 def kept_without(*names):
     missing = ", ".join(f'"{name}"' for name in names)
-    return f"logins are kept with a cookie that has no {missing}: see docs/security.md"
+    remedies = {
+        "secure": '"secure": true keeps it from readers on the network',
+        "http_strict": '"http_strict": true keeps it from scripts of the page',
+        "same_site": '"same_site": "Strict" keeps it from pages of other sites',
+    }
+    remedy = ", ".join(remedies[name] for name in names)
+    return f"logins are kept with a cookie that has no {missing}: {remedy}"
 
 
 def router(*transports, kind="router"):

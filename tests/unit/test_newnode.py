@@ -37,6 +37,13 @@ def test_the_node_is_one_that_check_has_nothing_to_say_about(run, tmp_path):
     Personality.check_config(Personality, content(tmp_path))
 
 
+def test_browsers_ask_whether_the_page_was_edited(run, tmp_path):
+    """Crossbar lets them keep it for twelve hours otherwise."""
+    run()
+    [transport] = content(tmp_path)["workers"][0]["transports"]
+    assert transport["paths"]["/"]["options"] == {"cache_timeout": 0}
+
+
 def test_the_cookie_is_hardened_and_its_store_durable(run, tmp_path):
     run("--appdir", "app")
     cookie = websocket(tmp_path / "app")["cookie"]

@@ -25,7 +25,8 @@ class DatabaseProvider:
     """`{"type": "database", "path": ...}`, with all options that Crossbar gives it."""
 
     summary = (
-        "Crossbar's own zLMDB database: keeps cookie values, waits on the reactor, never expires"
+        "Crossbar's own zLMDB database: keeps cookie values, also of those that have expired, and"
+        " stops its worker while it reads and writes"
     )
     volatile = False
     exclusive = False

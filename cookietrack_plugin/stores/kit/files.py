@@ -1,6 +1,7 @@
 """The files that a store at a path consists of, and the durability of their names."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 
 
@@ -36,3 +37,13 @@ def files_beside(path: str) -> list[str]:
         entries = os.scandir(directory)
         return [entry.path for entry in entries if entry.name.startswith((f"{name}.", f"{name}-"))]
     return []
+
+
+def named_shortly(path: str, files: Iterable[str]) -> list[str]:
+    """
+    The files of a store for a command with `-R`: the store at `path` for itself and all in it, and
+    what lies beside it. What lies elsewhere is left out.
+    """
+    files = set(files)
+    inside = [path] * any(f"{each}/".startswith(f"{path}/") for each in files)
+    return [*inside, *sorted(files.intersection(files_beside(path)))]

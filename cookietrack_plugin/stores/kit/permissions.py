@@ -2,13 +2,13 @@
 
 import errno
 import os
-import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from cookietrack_plugin.errors import ConfigError, CookieTrackError, StoreUnavailable
 from cookietrack_plugin.stores.kit.files import files_beside, files_of
+from cookietrack_plugin.stores.kit.owners import as_user, gift, name_of, rightful_owner
 
 # Errors that are about the place, and not about the disk.
 _WRONG_PLACE = frozenset(
@@ -50,19 +50,23 @@ def is_hidden(path: str) -> bool:
     return os.path.isdir(there) and not _may(there, os.X_OK)
 
 
-def denied(path: str, error: BaseException | None = None) -> str | None:
+def denied(
+    path: str, error: BaseException | None = None, owner_of: str | None = None
+) -> str | None:
     """
     Why this user cannot use the store at `path`, or make it where it is absent: who owns what is in
     the way, its mode, and what to do. None where permissions are not the reason.
 
     :param error: what using it has raised. In a directory that can be looked into, only an error
         that says so is about permissions: there may be no store in it.
+    :param owner_of: the node directory, whose owner is expected to own the store; where that is not
+        known, the directory in which the store lies.
     """
-    culprit = next(_culprits(path), None)
+    culprits = list(_culprits(path))
     is_open = os.path.isdir(path) and not is_hidden(path)
-    if culprit is None or (is_open and error is not None and not _is_refusal(error)):
+    if not culprits or (is_open and error is not None and not _is_refusal(error)):
         return None
-    return _told(culprit, path)
+    return _told(culprits, path, owner_of or os.path.dirname(os.path.abspath(path)))
 
 
 def is_read_only(path: str) -> bool:
@@ -89,7 +93,8 @@ def unusable(path: str, error: OSError) -> CookieTrackError:
     return (ConfigError if error.errno in _WRONG_PLACE else StoreUnavailable)(why)
 
 
-def _told(culprit: str, path: str) -> str:
+def _told(culprits: Sequence[str], path: str, owner_of: str) -> str:
+    culprit = culprits[0]
     if _is_mounted_read_only(culprit):
         return (
             f"{culprit} lies on a read-only file system: it can be read, and not written before the"
@@ -101,17 +106,17 @@ def _told(culprit: str, path: str) -> str:
     told = f"permission denied, {culprit} belongs to {owner} with mode {mode}"
     if found.st_uid == os.geteuid():
         return f"{told}: chmod u+rwX {culprit}"
-    # What lies above the store is for others too, and stays whose it is.
-    remedy = f", or as root chown -R {user} {path}" if culprit.startswith(path) else ""
-    return f"{told}, and this is {user}: run the command as {owner}{remedy}"
+    return f"{told}, and this is {user}: {_remedy(culprits, path, owner_of)}"
 
 
-def name_of(uid: int) -> str:
-    """A user's name, or the number of one who has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
+def _remedy(culprits: Sequence[str], path: str, owner_of: str) -> str:
+    """Of a store of somebody else's: who can use it, and whose it is to be."""
+    owner = os.stat(culprits[0]).st_uid
+    home = rightful_owner(owner, owner_of)
+    giving = None if home is None else gift(home, path, culprits)
+    if home is None or giving is None:
+        return as_user(owner)
+    return f"as root {giving}" + ("" if home == os.geteuid() else f", then {as_user(home)}")
 
 
 def _culprits(path: str) -> Iterator[str]:

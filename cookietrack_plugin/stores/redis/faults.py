@@ -39,9 +39,10 @@ _MOVING = (AskError, MovedError, TryAgainError)
 _REFUSING = re.compile(r"^(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|BUSY|UNKILLABLE|LOADING)\b")
 _FULL = re.compile(r"\bOOM\b|[Nn]o space left")
 
-_RIGHTS = (
-    'grant the user the keys that begin with "{" and the prefix, and the commands in'
-    " docs/scaling.md"
+# What a user of the server needs.
+RIGHTS = (
+    'grant the user the keys that begin with "{" and the prefix, and the commands +@read +@write'
+    " +@scripting +@connection +wait +time, in a cluster +cluster too"
 )
 
 # Advice about faults that only a person can fix, by the error and words in its text.
@@ -52,8 +53,8 @@ _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (
         "",
         "put the right user and password there, such as redis://user:${NAME}@host",
     ),
-    (NoPermissionError, "", _RIGHTS),
-    (ResponseError, "executing the script can't run", _RIGHTS),
+    (NoPermissionError, "", RIGHTS),
+    (ResponseError, "executing the script can't run", RIGHTS),
     (InvalidResponse, "", "it is no Redis: name another host or port"),
     (ResponseError, "db index", "name a database that the server has"),
     (ResponseError, "command 'sentinel'", "it is no sentinel: name the port of one"),
@@ -108,7 +109,7 @@ def translated(place: str, opening: bool = False) -> Iterator[None]:
 
 def _fault(error: Exception, place: str, opening: bool) -> CookieTrackError:
     error = _reason(error)
-    cause = re.sub(r"\s+", " ", str(error)).strip()
+    cause = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
     if advice := _advice(error, cause):
         return ConfigError(f'"url" in {PLACE}: {place}: {cause}: {advice}')
     if isinstance(error, OutOfMemoryError) or _FULL.search(cause):

@@ -75,4 +75,4 @@ def _cause(error: BaseException | None) -> str:
     arguments: tuple[Any, ...] = getattr(original, "args", ())
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[0], int) else original
     words = getattr(getattr(original, "diag", None), "message_primary", None) or words
-    return re.sub(r"\s+", " ", str(words)).strip()
+    return re.sub(r"\s+", " ", str(words)).strip().removesuffix(".").removesuffix("?")

@@ -18,6 +18,7 @@ from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.redis import feed as redis_feed
 from cookietrack_plugin.stores.redis import swap as redis_swap
 from cookietrack_plugin.stores.redis.client import Client
+from cookietrack_plugin.stores.redis.faults import RIGHTS
 from cookietrack_plugin.stores.redis.keys import Layout
 from cookietrack_plugin.stores.redis.provider import RedisProvider
 from cookietrack_plugin.stores.redis.rounds import Round
@@ -514,6 +515,7 @@ def test_a_host_that_cannot_be_reached_is_unavailable(
     assert f"{scheme}://***@127.0.0.1:{port}{path}" in str(error)
     expected = "no sentinel that answers" if path else "is it running, and can this host reach it?"
     assert expected in str(error)
+    assert ".:" not in str(error)
 
 
 @pytest.mark.server
@@ -579,6 +581,7 @@ def test_the_rights_that_the_documentation_names_are_enough(redis_server: RedisS
     documentation = (ROOT / "docs" / "scaling.md").read_text()
     rights = re.search(r"the commands `(\+@read[^`]*)`", documentation)
     assert rights
+    assert " ".join(rights[1].split()) in RIGHTS
     categories, commands = _sorted_rights(rights[1].split())
     redis_server.client().acl_setuser(
         "ann",
