@@ -15,13 +15,13 @@ class By(Enum):
 
     # The client itself, or its user from another device.
     CLIENT = "client"
-    # A caller of `cookietrack.*`, or of the command.
+    # A caller of `cookietrack.*`, the console, or the command: the line of the end itself.
     OPERATOR = "operator"
     # Crossbar, for a caller of `wamp.session.kill*`, whom it does not name.
     ROUTER = "router"
     # An authenticator, which refuses a login.
     AUTHENTICATOR = "authenticator"
-    # Another worker or node, or the command.
+    # Another worker or node, or the command: the line of a worker that learns of it from the store.
     ELSEWHERE = "elsewhere"
     # The end of a lifetime.
     CLOCK = "clock"
