@@ -45,7 +45,7 @@ class Entry:
     """
     One line of the audit log.
 
-    `at`: Unix milliseconds. `event`: see docs/operations.md. `id`: the cookie's, None without one.
+    `at`: Unix milliseconds. `event`: see docs/howto/monitoring.md. `id`: the cookie's, if any.
     `authid`, `authrealm`: whose session or cookie it is. `peer`: where its client is, as Crossbar
     writes it. `reason`: a WAMP URI, a method of authentication, or an error in words.
     """
