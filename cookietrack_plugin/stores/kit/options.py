@@ -27,8 +27,8 @@ _DESCRIPTIONS: Mapping[type, str] = {
 @frozen
 class Option:
     """
-    One option of a store type, declared once for its check, for the code that reads it, and for
-    whoever documents it.
+    One option of a store type, declared once for its check, the code that reads it, and the
+    reference.
 
     `meaning`: what it is for. `kind`: its type, as `check_options` names it. `default`: its value
     where it is left out; MISSING if it has to be there.
