@@ -89,7 +89,8 @@ def test_manifests_and_what_they_name_are_there(page: Path, words: list[str]) ->
 
 def test_kubectl_takes_the_line_that_makes_a_configuration(tmp_path: Path) -> None:
     if not (kubectl := shutil.which("kubectl")):
-        missing("kubectl is not installed")
+        # Debian has no package of it, so CI need not have it.
+        pytest.skip("kubectl is not installed")
     (tmp_path / "config.json").write_text("{}")
     [words] = [words for _, words in lines_of("kubectl") if words[1] == "create"]
     command = [kubectl, *words[1:], "--dry-run=client", "-o", "yaml"]
