@@ -57,7 +57,7 @@ ROWS = (
     Row(
         "logins by ticket a second, slow disk",
         NO_COOKIE,
-        "each is on disk before its client is told",
+        "each is on disk before its client gets WELCOME",
         "joins",
         "ticket joins",
     ),

@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import click
@@ -17,7 +18,7 @@ from cookietrack_plugin.admin.cli import main
 from cookietrack_plugin.router.newnode import init
 from tests.support.markdown import PAGES, TOP, blocks, indented, name_of, typed_lines
 from tests.support.missing import missing
-from tests.support.shown import check_json
+from tests.support.shown import check_json, parsed
 
 # Commands of Crossbar's that the pages name, with the options that these have.
 CROSSBARS = {
@@ -34,8 +35,8 @@ OTHER_JSON = (
     '{"worker": "worker001"',
     '{"cookies": [',
 )
-# Another package's: it is compared with the package.
-ROCKSDB = '{"type": "rocksdb", "path": "cookies"}'
+# Of packages that are not installed here: each is compared with its own example.
+OTHER_STORES = ("rocksdb", "etcd")
 
 TYPED = [(page, line) for page in PAGES for line in typed_lines(page)]
 JSON = [(page, code) for page in PAGES for code in blocks(page, "json")]
@@ -44,7 +45,8 @@ FRAGMENTS = [(page, code) for page in PAGES for code in indented(page) if code[0
 
 def of(program: str) -> list[str]:
     """The lines that call a program, as whom and from where ever."""
-    pattern = rf"(?:sudo (?:-u \w+ )?|podman exec \w+ )?(?:\S*/)?({program}) .*"
+    as_another = r"sudo (?:-u \w+ |systemd-run (?:-\S+ )+)?|podman exec \w+ "
+    pattern = rf"(?:{as_another})?(?:\S*/)?({program}) .*"
     found = [re.fullmatch(pattern, line) for _, line in TYPED]
     return sorted({each[0][each.start(1) :] for each in found if each})
 
@@ -97,11 +99,21 @@ def test_files_of_the_repository_that_lines_name_are_there() -> None:
     assert [word for word in named if not (TOP / word.removesuffix("/.crossbar")).exists()] == []
 
 
+def store_in(code: str) -> dict[str, Any]:
+    """The `store` item that a text is or has; an empty one without."""
+    found = parsed(code)
+    store = found.get("store", found) if isinstance(found, dict) else {}
+    return store if isinstance(store, dict) else {}
+
+
 @pytest.mark.parametrize(("page", "code"), JSON, ids=map(name_of, (page for page, _ in JSON)))
 def test_the_check_accepts_the_configuration(page: Path, code: str) -> None:
-    if code.strip() == ROCKSDB:
-        example = TOP / "node_examples" / "stores" / "rocksdb" / ".crossbar" / "config.json"
-        assert ROCKSDB in example.read_text()
+    if (store := store_in(code)).get("type") in OTHER_STORES:
+        example = TOP / "node_examples" / "stores" / store["type"]
+        texts = [file.read_text() for file in example.rglob("*") if file.suffix in (".json", ".py")]
+        provider = next(text for text in texts if "def check(self, options" in text)
+        # All that the example's check knows is named in it, and nothing else is shown.
+        assert [key for key in store if f'"{key}"' not in provider] == []
     else:
         assert check_json(code)
 
@@ -138,7 +150,9 @@ def test_the_entry_point_is_the_packages() -> None:
 def test_the_javascript_is_javascript(tmp_path: Path) -> None:
     if not (node := shutil.which("node")):
         missing("node is not installed (Debian: apt install nodejs)")
-    for number, code in enumerate(code for page in PAGES for code in blocks(page, "javascript")):
+    shown = [code for page in PAGES for name in ("javascript", "js") for code in blocks(page, name)]
+    assert any("autobahn.Connection" in code for code in blocks(TOP / "README.md", "js"))
+    for number, code in enumerate(shown):
         file = tmp_path / f"{number}.mjs"
         file.write_text(code)
         subprocess.run([node, "--check", file], check=True)

@@ -1,4 +1,4 @@
-"""The sentences of the README and of `docs/`, tables and code left out; what messages point to."""
+"""The sentences of the pages and of the latest fragments; what messages point to."""
 
 import ast
 import re
@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tools.prose import long_sentences, pages, warned_words
+from tools.prose import fragments, long_sentences, pages, warned_words
 
 TOP = Path(__file__).parent.parent
 THIRTY = " ".join(["Word"] * 30)
 
 
-@pytest.mark.parametrize("page", pages(TOP), ids=lambda page: str(page.relative_to(TOP)))
+READ = [*pages(TOP), *fragments(TOP)]
+
+
+@pytest.mark.parametrize("page", READ, ids=lambda page: str(page.relative_to(TOP)))
 def test_no_sentence_is_long_and_no_word_hides_what_is_meant(page: Path) -> None:
     text = page.read_text()
     assert long_sentences(text) == []
@@ -36,6 +39,9 @@ def test_no_sentence_is_long_and_no_word_hides_what_is_meant(page: Path) -> None
         (f"```\n{THIRTY} more\n```", 0),
         (f"<!-- {THIRTY} more -->", 0),
         (f"[{THIRTY}](https://example.com/more)", 0),
+        (f"```{{glossary}}\nterm\n  {THIRTY} more.\n```", 1),
+        (f"```{{glossary}}\nterm\n  {THIRTY}.\n\nterm\n  {THIRTY}.\n```", 0),
+        (f"```{{glossary}}\nterm\n  {THIRTY}\n  more.\n```", 1),
     ],
 )
 def test_a_sentence_of_more_than_30_words_is_found(text: str, number: int) -> None:

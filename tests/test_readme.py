@@ -1,4 +1,4 @@
-"""The README's table of stores, and the table of keys: see `test_pages.py` for the rest."""
+"""The README's table of stores: see `test_pages.py` for the rest."""
 
 import json
 import re
@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import fields
 
 from cookietrack_plugin.config.registry import DISTRIBUTION, GROUP, find_provider, owner
-from cookietrack_plugin.config.settings import CookieSettings
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
-KEYS = (TOP / "docs" / "reference" / "keys.md").read_text()
 STORES = [json.loads(item) for item in re.findall(r'`(\{"type": .*?\})` \|', README)]
 
 
@@ -30,12 +27,3 @@ def test_the_store_accepts_its_example(
     for variable in re.findall(r"\$\{(\w+)\}", str(store)):
         monkeypatch.setenv(variable, "secret")
     find_provider(store["type"]).check(store)
-
-
-def test_every_key_of_the_cookie_item_is_explained_with_its_default() -> None:
-    table = KEYS.partition("| key | meaning |")[2].partition("\n\n")[0]
-    for key in fields(CookieSettings):
-        if key.name != "store":
-            assert f"`{key.name}`" in table
-    assert str(CookieSettings().max_age) in table
-    assert str(CookieSettings().max_pending) in table

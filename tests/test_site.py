@@ -11,14 +11,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from attrs import fields
 
 from cookietrack_plugin import interfaces
-from cookietrack_plugin.config.guard import GuardSettings
-from cookietrack_plugin.config.settings import CookieSettings
+from cookietrack_plugin.access.metrics import Outcome
+from cookietrack_plugin.router.arguments import FILTERS
+from cookietrack_plugin.tracking.events import Kind
 from tests.support.shown import parsed
-from tools.site.links import DOCS, EXAMPLES_PAGE, within_site
-from tools.site.options import MEANINGS, options_of, own_types
+from tools.site.links import DOCS, EXAMPLES, EXAMPLES_PAGE, within_site
+from tools.site.options import options_of, own_types
 from tools.site.parts import filled, part
 
 TOP = DOCS.parent
@@ -81,18 +81,8 @@ def test_it_is_built_without_a_warning_and_its_links_lead_somewhere(site: Path) 
     assert "generated:" not in "".join(page.read_text() for page in site.rglob("*.html"))
 
 
-def test_every_key_is_on_the_page() -> None:
-    page = filled((DOCS / "reference" / "keys.md").read_text(), DOCS / "reference")
-    keys = {each.name for kind in (CookieSettings, GuardSettings) for each in fields(kind)}
-    options = {option for store in own_types() for option in options_of(store)}
-    assert [key for key in keys | options if f"| `{key}` |" not in page] == []
-    assert "| `length` | an integer from 6 to 64 | `24` |" in page
-    assert '| `name` begins with `__Host-` | `path` has to be `"/"` |' in page
-
-
 @pytest.mark.parametrize("store", own_types())
-def test_the_options_of_a_store_are_those_that_its_check_knows(store: str) -> None:
-    assert options_of(store).keys() == MEANINGS[store].keys()
+def test_the_options_of_a_store_in_the_readme_are_those_that_its_check_knows(store: str) -> None:
     readme = (TOP / "README.md").read_text()
     shown = [parsed(item) for item in re.findall(rf'`(\{{"type": "{store}".*?\}})` \|', readme)]
     assert shown
@@ -106,9 +96,41 @@ def test_every_metric_that_the_guide_names_is_on_the_page() -> None:
     assert "| `cookietrack_faults_total` | counter | `store`, `cause` |" in table
 
 
+def test_every_value_of_a_label_is_on_the_page() -> None:
+    found = part("labels", DOCS)
+    values = [*Outcome, *(kind.value for kind in Kind), "StoreUnavailable", "ConfigError"]
+    assert [each for each in values if f"| `{each}` |" not in found] == []
+
+
+def test_the_answers_of_procedures_are_on_the_page() -> None:
+    found = part("answers", DOCS)
+    assert "| `authid` | a string or null |" in found
+    assert "| `fresh` | a boolean or null |" in found
+    assert "| `cursor` | a string or null |" in found
+    assert [name for name in FILTERS if f"| `{name}` |" not in part("keywords", DOCS)] == []
+
+
+def imported_modules() -> set[str]:
+    """The modules of this package that stores by others import."""
+    folders = (TOP / "cookietrack_plugin" / "testing" / "template", EXAMPLES / "stores")
+    files = [file for folder in folders for file in folder.rglob("*.py*") if file.suffix != ".pyc"]
+    texts = (file.read_text() for file in files)
+    found = re.compile(r"^from (cookietrack_plugin[\w.]*) import", re.MULTILINE)
+    return {name for text in texts for name in found.findall(text)}
+
+
+def test_every_module_that_stores_by_others_import_is_on_a_page() -> None:
+    pages = (DOCS / "reference").glob("*.md")
+    shown = "".join(filled(page.read_text(), page.parent) for page in pages)
+    modules = imported_modules()
+    assert "cookietrack_plugin.stores.kit.ordered.engine" in modules
+    assert [each for each in modules if not re.search(rf"module:: {each}$", shown, re.M)] == []
+
+
 def test_every_procedure_is_on_the_page_with_its_arguments() -> None:
     found = part("procedures", DOCS)
-    shown = "`authid?`, `authrealm?`, `limit?` (100), keywords of a search"
+    search = "[keywords of a search](#keywords-of-a-search)"
+    shown = f"`authid?`, `authrealm?`, `limit?` (100), {search}"
     assert f"| `cookietrack.list` | {shown} |" in found
     assert "| `cookietrack.my.revoke` | `id` |" in found
     assert "`cookietrack.on_revoked`" in part("topics", DOCS)

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOST_WORDS = 30
+# The number of the first fragment of a changelog that is read.
+FIRST_READ = 194
 WORDS = (
     *("overtaken", "told", "unheard", "under way", "anew", "let go", "lets go", "letting go"),
     *("sign of life", "signs of life", "in vain", "at rest"),
     *("meanwhile", "whoever", "whatever", "in the place of"),
 )
 _CODE_BLOCK = re.compile(r"^( *)(```|~~~).*?^\1\2`*$", re.MULTILINE | re.DOTALL)
+# Its definitions are prose, indented below each term.
+_GLOSSARY = re.compile(r"^```\{glossary\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _CODE = re.compile(r"(`+).+?\1", re.DOTALL)
@@ -42,7 +46,8 @@ def sentences(text: str) -> Iterator[str]:
 
 def paragraphs(text: str) -> Iterator[str]:
     """Each on one line: headings, items of lists, and what stands between empty lines."""
-    text = _CODE_BLOCK.sub("\n", _COMMENT.sub("", text))
+    text = _GLOSSARY.sub(lambda found: _definitions(found[1]), _COMMENT.sub("", text))
+    text = _CODE_BLOCK.sub("\n", text)
     text = _LINK.sub(r"\1", _CODE.sub("`code`", text))
     lines: list[str] = []
     for line in [*text.splitlines(), ""]:
@@ -55,6 +60,12 @@ def paragraphs(text: str) -> Iterator[str]:
             lines.append(_ITEM.sub("", line))
 
 
+def _definitions(glossary: str) -> str:
+    """A paragraph for each term, and one for what it means."""
+    apart = re.sub(r"^(\S.*)$", r"\n\1\n", glossary, flags=re.MULTILINE)
+    return re.sub(r"^  (?=\S)", "", apart, flags=re.MULTILINE)
+
+
 def _is_other(line: str, lines: list[str]) -> bool:
     """A row of a table, or a line of indented code, which no paragraph goes on with."""
     found = _NOT_PROSE.match(line)
@@ -62,5 +73,14 @@ def _is_other(line: str, lines: list[str]) -> bool:
 
 
 def pages(top: Path) -> list[Path]:
-    """The README, and the pages of `docs/`."""
-    return [top / "README.md", *sorted((top / "docs").rglob("*.md"))]
+    """Those at the top, those of `docs/`, and those of the examples, which the site has too."""
+    named = [top / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")]
+    examples = top / "node_examples"
+    readmes = [*examples.glob("*/README.md"), *examples.glob("stores/*/README.md")]
+    return [*named, *sorted((top / "docs").rglob("*.md")), *sorted(readmes)]
+
+
+def fragments(top: Path) -> list[Path]:
+    """What `changelog.d` has of late: earlier fragments, and `CHANGELOG.md`, are history."""
+    found = {path: int(path.name.split(".")[2]) for path in (top / "changelog.d").glob("*.*.*.md")}
+    return sorted(path for path, number in found.items() if number >= FIRST_READ)

@@ -3,12 +3,25 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from enum import StrEnum
 
 from attrs import define, field
 
 # Upper bounds in seconds, as usual for Prometheus; the last bucket has none.
 LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Outcome(StrEnum):
+    """What became of a handshake, or of a request at a guard: the label `outcome`."""
+
+    NEW = "new"
+    RETURNING = "returning"
+    REFUSED = "refused"
+    LIMITED = "limited"
+    UNKNOWN = "unknown"
+    FORBIDDEN = "forbidden"
+    CROSS_SITE = "cross_site"
 
 
 @define

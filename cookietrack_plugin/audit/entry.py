@@ -15,13 +15,13 @@ class By(Enum):
 
     # The client itself, or its user from another device.
     CLIENT = "client"
-    # A caller of `cookietrack.*`, or of the command.
+    # A caller of `cookietrack.*`, the console, or the command: the line of the end itself.
     OPERATOR = "operator"
     # Crossbar, for a caller of `wamp.session.kill*`, whom it does not name.
     ROUTER = "router"
     # An authenticator, which refuses a login.
     AUTHENTICATOR = "authenticator"
-    # Another worker or node, or the command.
+    # Another worker or node, or the command: the line of a worker that learns of it from the store.
     ELSEWHERE = "elsewhere"
     # The end of a lifetime.
     CLOCK = "clock"
@@ -45,7 +45,7 @@ class Entry:
     """
     One line of the audit log.
 
-    `at`: Unix milliseconds. `event`: see docs/operations.md. `id`: the cookie's, None without one.
+    `at`: Unix milliseconds. `event`: see docs/howto/monitoring.md. `id`: the cookie's, if any.
     `authid`, `authrealm`: whose session or cookie it is. `peer`: where its client is, as Crossbar
     writes it. `reason`: a WAMP URI, a method of authentication, or an error in words.
     """

@@ -28,7 +28,7 @@ _HELP = {
     "filename": f"of the file, relative to the node directory; null: {DEFAULT_FILE}",
     "required": "refuse logins that cannot be audited",
 }
-_RULES = (
+RULES = (
     Rule(Is("type", "log"), Is("filename", None), 'none with "type": "log"'),
     Rule(
         Is("type", "log"),
@@ -47,7 +47,7 @@ class AuditSettings:
     required: bool = field(default=False, validator=Boolean(PLACE))
 
     def __attrs_post_init__(self) -> None:
-        for rule in _RULES:
+        for rule in RULES:
             rule.check(self, PLACE)
 
     def path(self, node_dir: str) -> str | None:
@@ -80,4 +80,4 @@ class AuditItem:
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        return schema_of(AuditSettings, _RULES, _HELP)
+        return schema_of(AuditSettings, RULES, _HELP)

@@ -16,6 +16,10 @@ from cookietrack_plugin.stores.kit.wording import naming, unknown_attribute, wro
 
 CLASSNAME = "cookietrack_plugin.router.component.CookieAdministration"
 PLACE = 'the "extra" of CookieAdministration'
+# What each key is for.
+KEYS: Mapping[str, str] = {
+    "store": "a `store` item of a transport of the node; needed unless its worker has just one",
+}
 
 
 @frozen
@@ -55,8 +59,8 @@ def check_extra(extra: Any) -> Mapping[str, Any] | None:
         raise wrong_type("extra", "CookieAdministration", 'a mapping with a "store"', extra)
     for name in extra:
         # Crossbar adds the node's directory when it starts the component.
-        if name not in ("store", "cbdir"):
-            raise unknown_attribute(name, PLACE, ["store"])
+        if name not in (*KEYS, "cbdir"):
+            raise unknown_attribute(name, PLACE, KEYS)
     if "store" not in extra:
         return None
     options: Mapping[str, Any] = extra["store"]

@@ -1,16 +1,26 @@
 """The item of a `cookietrack-guard` path service: checked, with its defaults."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from attrs import Attribute, field, fields, frozen
+from attrs import field, fields, frozen
 
-from cookietrack_plugin.config.origin import origin_of
+from cookietrack_plugin.config.guardvalues import (
+    CACHE,
+    CSRF,
+    HEADER,
+    LOGOUT,
+    NAMES,
+    ORIGINS,
+    PLACE,
+    REDIRECT,
+    Flag,
+    Item,
+    Mapped,
+)
+from cookietrack_plugin.config.pathservice import KEYS
 from cookietrack_plugin.config.registry import find_provider, keeps_records
 from cookietrack_plugin.config.settings import CookieSettings, check_cookie_item
-from cookietrack_plugin.config.validators import Boolean
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit.wording import (
     MISSING,
@@ -23,7 +33,6 @@ from cookietrack_plugin.stores.kit.wording import (
 )
 
 GUARD = "cookietrack-guard"
-PLACE = "the guard item"
 # Headers that carry who a request is from, by the field of the identity.
 IDENTITY_HEADERS: Mapping[str, str] = {
     "authid": "X-Cookietrack-Authid",
@@ -39,127 +48,36 @@ OUTSIDE: Mapping[str, str] = {
 }
 # Services that make calls, with a role of their own.
 BRIDGES = ("publisher", "caller", "webhook")
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-_TEXT = re.compile(r"[ -~]+")
-_URL = re.compile(r"[!-~]+")
-_LOGOUT = re.compile(r"/[A-Za-z0-9._~-]+")
-# Headers that mean something else to those who read them.
-_TAKEN = re.compile(
-    r"(host|cookie|set-cookie|connection|expect|upgrade|te|trailer|date|accept|authorization"
-    r"|origin|referer|range|(content|transfer|sec|proxy|access-control|if|accept|x-forwarded)-.*"
-    r"|forwarded|user-agent|keep-alive)",
-    re.IGNORECASE,
-)
-
-Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
 
-def _mapping_of(known: Sequence[str], check: Callable[[str, object], None]) -> Validator:
-    """A mapping with some of the `known` keys, whose values are checked by name."""
+@frozen
+class Behind(Item):
+    """The item of a path service that can stand behind a guard; Crossbar checks the rest."""
 
-    def validate(_: object, attribute: "Attribute[Any]", value: object) -> None:
-        if not isinstance(value, Mapping):
-            raise wrong_type(attribute.name, PLACE, "a mapping", value)
-        for key, item in value.items():
-            if key not in known:
-                raise unknown_attribute(key, f'"{attribute.name}" in {PLACE}', known)
-            check(f"{attribute.name}.{key}", item)
-
-    return validate
+    def check(self, name: str, value: object) -> None:
+        super().check(name, value)
+        assert isinstance(value, Mapping)
+        if not isinstance(service_type := value.get("type", MISSING), str):
+            raise wrong_type(f"{name}.type", PLACE, "the type of a service", service_type)
+        _require_behind(value, name)
 
 
-def _names(attribute: str, value: object) -> None:
-    expected = "a list of one name or more"
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise wrong_type(attribute, PLACE, expected, value)
-    if not value:
-        raise wrong(attribute, PLACE, expected, "an empty list, which lets nobody in")
-    for name in value:
-        if not isinstance(name, str):
-            raise wrong_type(attribute, PLACE, expected, name)
+@frozen
+class Headers(Mapped):
+    """Names of headers, no two the same."""
+
+    def check(self, name: str, value: object) -> None:
+        super().check(name, value)
+        assert isinstance(value, Mapping)
+        names = [each.lower() for each in {**IDENTITY_HEADERS, **value}.values()]
+        if len(set(names)) < len(names):
+            raise wrong(name, PLACE, "a header for each field", "one for two of them")
 
 
-def _header_name(attribute: str, value: object) -> None:
-    expected = "the name of a header, such as X-Remote-User"
-    if not isinstance(value, str):
-        raise wrong_type(attribute, PLACE, expected, value)
-    if not _TOKEN.fullmatch(value) or _TAKEN.fullmatch(value):
-        raise wrong_value(attribute, PLACE, expected, value)
-
-
-def _redirect(attribute: str, value: object) -> None:
-    expected = "a path or an http(s) URL, with {path} for where to come back to"
-    if not isinstance(value, str):
-        raise wrong_type(attribute, PLACE, expected, value)
-    url = value.replace("{path}", "path")
-    is_path = url.startswith("/") and not url.startswith(("//", "/\\"))
-    is_url = urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
-    # Where somebody is sent to, a client must not decide.
-    origin = value.partition("?")[0].partition("#")[0]
-    if not _URL.fullmatch(url) or not (is_path or is_url) or "{" in url or "{" in origin:
-        raise wrong_value(attribute, PLACE, expected, value)
-
-
-def _headers(_: object, attribute: "Attribute[Any]", value: Mapping[str, str]) -> None:
-    _mapping_of(tuple(IDENTITY_HEADERS), _header_name)(_, attribute, value)
-    names = [name.lower() for name in {**IDENTITY_HEADERS, **value}.values()]
-    if len(set(names)) < len(names):
-        raise wrong(attribute.name, PLACE, "a header for each field", "one for two of them")
-
-
-def _cache(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    expected = "a Cache-Control header, or null for the service's own"
-    if value is not None:
-        _check_text(attribute.name, expected, value, _TEXT.fullmatch)
-
-
-def _cors(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    expected = 'a list of origins, such as ["https://app.example.com"]'
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise wrong_type(attribute.name, PLACE, expected, value)
-    for origin in value:
-        if not isinstance(origin, str):
-            raise wrong_type(attribute.name, PLACE, expected, origin)
-        if origin_of(origin) != origin:
-            raise wrong_value(attribute.name, PLACE, expected, origin)
-
-
-def _csrf(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    _check_text(attribute.name, '"on" or "off"', value, ("on", "off").__contains__)
-
-
-def _logout(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    expected = 'a path of one part below the guard\'s own, such as "/logout"'
-    if value is not None:
-        _check_text(attribute.name, expected, value, _is_logout)
-
-
-def _is_logout(path: str) -> bool:
-    return _LOGOUT.fullmatch(path) is not None and not set(path) <= {"/", "."}
-
-
-def _check_text(name: str, expected: str, value: object, fits: Callable[[str], object]) -> None:
-    if not isinstance(value, str):
-        raise wrong_type(name, PLACE, expected, value)
-    if not fits(value):
-        raise wrong_value(name, PLACE, expected, value)
-
-
-_boolean = Boolean(PLACE)
-
-
-def _cookie(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if not isinstance(value, Mapping):
-        raise wrong_type(attribute.name, PLACE, "the WebSocket's cookie item", value)
-
-
-def _service(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    expected = 'the item of a path service, such as {"type": "static", "directory": "web"}'
-    if not isinstance(value, Mapping):
-        raise wrong_type(attribute.name, PLACE, expected, value)
-    if not isinstance(service_type := value.get("type", MISSING), str):
-        raise wrong_type(f"{attribute.name}.type", PLACE, "the type of a service", service_type)
-    _require_behind(value, attribute.name)
+_cookie = Item("the WebSocket's cookie item")
+_service = Behind('the item of a path service, such as {"type": "static", "directory": "web"}')
+_allow = Mapped(dict.fromkeys(("roles", "authids", "realms"), NAMES))
+_headers = Headers(dict.fromkeys(IDENTITY_HEADERS, HEADER))
 
 
 def _require_behind(service: Mapping[str, Any], place: str) -> None:
@@ -195,16 +113,14 @@ class GuardSettings:
 
     cookie: Mapping[str, Any] = field(validator=_cookie)
     path: Mapping[str, Any] = field(validator=_service)
-    allow: Mapping[str, Sequence[str]] = field(
-        factory=dict, validator=_mapping_of(("roles", "authids", "realms"), _names)
-    )
-    denied: Mapping[str, str] = field(factory=dict, validator=_mapping_of(("redirect",), _redirect))
+    allow: Mapping[str, Sequence[str]] = field(factory=dict, validator=_allow)
+    denied: Mapping[str, str] = field(factory=dict, validator=Mapped({"redirect": REDIRECT}))
     headers: Mapping[str, str] = field(factory=dict, validator=_headers)
-    csrf: str = field(default="on", validator=_csrf)
-    cache: str | None = field(default="private, no-cache", validator=_cache)
-    cors: Sequence[str] = field(default=(), validator=_cors)
-    logout: str | None = field(default=None, validator=_logout)
-    clear_site_data: bool = field(default=False, validator=_boolean)
+    csrf: str = field(default="on", validator=CSRF)
+    cache: str | None = field(default="private, no-cache", validator=CACHE)
+    cors: Sequence[str] = field(default=(), validator=ORIGINS)
+    logout: str | None = field(default=None, validator=LOGOUT)
+    clear_site_data: bool = field(default=False, validator=Flag())
 
     def __attrs_post_init__(self) -> None:
         if self.clear_site_data and self.logout is None:
@@ -226,11 +142,14 @@ class GuardSettings:
             raise ConfigError(f"{PLACE}: expected a mapping, found {type_of(item)}")
         known = [attribute.name for attribute in fields(cls)]
         for key in item:
-            if key not in (*known, "type", "id"):
+            if key not in (*known, *KEYS):
                 raise unknown_attribute(key, PLACE, known)
-        for key, what in (("cookie", "the WebSocket's cookie item"), ("path", "a path service")):
+        for key in KEYS.keys() & item.keys():
+            if not isinstance(item[key], str):
+                raise wrong_type(key, PLACE, "a string", item[key])
+        for key, what in (("cookie", _cookie), ("path", _service)):
             if key not in item:
-                raise wrong_type(key, PLACE, what, MISSING)
+                raise wrong_type(key, PLACE, what.expected, MISSING)
         return cls(**{key: value for key, value in item.items() if key in known})
 
 

@@ -70,7 +70,7 @@ _domain = optional(
 HELP: Mapping[str, str] = {
     "name": "the cookie's name; __Secure- and __Host- may stand before it",
     "length": "characters of its secret value",
-    "max_age": "lifetime in seconds",
+    "max_age": "lifetime in seconds, at most ten years",
     "store": "where the cookies are kept: its type, and that type's options",
     "secure": "the attribute Secure: browsers send the cookie over TLS alone",
     "http_strict": "the attribute HttpOnly: scripts of the page cannot read it",
@@ -81,18 +81,24 @@ HELP: Mapping[str, str] = {
     "persistent": "false: browsers forget the cookie when they are closed",
     "max_pending": "writes that may wait for the store before new clients are answered 503",
     "max_new_per_second": "new cookies of the transport in a second; beyond it 429",
-    "max_new_per_peer": "new cookies of one address in a minute; beyond it 429",
+    "max_new_per_peer": "new cookies of one address (IPv6: /64) in a minute; beyond it 429",
     "idle_timeout": "seconds without a handshake or message until a cookie expires",
     "rolling": "max_age starts again at each handshake",
     "absolute_max_age": "with rolling: the most seconds from the cookie's creation on",
-    "max_sessions": "the most logins that are kept of one user",
-    "on_max_sessions": "beyond max_sessions: end the oldest login, or deny the new one",
-    "lifetimes": "how long logins last, by role and by role@realm",
-    "first_max_age": "lifetime in seconds of a cookie without a login, until its client returns",
+    "max_sessions": "the most logins that are kept of one user, an authid in a realm",
+    "on_max_sessions": "beyond max_sessions: end_oldest, or deny the new login; null: end_oldest",
+    "lifetimes": "shorter lifetimes of logins, by role and by role@realm",
+    "first_max_age": (
+        "lifetime in seconds of a cookie without a login, until its client has returned once or"
+        " stayed so long"
+    ),
     "rotate": 'a cookie that came without a login is never logged in; "always": a login ends it',
     "fresh_for": "seconds for which a login is recent enough to end other sessions",
-    "trusted_proxies": "reverse proxies whose word on the client's address is trusted",
-    "on_failure": "what clients get while the store does not answer",
+    "trusted_proxies": (
+        "addresses and networks of the proxies that are believed in Forwarded and X-Forwarded-For;"
+        ' "unix" for Unix sockets'
+    ),
+    "on_failure": "while the store does not answer: deny clients (503), or let them in anonymous",
     "audit": "where the audit log goes; none without it",
 }
 

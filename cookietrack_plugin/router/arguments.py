@@ -13,7 +13,7 @@ from cookietrack_plugin.search.page import MAX_LIMIT
 from cookietrack_plugin.search.selection import Selection
 from cookietrack_plugin.stores.kit.wording import type_of
 
-_FILTERS = {each.name for each in fields(Selection)} - {"authid", "authrealm", "expired"}
+FILTERS = {each.name for each in fields(Selection)} - {"authid", "authrealm", "expired"}
 _ID = f"a cookie's id, {ID_LENGTH} letters, digits, - and _"
 
 
@@ -95,7 +95,7 @@ def search(
     :param given: `cursor`, `limit`, and the filters of `Selection` except `expired`.
     """
     filters = {name: value for name, value in given.items() if name not in ("cursor", "limit")}
-    if unknown := filters.keys() - _FILTERS:
+    if unknown := filters.keys() - FILTERS:
         raise invalid(f"got an unexpected keyword argument {min(unknown)!r}")
     authid, authrealm = user
     try:

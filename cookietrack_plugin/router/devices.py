@@ -47,8 +47,8 @@ class DeviceProcedures:
     @inlineCallbacks
     def list_devices(self, *, details: CallDetails, **search: Any) -> Any:
         """
-        The caller's cookies in this realm; `current` is the one that it calls with. With a
-        `cursor`, null for the first, a `limit`, or a filter of `Selection`: a page of them.
+        The caller's cookies in this realm; `current` is the one that it calls with. With a keyword
+        of a search, such as a `cursor`, null for the first: a page of them.
         """
         authid, realm = self._caller(details)
         asked = arguments.search((authid, realm), search) if search else None

@@ -83,7 +83,7 @@ class OperatorProcedures:
     ) -> Any:
         """
         At most `limit` cookies, of `authid` and/or in `authrealm` if given. With a `cursor`, null
-        for the first, or a filter of `Selection`: a page of them.
+        for the first, or another keyword of a search: a page of them.
         """
         user = arguments.user(authid, authrealm)
         asked = arguments.search(user, {**search, "limit": limit})
@@ -95,7 +95,7 @@ class OperatorProcedures:
 
     @inlineCallbacks
     def get_cookie(self, id: Any, *, details: CallDetails | None = None) -> Any:
-        """One cookie, None where there is none."""
+        """One cookie, null where there is none."""
         id = arguments.an_id(id)
         tracker = yield self._store.tracker()
         cookie = yield tracker.find(id)

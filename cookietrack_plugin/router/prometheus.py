@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crossbar.common.checkconfig import InvalidConfigException, check_dict_args
+from crossbar.common.checkconfig import InvalidConfigException
 from crossbar.webservice.base import RouterWebService
 from twisted.internet.defer import gatherResults, inlineCallbacks
 from twisted.web.pages import notFound
@@ -11,6 +11,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from cookietrack_plugin.router.health import LivenessResource, ReadinessResource
+from cookietrack_plugin.router.optionless import check_optionless
 from cookietrack_plugin.router.probe import Probes
 from cookietrack_plugin.router.storelabels import store_labels
 from cookietrack_plugin.router.stores import OpenStores, open_stores
@@ -22,7 +23,7 @@ def check_metrics_service(personality: Any, config: Mapping[str, Any]) -> None:
 
     :raises InvalidConfigException: also where prometheus-client is not installed.
     """
-    check_dict_args({"id": (False, [str]), "type": (True, [str])}, config, "metrics service")
+    check_optionless(config, "metrics service")
     try:
         import prometheus_client  # noqa: F401
     except ImportError as error:

@@ -29,12 +29,14 @@ from cookietrack_plugin.record import (
 from cookietrack_plugin.stores.kit.deadlines import Deadlines
 from cookietrack_plugin.stores.kit.identities import Identities
 from cookietrack_plugin.stores.kit.nesting import check_depth
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import Number, Options
 from cookietrack_plugin.stores.kit.paging import cursor_of, place_of
 from cookietrack_plugin.stores.kit.shards import NOTHING, Shards
 from cookietrack_plugin.stores.kit.throttle import Throttle
 
-MAX_COOKIES = 1_000_000
+OPTIONS = Options(
+    max_cookies=Number("the most records that it keeps", default=1_000_000, low=1),
+)
 # Records that a revocation deletes while commits wait.
 _STEP = 100
 # Its pause for other threads after each millisecond of work.
@@ -54,14 +56,13 @@ class MemoryProvider:
     exclusive = False
     place = None
     opens = ICookieStore
+    options = OPTIONS
 
     def check(self, options: Mapping[str, Any]) -> None:
-        check_options(options, optional={"max_cookies": int})
-        if options.get("max_cookies", MAX_COOKIES) < 1:
-            raise wrong_option("max_cookies", options["max_cookies"], "an integer from 1 on")
+        self.options.check(options)
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> "MemoryStore":
-        return MemoryStore(options.get("max_cookies", MAX_COOKIES))
+        return MemoryStore(self.options.value(options, "max_cookies"))
 
 
 @implementer(ICookieStore, IUserRevocation)

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
 from cookietrack_plugin.access.deferreds import gathered
+from cookietrack_plugin.access.metrics import Outcome
 from cookietrack_plugin.access.store import AsyncStore
 from cookietrack_plugin.audit.entry import Actor, By
 from cookietrack_plugin.config.lifespan import SECOND
@@ -159,7 +160,7 @@ class Admissions:
     def _returning(
         self, cookie: Cookie, visitor: Visitor, policy: Policy, asked: float
     ) -> Admission:
-        self._answered("returning")
+        self._answered(Outcome.RETURNING)
         now = self._clock.now()
         limit = policy.limit(cookie.created, now)
         # One that has come back once lives as long as others.
@@ -215,7 +216,7 @@ class Admissions:
         return Admission(cookie, policy.limit(cookie.created, cookie.created), True, asked)
 
     def _note_new(self, cookie: Cookie) -> None:
-        self._answered("new")
+        self._answered(Outcome.NEW)
         self._events.publish(_created(cookie))
 
     def _new_cookie(self, id: str, visitor: Visitor, policy: Policy) -> Cookie:
@@ -228,14 +229,14 @@ class Admissions:
     def _refused_by(self, failure: Failure, visitor: Visitor) -> Failure:
         """Note why a handshake gets no cookie."""
         if failure.check(TooManyNewcomers):
-            self._store.metrics.handshakes["limited"] += 1
+            self._store.metrics.handshakes[Outcome.LIMITED] += 1
             return failure
         if self._refused is None:
             log = self.log.critical if failure.check(ConfigError) else self.log.error
             log("{store} does not answer: {cause}", store=self._label, cause=failure.value)
         self._refused = self._clock.now()
         metrics = self._store.metrics
-        self._outcomes["refused"] += 1
+        self._outcomes[Outcome.REFUSED] += 1
         metrics.faults[type(failure.value).__name__] += 1
         id = next(iter(visitor.presented), None)
         cause, actor = str(failure.value), Actor(By.STORE)
@@ -245,7 +246,7 @@ class Admissions:
         self._events.publish(refused)
         return failure
 
-    def _answered(self, outcome: str) -> None:
+    def _answered(self, outcome: Outcome) -> None:
         if self._refused is not None and self._clock.now() - self._refused >= ANSWERS_AGAIN_MS:
             self._refused = None
             self.log.info("{store} answers again", store=self._label)

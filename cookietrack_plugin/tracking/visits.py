@@ -8,6 +8,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 
+from cookietrack_plugin.access.metrics import Outcome
 from cookietrack_plugin.config.policy import Policy
 from cookietrack_plugin.record import Auth, Cookie
 from cookietrack_plugin.tracking.admission import Admission, Admissions, Visitor
@@ -108,7 +109,7 @@ class Visits(Admissions):
         if not _is_same(self._store.load_at_once(id), admission.record):
             return None
         cookie = self._connections.active(id)
-        self._answered("returning")
+        self._answered(Outcome.RETURNING)
         if cookie is None:
             cookie = self._connections.activate(admission.cookie, admission.read)
         cookie.handshake = self._clock.now()
@@ -147,12 +148,12 @@ class Visits(Admissions):
         recent: RecentVisit | None,
     ) -> Admission | None:
         if cookie is not None and recent and self._is_covered(cookie, recent.admission):
-            self._answered("returning")
+            self._answered(Outcome.RETURNING)
             return recent.admission
         if cookie is not None and self._validity.is_valid(cookie, policy):
             admission = self._returning(cookie, visitor, policy, asked)
             return self._recognition(admission, cookie, policy)
-        self._outcomes["unknown"] += 1
+        self._outcomes[Outcome.UNKNOWN] += 1
         return None
 
     def _recognition(self, admission: Admission, record: Cookie, policy: Policy) -> Recognition:
@@ -176,7 +177,7 @@ class Visits(Admissions):
 
     def _refused_by(self, failure: Failure, visitor: Visitor) -> Any:
         if failure.check(Unrecognised):
-            self._outcomes["unknown"] += 1
+            self._outcomes[Outcome.UNKNOWN] += 1
             return None
         return super()._refused_by(failure, visitor)
 

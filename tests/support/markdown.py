@@ -7,7 +7,7 @@ from pathlib import Path
 from tools.prose import pages
 
 TOP = Path(__file__).parents[2]
-PAGES = [*pages(TOP), *sorted(TOP.glob("node_examples/*/README.md"))]
+PAGES = pages(TOP)
 _FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:^ {4,}\S.*\n|^\n(?= {4}))+", re.MULTILINE)
 # A command may have a comment behind it.

@@ -130,6 +130,7 @@ FACES: dict[str, set[str]] = {
         "feed.FeedReader",
         "metrics.Histogram",
         "metrics.Metrics",
+        "metrics.Outcome",
         "reactor.MonotonicReactor",
         "servertime.TimeSample",
         "servertime.sample_time",

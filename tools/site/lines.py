@@ -6,7 +6,7 @@ from cookietrack_plugin.audit.entry import By
 from cookietrack_plugin.tracking.events import Kind
 from tools.site.parts import table
 
-_KINDS = {
+KINDS = {
     Kind.CREATED: "a client got a new cookie",
     Kind.AUTHENTICATED: "a login is stored with a cookie",
     Kind.REVOKED: "a cookie, or everything of a user, was ended",
@@ -17,10 +17,16 @@ _KINDS = {
 }
 _ACTORS = {
     By.CLIENT: "the client itself, or its user from another device",
-    By.OPERATOR: "a caller of `cookietrack.*`, or of the command `cookietrack`",
+    By.OPERATOR: (
+        "a caller of `cookietrack.*`, a user of the console, or who runs the command `cookietrack`:"
+        " in the line that the worker which was asked, or the command itself, writes"
+    ),
     By.ROUTER: "Crossbar, for a caller of `wamp.session.kill*`, whom it does not name",
     By.AUTHENTICATOR: "an authenticator that refuses a login",
-    By.ELSEWHERE: "another worker or node, or the command `cookietrack`",
+    By.ELSEWHERE: (
+        "another worker or node, or the command `cookietrack`: in the lines of all other workers,"
+        " which learn of the end from the store and have connections to close"
+    ),
     By.CLOCK: "the end of a lifetime",
     By.POLICY: "what the `cookie` item demands",
     By.STORE: "a store that does not answer, or takes no more",
@@ -29,7 +35,7 @@ _ACTORS = {
 
 def kinds(_: Path) -> str:
     """The events of Crossbar's log."""
-    rows = [(f"`cookie {kind.value}`", _KINDS[kind]) for kind in Kind]
+    rows = [(f"`cookie {kind.value}`", KINDS[kind]) for kind in Kind]
     return table(("line begins with", "what has happened"), rows)
 
 

@@ -1,17 +1,24 @@
 """The generated parts of pages, by the name that their mark has: `<!-- generated: keys -->`."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 _MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 # The module of each, imported when a page needs it: Crossbar takes its time.
 _MODULES = {
     "items": "keys",
-    "guard": "keys",
+    "guard": "services",
+    "services": "services",
+    "administration": "services",
     "stores": "options",
     "metrics": "metrics",
+    "labels": "metrics",
+    "answers": "answers",
+    "keywords": "answers",
     "procedures": "wamp",
     "topics": "wamp",
     "errors": "wamp",
@@ -48,6 +55,11 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """In Markdown."""
     lines = [head, tuple("---" for _ in head), *(tuple(row) for row in rows)]
     return "\n".join("| " + " | ".join(_cell(each) for each in line) + " |" for line in lines)
+
+
+def literal(value: Any) -> str:
+    """A value as a configuration has it."""
+    return f"`{json.dumps(value)}`"
 
 
 def _cell(text: str) -> str:

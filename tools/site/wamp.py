@@ -35,18 +35,33 @@ def procedures(_: Path) -> str:
     )
 
 
-_HEAD = ("procedure", "arguments", "what it does or gives")
+_HEAD = ("procedure", "arguments", "what it does or gives", "answer")
+_COOKIES = "a list of [cookies](#a-cookie), or [a page](#a-page) of them"
+_ENDED = "[how many](#an-end)"
+_ANSWERS = {
+    "list": _COOKIES,
+    "get": "[a cookie](#a-cookie), or null",
+    "count": "an integer",
+    "stat": "[numbers](#numbers-of-a-store)",
+    "revoke": _ENDED,
+    "revoke_by_authid": _ENDED,
+    "my.list": f"{_COOKIES}, each with `current`",
+    "my.freshness": "[a login's age](#the-age-of-a-login)",
+    "my.revoke": _ENDED,
+    "my.revoke_others": _ENDED,
+}
 
 
 def _row(name: str, procedure: Callable[..., Any]) -> tuple[str, ...]:
     parameters = inspect.signature(procedure).parameters.values()
     arguments = [_argument(each) for each in parameters if each.kind is not each.KEYWORD_ONLY]
-    return f"`{PREFIX}{name}`", ", ".join(arguments), str(procedure.__doc__)
+    called = f"`{PREFIX}{name}`"
+    return called, ", ".join(arguments), str(procedure.__doc__), _ANSWERS[name]
 
 
 def _argument(parameter: inspect.Parameter) -> str:
     if parameter.kind is parameter.VAR_KEYWORD:
-        return "keywords of a search"
+        return "[keywords of a search](#keywords-of-a-search)"
     default = parameter.default
     shown = "" if default is parameter.empty or default is None else f" ({default})"
     optional = "" if default is parameter.empty else "?"

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from cookietrack_plugin.access.metrics import Histogram, Metrics
+from cookietrack_plugin.access.metrics import Histogram, Metrics, Outcome
 from cookietrack_plugin.router.console.observed import Observed
 from cookietrack_plugin.tracking.tracker import Tracker
 
@@ -57,9 +57,9 @@ class _Totals:
             events["authenticated"],
             events["refused"]
             + events["denied"]
-            + handshakes["limited"]
-            + requests["forbidden"]
-            + requests["cross_site"],
+            + handshakes[Outcome.LIMITED]
+            + requests[Outcome.FORBIDDEN]
+            + requests[Outcome.CROSS_SITE],
             requests.total(),
             sum(metrics.commit_seconds.counts),
             metrics.commit_seconds.total,

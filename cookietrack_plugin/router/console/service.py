@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crossbar.common.checkconfig import InvalidConfigException, check_dict_args
+from crossbar.common.checkconfig import InvalidConfigException
 from crossbar.webservice.base import RouterWebService
 
 from cookietrack_plugin.config.consoles import require_operators
@@ -15,6 +15,7 @@ from cookietrack_plugin.router.console.resource import ConsoleResource
 from cookietrack_plugin.router.console.watched import WatchedStore
 from cookietrack_plugin.router.console.whoami import Operator
 from cookietrack_plugin.router.guard.service import guard_items
+from cookietrack_plugin.router.optionless import check_optionless
 from cookietrack_plugin.router.stores import open_stores
 from cookietrack_plugin.router.web.root import rooted
 from cookietrack_plugin.search.devicename import device_name
@@ -27,7 +28,7 @@ def check_console_service(personality: Any, config: Mapping[str, Any]) -> None:
 
     :raises InvalidConfigException: it has options.
     """
-    check_dict_args({"id": (False, [str]), "type": (True, [str])}, config, "console service")
+    check_optionless(config, "console service")
 
 
 class ConsoleService(RouterWebService):

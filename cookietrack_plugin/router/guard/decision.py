@@ -9,6 +9,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 
+from cookietrack_plugin.access.metrics import Outcome
 from cookietrack_plugin.config.guard import GuardSettings
 from cookietrack_plugin.config.proxies import TrustedProxies
 from cookietrack_plugin.config.settings import CookieSettings
@@ -83,7 +84,7 @@ class Guard:
             answer(Refusal.NO_USER)
         elif self._checks_site and not is_same_site(request, self._origins):
             # Before the look-up: what another site's page does is no activity of the user.
-            self._count("cross_site")
+            self._count(Outcome.CROSS_SITE)
             answer(Refusal.CROSS_SITE)
         elif store is None:
             answer(Refusal.NO_ANSWER)
@@ -171,7 +172,7 @@ class Guard:
             self._let_in(request, tracker, visit)
             return visit
         tracker.drop(visit.connection)
-        self._count("forbidden")
+        self._count(Outcome.FORBIDDEN)
         return Refusal.NO_RIGHT
 
     def _let_in(self, request: Any, tracker: Tracker, visit: Visit) -> None:
@@ -202,7 +203,7 @@ class Guard:
         }
         return client_of(peer, headers, self._proxies)
 
-    def _count(self, outcome: str) -> None:
+    def _count(self, outcome: Outcome) -> None:
         if store := self.store():
             store.tracker.metrics.requests[outcome] += 1
 

@@ -14,10 +14,22 @@ from cookietrack_plugin.interfaces import (
     IRouterCookieStore,
 )
 from cookietrack_plugin.stores.database.recognition import is_zlmdb
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import Number, Option, Options
 
-# The range that Crossbar asserts at start, in bytes.
-SMALLEST, LARGEST = 128 * 2**10, 128 * 2**30
+# The range that Crossbar asserts at start, and its defaults.
+OPTIONS = Options(
+    path=Option("the directory of the database"),
+    maxsize=Number(
+        "the most bytes that it may take",
+        default=2**30,
+        low=128 * 2**10,
+        high=128 * 2**30,
+        noun="a number of bytes",
+    ),
+    readonly=Option("open it for reading alone", bool, False),
+    sync=Option("flush each transaction to the disk", bool, True),
+    purge_on_startup=Option("begin with an empty store at each start", bool, False),
+)
 
 
 @implementer(ICookieStoreProvider, IReadOnlyProvider, IRecognizer)
@@ -32,18 +44,10 @@ class DatabaseProvider:
     exclusive = False
     place = "path"
     opens = IRouterCookieStore
+    options = OPTIONS
 
     def check(self, options: Mapping[str, Any]) -> None:
-        check_options(
-            options,
-            required={"path": str},
-            optional={"purge_on_startup": bool, "maxsize": int, "readonly": bool, "sync": bool},
-        )
-        maxsize = options.get("maxsize", LARGEST)
-        if not SMALLEST <= maxsize <= LARGEST:
-            raise wrong_option(
-                "maxsize", maxsize, f"a number of bytes from {SMALLEST} to {LARGEST}"
-            )
+        self.options.check(options)
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> IRouterCookieStore:
         # The one store that needs Crossbar, and only when it is named.

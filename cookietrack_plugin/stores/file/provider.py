@@ -21,8 +21,16 @@ from cookietrack_plugin.stores.file.place import Place
 from cookietrack_plugin.stores.file.reader import HEAD, is_cookie_file
 from cookietrack_plugin.stores.file.snapshot import FileSnapshot
 from cookietrack_plugin.stores.file.store import FileStore
-from cookietrack_plugin.stores.kit.options import check_options
+from cookietrack_plugin.stores.kit.options import Option, Options
 from cookietrack_plugin.stores.kit.permissions import is_absent, unusable
+
+OPTIONS = Options(
+    filename=Option("the file"),
+    purge_on_startup=Option("remove expired records at each start", bool, False),
+    writer_process=Option(
+        "write in a process of its own; false: on a thread of the worker", bool, True
+    ),
+)
 
 
 @implementer(ICookieStoreProvider, IReadOnlyProvider, IRecognizer)
@@ -40,10 +48,10 @@ class FileProvider:
     exclusive = True
     place = "filename"
     opens = ICookieStore
+    options = OPTIONS
 
     def check(self, options: Mapping[str, Any]) -> None:
-        optional = {"purge_on_startup": bool, "writer_process": bool}
-        check_options(options, required={"filename": str}, optional=optional)
+        self.options.check(options)
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> FileStore:
         place = _place(options, node_dir)
@@ -51,11 +59,11 @@ class FileProvider:
             place.check()
             lock = FileLock(f"{place.path}.lock", place.path)
             try:
-                opened = open_file(place.path, options.get("purge_on_startup", False))
+                opened = open_file(place.path, self.options.value(options, "purge_on_startup"))
             except BaseException:
                 lock.release()
                 raise
-        ledger = Ledger(place, lock, opened, apart=options.get("writer_process", True))
+        ledger = Ledger(place, lock, opened, apart=self.options.value(options, "writer_process"))
         return FileStore(ledger, {"damaged": opened.damaged, "torn": opened.torn})
 
     def open_readonly(self, options: Mapping[str, Any], node_dir: str) -> ICookieStore:

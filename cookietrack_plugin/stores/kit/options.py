@@ -1,7 +1,10 @@
-"""The check of a `store` item's attributes: presence, types, and no attribute that nobody reads."""
+"""The check of a `store` item's attributes: presence, types, limits, and none that nobody reads."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from attrs import field, frozen
 
 from cookietrack_plugin.errors import ConfigError
 from cookietrack_plugin.stores.kit import wording
@@ -10,6 +13,7 @@ PLACE = "the store item"
 TIMEOUT_S = 5.0
 MIN_TIMEOUT_S = 0.1
 MAX_TIMEOUT_S = 3600
+_NOT_EMPTY = "a string that is not empty"
 _DESCRIPTIONS: Mapping[type, str] = {
     str: "a string",
     bool: "true or false",
@@ -18,6 +22,106 @@ _DESCRIPTIONS: Mapping[type, str] = {
     list: "a list",
     dict: "a mapping",
 }
+
+
+@frozen
+class Option:
+    """
+    One option of a store type, declared once for its check, the code that reads it, and the
+    reference.
+
+    `meaning`: what it is for. `kind`: its type, as `check_options` names it. `default`: its value
+    where it is left out; MISSING if it has to be there.
+    """
+
+    meaning: str
+    kind: type = str
+    default: Any = wording.MISSING
+
+    @property
+    def is_required(self) -> bool:
+        """Whether an item must have it."""
+        return self.default is wording.MISSING
+
+    @property
+    def expected(self) -> str:
+        """What it may be, as a message says it."""
+        is_name = self.kind is str and self.is_required
+        return _NOT_EMPTY if is_name else _DESCRIPTIONS[self.kind]
+
+    def check(self, name: str, found: Any) -> None:
+        """
+        Check a value of the right type.
+
+        :raises ConfigError: naming the option, what was expected, and what was found.
+        """
+
+
+@frozen
+class Number(Option):
+    """From `low` to `high`, None for any number above; `noun` is what messages call it."""
+
+    kind: type = int
+    low: float = field(default=0, kw_only=True)
+    high: float | None = field(default=None, kw_only=True)
+    noun: str = field(default="an integer", kw_only=True)
+
+    @property
+    def expected(self) -> str:
+        return f"{self.noun} from {self.low} {'on' if self.high is None else f'to {self.high}'}"
+
+    def check(self, name: str, found: Any) -> None:
+        # Written so that NaN is refused, too.
+        if not (found >= self.low and (self.high is None or found <= self.high)):
+            raise wrong_option(name, found, self.expected)
+
+
+@frozen
+class Text(Option):
+    """A string that `pattern` matches as a whole, which `described` says in words."""
+
+    pattern: "re.Pattern[str]" = field(kw_only=True)
+    described: str = field(kw_only=True)
+
+    @property
+    def expected(self) -> str:
+        return self.described
+
+    def check(self, name: str, found: Any) -> None:
+        if not self.pattern.fullmatch(found):
+            raise wrong_option(name, found, self.expected)
+
+
+class Options:
+    """
+    The options of a store type, by name: `Options(path=Option("the directory"))`. A provider that
+    has them as its `options` is described by them in the reference.
+    """
+
+    def __init__(self, **by_name: Option) -> None:
+        self.by_name: Mapping[str, Option] = by_name
+
+    def check(self, item: Mapping[str, Any]) -> None:
+        """
+        Check a `store` item with `check_options`, then the limits of what is in it.
+
+        :raises ConfigError: naming the first wrong attribute, what was expected, and what was
+            found.
+        """
+        kinds = {name: option.kind for name, option in self.by_name.items()}
+        required = {name for name, option in self.by_name.items() if option.is_required}
+        check_options(
+            item,
+            {name: kind for name, kind in kinds.items() if name in required},
+            {name: kind for name, kind in kinds.items() if name not in required},
+        )
+        for name in self.by_name:
+            if name in item:
+                self.by_name[name].check(name, item[name])
+
+    def value(self, item: Mapping[str, Any], name: str) -> Any:
+        """The value of an option in an item that was checked, or its default."""
+        return item.get(name, self.by_name[name].default)
 
 
 def check_options(
@@ -48,7 +152,7 @@ def check_options(
         if attribute not in options:
             raise wording.wrong_type(attribute, PLACE, _DESCRIPTIONS[kind], wording.MISSING)
         if options[attribute] == "":
-            raise wrong_option(attribute, "", "a string that is not empty")
+            raise wrong_option(attribute, "", _NOT_EMPTY)
 
 
 def timeout_of(options: Mapping[str, Any]) -> float:
@@ -58,11 +162,22 @@ def timeout_of(options: Mapping[str, Any]) -> float:
     :param options: a `store` item that `check_options` has accepted.
     :raises ConfigError: it is not from `MIN_TIMEOUT_S` to `MAX_TIMEOUT_S`.
     """
-    seconds = options.get("timeout", TIMEOUT_S)
-    if not MIN_TIMEOUT_S <= seconds <= MAX_TIMEOUT_S:
-        expected = f"a number of seconds from {MIN_TIMEOUT_S} to {MAX_TIMEOUT_S}"
-        raise wrong_option("timeout", seconds, expected)
+    option = timeout_option("")
+    seconds: float = options.get("timeout", option.default)
+    option.check("timeout", seconds)
     return seconds
+
+
+def timeout_option(meaning: str) -> Number:
+    """The option `timeout` of a store on a server, for its `Options`."""
+    return Number(
+        meaning,
+        kind=float,
+        default=TIMEOUT_S,
+        low=MIN_TIMEOUT_S,
+        high=MAX_TIMEOUT_S,
+        noun="a number of seconds",
+    )
 
 
 def wrong_option(attribute: str, found: object, expected: str) -> ConfigError:

@@ -19,7 +19,7 @@ from cookietrack_plugin.interfaces import (
     IVerifiable,
 )
 from cookietrack_plugin.record import Change, Cookie, Delete, UserRevoked, is_id, matches
-from cookietrack_plugin.stores.kit.options import check_options, wrong_option
+from cookietrack_plugin.stores.kit.options import Number, Option, Options
 from cookietrack_plugin.stores.kit.paging import cursor_of, place_of, read_on
 from cookietrack_plugin.stores.kit.permissions import denied, is_hidden
 from cookietrack_plugin.stores.lmdb.batch import prepare
@@ -38,10 +38,27 @@ from cookietrack_plugin.stores.lmdb.tables import Tables
 from cookietrack_plugin.stores.lmdb.users import delete_some, revoke_user
 from cookietrack_plugin.stores.lmdb.verification import EXAMINATIONS
 
-_MAXSIZE = 128 * 2**30
-_SMALLEST_MAXSIZE = 2**20
 # The address space of a process on a 64-bit machine is twice this.
-_LARGEST_MAXSIZE = 2**46
+_LARGEST_MAXSIZE_BYTES = 2**46
+OPTIONS = Options(
+    path=Option("the directory of the database"),
+    maxsize=Number(
+        "the most bytes that it may take",
+        default=128 * 2**30,
+        low=2**20,
+        high=_LARGEST_MAXSIZE_BYTES,
+        noun="a number of bytes",
+    ),
+    sync=Option(
+        "false: a power cut can lose what was stored last, and damage the store", bool, True
+    ),
+    purge_on_startup=Option(
+        "begin with an empty store when the first process opens it", bool, False
+    ),
+    writer_process=Option(
+        "write in a process of its own; false: on a thread of the worker", bool, True
+    ),
+)
 _FEED_PAGE = 1_000
 _MAX_PLACE_BYTES = 511
 
@@ -65,13 +82,10 @@ class LmdbProvider:
     exclusive = False
     place = "path"
     opens = ICookieStore
+    options = OPTIONS
 
     def check(self, options: Mapping[str, Any]) -> None:
-        optional = {"maxsize": int, "sync": bool, "purge_on_startup": bool, "writer_process": bool}
-        check_options(options, {"path": str}, optional)
-        if not _SMALLEST_MAXSIZE <= options.get("maxsize", _MAXSIZE) <= _LARGEST_MAXSIZE:
-            allowed = f"a number of bytes from {_SMALLEST_MAXSIZE} to {_LARGEST_MAXSIZE}"
-            raise wrong_option("maxsize", options["maxsize"], allowed)
+        self.options.check(options)
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> "LmdbStore":
         return _open(options, node_dir, reads=False)
@@ -95,13 +109,13 @@ class LmdbProvider:
 
 
 def _open(options: Mapping[str, Any], node_dir: str, reads: bool) -> "LmdbStore":
-    maxsize = options.get("maxsize", _MAXSIZE)
+    maxsize = OPTIONS.value(options, "maxsize")
     opening = Opening(
         os.path.join(node_dir, options["path"]),
         maxsize,
-        sync=options.get("sync", True),
-        purge=options.get("purge_on_startup", False),
-        apart=options.get("writer_process", True),
+        sync=OPTIONS.value(options, "sync"),
+        purge=OPTIONS.value(options, "purge_on_startup"),
+        apart=OPTIONS.value(options, "writer_process"),
         reads=reads,
     )
     return LmdbStore(acquire(opening), maxsize)

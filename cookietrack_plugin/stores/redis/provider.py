@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from cookietrack_plugin.errors import StoreUnavailable
 from cookietrack_plugin.interfaces import ICookieStore, ICookieStoreProvider, IReadOnlyProvider
-from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
+from cookietrack_plugin.stores.kit.options import Number, Option, Options, Text, timeout_option
 from cookietrack_plugin.stores.redis.client import Client
 from cookietrack_plugin.stores.redis.durability import durability_warnings
 from cookietrack_plugin.stores.redis.eviction import require_noeviction
@@ -23,11 +23,25 @@ from cookietrack_plugin.stores.redis.store import RedisReader, RedisStore
 from cookietrack_plugin.stores.redis.topology import check_topology, infos
 from cookietrack_plugin.stores.redis.url import check_files, parse_url
 
-PREFIX = "cookietrack"
-
 log = logging.getLogger(__name__)
 
-_PREFIX = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_MOST = 1024
+OPTIONS = Options(
+    url=Option("where the server, the sentinels or the cluster are"),
+    prefix=Text(
+        "what all keys begin with",
+        default="cookietrack",
+        pattern=re.compile(r"[A-Za-z0-9_.:-]{1,100}"),
+        described="up to 100 letters, digits, or any of _ . : -",
+    ),
+    timeout=timeout_option("seconds to connect, and for every answer"),
+    replicas=Number(
+        "how many replicas have to have a commit before it counts", default=0, low=0, high=_MOST
+    ),
+    partitions=Number(
+        "over how many slots of a cluster the records are spread", default=1, low=1, high=_MOST
+    ),
+)
 
 
 @implementer(ICookieStoreProvider, IReadOnlyProvider)
@@ -43,21 +57,11 @@ class RedisProvider:
     exclusive = False
     place = "url"
     opens = ICookieStore
+    options = OPTIONS
 
     def check(self, options: Mapping[str, Any]) -> None:
-        check_options(
-            options,
-            required={"url": str},
-            optional={"prefix": str, "timeout": float, "replicas": int, "partitions": int},
-        )
+        self.options.check(options)
         parse_url(options["url"])
-        prefix = options.get("prefix", PREFIX)
-        if not _PREFIX.fullmatch(prefix):
-            raise wrong_option("prefix", prefix, "up to 100 letters, digits, or any of _ . : -")
-        timeout_of(options)
-        for name, least in (("replicas", 0), ("partitions", 1)):
-            if not least <= options.get(name, least) <= 1024:
-                raise wrong_option(name, options[name], f"an integer from {least} to 1024")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> RedisStore:
         return _open(RedisStore, _prepare, options, node_dir)
@@ -73,11 +77,11 @@ def _open(
     node_dir: str,
 ) -> RedisStore:
     url = parse_url(options["url"])
-    timeout = timeout_of(options)
+    timeout = OPTIONS.value(options, "timeout")
     check_files(url, node_dir)
     try:
         with translated(url.shown, opening=True):
-            client = Client(url, node_dir, timeout, options.get("replicas", 0))
+            client = Client(url, node_dir, timeout, OPTIONS.value(options, "replicas"))
             try:
                 return _opened(made, prepare, options, client)
             except BaseException:
@@ -96,8 +100,8 @@ def _opened(
     client: Client,
 ) -> RedisStore:
     url = parse_url(options["url"])
-    replicas = options.get("replicas", 0)
-    layout = Layout(options.get("prefix", PREFIX), options.get("partitions", 1))
+    replicas = OPTIONS.value(options, "replicas")
+    layout = Layout(OPTIONS.value(options, "prefix"), OPTIONS.value(options, "partitions"))
     described = infos(client)
     for info in described:
         check_topology(info, url)
@@ -108,7 +112,7 @@ def _opened(
     for warning in durability_warnings(client, described, replicas):
         log.warning("%s can lose logins: %s", url.shown, warning)
     if made is RedisStore and client.is_plain:
-        return NonBlockingRedisStore(client, layout, url.shown, timeout_of(options))
+        return NonBlockingRedisStore(client, layout, url.shown, OPTIONS.value(options, "timeout"))
     return made(client, layout, url.shown)
 
 

@@ -16,7 +16,7 @@ from cookietrack_plugin.interfaces import (
     IReadOnlyProvider,
     IRecognizer,
 )
-from cookietrack_plugin.stores.kit.options import check_options, timeout_of, wrong_option
+from cookietrack_plugin.stores.kit.options import Number, Option, Options, Text, timeout_option
 from cookietrack_plugin.stores.sql.durability import durability_warnings
 from cookietrack_plugin.stores.sql.engine import make_engine
 from cookietrack_plugin.stores.sql.faults import translated
@@ -26,14 +26,21 @@ from cookietrack_plugin.stores.sql.store import ServerStore, SqlStore
 from cookietrack_plugin.stores.sql.tables import Tables, make_tables
 from cookietrack_plugin.stores.sql.url import is_file, parse_url, shown, under
 
-TABLE = "cookietrack"
-POOL_SIZE = 5
-
 log = logging.getLogger(__name__)
 
 # The format of SQLite's files, section 1.3.
 _SQLITE_HEAD = b"SQLite format 3\0"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+OPTIONS = Options(
+    url=Option("where the database is, as SQLAlchemy writes it"),
+    table=Text(
+        "the name of its table",
+        default="cookietrack",
+        pattern=re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}"),
+        described="up to 40 letters, digits or _, no digit first",
+    ),
+    timeout=timeout_option("seconds to connect, for a statement, and for a connection of the pool"),
+    pool_size=Number("the most connections of one worker", default=5, low=2, high=100),
+)
 
 
 @implementer(ICookieStoreProvider, IReadOnlyProvider, IRecognizer)
@@ -48,21 +55,11 @@ class SqlProvider:
     exclusive = False
     place = "url"
     opens = ICookieStore
+    options = OPTIONS
 
     def check(self, options: Mapping[str, Any]) -> None:
-        check_options(
-            options,
-            required={"url": str},
-            optional={"table": str, "timeout": float, "pool_size": int},
-        )
+        self.options.check(options)
         parse_url(options["url"])
-        table = options.get("table", TABLE)
-        if not _NAME.fullmatch(table):
-            raise wrong_option("table", table, "up to 40 letters, digits or _, no digit first")
-        timeout_of(options)
-        pool_size = options.get("pool_size", POOL_SIZE)
-        if not 2 <= pool_size <= 100:
-            raise wrong_option("pool_size", pool_size, "an integer from 2 to 100")
 
     def open(self, options: Mapping[str, Any], node_dir: str) -> "SqlStore":
         return self._open(under(parse_url(options["url"]), node_dir), options, prepare_tables)
@@ -87,9 +84,9 @@ class SqlProvider:
         options: Mapping[str, Any],
         prepare: Callable[[Connection, Tables, float], None],
     ) -> "SqlStore":
-        timeout = timeout_of(options)
-        engine = make_engine(url, timeout, options.get("pool_size", POOL_SIZE))
-        tables = make_tables(options.get("table", TABLE), engine.dialect.name)
+        timeout = self.options.value(options, "timeout")
+        engine = make_engine(url, timeout, self.options.value(options, "pool_size"))
+        tables = make_tables(self.options.value(options, "table"), engine.dialect.name)
         try:
             with translated(shown(url), opening=True), engine.connect() as connection:
                 prepare(connection, tables, timeout)
