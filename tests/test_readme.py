@@ -3,16 +3,16 @@
 import json
 import re
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import fields
 
+from cookietrack_plugin.config.check import check_node
 from cookietrack_plugin.config.registry import DISTRIBUTION, GROUP, find_provider, owner
 from cookietrack_plugin.config.settings import CookieSettings
+from tests.support.markdown import TOP, blocks
 
-TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
 KEYS = (TOP / "docs" / "reference" / "keys.md").read_text()
 STORES = [json.loads(item) for item in re.findall(r'`(\{"type": .*?\})` \|', README)]
@@ -30,6 +30,11 @@ def test_the_store_accepts_its_example(
     for variable in re.findall(r"\$\{(\w+)\}", str(store)):
         monkeypatch.setenv(variable, "secret")
     find_provider(store["type"]).check(store)
+
+
+def test_the_check_has_nothing_to_say_about_the_configuration() -> None:
+    [config] = [json.loads(code) for code in blocks(TOP / "README.md", "json")]
+    assert check_node(config) == []
 
 
 def test_every_key_of_the_cookie_item_is_explained_with_its_default() -> None:
