@@ -35,7 +35,9 @@ class Store(click.ParamType):
 @click.option("--store", "others", type=Store(), multiple=True, help="A store to put beside ours.")
 @click.option("--rounds", default=MINIMUM_ROUNDS, show_default=True, help="Rounds to measure.")
 @click.option("--scale", default=1.0, help="Shrink sizes and times, to try things out.")
-@click.option("--results", default=result.DIRECTORY, type=Path, help="Where the JSON files go.")
+@click.option(
+    "--results", type=Path, help="Where the JSON files go: benchmarks/results, or tried if no docs."
+)
 @click.option("--docs/--no-docs", default=True, help="Write the page and the README.")
 @click.pass_context
 def main(
@@ -44,7 +46,7 @@ def main(
     others: tuple[Options, ...],
     rounds: int,
     scale: float,
-    results: Path,
+    results: Path | None,
     docs: bool,
 ) -> None:
     """Measure cookie stores, and Crossbar nodes that use them."""
@@ -60,7 +62,8 @@ def main(
     if scale != 1 or others:
         # The documentation shows what everybody can measure again, in full.
         docs = False
-    sys.exit(not Runner(rounds, scale, labelled, results, docs).run(chosen))
+    place = results or (result.DIRECTORY if docs else result.TRIED)
+    sys.exit(not Runner(rounds, scale, labelled, place, docs).run(chosen))
 
 
 @main.command()

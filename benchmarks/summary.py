@@ -12,7 +12,11 @@ from benchmarks.result import Result
 README = Path(__file__).parent.parent / "README.md"
 OURS, CROSSBARS = ("lmdb", "file"), ("file (Crossbar)", "database (Crossbar)")
 STORES = (*OURS, *CROSSBARS)
-HEAD = ("", "in", "`lmdb`", "`file`", "Crossbar's `file`", "Crossbar's `database`", "in words")
+HEAD = (
+    *("", "in", "better", "`lmdb`", "`file`", "Crossbar's `file`", "Crossbar's `database`"),
+    "in words",
+)
+HIGHER, LOWER = "higher", "lower"
 _TIMES = "times "
 NO_COOKIE, DATABASE = f"{_TIMES}no cookie", f"{_TIMES}Crossbar's `database`"
 
@@ -21,7 +25,8 @@ NO_COOKIE, DATABASE = f"{_TIMES}no cookie", f"{_TIMES}Crossbar's `database`"
 class Row:
     """
     `unit`: of all its numbers; a ratio where it begins with `_TIMES`. `cases`: those of the
-    benchmark's figures that stand in the columns, by store. `words`: what it means.
+    benchmark's figures that stand in the columns, by store. `words`: what it means. `better`: which
+    of two numbers is.
     """
 
     what: str
@@ -30,6 +35,7 @@ class Row:
     benchmark: str
     metric: str
     cases: Mapping[str, str] = field(factory=lambda: dict(zip(STORES, STORES, strict=True)))
+    better: str = field(default=LOWER, kw_only=True)
 
 
 ROWS = (
@@ -39,6 +45,7 @@ ROWS = (
         "tracking slows nobody down: what the plugin adds, it saves elsewhere",
         "handshakes",
         "new-cookie handshakes",
+        better=HIGHER,
     ),
     Row(
         "the same on a slow disk",
@@ -46,6 +53,7 @@ ROWS = (
         "a flush of 4 ms holds up no visitor",
         "slow_flush",
         "new-cookie handshakes",
+        better=HIGHER,
     ),
     Row(
         "returning visitors a second",
@@ -53,13 +61,15 @@ ROWS = (
         "a look-up costs next to nothing",
         "handshakes",
         "returning-cookie handshakes",
+        better=HIGHER,
     ),
     Row(
         "logins by ticket a second, slow disk",
         NO_COOKIE,
-        "each is on disk before its client gets WELCOME",
+        "what durable logins cost: each is on disk before its client gets WELCOME",
         "joins",
         "ticket joins",
+        better=HIGHER,
     ),
     Row(
         "slowest of 100 calls, slow disk",
@@ -89,6 +99,7 @@ ROWS = (
         "lookups",
         "look-ups",
         dict(zip(STORES[:2], OURS, strict=True)),
+        better=HIGHER,
     ),
     Row(
         "durable new cookies a second",
@@ -97,6 +108,7 @@ ROWS = (
         "commits",
         "new cookies",
         {store: f"{store}, 64 at a time" for store in OURS},
+        better=HIGHER,
     ),
     Row(
         "opening a million cookies",
@@ -118,7 +130,7 @@ ROWS = (
     Row(
         "look-up among 10,000,000",
         f"{_TIMES}one among 10,000",
-        "a full store is as quick as an empty one",
+        "what a thousand times as many cookies add to it",
         "scaling",
         "look-up",
         {"lmdb": "10,000,000 cookies"},
@@ -153,7 +165,7 @@ def _line(row: Row, result: Result) -> str:
     figures = {figure.case: figure for figure in result.figures if figure.metric == row.metric}
     shown = [figures.get(row.cases.get(store, "")) for store in STORES]
     numbers = [_shown(figure, row.unit) for figure in shown]
-    return _cells([row.what, row.unit, *numbers, row.words])
+    return _cells([row.what, row.unit, row.better, *numbers, row.words])
 
 
 def _shown(figure: Figure | None, unit: str) -> str:

@@ -3,14 +3,14 @@
 import json
 import re
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cookietrack_plugin.config.check import check_node
 from cookietrack_plugin.config.registry import DISTRIBUTION, GROUP, find_provider, owner
+from tests.support.markdown import TOP, blocks
 
-TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
 STORES = [json.loads(item) for item in re.findall(r'`(\{"type": .*?\})` \|', README)]
 
@@ -27,3 +27,8 @@ def test_the_store_accepts_its_example(
     for variable in re.findall(r"\$\{(\w+)\}", str(store)):
         monkeypatch.setenv(variable, "secret")
     find_provider(store["type"]).check(store)
+
+
+def test_the_check_has_nothing_to_say_about_the_configuration() -> None:
+    [config] = [json.loads(code) for code in blocks(TOP / "README.md", "json")]
+    assert check_node(config) == []

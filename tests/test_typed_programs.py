@@ -20,8 +20,8 @@ DEPLOY = TOP / "node_examples" / "deploy"
 USERS = {"postgres"}
 VERBS = {"daemon-reload", "enable", "start", "stop", "restart", "status"}
 # Options of podman and docker that have a value.
-VALUED = {"--name", "--tmpfs", "--time", "-p", "-v", "-t", "-f"}
-FLAGS = {"-d", "--read-only"}
+VALUED = {"--name", "--tmpfs", "--time", "--entrypoint", "-p", "-v", "-t", "-f"}
+FLAGS = {"-d", "-i", "--rm", "--read-only"}
 
 
 def lines_of(program: str) -> list[tuple[Path, list[str]]]:
@@ -52,6 +52,18 @@ def operands(words: list[str]) -> list[str]:
     ]
 
 
+def image_of(words: list[str]) -> str:
+    """What is run: the first word behind the options."""
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            return word
+        assert word in VALUED | FLAGS
+        if word in VALUED:
+            next(rest)
+    raise AssertionError(words)
+
+
 def images(page: Path) -> set[str]:
     return {option(words, "-t") for at, words in lines_of("podman") if at == page and "-t" in words}
 
@@ -69,12 +81,12 @@ def test_images_containers_and_files_are_there(page: Path, words: list[str]) -> 
         assert (TOP / context).is_dir()
         assert (TOP / option(words, "-f")).is_file()
     elif command == "run":
-        assert operands(words[2:])[0] in images(page)
+        assert image_of(words[2:]) in images(page)
     elif command == "exec":
         # What follows the container is a command, which `test_pages.py` checks.
         assert words[2] in containers(page)
     else:
-        assert command == "stop"
+        assert command in ("stop", "restart")
         assert set(operands(words[2:])) <= containers(page)
 
 
@@ -83,19 +95,31 @@ def test_manifests_and_what_they_name_are_there(page: Path, words: list[str]) ->
     if words[1] == "apply":
         assert list(yaml.safe_load_all((TOP / option(words, "-f")).read_text()))
         return
-    assert words[1:3] == ["create", "configmap"]
-    assert f"configMap: {{name: {words[3]}}}" in (DEPLOY / "kubernetes.yaml").read_text()
+    manifest, name = (DEPLOY / "kubernetes.yaml").read_text(), kubernetes_name(words)
+    key = {"secret": "secretName: ", "configmap": "configMap: {name: "}[words[2]]
+    assert f"{key}{name}" in manifest
 
 
-def test_kubectl_takes_the_line_that_makes_a_configuration(tmp_path: Path) -> None:
+def kubernetes_name(words: list[str]) -> str:
+    """Of what a line makes: `create secret generic NAME`, or `create configmap NAME`."""
+    assert words[1] == "create"
+    return words[4] if words[2:4] == ["secret", "generic"] else words[3]
+
+
+def test_kubectl_takes_the_lines_that_make_something(tmp_path: Path) -> None:
     if not (kubectl := shutil.which("kubectl")):
         # Debian has no package of it, so CI need not have it.
         pytest.skip("kubectl is not installed")
-    (tmp_path / "config.json").write_text("{}")
-    [words] = [words for _, words in lines_of("kubectl") if words[1] == "create"]
-    command = [kubectl, *words[1:], "--dry-run=client", "-o", "yaml"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert yaml.safe_load(done.stdout)["data"] == {"config.json": "{}"}
+    for file in ("myapp/.crossbar/config.json", "myapp/web/index.html"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text("{}")
+    for _, words in lines_of("kubectl"):
+        if words[1] == "create":
+            command = [kubectl, *words[1:], "--dry-run=client", "-o", "yaml"]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+            made = yaml.safe_load(done.stdout)
+            assert made["metadata"]["name"] == kubernetes_name(words)
+            assert made["data"]
 
 
 @lines("systemctl")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from cookietrack_plugin.admin.output import note, print_json, print_line
 from cookietrack_plugin.admin.params import complete_store, json_option
 from cookietrack_plugin.admin.place import Place, find_node, places
 from cookietrack_plugin.admin.text import counted
-from cookietrack_plugin.config.registry import keeps_records
+from cookietrack_plugin.config.registry import DISTRIBUTION, keeps_records, owner, registrations
 from cookietrack_plugin.errors import ConfigError, CookieTrackError
 from cookietrack_plugin.stores.kit.paging import records
 from cookietrack_plugin.stores.kit.permissions import unusable
@@ -59,7 +60,7 @@ def conformance(
     place = _place(store)
     _check_kit()
     with _scratch(place) as request:
-        report = _run({**request, "only": only})
+        report = {**_run({**request, "only": only}), "versions": _versions(place.type)}
     svg = report.pop("svg")
     if badge:
         badge.write_text(svg)
@@ -151,6 +152,12 @@ def _run(request: Mapping[str, Any]) -> dict[str, Any]:
     return report
 
 
+def _versions(store_type: str) -> list[str]:
+    """What the row and the badge are of: the store's package, and this one, with their versions."""
+    packages = [owner(entry) for entry in registrations(store_type)]
+    return list(dict.fromkeys([*packages, f"{DISTRIBUTION} {version(DISTRIBUTION)}"]))
+
+
 def _print(report: Mapping[str, Any]) -> None:
     print_line(f"| {' | '.join(report['headings'])} |")
     print_line(f"|{'---|' * len(report['headings'])}")
@@ -160,6 +167,7 @@ def _print(report: Mapping[str, Any]) -> None:
         print_line(f"{report['said']}, of a part of the kit")
     else:
         print_line(f"[cookietrack kit | {report['said']}]")
+    print_line(f"Of {', '.join(report['versions'])}.")
     if skipped := report["counts"]["skipped"]:
         note(f"{counted(skipped, 'check')} skipped: of powers that the store does not have")
     if report["untried"]:

@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 from cookietrack_plugin.router.commandline import is_help, our_help, suggesting
@@ -20,6 +21,9 @@ STRICT = "--strict"
 def main() -> None:
     """The console script. Arguments are those of `crossbar`; never returns."""
     args = sys.argv[1:]
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Crossbar's commands end without a flush: in a pipe or a file, their answers are lost.
+        sys.stdout.reconfigure(line_buffering=True)
     if not args or args[0] in ELSEWHERE:
         import crossbar
 

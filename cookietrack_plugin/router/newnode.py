@@ -20,6 +20,8 @@ from cookietrack_plugin.errors import ConfigError
 NODE, PAGE = ".crossbar", "web"
 CONFIG = os.path.join(NODE, "config.json")
 MONTH_S = 30 * 86400
+# Where a container answers health checks: node_examples/deploy/kubernetes.yaml asks there.
+HEALTH_PORT = 8081
 # What a browser calls the origin of a page; "*" stands for any part of it.
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
@@ -41,7 +43,15 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
     multiple=True,
     help="Where pages come from that may connect, such as https://app.example.com.",
 )
-def init(appdir: str, store: str, port: int, user: str, origins: Sequence[str]) -> None:
+@click.option(
+    "--container",
+    "in_container",
+    is_flag=True,
+    help=f"Listen on all addresses, and answer health checks at port {HEALTH_PORT}.",
+)
+def init(
+    appdir: str, store: str, port: int, user: str, origins: Sequence[str], in_container: bool
+) -> None:
     """
     Make a node directory with a store, a hardened cookie and a page to log in.
 
@@ -54,6 +64,8 @@ def init(appdir: str, store: str, port: int, user: str, origins: Sequence[str]) 
         _check(user, allowed)
         item = _item_of(store)
         content = configuration(item, port, {user: ticket}, allowed)
+        if in_container:
+            _open_to_others(content)
         check_node(content)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
@@ -127,6 +139,25 @@ def configuration(
     realm = {"name": "realm1", "roles": [{"name": "user", "permissions": [_OWN_TOPICS]}]}
     worker = {"type": "router", "realms": [realm], "transports": [transport]}
     return {"version": 2, "workers": [worker]}
+
+
+def _open_to_others(content: Mapping[str, Any]) -> None:
+    """
+    Let the node listen on all addresses of its container, and answer health checks.
+
+    :raises ConfigError: its page has the port of the health checks.
+    """
+    transports = content["workers"][0]["transports"]
+    endpoint = transports[0]["endpoint"]
+    if endpoint["port"] == HEALTH_PORT:
+        raise ConfigError(
+            f"--port: expected another than {HEALTH_PORT}, where a container answers health checks"
+        )
+    del endpoint["interface"]
+    paths = {"/": {"type": "cookietrack-metrics"}}
+    transports.append(
+        {"type": "web", "endpoint": {"type": "tcp", "port": HEALTH_PORT}, "paths": paths}
+    )
 
 
 _OWN_TOPICS = {

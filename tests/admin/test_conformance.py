@@ -2,6 +2,7 @@
 
 import importlib.util
 import xml.etree.ElementTree as ET
+from importlib.metadata import version
 
 import pytest
 
@@ -27,6 +28,7 @@ def test_a_store_in_files_prints_its_row_and_leaves_nothing(run, here):
     assert ruler.count("|") == headings.count("|") == row.count("|")
     assert row.startswith("| `file` | yes | one process |")
     assert "passed, of a part of the kit" in answer.out
+    assert answer.out.endswith(f"\nOf cookietrack-plugin {version('cookietrack-plugin')}.\n")
     assert list(here.iterdir()) == []
 
 
@@ -35,6 +37,7 @@ def test_programs_get_json(run):
     assert found["conforms"]
     assert found["partial"]
     assert found["counts"]["failed"] == 0 < found["counts"]["passed"]
+    assert found["versions"] == [f"cookietrack-plugin {version('cookietrack-plugin')}"]
     assert found["cells"][:3] == ["`memory`", "no", "one process"]
 
 

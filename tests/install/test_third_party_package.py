@@ -1,6 +1,7 @@
 """A third party's store as an outsider gets it: installed with pip, beside the plugin's wheel."""
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from cookietrack_plugin.testing import TEMPLATE
+from cookietrack_plugin.testing.badge import badge
 from servers.ports import free_port
 from servers.process import IN_MEMORY
 from tests.install.conftest import EXAMPLE, EXAMPLES, run
@@ -80,7 +82,17 @@ def test_a_readme_has_the_row_that_the_command_prints(
     command = environment / "bin" / "cookietrack"
     printed = run(command, "conformance", f"{name}:{place}", "--only", "test_claims", cwd=tmp_path)
     table = "\n".join(line for line in printed.splitlines() if line.startswith("|"))
-    assert f"<!-- row -->\n{table}\n<!-- /row -->" in (EXAMPLES / name / "README.md").read_text()
+    versions = rf"Of cookietrack-{name} \S+, cookietrack-plugin \S+\.\n"
+    assert re.search(rf"^{versions}", printed, re.MULTILINE)
+    shown = rf"<!-- row -->\n!.*\n\n{re.escape(table)}\n\n{versions}<!-- /row -->"
+    assert re.search(shown, (EXAMPLES / name / "README.md").read_text())
+
+
+@pytest.mark.parametrize("name", ["rocksdb", "etcd"])
+def test_a_readme_has_the_badge_and_says_what_it_says(name: str) -> None:
+    readme = (EXAMPLES / name / "README.md").read_text()
+    [(label, said)] = re.findall(r"!\[(.*): (\d+ passed)\]\(kit\.svg\)", readme)
+    assert (EXAMPLES / name / "kit.svg").read_text() == badge(label, said, True)
 
 
 def test_the_template_comes_with_the_wheel(environment: Path) -> None:

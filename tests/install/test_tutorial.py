@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.install, pytest.mark.node, pytest.mark.timeout(1800)]
 
 PAGE = (REPOSITORY / "docs" / "tutorials" / "first-login.md").read_text()
 LINES = re.findall(r"^    (\S.*)$", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL), re.MULTILINE)
+# What the page says that the client prints: after its own logout, and after one elsewhere.
+LEFT = {"answer": "left: wamp.close.normal", "elsewhere": "left: wamp.close.logout"}
 CLIENT = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -29,7 +31,8 @@ def test_the_login_survives_the_restart_and_ends_with_the_logout(
 
 def follow(terminal: Terminal, folder: Path) -> None:
     """Everything behind the installation, on a port that is free."""
-    init, check, start, client, ls, logout = LINES[3:]
+    assert [each for each in LEFT.values() if f"`{each}`" not in PAGE] == []
+    init, check, start, client, ls, logout, revoke = LINES[3:]
     port = free_port()
     assert CLIENT
     (folder / "client.py").write_text(CLIENT[1].replace("8080", str(port)))
@@ -45,11 +48,19 @@ def follow(terminal: Terminal, folder: Path) -> None:
             restarted = node.enter_context(terminal.running(start))
             program.wait_for("joined as alice, by cookie")
             check_listed(terminal.run(ls), (folder / "cookie.txt").read_text())
-        assert "joined as alice, by cookie\nleft: wamp.close" in terminal.run(logout)
+        assert in_order(terminal.run(logout)) == ["joined as alice, by cookie", LEFT["answer"]]
         with terminal.running(client) as program:
             program.wait_for("joined as alice, by ticket")
+            terminal.run(revoke)
+            assert program.wait() == 0
+            assert in_order(program.said()) == ["joined as alice, by ticket", LEFT["elsewhere"]]
         # As the unit for systemd says: see node_examples/deploy.
         assert restarted.terminate() == 1
+
+
+def in_order(said: str) -> list[str]:
+    """What the client has said of its session."""
+    return [line for line in said.splitlines() if line.startswith(("joined", "left"))]
 
 
 def check_listed(listed: str, cookie: str) -> None:

@@ -32,6 +32,16 @@ def test_check_accepts_our_stores_under_a_personality_word(
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("word", ["check", "version"])
+def test_what_it_prints_arrives_in_a_pipe(
+    word: str, make_node: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    node = make_node({"version": 2})
+    words = [word] if word == "version" else [word, "--cbdir", str(node.cbdir)]
+    assert node.command_output(*words)
+
+
 def test_another_personality_starts_with_our_stores(
     make_node: Make, clients: Clients, listener: Listener
 ) -> None:

@@ -61,15 +61,46 @@ SMALL = [
     evolve(TYPICAL, id=ID, auth=evolve(TYPICAL.auth, authextra={"token": b"\0\xff"})),
     evolve(TYPICAL, id=ID, peer="", user_agent="half \ud800"),
 ]
-# What these were in layouts 1 and 2.
-OLD = [
-    "01019ab697e8000005265c0000000001f400319393f1",
-    "01019ab697e8000005265c0000000001f4746370343a3139322e302e322e313a35323431300000757365"
-    "7231323334350066726f6e74656e640077616d70637261007265616c6d31ffa165746f6b656e4200ffba"
-    "b8785f",
-    "02861b0000019ab697e8001b0000019abbbe44001b0000019ab697e9f4604868616c6620eda080856975"
-    "73657231323334356866726f6e74656e646777616d70637261667265616c6d3140f7b4dc0c",
-]
+# What these were in each layout, as the code wrote them that brought it.
+LAYOUTS = {
+    1: [
+        ("01019ab697e8000005265c0000000001f400319393f1", SMALL[0]),
+        (
+            "01019ab697e8000005265c0000000001f4746370343a3139322e302e322e313a353234313000007573"
+            "657231323334350066726f6e74656e640077616d70637261007265616c6d31ffa165746f6b656e4200"
+            "ffbab8785f",
+            SMALL[1],
+        ),
+    ],
+    2: [
+        (
+            "02861b0000019ab697e8001b0000019abbbe44001b0000019ab697e9f4604868616c6620eda0808569"
+            "757365723132333435"
+            "6866726f6e74656e646777616d70637261667265616c6d3140f7b4dc0c",
+            SMALL[2],
+        ),
+    ],
+    3: [
+        ("03019ab697e8000005265c0000000001f400785b3cb1", SMALL[0]),
+        (
+            "03019ab697e8000005265c0000000001f4746370343a3139322e302e322e313a353234313000007573"
+            "657231323334350066726f6e74656e640077616d70637261007265616c6d31ffa165746f6b656e4200"
+            "ff5727b581",
+            SMALL[1],
+        ),
+    ],
+    4: [
+        (
+            "04861b0000019ab697e8001b0000019abbbe44001b0000019ab697e9f4604868616c6620eda0808569"
+            "757365723132333435"
+            "6866726f6e74656e646777616d70637261667265616c6d314098831f28",
+            SMALL[2],
+        ),
+    ],
+}
+KEPT = [(layout, *each) for layout, kept in LAYOUTS.items() for each in kept]
+# The layouts that are written.
+WRITTEN = (3, 4)
 
 
 @given(cookies)
@@ -181,9 +212,12 @@ def test_a_record_under_another_id_is_noticed(cookie, id):
             decode(id, encode(cookie))
 
 
-@pytest.mark.parametrize(("data", "cookie"), list(zip(OLD, SMALL, strict=True)))
-def test_records_of_the_layouts_before_are_read(data, cookie):
+@pytest.mark.parametrize(("layout", "data", "cookie"), KEPT)
+def test_records_of_every_layout_are_read(layout, data, cookie):
+    assert bytes.fromhex(data)[0] == layout
     assert same(decode(cookie.id, bytes.fromhex(data)), cookie)
+    # Another version reads what this one writes.
+    assert (encode(cookie).hex() == data) == (layout in WRITTEN)
     with pytest.raises(ValueError, match="cookie record"):
         decode(cookie.id, bytes.fromhex(data[:-2] + "00"))
 

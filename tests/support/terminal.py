@@ -69,6 +69,10 @@ class Program:
         self._process.terminate()
         return self._process.wait(60)
 
+    def wait(self) -> int:
+        """Wait for its end: its exit code."""
+        return self._process.wait(60)
+
     def wait_for(self, text: str) -> None:
         """:raises AssertionError: it ends without having said that."""
         wait_for(lambda: text in self.said() or self._process.poll() is not None, f"{text!r}")

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -96,10 +97,28 @@ def test_an_embedded_store_passes_the_kit_untouched(tmp_path, in_memory):
 def test_an_example_is_what_the_template_gives(tmp_path, name, own):
     made = files_in(copied(tmp_path / "made", **ANSWERS[name]))
     found = files_in(EXAMPLES / name)
-    assert set(made) == set(found)
+    # The badge is of a run of the kit.
+    assert {*made, "kit.svg"} == set(found)
     for path in made:
         if Path(path).name not in own:
             assert made[path] == found[path], path
+
+
+def test_its_readme_has_the_row_of_the_engine_that_it_begins_with(tmp_path):
+    # tests/install/test_first_store.py compares the one of the embedded engine with the command's.
+    made = files_in(copied(tmp_path / "made", **ANSWERS["etcd"]))["README.md"]
+    row = r"^\| `etcd` \|.*"
+    found = (EXAMPLES / "etcd" / "README.md").read_text()
+    assert re.findall(row, made, re.MULTILINE) == re.findall(row, found, re.MULTILINE) != []
+
+
+def test_its_package_names_its_licence(tmp_path):
+    made = files_in(copied(tmp_path / "made", type="notes", engine="embedded"))
+    project = tomllib.loads(made["pyproject.toml"])["project"]
+    assert project["license"] == "EUPL-1.2"
+    assert [name in made for name in project["license-files"]] == [True]
+    assert f"SPDX-License-Identifier: {project['license']}\n" in made["LICENSE"]
+    assert "Licensed under the EUPL 1.2" in made["README.md"]
 
 
 def test_a_package_without_a_driver_names_none(tmp_path):

@@ -74,6 +74,22 @@ def test_what_it_prints_is_what_to_do_next(run, tmp_path):
     assert transport["endpoint"] == {"type": "tcp", "interface": "127.0.0.1", "port": 9000}
 
 
+def test_in_a_container_others_reach_it_and_ask_for_its_health(run, tmp_path):
+    assert run("--container", "--port", "9000").exit_code == 0
+    assert check_node(content(tmp_path)) == []
+    page, health = content(tmp_path)["workers"][0]["transports"]
+    assert page["endpoint"] == {"type": "tcp", "port": 9000}
+    assert health["endpoint"] == {"type": "tcp", "port": 8081}
+    assert health["paths"] == {"/": {"type": "cookietrack-metrics"}}
+
+
+def test_a_container_has_its_health_at_a_port_of_its_own(run, tmp_path):
+    answer = run("--container", "--port", "8081")
+    assert answer.exit_code == 2
+    assert "--port: expected another than 8081" in answer.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_page_comes_with_it_and_loads_nothing_of_others(run, tmp_path):
     run()
     pages = tmp_path / "web"

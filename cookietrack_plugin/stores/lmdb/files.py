@@ -11,14 +11,13 @@ import lmdb
 from cookietrack_plugin.errors import ConfigError, StoreCorrupt, StoreUnavailable
 from cookietrack_plugin.stores.kit.permissions import denied, unusable
 from cookietrack_plugin.stores.lmdb.creation import was_never_used
-from cookietrack_plugin.stores.lmdb.place import DATA_FILE, MAX_READERS
+from cookietrack_plugin.stores.lmdb.place import DATA_FILE, FORMAT_KEY, MAX_READERS
 from cookietrack_plugin.stores.lmdb.soundness import check_beginning
 from cookietrack_plugin.stores.lmdb.tables import Tables
 
 PAGES_OF_META = 2
 # 2: with fences. A version that does not know them would store logins that they refuse.
 FORMAT = 2
-_FORMAT_KEY = b"cookietrack"
 # A running node reads its feed once a second.
 _PATIENCE_S = 3.0
 _UNREADABLE = (
@@ -106,16 +105,16 @@ def _open_tables(env: Any, path: str) -> Tables:
     with env.begin(write=True) as txn:
         _check_format(txn, path)
         mark = str(FORMAT).encode()
-        tables, before = Tables(env, txn), txn.get(_FORMAT_KEY)
+        tables, before = Tables(env, txn), txn.get(FORMAT_KEY)
         if before is None:
             tables.log.begin(txn)
         if before != mark:
-            txn.put(_FORMAT_KEY, mark)
+            txn.put(FORMAT_KEY, mark)
         return tables
 
 
 def _check_format(txn: Any, path: str) -> None:
-    mark = txn.get(_FORMAT_KEY)
+    mark = txn.get(FORMAT_KEY)
     if mark is None and txn.stat()["entries"]:
         raise StoreCorrupt(
             f"{path} holds an LMDB environment of something else, such as Crossbar's own"

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from cookietrack_plugin.errors import StoreUnavailable
 
 DATA_FILE, LOCK_FILE = "data.mdb", "lock.mdb"
+# Leads to the number of the store's format.
+FORMAT_KEY = b"cookietrack"
 # One slot for each thread that reads, of all processes together.
 MAX_READERS = 510
 _SLOT_BYTES = 64

@@ -28,10 +28,10 @@ from cookietrack_plugin.stores.lmdb.creation import check_files, was_never_used
 from cookietrack_plugin.stores.lmdb.deletions import Deletions
 from cookietrack_plugin.stores.lmdb.environment import Environment
 from cookietrack_plugin.stores.lmdb.examiner import examined
-from cookietrack_plugin.stores.lmdb.files import telling_of
+from cookietrack_plugin.stores.lmdb.files import FORMAT, telling_of
 from cookietrack_plugin.stores.lmdb.listing import page_of_all, page_of_user
 from cookietrack_plugin.stores.lmdb.place import DATA_FILE
-from cookietrack_plugin.stores.lmdb.recognition import has_tables
+from cookietrack_plugin.stores.lmdb.recognition import format_of, has_tables
 from cookietrack_plugin.stores.lmdb.sharing import Opening, acquire, rebuild_files, release
 from cookietrack_plugin.stores.lmdb.soundness import unsound_pages
 from cookietrack_plugin.stores.lmdb.tables import Tables
@@ -100,8 +100,15 @@ class LmdbProvider:
             raise StoreUnavailable(f"there is no cookie store: {data} does not exist")
         with telling_of(path):
             unused = was_never_used(path)
+            format = None if unused else format_of(path)
         if unused:
             raise StoreUnavailable(f"there is no cookie store: {data} is empty")
+        if format is not None and format < FORMAT:
+            # To open its tables would convert it under the older version that may be using it.
+            raise StoreUnavailable(
+                f"{path} holds a cookie store of format {format}, of an earlier version: the next"
+                f" node that starts brings it to {FORMAT}"
+            )
         return _open({**options, "purge_on_startup": False}, node_dir, reads=True)
 
     def recognize(self, path: str) -> str | None:
