@@ -464,7 +464,7 @@ def refusal(url: str, caplog: pytest.LogCaptureFixture, **options: Any) -> Cooki
 @pytest.mark.parametrize(
     ("login", "message"),
     [
-        ("", "Authentication required.: put the right user and password there"),
+        ("", "Authentication required: put the right user and password there"),
         (f":{quoted(PASSWORD)}x@", "put the right user and password there, such as redis://user:"),
         (f"joe:{quoted(PASSWORD)}@", "put the right user and password there"),
     ],
