@@ -8,6 +8,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from cookietrack_plugin.router.extent import may_be_deep
+from cookietrack_plugin.router.fast.jsontext import QuickJson
 from cookietrack_plugin.router.gate import Gate
 from cookietrack_plugin.router.handshake import TrackedHandshake
 from cookietrack_plugin.router.held import HeldMessages
@@ -41,7 +42,9 @@ class TrackedProtocol(TrackedHandshake):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self._connection is not None and not self.link.ended:
             self._connection.last_heard = self._cookies.tracker.clock.now()
-            self.may_be_deep = may_be_deep(payload)
+            # `QuickJson` has its own bound, before it reads anything.
+            bounded = isinstance(self._serializer, QuickJson)
+            self.may_be_deep = not bounded and may_be_deep(payload)
             super().onMessage(payload, isBinary)
 
     def send(self, msg: Any) -> None:
