@@ -66,8 +66,7 @@ class FenceQuery:
         self._partitions = partitions
         identities = dict.fromkeys(login.identity for login in logins)
         self._names = list(dict.fromkeys(name for each in identities for name in names_of(*each)))
-        entries = (entry_of(login.since, partition, partitions) for login in logins)
-        self._entries = list(dict.fromkeys(entry for entry in entries if entry))
+        self._entries = list(filter(None, _entries(partition, partitions, logins)))
 
     def commands(self) -> list[Command]:
         fields = (digest_of(*name) for name in self._names)
@@ -90,8 +89,15 @@ def known_entries(
     partition: Partition, partitions: int, logins: Sequence[Login]
 ) -> Sequence[Entry]:
     """The entries of the partition's feed that the logins know; none if one of them knows none."""
-    entries = {entry_of(login.since, partition, partitions) for login in logins}
-    return [] if None in entries else [entry for entry in entries if entry]
+    entries = _entries(partition, partitions, logins)
+    return [] if None in entries else list(filter(None, entries))
+
+
+def _entries(
+    partition: Partition, partitions: int, logins: Sequence[Login]
+) -> Mapping[Entry | None, None]:
+    """The entries that the logins know, each once; None is that of a login that knows none."""
+    return dict.fromkeys(entry_of(login.since, partition, partitions) for login in logins)
 
 
 def fence_of(value: bytes) -> Fence:
