@@ -108,16 +108,15 @@ class Options:
         :raises ConfigError: naming the first wrong attribute, what was expected, and what was
             found.
         """
-        kinds = {name: option.kind for name, option in self.by_name.items()}
-        required = {name for name, option in self.by_name.items() if option.is_required}
+        by_name = self.by_name.items()
         check_options(
             item,
-            {name: kind for name, kind in kinds.items() if name in required},
-            {name: kind for name, kind in kinds.items() if name not in required},
+            required={name: option.kind for name, option in by_name if option.is_required},
+            optional={name: option.kind for name, option in by_name if not option.is_required},
         )
-        for name in self.by_name:
+        for name, option in by_name:
             if name in item:
-                self.by_name[name].check(name, item[name])
+                option.check(name, item[name])
 
     def value(self, item: Mapping[str, Any], name: str) -> Any:
         """The value of an option in an item that was checked, or its default."""
