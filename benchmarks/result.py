@@ -11,7 +11,7 @@ from attrs import field, frozen
 from benchmarks import machine
 from benchmarks.figure import Figure, from_json
 
-# Kept in the repository: a test renders the pages anew from these.
+# Kept in the repository: a test renders the pages again from these.
 DIRECTORY = Path(__file__).parent / "results"
 # Of runs that the pages do not show.
 TRIED = DIRECTORY.with_name("tried")

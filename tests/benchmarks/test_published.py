@@ -16,7 +16,7 @@ CHARTS = document.DOCS / document.CHARTS
 
 
 def stale(benchmark: Benchmark, found: Result, docs: Path, readme: Path, scratch: Path) -> set[str]:
-    """Which files differ from what `found` makes of them. They are made anew in `scratch`."""
+    """Which files differ from what `found` makes of them. They are made again in `scratch`."""
     (scratch / document.CHARTS).mkdir(parents=True)
     pages = {docs / document.PAGE: scratch / document.PAGE, readme: scratch / "README.md"}
     for page, copy in pages.items():

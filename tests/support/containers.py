@@ -87,7 +87,7 @@ class Engine:
         return self._to_its_end(self._inside([*entrypoint, *parsed.words]), given)
 
     def _inside(self, words: list[str]) -> list[str]:
-        """The command as the image's user, over the folder in the place of the volume."""
+        """The command as the image's user, with the folder as its volume."""
         place = re.compile(rf"^{MOUNTED}(?=/|$)")
         return [*self._as_user, *(place.sub(str(self._volume), word) for word in words)]
 

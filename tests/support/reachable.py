@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.missing import missing
 
-# In mounts of its own: a folder in the place of the closed one, which has the interpreter alone.
+# In mounts of its own: a folder with the interpreter alone covers the closed one.
 SHADOW = 'mount --bind "$1" "$2" && mount --rbind "$3" "$4" && shift 4 && exec "$@"'
 
 

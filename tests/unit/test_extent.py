@@ -109,7 +109,7 @@ def client(make_router):
 
 
 class TestAMessage:
-    """Whoever reads it in another serialization gets what it was read from."""
+    """Crossbar writes it again for its receivers, in the serialization of each."""
 
     @staticmethod
     def heard(client, kind, levels):
