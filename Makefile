@@ -70,12 +70,15 @@ $(OLDEST)/.ready: $(OLDEST)/.crossbar $(VENV)/.ready
 	@$(OLDEST)/bin/$(INSTALL) crossbar==$(OLDEST_CROSSBAR) --editable '.[lmdb,metrics,testing]'
 	@touch $@
 
-.PHONY: lint
-lint: $(VENV)/.ready
+TYPES := $(PYTHONS:%=types-%)
+.PHONY: lint style $(TYPES)
+lint: style $(TYPES)
+
+style: $(VENV)/.ready
 	@echo "ruff ..." && $(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@for version in $(PYTHONS); do \
-		echo "mypy for $$version ..." && $(BIN)/mypy --python-version $$version || exit; \
-	done
+
+$(TYPES): types-%: $(VENV)/.ready
+	@echo "mypy for $* ..." && $(BIN)/mypy --python-version $*
 
 # Half as many again as there are cores: tests wait for servers, disks and timeouts.
 PYTEST = python -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadfile --no-loadscope-reorder
