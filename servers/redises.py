@@ -28,7 +28,9 @@ class RedisServer(ServerProcess):
         folder = new_folder(name, self.owner)
         self.socket = folder / "socket"
         command = [program("redis-server", "redis-server"), "--port", str(self.port)]
-        command += ["--bind", "127.0.0.1", "--unixsocket", str(self.socket), *DURABLE, *settings]
+        command += ["--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
+        # A first replica does not wait some seconds for another one (redis.conf).
+        command += ["--repl-diskless-sync-delay", "0", *DURABLE, *settings]
         command += ["--requirepass", password, "--masterauth", password] if password else []
         super().__init__(name, command, folder, lambda: self.client().ping(), self.owner)
 

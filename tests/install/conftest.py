@@ -5,16 +5,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "node_examples" / "stores"
 EXAMPLE = EXAMPLES / "rocksdb"
 SOURCES = ("cookietrack_plugin", "setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+# Each new environment has one of its own.
+SETUPTOOLS = "setuptools"
 
 
 def run(*command: object, cwd: Path | None = None) -> str:
@@ -89,6 +93,7 @@ def environment(wheel: Path, make_once: Callable[..., Path]) -> Path:
 
     def install(folder: Path) -> None:
         run(sys.executable, "-m", "venv", folder)
+        add_crossbar(folder)
         pip = (
             folder / "bin" / "python",
             "-m",
@@ -101,3 +106,42 @@ def environment(wheel: Path, make_once: Callable[..., Path]) -> Path:
         run(*pip, f"{wheel}[lmdb]", *(f"{example}[test]" for example in examples.iterdir()))
 
     return make_once("environment", install)
+
+
+def add_crossbar(environment: Path) -> None:
+    """
+    Copy Crossbar, and all that it needs, from where the tests run: pip takes a minute to find it.
+    What else a package of ours needs is still for pip to install, because that package says so.
+    """
+    (target,) = (environment / "lib").glob("python*/site-packages")
+    for path in sorted(installed("crossbar")):
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, dirs_exist_ok=True)
+        else:
+            shutil.copy2(path, target)
+
+
+def installed(package: str) -> set[Path]:
+    """What a package, and all that it needs, has put side by side into `site-packages`."""
+    paths: set[Path] = set()
+    waiting = [Requirement(package)]
+    known: set[str] = set()
+    while waiting:
+        wanted = waiting.pop()
+        if wanted.name == SETUPTOOLS or str(wanted) in known:
+            continue
+        known.add(str(wanted))
+        found = distribution(wanted.name)
+        names = {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}
+        paths |= {Path(str(found.locate_file(name))) for name in names}
+        waiting += needs(found, wanted.extras)
+    return paths
+
+
+def needs(found: Distribution, extras: Collection[str]) -> Iterator[Requirement]:
+    """What a package needs here, with these extras of its own."""
+    for each in map(Requirement, found.requires or ()):
+        if each.marker is None or any(
+            each.marker.evaluate({"extra": extra}) for extra in extras or ("",)
+        ):
+            yield each

@@ -12,7 +12,7 @@ import pytest
 
 from servers.ports import free_port
 from servers.process import IN_MEMORY
-from tests.install.conftest import REPOSITORY, SOURCES
+from tests.install.conftest import REPOSITORY, SOURCES, add_crossbar
 from tests.support.node import accepts, wait_for
 from tests.support.terminal import Terminal
 
@@ -47,7 +47,9 @@ def test_a_package_of_the_template_passes_fails_and_is_used(clone: Path) -> None
     make, activate, plugin, copy, package, stores, suite, again, *node, promises = LINES
     assert activate == ". env/bin/activate"
     terminal = Terminal(clone / "env" / "bin", clone)
-    for line in (make, plugin, f"{copy} {ANSWERS}", package):
+    terminal.run(make)
+    add_crossbar(clone / "env")
+    for line in (plugin, f"{copy} {ANSWERS}", package):
         terminal.run(line)
     assert re.search(rf"^{TYPE}\b", terminal.run(stores), re.MULTILINE)
     check_quoted(clone / "my-store")

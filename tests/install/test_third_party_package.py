@@ -129,8 +129,6 @@ def test_a_node_on_the_type_remembers_a_login_until_the_logout(
         assert (again.challenged, again.authprovider, again.authid) == (False, "cookie", "alice")
         again.leave("wamp.close.logout")
         assert by_cookie(clients, url, first.cookie).challenged
-    with running(node, port):
-        assert by_cookie(clients, url, first.cookie).challenged
     assert (tmp_path / ".crossbar" / "cookies" / "CURRENT").exists()
 
 

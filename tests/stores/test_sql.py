@@ -105,8 +105,15 @@ class TestSqlite(SqlSuite):
     pass
 
 
+class ServerSuite(SqlSuite):
+    """Each step of what is random takes longer there. `make campaign` has it at size."""
+
+    histories = 10
+    rounds = 8
+
+
 @pytest.mark.server
-class TestPostgreSQL(SqlSuite):
+class TestPostgreSQL(ServerSuite):
     @pytest.fixture
     def store_options(self, postgresql: PostgreSQL) -> Iterator[dict[str, Any]]:
         with postgresql.database() as name:
@@ -116,11 +123,11 @@ class TestPostgreSQL(SqlSuite):
 # What it does otherwise is measured by the tests below, on every database.
 @pytest.mark.no_cover
 @pytest.mark.server
-class TestMariaDB(SqlSuite):
+class TestMariaDB(ServerSuite):
     @pytest.fixture
     def store_options(self, mariadb: MariaDB) -> Iterator[dict[str, Any]]:
         with mariadb.database() as name:
-            yield {"type": "sql", "url": mariadb.url(name)}
+            yield {"type": "sql", "url": mariadb.plain_url(name)}
 
 
 # -- every database -------------------------------------------------------------------------------

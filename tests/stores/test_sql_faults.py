@@ -202,7 +202,8 @@ def test_a_postgresql_with_tls_is_wrong_where_the_two_do_not_agree(certified: Pa
         ):
             assert type(refusal(f"{url}?{query}")) is WRONG
         hba = server.folder / "data" / "pg_hba.conf"
-        hba.write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        rules = ["hostssl all all 127.0.0.1/32 scram-sha-256", "local all all trust"]
+        hba.write_text("\n".join(rules) + "\n")
         server.execute("SELECT pg_reload_conf()")
         server.restart()
         assert type(refusal(f"{url}?sslmode=disable")) is WRONG

@@ -58,7 +58,7 @@ def other(each_database: str, store: SqlStore) -> Iterator[SqlStore]:
 def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
     server: Database = request.getfixturevalue(request.param)
     with server.database() as name:
-        yield server.url(name)
+        yield server.plain_url(name)
 
 
 def execute(url: str, statement: str) -> None:

@@ -22,4 +22,4 @@ def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
         return
     server: Database = request.getfixturevalue(request.param)
     with server.database() as name:
-        yield server.url(name)
+        yield server.plain_url(name)

@@ -134,6 +134,9 @@ class StoreHistory(RuleBasedStateMachine):
 
 
 class ModelChecks(StoreCase):
+    #: How many random histories are tried.
+    histories = 30
+
     def test_any_history_leads_to_what_the_contract_says(self, open_store: OpenStore) -> None:
         """After any sequence of calls the store holds what `record.after` says it holds.
 
@@ -143,7 +146,7 @@ class ModelChecks(StoreCase):
         run_state_machine_as_test(  # a function that makes one will do
             lambda: StoreHistory(open_store, self.durable),  # type: ignore[arg-type]
             settings=settings(
-                max_examples=30,
+                max_examples=self.histories,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

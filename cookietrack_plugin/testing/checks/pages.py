@@ -217,16 +217,16 @@ class PageChecks(StoreCase):
         ICookieStore.page: "Takes time in proportion to `limit`, not to the size of the store"
         """
         text = "x" * 300
-        for start in range(0, 3_000, 1_000):
+        for start in range(0, 1_500, 500):
             changes = [
                 Create(make_cookie(n, make_auth(f"user{n}", authextra={"text": f"{text}{n}"})))
-                for n in range(start, start + 1_000)
+                for n in range(start, start + 500)
             ]
             commit_all(store, changes)
-        _, middle = store.page(None, 1_500)
+        _, middle = store.page(None, 750)
         whole = _peak(lambda: list(records(store)))
         assert _stays_below(whole / 10, lambda: store.page(middle, 10))
-        assert _stays_below(whole / 10, lambda: store.page(None, 10, "user1700"))
+        assert _stays_below(whole / 10, lambda: store.page(None, 10, "user850"))
         assert _stays_below(whole / 3, lambda: sum(1 for _ in records(store, limit=100)))
 
     def test_a_cursor_is_good_in_every_process(

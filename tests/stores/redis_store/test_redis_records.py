@@ -28,9 +28,9 @@ NO_IDS = [
 SECRET = "a token that nobody is to read"
 
 
-def damage(options, store, number: int, value: bytes) -> None:
+def damage(store, number: int, value: bytes) -> None:
     key = store._layout.of(make_id(number)).cookie(make_id(number))
-    run_command(options["url"], "SET", key, value)
+    store._client.run([("SET", key, value)])
 
 
 def test_a_record_that_cannot_be_decoded_is_named_in_the_log(options, store, other, caplog):
@@ -40,7 +40,7 @@ def test_a_record_that_cannot_be_decoded_is_named_in_the_log(options, store, oth
     key = store._layout.of(make_id(1)).cookie(make_id(1))
     value = run_command(options["url"], "GET", key)
     for number, bytes_ in [(1, value[:-1]), (2, b""), (3, b"\xff" + value[1:])]:
-        damage(options, store, number, bytes_)
+        damage(store, number, bytes_)
     for _ in range(3):
         assert set(store.load([make_id(number) for number in range(4)])) == {make_id(0)}
         assert store.load([make_id(1)]) == {}
@@ -53,11 +53,11 @@ def test_a_record_that_cannot_be_decoded_is_named_in_the_log(options, store, oth
     assert store.commit([make_touch(1), Delete(make_id(1))]) == [False, True]
 
 
-def test_of_many_damaged_records_not_all_have_a_line(options, store, caplog):
+def test_of_many_damaged_records_not_all_have_a_line(store, caplog):
     numbers = range(300)
     store.commit([Create(make_cookie(number)) for number in numbers])
     for number in numbers:
-        damage(options, store, number, b"damage")
+        damage(store, number, b"damage")
     assert store.load([make_id(number) for number in numbers]) == {}
     assert 1 < len(caplog.records) < 150
 

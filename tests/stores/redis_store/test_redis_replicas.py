@@ -155,8 +155,14 @@ def test_a_replica_of_a_cluster_takes_over_within_seconds(how):
         master = next(each for each in cluster.servers if each.client().keys("*:cookie:*"))
         with cluster.joined() as replica:
             name = master.client().execute_command("CLUSTER MYID")
+
+            def knows_replica(server: RedisServer) -> bool:
+                # One that does not refuses its vote.
+                return bool(server.client().execute_command("CLUSTER REPLICAS", name))
+
             replica.client().execute_command("CLUSTER REPLICATE", name)
             wait_for(lambda: has_replica(master), "the replica follows")
+            wait_for(lambda: all(map(knows_replica, cluster.servers)), "they know of it")
             assert store.commit([Create(make_cookie(2)), Delete(make_id(1))]) == [True, True]
             wait_for(lambda: replica.client().keys(f"*{make_id(2)}"), "it has everything")
             if how == "killed":
