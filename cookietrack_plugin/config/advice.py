@@ -43,7 +43,11 @@ def warnings(
     found = [
         f"{transport.name}: {warning}"
         for transport, settings in listeners
-        for warning in (*_of_item(settings), *_of_login(transport.transport, settings))
+        for warning in (
+            *_of_item(settings),
+            *_of_serializers(transport.transport),
+            *_of_login(transport.transport, settings),
+        )
     ]
     return [*found, *_of_paths(listeners), *_of_others(others)]
 
@@ -69,6 +73,14 @@ def _of_item(settings: CookieSettings) -> Iterator[str]:
         )
     if settings.persistent and settings.max_age > _LONGEST_S:
         yield f'browsers keep no cookie for longer than 400 days: "max_age" is {settings.max_age} s'
+
+
+def _of_serializers(listener: Mapping[str, Any]) -> Iterator[str]:
+    if "ubjson" in (listener.get("serializers") or ()):
+        yield (
+            "anybody can take all memory of the worker with a message of nine bytes in UBJSON: leave"
+            ' "ubjson" out of "serializers"'
+        )
 
 
 def _of_login(listener: Mapping[str, Any], settings: CookieSettings) -> Iterator[str]:

@@ -14,6 +14,9 @@ from cookietrack_plugin.stores.kit.nesting import check_depth, is_deeper, items_
 MAX_LEVELS = 400
 TOO_DEEP = f"a message that is nested deeper than {MAX_LEVELS} levels"
 
+# Bytes of a message from a client that has not joined yet; a HELLO has an authextra at most.
+MAX_EARLY_BYTES = 1024 * 1024
+
 # Levels of an authextra. Stores take more.
 MAX_DEPTH = 64
 # Bytes of an authextra's texts and numbers, and one more for each item in it.
@@ -23,6 +26,15 @@ MAX_BYTES = 64 * 1024
 def may_be_deep(payload: bytes) -> bool:
     """Whether a message in JSON or UBJSON may be nested deeply. The others have their bounds."""
     return payload.count(b"[") + payload.count(b"{") > MAX_LEVELS
+
+
+def early_limit(allowed: int) -> int:
+    """
+    Bytes that a message may have before its client has joined.
+
+    :param allowed: what the transport allows, 0 for any number.
+    """
+    return min(allowed or MAX_EARLY_BYTES, MAX_EARLY_BYTES)
 
 
 def require_shallow(message: Any) -> None:

@@ -23,6 +23,11 @@ from cookietrack_plugin.router.stores import open_stores
 from cookietrack_plugin.router.untracked import RevealingStore, UntrackedProtocol
 
 
+# What a transport takes that does not say so itself. UBJSON is not among them: in nine bytes it can
+# ask for two billion items, which its reader makes before anybody has logged in.
+SERIALIZERS = ("cbor", "msgpack", "json")
+
+
 class CookieWebSocketFactory(WampWebSocketServerFactory):
     """
     Makes connections over a store of ours, and refuses them until that is open. The base class is
@@ -41,7 +46,8 @@ class CookieWebSocketFactory(WampWebSocketServerFactory):
         templates: Any,
         awaited: AwaitedStore,
     ) -> None:
-        without_cookie = {key: item for key, item in config.items() if key != "cookie"}
+        without_cookie = {"serializers": SERIALIZERS, **config}
+        del without_cookie["cookie"]
         make_session = (
             gated(session_factory) if awaited.tracked else claiming(session_factory, config)
         )

@@ -162,6 +162,7 @@ class Gate:
         """Note a message that was sent, or that is held."""
         if isinstance(message, Welcome):
             self._stage = Stage.JOINED
+            self._protocol.joined()
             self._expect(Goodbye)
         elif isinstance(message, Challenge):
             self._stage = Stage.CHALLENGED

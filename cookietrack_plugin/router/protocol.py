@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from cookietrack_plugin.router.extent import may_be_deep
+from cookietrack_plugin.router.extent import early_limit, may_be_deep
 from cookietrack_plugin.router.fast.jsontext import QuickJson
 from cookietrack_plugin.router.gate import Gate
 from cookietrack_plugin.router.handshake import TrackedHandshake
@@ -28,6 +28,8 @@ class TrackedProtocol(TrackedHandshake):
     held: HeldMessages
     # The session's counterpart, on a proxy worker: see `proxy.Backend`.
     backend: Any = None
+    # Autobahn's own attribute, an option of the transport.
+    maxMessagePayloadSize: int
     # Whether the message that is heard now may be nested deeply.
     may_be_deep = False
 
@@ -38,6 +40,11 @@ class TrackedProtocol(TrackedHandshake):
         self.link = ProtocolLink(self, self._cookies.reactor)
         self._connection = self._cookies.tracker.enter(admission, self._cookies.policy, self.link)
         self.gate = Gate(self, self._cookies, self._connection)
+        self.maxMessagePayloadSize = early_limit(self.maxMessagePayloadSize)
+
+    def joined(self) -> None:
+        """From now on messages may be as large as the transport allows."""
+        self.maxMessagePayloadSize = type(self).maxMessagePayloadSize
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self._connection is not None and not self.link.ended:

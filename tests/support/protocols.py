@@ -171,7 +171,12 @@ class Client:
 def frame(opcode: int, payload: bytes) -> bytes:
     """A WebSocket frame, masked as clients do."""
     size = len(payload)
-    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    if size < 126:
+        length = bytes([0x80 | size])
+    elif size < 2**16:
+        length = b"\xfe" + size.to_bytes(2, "big")
+    else:
+        length = b"\xff" + size.to_bytes(8, "big")
     return bytes([0x80 | opcode]) + length + b"\0\0\0\0" + payload
 
 

@@ -155,6 +155,13 @@ class TestWarnings:
     def test_are_not_made_of_what_browsers_take(self, cookie):
         assert self.of(cookie) == []
 
+    def test_of_a_serialization_that_anybody_can_do_harm_with(self):
+        assert self.of({}, serializers=["json", "ubjson"]) == [
+            "anybody can take all memory of the worker with a message of nine bytes in UBJSON: leave"
+            ' "ubjson" out of "serializers"'
+        ]
+        assert self.of({}, serializers=["json", "cbor"]) == []
+
     @pytest.mark.parametrize(
         ("cookie", "options", "warning"),
         [

@@ -3,6 +3,7 @@
 import pytest
 from autobahn.wamp import serializer
 from autobahn.wamp.exception import ProtocolError
+from autobahn.wamp.message import Welcome
 from autobahn.wamp.types import Accept
 from cbor2 import CBORTag
 
@@ -10,13 +11,15 @@ from cookietrack_plugin.router.accepted import AcceptedLogins
 from cookietrack_plugin.router.extent import (
     MAX_BYTES,
     MAX_DEPTH,
+    MAX_EARLY_BYTES,
     MAX_LEVELS,
     TOO_DEEP,
     check_extent,
+    early_limit,
 )
 from cookietrack_plugin.stores.kit.nesting import is_deeper
 from cookietrack_plugin.tracking.login import LoginRefused
-from tests.support.protocols import FakeSession
+from tests.support.protocols import ROUTER, FakeSession, make_hello
 from tests.support.realm import SessionFactory
 
 pytest_plugins = ["tests.support.routers"]
@@ -80,6 +83,13 @@ def test_size_is_that_of_texts_numbers_and_items(extra):
         check_extent(extra)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "bytes_"), [(0, MAX_EARLY_BYTES), (4711, 4711), (2**30, MAX_EARLY_BYTES)]
+)
+def test_before_a_login_the_smaller_limit_counts(allowed, bytes_):
+    assert early_limit(allowed) == bytes_
+
+
 @pytest.mark.parametrize("extra", [None, {}, {"a": "x" * (MAX_BYTES - 100), "b": [1.5, b"x"]}])
 def test_the_rest_is_good(extra):
     check_extent(extra)
@@ -127,6 +137,19 @@ class TestAMessage:
         assert self.heard(client, kind, MAX_LEVELS + 1) == 1
         assert client.said == [1002]
         assert client.transport.value().endswith(f"WAMP Protocol Error ({TOO_DEEP})".encode())
+
+    def test_is_small_before_its_client_has_joined(self, client):
+        hello = make_hello()
+        hello.authextra = {"a": "x" * MAX_EARLY_BYTES}
+        client.send(hello)
+        assert client.session.received == []
+        assert client.said == [1009]
+
+    def test_may_be_as_large_as_the_transport_allows_once_it_has(self, client):
+        client.hello()
+        client.protocol.send(Welcome(1, ROUTER, "realm1", "joe", "user", "ticket"))
+        client.publish("x" * MAX_EARLY_BYTES)
+        assert len(client.session.received) == 2
 
     @pytest.mark.parametrize("kind", [serializer.CBORSerializer, serializer.MsgPackSerializer])
     def test_of_others_is_bounded_by_what_reads_it(self, kind):

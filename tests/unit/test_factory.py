@@ -147,6 +147,15 @@ def test_it_keeps_the_whole_configuration_though_crossbar_must_not_see_the_cooki
     assert not made.noisy
 
 
+def test_ubjson_is_taken_only_where_the_transport_names_it(stores, reactor):
+    config = {"cookie": {}}
+    made = reactor.result_of(create_factory(TRANSPORT, config))
+    kinds = ("cbor", "msgpack", "json")
+    assert set(made.protocols) == {f"wamp.2.{each}{b}" for each in kinds for b in ("", ".batched")}
+    named = reactor.result_of(create_factory(TRANSPORT, {**config, "serializers": ["ubjson"]}))
+    assert set(named.protocols) == {"wamp.2.ubjson", "wamp.2.ubjson.batched"}
+
+
 def test_its_connections_have_its_options_and_copy_none_of_them(stores, reactor):
     options = {"max_message_size": 4711, "open_handshake_timeout": 7000, "compression": DEFLATE}
     config = {"cookie": {}, "options": options}
