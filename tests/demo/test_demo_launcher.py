@@ -2,7 +2,8 @@
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -13,6 +14,9 @@ from tests.support.demo import Demo
 from tests.support.node import wait_for
 
 pytestmark = pytest.mark.node
+
+Loopback = tuple[socket.AddressFamily, str]
+LOOPBACKS: Sequence[Loopback] = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 @pytest.fixture
@@ -41,20 +45,38 @@ def ends_in_order(demo: Demo, how: signal.Signals) -> None:
     assert demo.said().endswith("Stopping the node ...\n")
 
 
-@pytest.mark.parametrize("loopback", ["127.0.0.1", "::1"])
-def test_a_taken_port_is_named_and_another_one_used(demo: Demo, loopback: str) -> None:
-    family = socket.AF_INET6 if ":" in loopback else socket.AF_INET
-    with socket.socket(family) as other_program:
-        try:
-            other_program.bind((loopback, free_port()))
-        except OSError:
-            pytest.skip(f"this machine has no {loopback}")
-        other_program.listen()
-        taken = other_program.getsockname()[1]
-        url = demo.start(taken)
-    assert url != f"http://localhost:{taken}"
-    assert f"Port {taken} is taken by another program: using {url[17:]} instead." in demo.said()
+def test_taken_ports_are_passed_over_and_the_first_is_named(demo: Demo) -> None:
+    """Ports in a row, one for each address of `localhost`, are taken there alone."""
+    loopbacks = [each for each in LOOPBACKS if can_listen(*each)]
+    with ExitStack() as other_programs:
+        taken: list[int] = []
+        wait_for(lambda: taken.extend(take(loopbacks, other_programs)) or taken, "ports in a row")
+        url = demo.start(taken[0])
+    used = int(url.rpartition(":")[2])
+    assert used > taken[-1]
+    assert f"Port {taken[0]} is taken by another program: using {used} instead." in demo.said()
     ends_in_order(demo, signal.SIGTERM)
+
+
+def can_listen(family: socket.AddressFamily, host: str) -> bool:
+    """Whether this machine has the address."""
+    with socket.socket(family) as probe, suppress(OSError):
+        probe.bind((host, 0))
+        return True
+    return False
+
+
+def take(loopbacks: Sequence[Loopback], stack: ExitStack) -> list[int]:
+    """Ports in a row, on which somebody listens from now on; none if one was taken already."""
+    ports = range(first := free_port(), first + len(loopbacks))
+    with ExitStack() as programs, suppress(OSError):
+        for (family, host), port in zip(loopbacks, ports, strict=True):
+            program = programs.enter_context(socket.socket(family))
+            program.bind((host, port))
+            program.listen()
+        stack.enter_context(programs.pop_all())
+        return [*ports]
+    return []
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1"])
