@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -130,8 +131,8 @@ def shared_servers(
     postgresql: PostgreSQL, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Benchmarks find the servers of the tests, with a store of their own that is empty."""
-    monkeypatch.setattr(servers, "postgresql", lambda: on_database(postgresql))
-    monkeypatch.setattr(servers, "redis", lambda: on_redis(redis_server))
+    monkeypatch.setattr(servers, "postgresql", partial(on_database, postgresql))
+    monkeypatch.setattr(servers, "redis", partial(on_redis, redis_server))
 
 
 @pytest.mark.node
@@ -170,7 +171,7 @@ def test_a_benchmark_of_logouts(
     """It fails when a change does not apply."""
     shared = {"PostgreSQL": postgresql, "MariaDB": mariadb}
     for label, server in shared.items():
-        monkeypatch.setitem(logouts.SERVERS, label, lambda server=server: on_database(server))
+        monkeypatch.setitem(logouts.SERVERS, label, partial(on_database, server))
     assert len(judged(measured("logouts", tmp_path))) == 8
 
 

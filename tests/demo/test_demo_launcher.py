@@ -49,8 +49,7 @@ def test_taken_ports_are_passed_over_and_the_first_is_named(demo: Demo) -> None:
     """Ports in a row, one for each address of `localhost`, are taken there alone."""
     loopbacks = [each for each in LOOPBACKS if can_listen(*each)]
     with ExitStack() as other_programs:
-        taken: list[int] = []
-        wait_for(lambda: taken.extend(take(loopbacks, other_programs)) or taken, "ports in a row")
+        taken = wait_for(lambda: take(loopbacks, other_programs), "ports in a row")
         url = demo.start(taken[0])
     used = int(url.rpartition(":")[2])
     assert used > taken[-1]
