@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -270,12 +271,15 @@ def test_a_restart_of_the_node_keeps_you_in_in_all_tabs(browser: Chrome, tmp_pat
     demo, port = Demo(tmp_path / "demo"), free_port()
     try:
         url = demo.start(port)
+        assert url == f"http://localhost:{port}"
+        assert "is taken" not in demo.said()
         tab = logged_in(browser, url)
         tabs = [tab, *(Tab(browser, url) for _ in range(5))]
         for each in tabs:
             each.wait_until("member")
         known_as = tab.text("tracking-id")
-        demo.stop()
+        assert demo.stop(signal.SIGTERM) == 0
+        assert demo.said().endswith("Stopping the node ...\n")
         tab.wait_until("away")
         assert tab.text("link") == "Node away"
         assert tab.text("authid") == "alice"

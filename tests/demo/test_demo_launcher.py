@@ -27,26 +27,11 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     demo.stop()
 
 
-def test_it_says_where_the_page_is_and_ends_in_order(demo: Demo) -> None:
-    port = free_port()
-    url = demo.start(port)
-    assert url == f"http://localhost:{port}"
-    assert "alice, password looking-glass" in demo.said()
-    assert "autobahn-js is missing" in demo.said()
-    assert "apt install npm" in demo.said()
-    with urlopen(url) as page:
-        assert b"<title>Cookie tracking demo</title>" in page.read()
-    ends_in_order(demo, signal.SIGINT)
-
-
-def ends_in_order(demo: Demo, how: signal.Signals) -> None:
-    """With exit code 0, and no process left."""
-    assert demo.stop(how) == 0
-    assert demo.said().endswith("Stopping the node ...\n")
-
-
-def test_taken_ports_are_passed_over_and_the_first_is_named(demo: Demo) -> None:
-    """Ports in a row, one for each address of `localhost`, are taken there alone."""
+def test_it_passes_over_taken_ports_says_where_the_page_is_and_ends_in_order(demo: Demo) -> None:
+    """
+    Ports in a row, one for each address of `localhost`, are taken there alone. On the port that was
+    asked for, and by SIGTERM: see `test_demo_browser`.
+    """
     loopbacks = [each for each in LOOPBACKS if can_listen(*each)]
     with ExitStack() as other_programs:
         taken = wait_for(lambda: take(loopbacks, other_programs), "ports in a row")
@@ -54,7 +39,13 @@ def test_taken_ports_are_passed_over_and_the_first_is_named(demo: Demo) -> None:
     used = int(url.rpartition(":")[2])
     assert used > taken[-1]
     assert f"Port {taken[0]} is taken by another program: using {used} instead." in demo.said()
-    ends_in_order(demo, signal.SIGTERM)
+    assert "alice, password looking-glass" in demo.said()
+    assert "autobahn-js is missing" in demo.said()
+    assert "apt install npm" in demo.said()
+    with urlopen(url) as page:
+        assert b"<title>Cookie tracking demo</title>" in page.read()
+    assert demo.stop(signal.SIGINT) == 0
+    assert demo.said().endswith("Stopping the node ...\n")
 
 
 def can_listen(family: socket.AddressFamily, host: str) -> bool:
