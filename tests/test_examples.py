@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cookietrack_plugin.router.personalities.standalone import Personality
-from tests.support.client import Clients
-from tests.support.examples import EXAMPLES, Example
+from tests.support.client import Clients, Session
+from tests.support.examples import EXAMPLES, Example, together
 
 # What READMEs export, and what `make demo` sets.
 SET = {"PORT": "8080", "COOKIE_DB_PASSWORD": "secret", "COOKIE_REDIS_PASSWORD": "secret"}
@@ -29,35 +29,34 @@ def test_the_check_accepts_the_example_as_it_stands(
 
 
 @pytest.mark.node
-def test_the_memory_example_recognises_a_client_that_comes_back(
+def test_the_examples_recognise_a_client_that_comes_back_and_keep_a_login_until_the_logout(
     tmp_path: Path, clients: Clients
 ) -> None:
-    example = Example("memory", tmp_path)
-    with example.running():
-        first = clients.open(example.url())
-        again = clients.open(example.url(), first.cookie)
-        other = clients.open(example.url())
-    assert "HttpOnly" in first.set_cookie
-    assert first.authid == again.authid != other.authid
-    assert again.set_cookie is None
+    """A login outlives a restart, on the stores that keep it on the disk."""
+    memory, *durable = [Example(name, tmp_path / name) for name in ("memory", "file", "lmdb")]
+    with together(tmp_path / "node", memory, *durable):
+        first = clients.open(memory.url())
+        again = clients.open(memory.url(), first.cookie)
+        other = clients.open(memory.url())
+        assert "HttpOnly" in first.set_cookie
+        assert first.authid == again.authid != other.authid
+        assert again.set_cookie is None
+        cookies = [log_in(clients, each).cookie for each in durable]
+    with together(tmp_path / "node", memory, *durable):
+        for example, cookie in zip(durable, cookies, strict=True):
+            again = clients.login(example.url(), cookie=cookie)
+            assert (again.authid, again.authprovider) == ("alice", "cookie")
+            assert not again.challenged
+            again.leave("wamp.close.logout")
+            late = clients.login(example.url(), cookie=cookie)
+            assert late.challenged
+            assert late.cookie != cookie
 
 
-@pytest.mark.node
-@pytest.mark.parametrize("name", ["file", "lmdb"])
-def test_the_example_keeps_a_login_over_a_restart_until_the_logout(
-    name: str, tmp_path: Path, clients: Clients
-) -> None:
-    example = Example(name, tmp_path)
-    with example.running():
-        first = clients.login(example.url())
-        assert first.challenged
-    with example.running():
-        again = clients.login(example.url(), cookie=first.cookie)
-        assert (again.authid, again.authprovider, again.challenged) == ("alice", "cookie", False)
-        again.leave("wamp.close.logout")
-        late = clients.login(example.url(), cookie=first.cookie)
-    assert late.challenged
-    assert late.cookie != first.cookie
+def log_in(clients: Clients, example: Example) -> Session:
+    client = clients.login(example.url())
+    assert client.challenged
+    return client
 
 
 @pytest.mark.node

@@ -22,6 +22,7 @@ from tests.support.examples import (
     commands,
     config_text,
     example_database,
+    together,
     tracking,
 )
 from tests.support.node import BIN
@@ -62,57 +63,60 @@ def cluster() -> Iterator[Server]:
         yield Server("cluster/one", server.env, {REDIS_PORT: server.port})
 
 
-@pytest.fixture
-def server(request: pytest.FixtureRequest) -> Server:
-    found: Server = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.mark.parametrize("server", ["sql", "redis"], indirect=True)
-def test_the_example_keeps_a_login_over_a_restart_and_forgets_it_on_logout(
-    server: Server, tmp_path: Path, clients: Clients
+def test_the_examples_keep_a_login_over_a_restart_and_forget_it_on_logout(
+    sql: Server, redis: Server, tmp_path: Path, clients: Clients
 ) -> None:
-    example = Example(server.example, tmp_path, server.env, server.ports)
-    with example.running():
-        first = clients.login(example.url())
-        assert first.challenged
-    with example.running() as node:
-        again = clients.login(example.url(), cookie=first.cookie)
-        assert (again.authid, again.authprovider, again.challenged) == ("alice", "cookie", False)
-        again.leave("wamp.close.logout")
-        assert clients.login(example.url(), cookie=first.cookie).challenged
-        [password] = server.env.values()
-        assert password not in node.output()
+    examples = [
+        Example(each.example, tmp_path / each.example, each.env, each.ports)
+        for each in (sql, redis)
+    ]
+    with together(tmp_path / "node", *examples):
+        first = [clients.login(each.url()) for each in examples]
+        assert [each.challenged for each in first] == [True, True]
+    with together(tmp_path / "node", *examples) as node:
+        for example, before in zip(examples, first, strict=True):
+            again = clients.login(example.url(), cookie=before.cookie)
+            assert (again.authid, again.authprovider) == ("alice", "cookie")
+            assert not again.challenged
+            again.leave("wamp.close.logout")
+            assert clients.login(example.url(), cookie=before.cookie).challenged
+            [password] = example.env.values()
+            assert password not in node.output()
         assert "can lose logins" not in node.output()
 
 
-@pytest.mark.parametrize("server", ["cluster", "sql"], indirect=True)
 def test_in_the_cluster_example_the_two_nodes_agree(
-    server: Server, tmp_path: Path, clients: Clients
+    cluster: Server, sql: Server, tmp_path: Path, clients: Clients
 ) -> None:
     """With PostgreSQL too, as the README says: the store item of the `sql` example."""
-    nodes = [
-        Example(f"cluster/{name}", tmp_path / name, server.env, server.ports, server.store())
-        for name in ("one", "two")
+    stores = [
+        (each, [_example_of(each, name, tmp_path) for name in ("one", "two")])
+        for each in (cluster, sql)
     ]
     with ExitStack() as stack:
-        for node in nodes:
-            stack.enter_context(node.running())
-        one, two = nodes[0].url(8080), nodes[1].url(8081)
-        first = clients.login(one)
-        again = clients.login(two, cookie=first.cookie)
-        assert (first.challenged, again.challenged) == (True, False)
-        first.leave("wamp.close.logout")
-        assert again.wait_closed()["leave_reason"] == "wamp.close.logout"
-        sessions = [clients.login(one), clients.login(two)]
-        assert "2 cookies ended" in revoke(tmp_path, server.env)
-        for session in sessions:
-            assert session.wait_closed()["leave_reason"] == "wamp.close.logout"
-            assert clients.login(two, cookie=session.cookie).challenged
+        for number, name in enumerate(("one", "two")):
+            both = [pair[number] for _, pair in stores]
+            stack.enter_context(together(tmp_path / "nodes" / name, *both))
+        for server, (one, two) in stores:
+            first = clients.login(one.url(8080))
+            again = clients.login(two.url(8081), cookie=first.cookie)
+            assert (first.challenged, again.challenged) == (True, False)
+            first.leave("wamp.close.logout")
+            assert again.wait_closed()["leave_reason"] == "wamp.close.logout"
+            sessions = [clients.login(one.url(8080)), clients.login(two.url(8081))]
+            assert "2 cookies ended" in revoke(one.node.folder.parent, server.env)
+            for session in sessions:
+                assert session.wait_closed()["leave_reason"] == "wamp.close.logout"
+                assert clients.login(two.url(8081), cookie=session.cookie).challenged
+
+
+def _example_of(server: Server, name: str, folder: Path) -> Example:
+    place = folder / server.example / name
+    return Example(f"cluster/{name}", place, server.env, server.ports, server.store())
 
 
 def revoke(folder: Path, env: dict[str, str]) -> str:
-    """What the README's command to end alice's sessions prints."""
+    """What the README's command to end alice's sessions prints, in the folder of one store."""
     [line] = [line for line in commands("cluster") if line.startswith("cookietrack revoke ")]
     done = subprocess.run(
         [BIN / "cookietrack", *line.split()[1:], "--yes"],

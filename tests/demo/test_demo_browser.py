@@ -1,9 +1,9 @@
 """The demo's page in a real browser: what somebody sees to whom it is shown."""
 
+import json
 import re
+import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,35 +13,38 @@ from selenium.webdriver.common.keys import Keys
 from cookietrack_plugin.header import id_of
 from servers.ports import free_port
 from tests.support.accessibility import findings, show_scheme
-from tests.support.browser import Tab, chromium, forgetting
+from tests.support.browser import Tab, chromium, forgetting, private_windows
 from tests.support.demo import Demo
 from tests.support.node import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.browser]
 
-PASSWORD = {"alice": "looking-glass", "bob": "can-we-fix-it"}
+# Users whose devices are those of one test.
+ALONE = ("dana", "erin")
+PASSWORD = dict.fromkeys(("alice", *ALONE), "looking-glass") | {"bob": "can-we-fix-it"}
 BY_COOKIE = "Let in by the cookie, without a challenge"
 ENDED_ELSEWHERE = "Your login was ended in another tab, on another device, or by the operator."
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page of a demo that keeps running."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One that is not started yet, with users that one test has for itself."""
     demo = Demo(tmp_path_factory.mktemp("module") / "demo")
-    try:
-        yield demo.start(free_port())
-    finally:
-        demo.stop()
+    config = demo.folder / ".crossbar" / "config.json"
+    content = json.loads(config.read_text())
+    [transport] = content["workers"][0]["transports"]
+    auth = transport["paths"]["ws"]["auth"]
+    for users in (auth["ticket"]["principals"], auth["wampcra"]["users"]):
+        users |= dict.fromkeys(ALONE, users["alice"])
+    config.write_text(json.dumps(content))
+    yield demo
+    demo.stop()
 
 
-@pytest.fixture
-def own_url(tmp_path: Path) -> Iterator[str]:
-    """The page of a demo that nobody has logged in to."""
-    demo = Demo(tmp_path / "demo")
-    try:
-        yield demo.start(free_port())
-    finally:
-        demo.stop()
+@pytest.fixture(scope="module")
+def url(demo: Demo) -> str:
+    """The page of a demo that keeps running."""
+    return demo.start(free_port())
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +61,20 @@ def browser(one_browser: Chrome) -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def browsers(tmp_path: Path) -> Iterator[Callable[[], Chrome]]:
-    """Opens one more browser each time."""
-    profiles = count()
-    with ExitStack() as opened:
-        yield lambda: opened.enter_context(chromium(tmp_path / f"profile{next(profiles)}"))
+def window(browser: Chrome) -> Iterator[Callable[[], str]]:
+    """Opens what is another browser to the demo, each time."""
+    with private_windows(browser) as window:
+        yield window
 
 
-def logged_in(browser: Chrome, url: str, user: str = "alice", method: str = "wampcra") -> Tab:
-    tab = Tab(browser, url).wait_until("visitor")
+def logged_in(
+    browser: Chrome,
+    url: str,
+    user: str = "alice",
+    method: str = "wampcra",
+    window: str | None = None,
+) -> Tab:
+    tab = Tab(browser, url, window).wait_until("visitor")
     tab.login(user, PASSWORD[user], method)
     return tab.wait_until("member")
 
@@ -214,17 +222,19 @@ def test_somebody_else_can_log_in_after_a_logout(url: str, browser: Chrome) -> N
     assert tab.wait_until("member").text("authid") == "bob"
 
 
-def test_another_browser_is_not_let_in(url: str, browser: Chrome, tmp_path: Path) -> None:
+def test_another_browser_is_not_let_in(
+    url: str, browser: Chrome, window: Callable[[], str]
+) -> None:
     logged_in(browser, url)
-    with chromium(tmp_path / "another") as another:
-        assert Tab(another, url).wait_until("visitor").text("authid") == "Not logged in"
+    another = Tab(browser, url, window()).wait_until("visitor")
+    assert another.text("authid") == "Not logged in"
 
 
 def test_a_device_is_shown_to_its_user_and_ended_from_another(
-    own_url: str, browsers: Callable[[], Chrome]
+    url: str, browser: Chrome, window: Callable[[], str]
 ) -> None:
-    here = logged_in(browsers(), own_url, "alice").wait_for_devices(1)
-    there = logged_in(browsers(), own_url, "alice").wait_for_devices(2)
+    here = logged_in(browser, url, "dana", window=window()).wait_for_devices(1)
+    there = logged_in(browser, url, "dana", window=window()).wait_for_devices(2)
     here.wait_for_devices(2)
     mine, other = (each.text("tracking-id")[:4] for each in (here, there))
     row = "Chrome on Linux \\({}\\) 127.0.0.1 · since .+ · connected now {}"
@@ -241,11 +251,11 @@ def test_a_device_is_shown_to_its_user_and_ended_from_another(
 
 
 def test_all_other_devices_are_ended_at_once_and_nobody_elses(
-    own_url: str, browsers: Callable[[], Chrome]
+    url: str, browser: Chrome, window: Callable[[], str]
 ) -> None:
-    somebody_else = logged_in(browsers(), own_url, "bob")
-    others = [logged_in(browsers(), own_url, "alice") for _ in range(2)]
-    here = logged_in(browsers(), own_url, "alice").wait_for_devices(3)
+    somebody_else = logged_in(browser, url, "bob", window=window())
+    others = [logged_in(browser, url, "erin", window=window()) for _ in range(2)]
+    here = logged_in(browser, url, "erin", window=window()).wait_for_devices(3)
     here.press(".cookietrack-end-others")
     for other in others:
         other.wait_until("visitor")
@@ -256,21 +266,29 @@ def test_all_other_devices_are_ended_at_once_and_nobody_elses(
     assert (here.phase(), somebody_else.phase()) == ("member", "member")
 
 
-def test_a_restart_of_the_node_keeps_you_in(browser: Chrome, tmp_path: Path) -> None:
+def test_a_restart_of_the_node_keeps_you_in_in_all_tabs(browser: Chrome, tmp_path: Path) -> None:
+    """Six, which come back together."""
     demo, port = Demo(tmp_path / "demo"), free_port()
     try:
-        tab = logged_in(browser, demo.start(port))
+        url = demo.start(port)
+        assert url == f"http://localhost:{port}"
+        assert "is taken" not in demo.said()
+        tab = logged_in(browser, url)
+        tabs = [tab, *(Tab(browser, url) for _ in range(5))]
+        for each in tabs:
+            each.wait_until("member")
         known_as = tab.text("tracking-id")
-        demo.stop()
+        assert demo.stop(signal.SIGTERM) == 0
+        assert demo.said().endswith("Stopping the node ...\n")
         tab.wait_until("away")
         assert tab.text("link") == "Node away"
         assert tab.text("authid") == "alice"
         assert tab.text("notice").endswith("Your login is kept.")
         assert tab.said() == "Not connected: the list may be out of date."
         demo.start(port)
-        tab.wait_until("member")
-        assert (tab.text("authid"), tab.text("manner")) == ("alice", BY_COOKIE)
-        assert tab.text("tracking-id") == known_as
+        assert {each.wait_until("member").text("authid") for each in tabs} == {"alice"}
+        assert {each.text("tracking-id") for each in tabs} == {known_as}
+        assert tab.text("manner") == BY_COOKIE
         assert "restart" in tab.ticked()
         assert tab.text("notice") == ""
         wait_for(lambda: tab.said() == "", "the devices are read again")
@@ -278,31 +296,15 @@ def test_a_restart_of_the_node_keeps_you_in(browser: Chrome, tmp_path: Path) -> 
         demo.stop()
 
 
-def test_six_tabs_that_come_back_together_are_all_still_in(browser: Chrome, tmp_path: Path) -> None:
-    demo, port = Demo(tmp_path / "demo"), free_port()
-    try:
-        url = demo.start(port)
-        tabs = [logged_in(browser, url), *(Tab(browser, url) for _ in range(5))]
-        for tab in tabs:
-            tab.wait_until("member")
-        demo.stop()
-        demo.start(port)
-        assert {tab.wait_until("member").text("authid") for tab in tabs} == {"alice"}
-        assert len({tab.text("tracking-id") for tab in tabs}) == 1
-    finally:
-        demo.stop()
-
-
-def test_without_npm_the_page_says_what_is_missing(browser: Chrome, tmp_path: Path) -> None:
-    demo = Demo(tmp_path / "demo", with_library=False)
-    try:
-        tab = Tab(browser, demo.start(free_port())).wait_until("missing")
-        assert "apt install npm" in demo.said()
+def test_without_npm_the_page_says_what_is_missing(
+    demo: Demo, url: str, browser: Chrome, window: Callable[[], str]
+) -> None:
+    """What the demo itself says of that: see `test_demo_launcher`."""
+    with demo.without_library():
+        tab = Tab(browser, url, window()).wait_until("missing")
         assert tab.text("notice").startswith("autobahn-js is missing")
         assert tab.text("link") == "Not connected"
         assert not tab.is_enabled("login-button")
-    finally:
-        demo.stop()
 
 
 def found_by_axe(tab: Tab) -> dict[tuple[str, int], list[str]]:

@@ -1,14 +1,17 @@
 """A headless Chromium, driven through ChromeDriver, and the demo's page in its tabs."""
 
+import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from websocket import create_connection
 
 from tests.support.missing import missing
 from tests.support.node import wait_for
@@ -71,12 +74,52 @@ def forgetting(browser: Chrome) -> Iterator[None]:
         browser.get_log("browser")
 
 
-class Tab:
-    """One tab with the demo's page."""
+@contextmanager
+def private_windows(browser: Chrome) -> Iterator[Callable[[], str]]:
+    """
+    Opens a private window each time, and returns its handle: it shares no cookie, no storage and no
+    cache with the other windows of the browser, which are spared the start of one more.
+    """
+    address = browser.capabilities["goog:chromeOptions"]["debuggerAddress"]
+    with urlopen(f"http://{address}/json/version") as found:
+        devtools = json.load(found)["webSocketDebuggerUrl"]
+    # Chromium lets a page's own connection, which is ChromeDriver's, open none.
+    with closing(create_connection(devtools, suppress_origin=True)) as connection:
 
-    def __init__(self, browser: Chrome, url: str) -> None:
+        def do(method: str, **params: Any) -> dict[str, Any]:
+            connection.send(json.dumps({"id": 1, "method": method, "params": params}))
+            result: dict[str, Any] = json.loads(connection.recv())["result"]
+            return result
+
+        opened: dict[str, dict[str, Any]] = {}
+
+        def open_window() -> str:
+            context = do("Target.createBrowserContext")
+            handle = str(do("Target.createTarget", url="about:blank", **context)["targetId"])
+            opened[handle] = context
+            return handle
+
+        try:
+            yield open_window
+        finally:
+            for context in opened.values():
+                do("Target.disposeBrowserContext", **context)
+            wait_for(lambda: opened.keys().isdisjoint(browser.window_handles), "they close")
+
+
+class Tab:
+    """
+    One tab with the demo's page.
+
+    :param window: the handle of a private window, which becomes the tab.
+    """
+
+    def __init__(self, browser: Chrome, url: str, window: str | None = None) -> None:
         self._browser = browser
-        browser.switch_to.new_window("tab")
+        if window is None:
+            browser.switch_to.new_window("tab")
+        else:
+            browser.switch_to.window(window)
         self._handle = browser.current_window_handle
         browser.get(url)
 

@@ -6,6 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -30,6 +32,16 @@ class Demo:
             if not LIBRARY.exists():
                 missing("autobahn-js is not installed (Debian: apt install npm; then make test)")
             (folder / "node_modules").symlink_to(LIBRARY)
+
+    @contextmanager
+    def without_library(self) -> Iterator[None]:
+        """Its node serves no library within the block."""
+        link = self.folder / "node_modules"
+        link.unlink()
+        try:
+            yield
+        finally:
+            link.symlink_to(LIBRARY)
 
     def start(self, port: int | str) -> str:
         """Start it and wait until it says where its page is: the address."""

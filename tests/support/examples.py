@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,36 @@ class Example:
 
     def running(self) -> Any:
         return running(self.node, *self.ports.values(), env=self.env)
+
+
+@contextmanager
+def together(folder: Path, *examples: Example) -> Iterator[Node]:
+    """A node that is all of these examples, which differ in transports and in roles alone."""
+    env = {name: value for each in examples for name, value in each.env.items()}
+    ports = [port for each in examples for port in each.ports.values()]
+    node = Node(folder, merged([each.node.config for each in examples]))
+    with running(node, *ports, env=env):
+        yield node
+
+
+def merged(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first, with the transports and roles of the others."""
+    first, *others = deepcopy(list(configs))
+    for other in others:
+        for worker, more in zip(first["workers"], other["workers"], strict=True):
+            _add(worker, more, "transports")
+            for realm, another in zip(
+                worker.get("realms", []), more.get("realms", []), strict=True
+            ):
+                _add(realm, another, "roles")
+        assert first == other
+    return first
+
+
+def _add(item: dict[str, Any], other: dict[str, Any], name: str) -> None:
+    """Both get what either of them has of this."""
+    item[name] += [each for each in other[name] if each not in item[name]]
+    other[name] = item[name]
 
 
 def config_text(name: str) -> str:
