@@ -142,6 +142,14 @@ MISTAKES: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.fixture(scope="module")
+def clients() -> Iterator[Clients]:
+    """One process for all tests: what they leave open is in nobody's way."""
+    process = Clients()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module")
 def late(
     postgresql: PostgreSQL, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Node, LateServices]]:
