@@ -52,10 +52,15 @@ class Administered:
         return [*(each.port for each in self.listeners.values()), *self.metered.ports()]
 
     def empty(self, clients: Clients) -> None:
-        """End what other tests have left."""
+        """
+        End what other tests have left. Every worker has heard of that, and of all ends before: a
+        user's end that is heard late would hit the next test's login.
+        """
         bob = clients.login(self.listeners["router"].url, "bob")
+        here = [clients.login(each.url, "carol") for each in self.listeners.values()]
         bob.call("cookietrack.revoke", [cookie["id"] for cookie in bob.call("cookietrack.list")])
-        bob.wait_closed()
+        for session in (bob, *here):
+            session.wait_closed()
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,11 @@ def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administe
     administered = Administered(tmp_path_factory.mktemp("administered"))
     with running(administered.node, *administered.ports()):
         yield administered
+
+
+@pytest.fixture
+def clients(lasting_clients: Clients) -> Clients:
+    return lasting_clients
 
 
 @pytest.fixture

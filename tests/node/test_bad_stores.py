@@ -141,12 +141,9 @@ MISTAKES: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def clients() -> Iterator[Clients]:
-    """One process for all tests: what they leave open is in nobody's way."""
-    process = Clients()
-    yield process
-    process.close()
+@pytest.fixture
+def clients(lasting_clients: Clients) -> Clients:
+    return lasting_clients
 
 
 @pytest.fixture(scope="module")

@@ -136,6 +136,11 @@ def folder(running_places: Running) -> Path:
 
 
 @pytest.fixture
+def clients(lasting_clients: Clients) -> Clients:
+    return lasting_clients
+
+
+@pytest.fixture
 def secret(places: Places, clients: Clients) -> str:
     """The value of a cookie of a user who is logged in."""
     cookie = clients.login(places.home.url).cookie
