@@ -11,6 +11,7 @@ import pytest
 from servers.ports import free_port
 from tests.support import configs
 from tests.support.apart import Apart, nodes_apart
+from tests.support.client import Clients
 from tests.support.node import Node, running
 from tests.support.sites import Door, Place, Site, opened
 
@@ -121,6 +122,17 @@ def make_node(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     yield make
     for node in nodes:
         node.stop()
+
+
+@pytest.fixture(scope="module")
+def lasting_clients() -> Iterator[Clients]:
+    """
+    A process with real clients for all tests of a file: where sessions that another test has left
+    open are in nobody's way.
+    """
+    process = Clients()
+    yield process
+    process.close()
 
 
 @pytest.fixture

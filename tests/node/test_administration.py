@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from cookietrack_plugin.header import id_of
-from tests.node.conftest import STORES, Listener, placed
+from tests.node.conftest import STORES, Listener
 from tests.support import configs
 from tests.support.client import Clients
 from tests.support.node import BIN, Node, running, wait_for
@@ -20,7 +20,6 @@ from tests.support.wamp import LOGOUT
 
 pytestmark = pytest.mark.node
 
-Make = Callable[..., Node]
 LMDB = {"store": STORES["lmdb"]}
 INVALID = "wamp.error.invalid_argument"
 
@@ -30,30 +29,50 @@ def an_id(session: Any) -> str:
 
 
 class Administered:
-    """A node with the component in its router worker, and clients on it or on a proxy worker."""
+    """
+    A node with the component in its router worker, a proxy worker, and another router worker, all
+    on one store; and a transport on another store, with its metrics.
+    """
 
-    def __init__(self, place: str, folder: Path) -> None:
-        self.listener = Listener()
+    def __init__(self, folder: Path) -> None:
+        self.listeners = {name: Listener() for name in ("router", "proxy", "other")}
+        self.metered = Metered()
         cookie = {**LMDB, "audit": {"filename": "audit.jsonl", "required": True}}
-        transport = configs.websocket(self.listener.port, cookie)
-        config = placed(place, folder, transport)
-        config["workers"][0]["components"] = [configs.administration(store=STORES["lmdb"])]
-        self.node = Node(folder / "node", config)
+        router, proxy, other = (
+            configs.websocket(each.port, cookie) for each in self.listeners.values()
+        )
+        config = configs.proxy(
+            folder, proxy, components=[configs.administration(store=STORES["lmdb"])]
+        )
+        config["workers"][0]["transports"] += [router, *self.metered.transports()]
+        config["workers"].append(configs.router_worker(other))
+        self.node = self.metered.node = Node(folder / "node", config)
+
+    def ports(self) -> list[int]:
+        return [*(each.port for each in self.listeners.values()), *self.metered.ports()]
 
     def empty(self, clients: Clients) -> None:
-        """End what other tests have left."""
-        bob = clients.login(self.listener.url, "bob")
+        """
+        End what other tests have left. Every worker has heard of that, and of all ends before: a
+        user's end that is heard late would hit the next test's login.
+        """
+        bob = clients.login(self.listeners["router"].url, "bob")
+        here = [clients.login(each.url, "carol") for each in self.listeners.values()]
         bob.call("cookietrack.revoke", [cookie["id"] for cookie in bob.call("cookietrack.list")])
-        bob.wait_closed()
+        for session in (bob, *here):
+            session.wait_closed()
 
 
-@pytest.fixture(scope="module", params=["router", "proxy"])
-def running_node(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Administered]:
-    administered = Administered(request.param, tmp_path_factory.mktemp("administered"))
-    with running(administered.node, administered.listener.port):
+@pytest.fixture(scope="module")
+def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administered]:
+    administered = Administered(tmp_path_factory.mktemp("administered"))
+    with running(administered.node, *administered.ports()):
         yield administered
+
+
+@pytest.fixture
+def clients(lasting_clients: Clients) -> Clients:
+    return lasting_clients
 
 
 @pytest.fixture
@@ -62,9 +81,9 @@ def administered(running_node: Administered, clients: Clients) -> Node:
     return running_node.node
 
 
-@pytest.fixture
-def listener(running_node: Administered) -> Listener:
-    return running_node.listener
+@pytest.fixture(params=["router", "proxy"])
+def listener(request: pytest.FixtureRequest, running_node: Administered) -> Listener:
+    return running_node.listeners[request.param]
 
 
 def test_the_operator_lists_looks_counts_and_ends(
@@ -163,7 +182,7 @@ def test_users_see_and_end_their_own_devices_and_no_others(
     assert not clients.login(listener.url, "bob", cookie=bob.cookie).challenged
 
 
-@pytest.mark.parametrize("running_node", ["router"], indirect=True)
+@pytest.mark.parametrize("listener", ["router"], indirect=True)
 def test_wrong_arguments_are_told_and_change_nothing(
     administered: Node, clients: Clients, listener: Listener
 ) -> None:
@@ -209,23 +228,17 @@ def test_wrong_arguments_are_told_and_change_nothing(
 
 
 def test_the_command_ends_a_user_on_every_worker(
-    make_node: Make, clients: Clients, tmp_path: Path
+    administered: Node, running_node: Administered, clients: Clients
 ) -> None:
-    places = [Listener(), Listener(), Listener()]
-    config = configs.proxy(tmp_path, configs.websocket(places[0].port, LMDB))
-    config["workers"] += [
-        configs.router_worker(configs.websocket(place.port, LMDB)) for place in places[1:]
-    ]
-    node = make_node(config)
-    node.start(*(place.port for place in places))
+    places = [running_node.listeners[name] for name in ("proxy", "router", "other")]
     first = clients.login(places[0].url)
     sessions = [first, *(clients.login(place.url, cookie=first.cookie) for place in places[1:])]
     sessions.append(clients.login(places[1].url))
     bob = clients.login(places[2].url, "bob")
-    logged = node.output().count("cookie revoked")
+    words = ("--authid", "alice", "--yes", "--transport", "worker002")
 
     done = subprocess.run(
-        [BIN / "cookietrack", "revoke", "--authid", "alice", "--yes", str(node.cbdir)],
+        [BIN / "cookietrack", "revoke", *words, str(administered.cbdir)],
         capture_output=True,
         text=True,
         check=True,
@@ -233,9 +246,16 @@ def test_the_command_ends_a_user_on_every_worker(
     assert (done.stdout, done.stderr) == ("2 cookies ended\n", "")
     for session in sessions:
         assert session.wait_closed()["leave_reason"] == "wamp.close.logout"
-    told = wait_for(lambda: (o := node.output()).count("cookie revoked") >= 4 and o, "the log")
-    assert logged == 0
-    assert told.count(f"cookie revoked id={an_id(first)} authid=alice authrealm=realm1") == 3
+    lines = {
+        f"cookie revoked id={an_id(first)} authid=alice authrealm=realm1": 3,
+        f"cookie revoked id={an_id(sessions[-1])} authid=alice authrealm=realm1": 1,
+    }
+
+    def logged() -> dict[str, int]:
+        log = administered.output()
+        return {line: log.count(line) for line in lines}
+
+    wait_for(lambda: logged() == lines, "the log")
     for place in places:
         assert clients.login(place.url, cookie=first.cookie).challenged
     assert bob.call("wamp.session.get", bob.session)["authid"] == "bob"
@@ -246,18 +266,26 @@ METRICS_AT = ("", "m/", "deep/m/")
 
 
 class Metered:
-    """A node with a transport on `lmdb`, and its metrics."""
+    """A transport on a store of its own, and the metrics of its worker."""
 
-    def __init__(self, make_node: Make) -> None:
+    STORE = {"type": "lmdb", "path": ".metered"}
+    node: Node
+
+    def __init__(self) -> None:
         self.listener, self._web = Listener(), Listener()
+
+    def transports(self) -> list[dict[str, Any]]:
         endpoint = {"type": "tcp", "port": self._web.port, "interface": "127.0.0.1"}
         service = {"type": "cookietrack-metrics"}
         paths = {"/": service, "m": service, "deep": {"type": "path", "paths": {"m": service}}}
         metrics = {"type": "web", "endpoint": endpoint, "paths": paths}
-        transport = configs.websocket(self.listener.port, LMDB)
-        self.node = make_node(configs.router(transport, metrics))
-        self.node.start(self.listener.port, self._web.port)
-        # Crossbar adds the paths of a Web transport once it listens, one by one.
+        return [configs.websocket(self.listener.port, {"store": self.STORE}), metrics]
+
+    def ports(self) -> list[int]:
+        return [self.listener.port, self._web.port]
+
+    def wait(self) -> None:
+        """Crossbar adds the paths of a Web transport once it listens, one by one."""
         wait_for(self._has_paths, "the metrics are there")
 
     def _has_paths(self) -> bool:
@@ -276,13 +304,20 @@ class Metered:
 
     def commits(self) -> float:
         """How many batches the store has made durable."""
-        found = re.search(r"^cookietrack_commit_seconds_count\S* (\S+)$", self.metrics(), re.M)
+        found = re.search(
+            r'^cookietrack_commit_seconds_count\{store="lmdb:.metered"\} (\S+)$',
+            self.metrics(),
+            re.M,
+        )
         assert found
         return float(found[1])
 
 
-def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clients) -> None:
-    metered = Metered(make_node)
+def test_metrics_and_one_log_line_for_each_event(
+    running_node: Administered, clients: Clients
+) -> None:
+    metered = running_node.metered
+    metered.wait()
     node, listener = metered.node, metered.listener
     assert metered.commits() == 0
     strangers = [clients.open(listener.url, join=False) for _ in range(3)]
@@ -293,7 +328,7 @@ def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clien
     clients.login(listener.url, cookie=first.cookie).leave(LOGOUT)
 
     text = metered.metrics()
-    store = 'store="lmdb:.cookies"'
+    store = 'store="lmdb:.metered"'
     for line in (
         f'cookietrack_handshakes_total{{outcome="new",{store}}} 4.0',
         f'cookietrack_handshakes_total{{outcome="returning",{store}}} 1.0',
@@ -310,10 +345,15 @@ def test_metrics_and_one_log_line_for_each_event(make_node: Make, clients: Clien
     log = node.output()
     for kind, lines in (("created", 0), ("authenticated", 1), ("revoked", 1)):
         assert log.count(f"cookie {kind} id={an_id(first)}") == lines
-    assert json.dumps(STORES["lmdb"]) not in text
+    assert json.dumps(Metered.STORE) not in text
 
     for place in METRICS_AT:
         assert f"cookietrack_store_up{{{store}}} 1.0" in metered.get(f"{place}metrics")
         assert json.loads(metered.get(f"{place}healthz")) == {"status": "ok"}
-        ready = {"store": "lmdb:.cookies", "status": "ok", "cause": None}
-        assert json.loads(metered.get(f"{place}readyz")) == {"status": "ok", "stores": [ready]}
+        ready = [
+            {"store": f"lmdb:{name}", "status": "ok", "cause": None}
+            for name in (".cookies", ".metered")
+        ]
+        answer = json.loads(metered.get(f"{place}readyz"))
+        answer["stores"].sort(key=lambda each: each["store"])
+        assert answer == {"status": "ok", "stores": ready}

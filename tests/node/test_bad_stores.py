@@ -141,6 +141,11 @@ MISTAKES: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
+@pytest.fixture
+def clients(lasting_clients: Clients) -> Clients:
+    return lasting_clients
+
+
 @pytest.fixture(scope="module")
 def late(
     postgresql: PostgreSQL, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory

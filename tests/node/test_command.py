@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.node
 
 
 README = Path(__file__).parents[2] / "README.md"
+# Of a node with two of them.
+TRANSPORTS = ("worker001/transport001", "worker001/transport002")
 
 
 def cookietrack(*words, folder="."):
@@ -126,33 +128,52 @@ def test_sessions_in_stores_that_a_node_alone_has_are_ended_from_the_shell(alone
         assert next_event(events, "login", "alice")["worker"] == "worker002"
 
 
-@pytest.mark.parametrize("theirs", ["file", "database"])
-def test_after_a_move_by_the_readmes_words_every_client_is_known(
-    make_node, clients, listener, theirs
-):
-    before = configs.router(configs.websocket(listener.port, {"store": STORES[theirs]}))
-    node = make_node(before, command=CROSSBAR)
-    node.start(listener.port)
-    alice, bob = clients.login(listener.url), clients.login(listener.url, "bob")
-    bob.leave("wamp.close.logout")
+def test_after_a_move_by_the_readmes_words_every_client_is_known(make_node, clients):
+    """From both of Crossbar's stores: each to a store of its own."""
+    listeners = {theirs: Listener() for theirs in ("file", "database")}
+    ports = [each.port for each in listeners.values()]
 
-    migrate = re.search(r"^    cookietrack (migrate .*)$", README.read_text(), re.M)[1].split()
-    running = cookietrack(*migrate, folder=node.folder)
-    assert running.returncode == 3
-    assert "is in use by a running node" in running.stderr
+    def config(stores):
+        transports = [
+            configs.websocket(listeners[theirs].port, {"store": store})
+            for theirs, store in stores.items()
+        ]
+        return configs.router(*transports)
+
+    node = make_node(config({theirs: STORES[theirs] for theirs in listeners}), command=CROSSBAR)
+    node.start(*ports)
+    clients_of = {
+        theirs: (clients.login(each.url), clients.login(each.url, "bob"))
+        for theirs, each in listeners.items()
+    }
+    for _, bob in clients_of.values():
+        bob.leave("wamp.close.logout")
+
+    words = re.search(r"^    cookietrack (migrate .*)$", README.read_text(), re.M)[1].split()
+    moves = {
+        theirs: [*words[:-1], f"{words[-1]}-{theirs}", "--from-transport", transport]
+        for theirs, transport in zip(listeners, TRANSPORTS, strict=True)
+    }
+    for move in moves.values():
+        running = cookietrack(*move, folder=node.folder)
+        assert running.returncode == 3
+        assert "is in use by a running node" in running.stderr
     node.stop()
     wait_for(lambda: not (node.cbdir / "node.pid").exists(), "the node's end")
-    moved = cookietrack(*migrate, folder=node.folder)
-    assert moved.returncode == 0, moved.stderr
+    items = {}
+    for theirs, move in moves.items():
+        moved = cookietrack(*move, folder=node.folder)
+        assert moved.returncode == 0, moved.stderr
+        items[theirs] = json.loads(re.search(r"^store item +(.*)$", moved.stdout, re.M)[1])
 
-    item = json.loads(re.search(r"^store item +(.*)$", moved.stdout, re.M)[1])
-    config = configs.router(configs.websocket(listener.port, {"store": item}))
-    (node.cbdir / "config.json").write_text(json.dumps(config))
+    (node.cbdir / "config.json").write_text(json.dumps(config(items)))
     node.command = COOKIETRACK
-    node.start(listener.port)
-    again = clients.login(listener.url, cookie=alice.cookie)
-    assert (again.challenged, again.authprovider, again.authid) == (False, "cookie", "alice")
-    assert clients.login(listener.url, "bob", cookie=bob.cookie).challenged
+    node.start(*ports)
+    for theirs, (alice, bob) in clients_of.items():
+        url = listeners[theirs].url
+        again = clients.login(url, cookie=alice.cookie)
+        assert (again.challenged, again.authprovider, again.authid) == (False, "cookie", "alice")
+        assert clients.login(url, "bob", cookie=bob.cookie).challenged
 
 
 LOOKING = """
@@ -160,11 +181,11 @@ import os, sys
 from contextlib import redirect_stderr, redirect_stdout
 from cookietrack_plugin.admin.cli import main
 
-directory, counter = sys.argv[1:]
+directory, counter, transport = sys.argv[1:]
 with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
     for command in ("ls", "stat", "verify") * 1_000_000:
         try:
-            main.main([command, directory])
+            main.main([command, directory, "--transport", transport])
         except SystemExit as end:
             with open(counter, "a") as file:
                 file.write(f"{end.code}\\n")
@@ -172,11 +193,11 @@ with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr
 
 
 @contextmanager
-def looked_at(node):
-    """Within the block a process looks at the node's store, over and over; its exit codes."""
-    counter = node.folder / "codes"
+def looked_at(node, transport):
+    """Within the block a process looks at the transport's store, over and over; its exit codes."""
+    counter = node.folder / f"codes-{Path(transport).name}"
     counter.touch()
-    command = [sys.executable, "-c", LOOKING, str(node.cbdir), str(counter)]
+    command = [sys.executable, "-c", LOOKING, str(node.cbdir), str(counter), transport]
     with subprocess.Popen(command) as process:
         try:
             wait_for(lambda: len(counter.read_text().split()) > 3, "the first looks")
@@ -185,18 +206,25 @@ def looked_at(node):
             process.kill()
 
 
-@pytest.mark.parametrize("store", ["file", "lmdb"])
-def test_a_node_starts_while_its_store_is_looked_at(make_node, clients, listener, store):
+def test_a_node_starts_while_its_stores_are_looked_at(make_node, clients):
     """A look locks nobody out, and makes nothing that is in the node's way."""
-    node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES[store]})))
-    node.start(listener.port)
-    alice = clients.login(listener.url)
+    listeners = {name: Listener() for name in ("file", "lmdb")}
+    transports = [
+        configs.websocket(listener.port, {"store": STORES[name]})
+        for name, listener in listeners.items()
+    ]
+    node, ports = make_node(configs.router(*transports)), [each.port for each in listeners.values()]
+    node.start(*ports)
+    before = {listener: clients.login(listener.url) for listener in listeners.values()}
     node.stop()
-    with looked_at(node) as codes:
-        node.start(listener.port)
-        again = clients.login(listener.url, cookie=alice.cookie)
-        assert (again.challenged, again.authid) == (False, "alice")
-        clients.login(listener.url, "bob").leave("wamp.close.logout")
-        assert set(codes()) <= {"0", "3"}
+    with ExitStack() as stack:
+        looks = [stack.enter_context(looked_at(node, each)) for each in TRANSPORTS]
+        node.start(*ports)
+        for listener, alice in before.items():
+            again = clients.login(listener.url, cookie=alice.cookie)
+            assert (again.challenged, again.authid) == (False, "alice")
+            clients.login(listener.url, "bob").leave("wamp.close.logout")
+        for codes in looks:
+            assert set(codes()) <= {"0", "3"}
     for complaint in ("in use", "cannot be opened", "does not answer", "is rewritten"):
         assert complaint not in node.output()

@@ -1,10 +1,13 @@
 """The WAMP component on a real node: what is wrong with it is said aloud."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from crossbar.common.checkconfig import InvalidConfigException
 
+from cookietrack_plugin.router.personalities.standalone import Personality
 from servers.ports import free_port
 from tests.node.conftest import STORES, Listener
 from tests.support import configs
@@ -80,32 +83,14 @@ def check_log(output: str) -> None:
     assert "AttributeError: 'RouterApplicationSession'" not in output
 
 
-def test_a_store_that_no_transport_names_is_refused_by_check_and_at_start(
-    make_node: Make, listener: Listener
-) -> None:
-    config = configs.router(configs.websocket(listener.port, {"store": LMDB}))
+def test_a_store_that_no_transport_names_is_refused_by_check() -> None:
+    config = configs.router(configs.websocket(8080, {"store": LMDB}))
     other = {"store": {"type": "lmdb", "path": "other"}}
     config["workers"][0]["components"] = [component(role="user", extra=other)]
-    node = make_node(config)
     told = (
         'worker001/component001: "store" in the "extra" of CookieAdministration: expected'
         ' {"type": "lmdb", "path": ".cookies"} (worker001/transport001), found {"type": "lmdb",'
         ' "path": "other"}, which no transport names'
     )
-    checked, started = node.run("check"), node.run("start")
-    assert checked.returncode == 1
-    assert told in checked.stdout
-    assert started.returncode != 0
-    assert told in started.stdout + started.stderr
-
-
-def test_what_is_unsafe_is_a_warning_of_check(make_node: Make) -> None:
-    config = configs.router(configs.websocket(8080, {"store": STORES["memory"]}))
-    config["workers"].append(
-        configs.router_worker(configs.websocket(8081, {"store": {"type": "memory"}}))
-    )
-    checked = make_node(config).run("check")
-    assert checked.returncode == 0
-    assert "memory: workers worker001, worker002 all name it, but each has a memory of its own" in (
-        checked.stdout + checked.stderr
-    )
+    with pytest.raises(InvalidConfigException, match=re.escape(told)):
+        Personality.check_config(Personality, config)

@@ -22,7 +22,7 @@ from servers.ports import free_port
 from tests.node.conftest import STORES
 from tests.support import configs
 from tests.support.accessibility import findings, show_scheme
-from tests.support.browser import chromium
+from tests.support.browser import chromium, forgetting
 from tests.support.client import Clients, Session
 from tests.support.consoleclient import ConsoleClient
 from tests.support.node import Node, running, wait_for
@@ -214,9 +214,15 @@ class Page:
         return [each["message"] for each in self.browser.get_log("browser")]
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
+        yield browser
+
+
 @pytest.fixture
-def page(place: Place, tmp_path: Path) -> Iterator[Page]:
-    with chromium(tmp_path / "profile") as browser:
+def page(place: Place, browser: Chrome) -> Iterator[Page]:
+    with forgetting(browser):
         page = Page(browser, f"http://localhost:{place.ports['router']}/")
         page.log_in()
         yield page

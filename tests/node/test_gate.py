@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,10 +133,13 @@ def test_a_cookie_whose_end_cannot_be_stored_is_shown_to_nobody(
             assert again.cookie_id != id, "it is a stranger's, who gets another"
 
 
-@pytest.fixture
-def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def crowded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     """On a server that all of its workers share."""
-    with server_store("redis", request) as store, opened(store, [Place(tmp_path, store)]) as site:
+    folder = tmp_path_factory.mktemp("crowded")
+    with server_store("redis", request) as store, opened(store, [Place(folder, store)]) as site:
         yield site
 
 

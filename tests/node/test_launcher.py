@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,39 +24,43 @@ pytestmark = pytest.mark.node
 Make = Callable[..., Node]
 
 
-@pytest.mark.parametrize("word", ["standalone", "master"])
-def test_check_accepts_our_stores_under_a_personality_word(
-    word: str, make_node: Make, listener: Listener
-) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES["lmdb"]})))
-    done = node.run(word, "check")
-    assert "looks good" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 0
+# Commands of the launcher, one after the other, in one process that imports Crossbar once.
+IN_TURN = """
+import json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from cookietrack_plugin.router.launcher import main
+
+answers = []
+for words in json.loads(sys.argv.pop()):
+    sys.argv[1:] = words
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        try:
+            main()
+        except SystemExit as end:
+            answers.append([end.code, out.getvalue(), err.getvalue()])
+print(json.dumps(answers))
+"""
 
 
-@pytest.mark.parametrize("word", ["check", "version"])
-def test_what_it_prints_arrives_in_a_pipe(
-    word: str, make_node: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    node = make_node({"version": 2})
-    words = [word] if word == "version" else [word, "--cbdir", str(node.cbdir)]
-    assert node.command_output(*words)
+def in_turn(*commands: Sequence[str]) -> list[tuple[int | None, str, str]]:
+    """The exit code of each command, and what it prints on stdout and stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_TURN, json.dumps(commands)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [(code, out, err) for code, out, err in json.loads(done.stdout)]
 
 
-def test_another_personality_starts_with_our_stores(
+def test_another_personality_starts_with_our_stores_and_status_and_stop_know_it(
     make_node: Make, clients: Clients, listener: Listener
 ) -> None:
     node = make_node(configs.router(configs.websocket(listener.port, {"store": STORES["lmdb"]})))
     node.start(listener.port, word="edge")
     first = clients.login(listener.url)
     assert clients.login(listener.url, cookie=first.cookie).authprovider == "cookie"
-
-
-def test_status_and_stop_know_a_running_node(make_node: Make, listener: Listener) -> None:
-    node = make_node(configs.router(configs.websocket(listener.port)))
-    assert node.run("status", "--assert", "stopped").returncode == 0
-    node.start(listener.port)
     assert node.run("status", "--assert", "running").returncode == 0
     with ThreadPoolExecutor() as pool:
         # A parent that does not wait for its child keeps it, and `stop` waits for its end.
@@ -63,14 +69,17 @@ def test_status_and_stop_know_a_running_node(make_node: Make, listener: Listener
     assert node.run("status", "--assert", "stopped").returncode == 0
 
 
-def test_version_and_usage_are_crossbars(make_node: Make) -> None:
-    node = make_node({"version": 2})
-    assert "Crossbar.io" in node.command_output("version")
-    assert "standalone" in node.command_output()
+def test_version_is_crossbars_and_arrives_in_a_pipe(
+    make_node: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    assert "Crossbar.io" in make_node({"version": 2}).command_output("version")
 
 
-def test_the_help_has_init_as_it_is_here_and_every_command_is_known(make_node: Make) -> None:
-    text = make_node({"version": 2}).command_output("--help")
+def test_usage_is_crossbars_and_the_help_has_init_as_it_is_here() -> None:
+    (_, usage, _), (code, text, _) = in_turn([], ["--help"])
+    assert "standalone" in usage
+    assert code == 0
     told = " ".join(text.split())
     assert "init Make a node directory with a store, a cookie and a page." in told
     assert "Initialize a new" not in told
@@ -80,29 +89,21 @@ def test_the_help_has_init_as_it_is_here_and_every_command_is_known(make_node: M
     assert listed[1].removesuffix(",_exec_worker").split(",") == list(COMMANDS)
 
 
-@pytest.mark.parametrize(
-    ("words", "hint"),
-    [
-        (["chek"], "Did you mean 'check'?"),
-        (["edge", "Inti"], "Did you mean 'init'?"),
-        (["schema"], "It is a command for stores: cookietrack schema"),
-    ],
-)
-def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(
-    make_node: Make, words: list[str], hint: str
-) -> None:
-    done = make_node({"version": 2}).run(*words)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == hint
-
-
-@pytest.mark.parametrize("words", [["xyzzy"], ["status", "--nonsense"]])
-def test_what_is_not_known_to_be_meant_is_crossbars_to_refuse(
-    make_node: Make, words: list[str]
-) -> None:
-    done = make_node({"version": 2}).run(*words)
-    assert done.returncode == 2
-    assert "error: " in done.stderr.splitlines()[-1]
+def test_a_mistyped_command_is_answered_with_the_one_that_is_meant() -> None:
+    """Where none is known to be meant, it is Crossbar's to refuse."""
+    expected = {
+        ("chek",): "Did you mean 'check'?",
+        ("edge", "Inti"): "Did you mean 'init'?",
+        ("schema",): "It is a command for stores: cookietrack schema",
+        ("xyzzy",): "error: ",
+        ("status", "--nonsense"): "error: ",
+    }
+    answers = in_turn(*expected)
+    assert len(answers) == len(expected)
+    for (words, hint), (code, _, err) in zip(expected.items(), answers, strict=True):
+        last = err.splitlines()[-1]
+        assert code == 2, words
+        assert hint in last if hint == "error: " else hint == last, words
 
 
 MINE = """
@@ -164,35 +165,47 @@ def test_a_wrong_cookie_item_is_refused_wherever_it_stands(where: str, tmp_path:
     Personality.check_config(Personality, right)
 
 
-def test_the_check_says_what_is_wrong(make_node: Make, listener: Listener) -> None:
-    cookie = {"store": {"type": "lmbd"}}
-    done = make_node(configs.router(configs.websocket(listener.port, cookie))).run("check")
-    assert done.returncode == 1
-    assert "unknown store type 'lmbd'" in done.stdout
-    assert "Did you mean 'lmdb'?" in done.stdout
-
-
-def test_the_strict_check_takes_warnings_for_errors(make_node: Make, listener: Listener) -> None:
-    cookie = {"store": {"type": "memory"}, "same_site": "None", "secure": True}
-    node = make_node(configs.router(configs.websocket(listener.port, cookie)))
-    assert node.run("check").returncode == 0
+def test_the_strict_check_takes_warnings_for_errors(
+    make_node: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is printed arrives in a pipe."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    memory = {"store": STORES["memory"]}
+    config = configs.router(
+        configs.websocket(8080, {**memory, "same_site": "None", "secure": True})
+    )
+    config["workers"].append(configs.router_worker(configs.websocket(8081, memory)))
+    node = make_node(config)
+    warnings = (
+        "worker001/transport001: logins are kept with a cookie that has no",
+        "worker001/transport001: pages of any origin can",
+        "memory: workers worker001, worker002 all name it, but each has a memory of its own",
+    )
+    checked = node.run("master", "check")
+    assert checked.returncode == 0
+    assert "looks good" in checked.stdout, checked.stdout + checked.stderr
+    for warning in warnings:
+        assert warning in checked.stdout + checked.stderr
     done = node.run("standalone", "check", "--strict")
     assert done.returncode == 1
     assert "Error: " in done.stdout
-    for warning in ("logins are kept with a cookie that has no", "pages of any origin can"):
-        assert f"worker001/transport001: {warning}" in done.stdout
+    for warning in warnings:
+        assert warning in done.stdout
     assert "looks good" not in done.stdout
 
 
 def test_bad_input_is_told_at_start_as_at_check(make_node: Make, listener: Listener) -> None:
     cookie = {"length": 5, "store": {"type": "memory"}}
     node = make_node(configs.router(configs.websocket(listener.port, cookie)))
-    started = node.run("start")
-    assert started.returncode != 0
-    assert (
+    told = (
         'worker001/transport001: "length" in the cookie item: expected an integer from 6 to 64,'
         " found 5"
-    ) in started.stdout + started.stderr
+    )
+    checked, started = node.run("check"), node.run("start")
+    assert checked.returncode == 1
+    assert told in checked.stdout
+    assert started.returncode != 0
+    assert told in started.stdout + started.stderr
 
 
 @pytest.mark.parametrize(

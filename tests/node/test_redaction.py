@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cookietrack_plugin.header import id_of
-from tests.node.conftest import STORES, Listener, placed, server_store
+from tests.node.conftest import STORES, Listener, server_store
 from tests.node.test_secrecy import files_with
 from tests.support import configs
 from tests.support.client import Clients
@@ -80,11 +80,20 @@ class Places:
 
 
 class Running:
-    """A node with all places, on a router or a proxy worker, and one on another router worker."""
+    """
+    A node with all places, on a router or a proxy worker, and one on another router worker. The
+    router worker is one that services can be added to.
+    """
 
     def __init__(self, kind: str, store: dict[str, Any], folder: Path) -> None:
-        self.places = Places(store)
-        config = placed(kind, folder, *self.places.transports())
+        self.places, self.late = Places(store), LateServices()
+        transports = self.places.transports()
+        if kind == "router":
+            config = self.late.config(*transports)
+            self.ports = [*self.places.ports(), *self.late.ports]
+        else:
+            config = configs.proxy(folder, *transports)
+            self.ports = self.places.ports()
         bare = configs.websocket(self.places.elsewhere.port, auth=None)
         config["workers"].append(configs.router_worker(bare))
         self.node = Node(folder / "node", config)
@@ -112,7 +121,7 @@ def running_places(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Running]:
     made = Running(worker, store, tmp_path_factory.mktemp("redaction"))
-    with running(made.node, *made.places.ports(), loglevel="debug"):
+    with running(made.node, *made.ports, loglevel="debug"):
         yield made
 
 
@@ -124,6 +133,11 @@ def places(running_places: Running) -> Places:
 @pytest.fixture
 def folder(running_places: Running) -> Path:
     return running_places.node.folder
+
+
+@pytest.fixture
+def clients(lasting_clients: Clients) -> Clients:
+    return lasting_clients
 
 
 @pytest.fixture
@@ -217,25 +231,22 @@ def test_two_cookie_headers_of_a_web_request_are_two_pairs(places: Places) -> No
     assert handshake(places.web.port, *cookies, path="/named").cookie is None
 
 
+@pytest.mark.parametrize("worker", ["router"], indirect=True)
 def test_a_cookie_that_comes_at_run_time_is_hidden_by_its_whole_worker(
-    make_node: Callable[..., Node], clients: Clients
+    running_places: Running, places: Places, folder: Path, clients: Clients
 ) -> None:
-    late, home, bare = LateServices(), Listener(), Listener()
-    at_home = {"store": STORES["lmdb"]}
-    config = late.config(configs.websocket(home.port, at_home), configs.websocket(bare.port))
-    node = make_node(config)
-    node.start(*late.ports, home.port, bare.port, loglevel="debug")
+    late = running_places.late
     service = {**BARE, "cookie": {"name": "later", "store": STORES["lmdb"]}}
     assert late.start(clients, "late", service).joined
     value = handshake(late.web, path="/late").cookie
     assert value is not None
-    assert handshake(bare.port, f"Cookie: later={value}").status == 101
+    assert handshake(places.bare.port, f"Cookie: later={value}").status == 101
     assert late.start(clients, "bare", BARE).joined
     assert handshake(late.web, f"Cookie: later={value}", path="/bare").status == 101
     assert handshake(late.web, "Cookie: last=one", path="/bare").status == 101
-    wait_logged("last=one", node.folder)
-    assert is_logged(id_of(value), node.folder)
-    assert not is_logged(value, node.folder)
+    wait_logged("last=one", folder)
+    assert is_logged(id_of(value), folder)
+    assert not is_logged(value, folder)
 
 
 def test_a_node_without_cookies_keeps_crossbars_own_listeners(

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cookietrack_plugin.header import id_of
-from tests.node.conftest import STORES, Listener, SharedNode
+from tests.node.conftest import Listener, SharedNode
 from tests.support import configs
 from tests.support.client import Clients, Session
 from tests.support.node import Node, wait_for
@@ -22,21 +21,28 @@ def files_with(text: str, folder: Path) -> list[Path]:
 
 
 def test_the_value_is_in_no_file_no_debug_log_and_no_meta_event(
-    place: Callable[..., dict[str, Any]],
-    make_node: Callable[..., Node],
-    clients: Clients,
+    make_node: Callable[..., Node], clients: Clients, tmp_path: Path
 ) -> None:
-    stores, watching = {"file": Listener(), "lmdb": Listener()}, Listener()
-    node = make_node(
-        place(
-            *(configs.websocket(at.port, {"store": STORES[name]}) for name, at in stores.items()),
-            configs.websocket(watching.port, auth=None),
-        )
-    )
-    node.start(watching.port, *(at.port for at in stores.values()), loglevel="debug")
+    """Each worker of a node has a store of either kind; the router's own listener watches."""
+    stores = [
+        {"type": "file", "filename": "router.dat"},
+        {"type": "lmdb", "path": ".cookies"},
+        {"type": "file", "filename": "proxy.dat"},
+        {"type": "lmdb", "path": ".cookies-of-proxy"},
+    ]
+    listeners, watching = [Listener() for _ in stores], Listener()
+    transports = [
+        configs.websocket(at.port, {"store": store})
+        for at, store in zip(listeners, stores, strict=True)
+    ]
+    config = configs.proxy(tmp_path, *transports[2:])
+    config["workers"][0]["transports"] += transports[:2]
+    config["workers"][0]["transports"].append(configs.websocket(watching.port, auth=None))
+    node = make_node(config)
+    node.start(watching.port, *(at.port for at in listeners), loglevel="debug")
     watcher = clients.open(watching.url)
     watcher.subscribe("wamp.session.on_join")
-    secrets = [_visit(clients, watcher, at.url) for at in stores.values()]
+    secrets = [_visit(clients, watcher, at.url) for at in listeners]
     node.stop()
 
     for secret in secrets:

@@ -122,6 +122,11 @@ def port(request: pytest.FixtureRequest, services: Services) -> int:
 
 
 @pytest.fixture
+def clients(lasting_clients: Clients) -> Clients:
+    return lasting_clients
+
+
+@pytest.fixture
 def session(clients: Clients, port: int) -> Session:
     """Alice, who has logged in over WAMP."""
     return clients.login(f"ws://127.0.0.1:{port}/ws", "alice")
