@@ -264,14 +264,18 @@ def test_a_store_with_cookies_is_not_restored_into_by_mistake(run, make_place):
 # -- while a node goes on ----------------------------------------------------------------------
 
 
+# More than two pages of records that stay.
+STAYING, BACKUPS = 1_100, 2
+
+
 @pytest.mark.parametrize("kind", SHARED)
 def test_a_backup_during_writes_has_each_record_in_one_of_its_states(run, make_place, kind):
     """Those that stay are all there; of those that come, go and change, whole states only."""
     place = make_place(kind)
-    staying = {each.id: each for each in (make_cookie(f"s{n}", JOE) for n in range(1_500))}
+    staying = {each.id: each for each in (make_cookie(f"s{n}", JOE) for n in range(STAYING))}
     changing = [make_cookie(f"c{n}") for n in range(200)]
     store = place.open()
-    for start in range(0, 1_500, 500):
+    for start in range(0, STAYING, 500):
         store.commit([Create(each) for each in list(staying.values())[start : start + 500]])
     store.commit([Create(each) for each in changing])
     ending, rounds = threading.Event(), []
@@ -289,7 +293,7 @@ def test_a_backup_during_writes_has_each_record_in_one_of_its_states(run, make_p
     writer.start()
     try:
         wait_for(lambda: rounds, "writing")
-        for number in range(3):
+        for number in range(BACKUPS):
             before = len(rounds)
             answer = run("backup", place.name, f"b{number}", "--json")
             assert answer.code == 0
@@ -298,7 +302,7 @@ def test_a_backup_during_writes_has_each_record_in_one_of_its_states(run, make_p
         ending.set()
         writer.join()
         store.close()
-    for number in range(3):
+    for number in range(BACKUPS):
         with open(f"b{number}", "rb") as file:
             found = {each.id: each for each in backupfile.read(file)}
         assert {id: found.get(id) for id in staying} == staying

@@ -18,7 +18,7 @@ from tests.support.crossbar_cookies import MAX_AGE, make_cookies
 from tests.support.node import wait_for
 
 PROGRAM = str(Path(sys.executable).parent / "cookietrack")
-MANY = 20_000
+MANY = 8_000
 ENOUGH = 3_000
 # The command, which waits behind these to be killed.
 STOPS_HALF_WAY = f"""

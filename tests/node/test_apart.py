@@ -8,12 +8,13 @@ import pytest
 from benchmarks.load import wire
 from cookietrack_plugin.record import Auth, Cookie, Create, UserRevoked
 from cookietrack_plugin.stores.kit.paging import records
+from cookietrack_plugin.tracking.freshness import MAX_STALE_S
 from tests.support.apart import Apart, Half
 from tests.support.endings import ELSEWHERE_S, command
 from tests.support.node import wait_for
 from tests.support.rude import TICKET
 from tests.support.sites import OPERATOR, Door
-from tests.support.wamp import GOODBYE
+from tests.support.wamp import GOODBYE, LOGOUT
 
 pytest_plugins = ["tests.support.servers"]
 pytestmark = [pytest.mark.node, pytest.mark.server]
@@ -176,6 +177,78 @@ def test_who_ends_his_other_devices_keeps_this_one_and_its_pending_login(
         assert caller.answers()
         with entrance.client(caller.given) as again:
             again.come_back(user)
+
+
+# -- what one node ends is over on the other ----------------------------------------------------
+
+
+def test_a_logout_on_one_node_ends_the_connections_on_the_other(
+    half: Half, entrance: Door, apart: Apart
+) -> None:
+    user, there = apart.site.user(), apart.other(half).doors["proxy"]
+    with (
+        entrance.client().log_in(user) as leaving,
+        there.client().log_in(apart.site.user()) as stranger,
+        there.client(leaving.given).come_back(user) as sibling,
+        there.client(leaving.given) as late,
+    ):
+        assert leaving.log_out()[0] == GOODBYE
+        assert late.given is None
+        said, _ = sibling.wait_closed()
+        assert [(message[0], message[2]) for message in said] == [(GOODBYE, LOGOUT)]
+        with there.client(leaving.given) as after:
+            assert after.given is not None
+        assert stranger.answers()
+
+
+def test_the_command_on_one_node_ends_a_user_on_both(half: Half, apart: Apart) -> None:
+    user = apart.site.user()
+    doors = [door for each in apart.halves for door in each.doors.values()]
+    clients = [door.client().log_in(user) for door in doors]
+    with apart.other(half).doors["router"].client().log_in(apart.site.user()) as stranger:
+        done = command(half.place.node, "--authid", user.partition("@")[0])
+        assert "4 cookies ended" in done
+        for client in clients:
+            said, _ = client.wait_closed()
+            assert [(message[0], message[2]) for message in said] == [(GOODBYE, LOGOUT)]
+            for door in doors:
+                with door.client(client.given) as again:
+                    assert again.say_hello(user)[0] == wire.CHALLENGE
+            client.close()
+        assert stranger.answers()
+
+
+# -- a node that is cut off from the store ------------------------------------------------------
+
+WORKERS = 2
+UNKNOWN = "revocations of other workers are not known"
+KNOWN = "revocations of other workers are known again"
+
+
+@pytest.mark.parametrize(("half", "entrance"), [("right", "router")], indirect=True)
+def test_a_node_that_is_cut_off_from_the_store_lets_nobody_in_by_what_it_knew(
+    half: Half, entrance: Door, apart: Apart
+) -> None:
+    """A HELLO that comes long after its handshake: the cookie may have been ended elsewhere."""
+    user, node = apart.site.user(), half.place.node
+    before = len(node.output())
+
+    def is_said(what: str) -> bool:
+        return node.output()[before:].count(what) >= WORKERS
+
+    with (
+        entrance.client().log_in(user) as first,
+        entrance.client(first.given) as early,
+        entrance.client(first.given) as late,
+    ):
+        half.link.hold()
+        wait_for(lambda: is_said(UNKNOWN), "it")
+        time.sleep(MAX_STALE_S)
+        assert early.say_hello(user)[0] == wire.CHALLENGE
+        half.link.release()
+        wait_for(lambda: is_said(KNOWN), "it again")
+        late.come_back(user)
+        assert first.answers()
 
 
 # -- clocks -------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """One store behind transports that demand different things: the strictest binds."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,55 +42,73 @@ def test_a_cookie_is_good_where_its_age_is_and_nowhere_else(door: Door, site: Si
 
 
 Item = dict[str, Any]
-
-
-@pytest.fixture
-def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Item]:
-    """A store that a node finds again."""
-    if request.param == "lmdb":
-        yield {"type": "lmdb", "path": str(tmp_path / "cookies")}
-    else:
-        with server_store(request.param, request) as item:
-            yield item
-
-
-@pytest.mark.parametrize(
-    ("lasting", "place"),
-    [("lmdb", "proxy"), pytest.param("redis", "router", marks=pytest.mark.server)],
-    indirect=True,
+DAY: Item = {"max_age": 86_400}
+BRIEF: tuple[Item, ...] = (
+    {"max_age": BRIEF_S},
+    {"idle_timeout": BRIEF_S},
+    {"lifetimes": {"user": {"max_age": BRIEF_S}}},
 )
+ROLLING: Item = {"rolling": True, "absolute_max_age": BRIEF_S, "max_age": BRIEF_S}
+
+
+class Lasting:
+    """A worker's listeners on a store that the next node finds again: `before` it, and `after`."""
+
+    def __init__(self, store: Item) -> None:
+        self._day = {**DAY, "store": store}
+        self.before, self.said, *self.after = (Listener() for _ in range(7))
+
+    def transports_before(self) -> list[Item]:
+        by_function = {"cookie": {}, "ticket": briefly.TICKET}
+        return [
+            configs.websocket(self.before.port, self._day),
+            configs.websocket(self.said.port, self._day, by_function),
+        ]
+
+    def transports_after(self) -> list[Item]:
+        cookies = self._day, *({**self._day, **each} for each in (*BRIEF, ROLLING))
+        return [
+            configs.websocket(listener.port, cookie)
+            for listener, cookie in zip(self.after, cookies, strict=True)
+        ]
+
+
+def both_workers(folder: Path, direct: list[Item], front: list[Item]) -> Item:
+    """A node with these transports on its router worker, and on its proxy worker."""
+    workers = [
+        configs.router_worker(configs.backend(folder), *direct),
+        configs.proxy_worker(folder, *front),
+    ]
+    return {"version": 2, "workers": workers}
+
+
+@pytest.mark.server
 def test_after_a_restart_with_shorter_lifetimes_a_cookie_is_good_for_these(
-    lasting: Item,
-    place: Callable[..., Item],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
     make_node: Callable[..., Node],
     clients: Clients,
 ) -> None:
-    day = {"store": lasting, "max_age": 86_400}
-    brief = (
-        {"max_age": BRIEF_S},
-        {"idle_timeout": BRIEF_S},
-        {"lifetimes": {"user": {"max_age": BRIEF_S}}},
-    )
-    rolling = {"rolling": True, "absolute_max_age": BRIEF_S, "max_age": BRIEF_S}
-    before, said, *after = (Listener() for _ in range(7))
-    by_function = {"cookie": {}, "ticket": briefly.TICKET}
-    transports = configs.websocket(before.port, day), configs.websocket(said.port, day, by_function)
-    node = make_node(briefly.findable(place(*transports)))
-    node.start(before.port, said.port)
-    session = clients.login(before.url)
-    told = told_how_long(said.port)
-    born = time.monotonic()
-    node.stop()
-    cookies = day, *({**day, **each} for each in (*brief, rolling))
-    shorter = [
-        configs.websocket(listener.port, cookie)
-        for listener, cookie in zip(after, cookies, strict=True)
-    ]
-    make_node(place(*shorter)).start(*(each.port for each in after))
-    wait_for(lambda: time.monotonic() - born > BRIEF_S, "it is too old")
-    challenged = [clients.login(each.url, cookie=session.cookie).challenged for each in after]
-    assert challenged == [False, True, True, True, True]
-    assert clients.login(after[0].url, cookie=told).challenged, "its authenticator has said so"
+    """Redis behind the node's router worker, lmdb behind its proxy worker."""
+    with server_store("redis", request) as redis:
+        workers = [Lasting(redis), Lasting({"type": "lmdb", "path": str(tmp_path / "cookies")})]
+        before = both_workers(tmp_path, *(each.transports_before() for each in workers))
+        node = make_node(briefly.findable(before))
+        node.start(*(port for each in workers for port in (each.before.port, each.said.port)))
+        sessions = [clients.login(each.before.url) for each in workers]
+        told = [told_how_long(each.said.port) for each in workers]
+        born = time.monotonic()
+        node.stop()
+        node = make_node(both_workers(tmp_path, *(each.transports_after() for each in workers)))
+        node.start(*(listener.port for each in workers for listener in each.after))
+        wait_for(lambda: time.monotonic() - born > BRIEF_S, "they are too old")
+        for each, session, cookie in zip(workers, sessions, told, strict=True):
+            urls = [listener.url for listener in each.after]
+            challenged = [clients.login(url, cookie=session.cookie).challenged for url in urls]
+            assert challenged == [False, True, True, True, True]
+            by_function = clients.login(urls[0], cookie=cookie)
+            assert by_function.challenged, "its authenticator has said so"
+        node.stop()
 
 
 def told_how_long(port: int) -> str:

@@ -1,6 +1,7 @@
 """A client's whole life with its cookie, over every store, on a router and behind a proxy."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,9 @@ from tests.support.node import Node
 
 pytestmark = pytest.mark.node
 
-Make = Callable[..., Node]
-Place = Callable[..., dict[str, Any]]
 OURS = ("memory", "file", "lmdb")
 DURABLE = ("file", "lmdb")
+PLACES = ("router", "proxy")
 
 
 def by_cookie(clients: Clients, url: str, cookie: str) -> Any:
@@ -23,37 +23,59 @@ def by_cookie(clients: Clients, url: str, cookie: str) -> Any:
 
 
 class Doors:
-    """Two transports on each of our stores and one on Crossbar's database, in one node."""
+    """Two transports on each of our stores and one on Crossbar's database, in one worker."""
 
-    def __init__(self, place: Place, make_node: Make) -> None:
+    def __init__(self, place: str) -> None:
+        self.place = place
         self.front = {store: Listener() for store in STORES}
         self.back = {store: Listener() for store in OURS}
         self._all = [(store, at) for door in (self.front, self.back) for store, at in door.items()]
-        transports = [
-            configs.websocket(listener.port, {"store": STORES[store]})
+
+    def ports(self) -> list[int]:
+        return [listener.port for _, listener in self._all]
+
+    def transports(self) -> list[dict[str, Any]]:
+        return [
+            configs.websocket(listener.port, {"store": self._of_this_worker(store)})
             for store, listener in self._all
         ]
-        self._node = make_node(place(*transports))
-        self.start()
 
-    def start(self) -> None:
-        self._node.start(*(listener.port for _, listener in self._all))
-
-    def restart(self) -> None:
-        self._node.stop()
-        self.start()
+    def _of_this_worker(self, store: str) -> dict[str, Any]:
+        item = STORES[store]
+        return {
+            key: value if key == "type" else f"{value}-{self.place}" for key, value in item.items()
+        }
 
 
 def test_a_login_is_remembered_until_the_logout_and_never_again(
-    place: Place, make_node: Make, clients: Clients
+    tmp_path: Path, make_node: Callable[..., Node], clients: Clients
 ) -> None:
-    doors = Doors(place, make_node)
+    """On the router worker and on the proxy worker of one node, whose stores are their own."""
+    places = [Doors(place) for place in PLACES]
+    direct, front = (doors.transports() for doors in places)
+    backend = configs.router_worker(configs.backend(tmp_path), *direct)
+    node = make_node({"version": 2, "workers": [backend, configs.proxy_worker(tmp_path, *front)]})
+    ports = [port for doors in places for port in doors.ports()]
+    node.start(*ports)
+    before = [_live(clients, doors) for doors in places]
+    node.stop()
+    node.start(*ports)
+    for doors, cookies in zip(places, before, strict=True):
+        _go_on(clients, doors, *cookies)
+
+
+def _live(clients: Clients, doors: Doors) -> tuple[dict[str, str], dict[str, str], str]:
+    """By store, the cookies of logins that last and of those that end; one of Crossbar's own."""
     kept, ended = ({store: _log_in(clients, doors, store) for store in OURS} for _ in range(2))
     for store in OURS:
         _log_out(clients, doors, store, ended[store])
-    theirs = clients.login(doors.front["database"].url).cookie
+    return kept, ended, str(clients.login(doors.front["database"].url).cookie)
 
-    doors.restart()
+
+def _go_on(
+    clients: Clients, doors: Doors, kept: dict[str, str], ended: dict[str, str], theirs: str
+) -> None:
+    """After a restart."""
     for store in DURABLE:
         _log_out(clients, doors, store, kept[store])
     for store in OURS:

@@ -14,6 +14,7 @@ from tests.support import clocks
 from tests.support.link import Link
 from tests.support.rude import RudeClient
 from tests.support.sites import LOGIN, Door, Place, Site, opened
+from tests.support.walkers import principals
 
 if TYPE_CHECKING:
     # Their drivers are not there where the oldest Crossbar is tested.
@@ -22,7 +23,21 @@ if TYPE_CHECKING:
 
 BEHIND_S = 300
 PATIENT_S = 120
-DEMANDS = {"plain": ({}, LOGIN), "patient": ({"idle_timeout": PATIENT_S}, LOGIN)}
+# What a listener allows a user, by its name, which is the user's as well.
+MAX_SESSIONS = 5
+LIMITS = ("end_oldest", "deny")
+WALKERS = 4
+OTHERS = {"type": "static", "principals": principals(*LIMITS, walkers=WALKERS)}
+OTHERS_LOGIN: dict[str, Any] = {"cookie": {}, "ticket": OTHERS}
+DEMANDS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "plain": ({}, LOGIN),
+    "patient": ({"idle_timeout": PATIENT_S}, LOGIN),
+    "walked": ({}, OTHERS_LOGIN),
+    **{
+        name: ({"max_sessions": MAX_SESSIONS, "on_max_sessions": name}, OTHERS_LOGIN)
+        for name in LIMITS
+    },
+}
 # Seconds for every answer of the server, longer than any silence in the tests.
 TIMEOUT_S = 5
 

@@ -3,6 +3,7 @@ Autobahn clients for tests: real ones, in a process of their own that is told wh
 JSON. Tests use `Clients`; the process runs `main`.
 """
 
+import atexit
 import json
 import subprocess
 import sys
@@ -57,27 +58,56 @@ class Session:
         return wait_for(lambda: (s := self.status())["closed"] and s, f"{self.name} is closed")
 
 
+def _started() -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.support.client_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+# Processes that no test uses. A start takes a second of processor time, so the next test takes one.
+_idle: "list[subprocess.Popen[str]]" = []
+
+
+@atexit.register
+def _end_idle() -> None:
+    while _idle:
+        _end(_idle.pop())
+
+
 class Clients:
-    """The process with the clients. One for a test, any number of sessions."""
+    """The process with the clients, which no other `Clients` uses until `close`."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.client_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._process = _idle.pop() if _idle else _started()
         self._names = count(1)
+        self._asking = 0
 
     def ask(self, op: str, name: str, **params: Any) -> Any:
         """Send a command and wait for its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._asking += 1
         self._process.stdin.write(json.dumps({"op": op, "name": name, **params}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, "the client process has ended"
+        self._asking -= 1
         answer = json.loads(line)
         assert "failure" not in answer, answer["failure"]
         return answer["result"]
@@ -135,12 +165,9 @@ class Clients:
         return self.open(url, cookie, ("cookie", method), authid, secret)
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        """Cut all connections off; the next takes the process, unless an answer is due."""
+        if self._asking:
+            _end(self._process)
+            return
+        self.ask("forget", "")
+        _idle.append(self._process)

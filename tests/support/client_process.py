@@ -16,6 +16,14 @@ from twisted.protocols.basic import LineOnlyReceiver
 
 
 class Protocol(WampWebSocketClientProtocol):
+    def connectionMade(self) -> None:
+        self.factory.client.protocol = self
+        super().connectionMade()
+
+    def connectionLost(self, reason: Any) -> None:
+        super().connectionLost(reason)
+        self.factory.client.lost.callback(None)
+
     def onConnect(self, response: Any) -> None:
         self.factory.client.state["set_cookie"] = response.headers.get("set-cookie")
         super().onConnect(response)
@@ -37,6 +45,9 @@ class Client(ApplicationSession):
         self.opened: Deferred[Any] = Deferred()
         self.left: Deferred[Any] = Deferred()
         self.gone: Deferred[Any] = Deferred()
+        # Of its connection, which may end before there is a session.
+        self.protocol: Protocol | None = None
+        self.lost: Deferred[Any] = Deferred()
         self.received: list[Any] = []
         self.state: dict[str, Any] = dict.fromkeys(
             ("set_cookie", "status", "authid", "authrole", "authmethod", "authprovider", "error",
@@ -177,6 +188,14 @@ class Commands(LineOnlyReceiver):
             if client._transport:
                 client._transport.sendClose()
             await client.gone
+
+    async def forget(self, name: str) -> None:
+        """Cut every connection off, as the end of this process would."""
+        clients, self.clients = list(self.clients.values()), {}
+        for client in clients:
+            if client.protocol is not None and not client.lost.called:
+                client.protocol.transport.abortConnection()
+                await client.lost
 
 
 if __name__ == "__main__":

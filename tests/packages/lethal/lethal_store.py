@@ -15,6 +15,10 @@ from cookietrack_plugin.stores.kit.options import check_options
 from cookietrack_plugin.stores.memory import MemoryStore
 
 
+def _be_ready() -> None:
+    open(os.environ["READY"], "w").close()
+
+
 @implementer(ICookieStoreProvider)
 class LethalProvider:
     """`{"type": "lethal", "how": ...}`: the name of a signal, `loop`, `wait`, or `exit`."""
@@ -54,10 +58,11 @@ class LethalStore(MemoryStore):
 
     def _die(self) -> None:
         if self._how == "loop":
+            _be_ready()
             # Within one call of C, of which the interpreter gets nothing back.
             re.match(r"(a+)+$", "a" * 60 + "b")
         elif self._how == "wait":
-            open(os.environ["READY"], "w").close()
+            _be_ready()
             time.sleep(600)
         elif self._how.startswith("SIG"):
             os.kill(os.getpid(), signal.Signals[self._how])
