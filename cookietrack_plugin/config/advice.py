@@ -78,8 +78,8 @@ def _of_item(settings: CookieSettings) -> Iterator[str]:
 def _of_serializers(listener: Mapping[str, Any]) -> Iterator[str]:
     if "ubjson" in (listener.get("serializers") or ()):
         yield (
-            "anybody can take all memory of the worker with a message of nine bytes in UBJSON: leave"
-            ' "ubjson" out of "serializers"'
+            "anybody can take all memory of the worker with a message of nine bytes in UBJSON:"
+            ' leave "ubjson" out of "serializers"'
         )
 
 

@@ -22,7 +22,6 @@ from cookietrack_plugin.router.session import claiming, gated
 from cookietrack_plugin.router.stores import open_stores
 from cookietrack_plugin.router.untracked import RevealingStore, UntrackedProtocol
 
-
 # What a transport takes that does not say so itself. UBJSON is not among them: in nine bytes it can
 # ask for two billion items, which its reader makes before anybody has logged in.
 SERIALIZERS = ("cbor", "msgpack", "json")

@@ -51,14 +51,16 @@ class ActiveCookie:
 
     `record`: as last known. `read`: when the store was last asked for it, in seconds of the
     monotonic clock. `persists`: whether the store has the record, or was asked to make it; until
-    then only its own connection knows of it. `handshake`: when it was last presented here, Unix
-    milliseconds. `former`: the identities that owned it before, as long as their sessions may be
-    there.
+    then only its own connection knows of it. `doubted`: when the latest look-up for a HELLO was
+    asked for, if that found no record or failed; by the clock of `read`. `handshake`: when it was
+    last presented here, Unix milliseconds. `former`: the identities that owned it before, as long
+    as their sessions may be there.
     """
 
     record: Cookie
     read: float
     persists: bool = True
+    doubted: float | None = None
     handshake: int = 0
     connections: "set[TrackedConnection]" = field(factory=set)
     former: set[tuple[str, str]] = field(factory=set)

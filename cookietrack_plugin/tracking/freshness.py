@@ -33,6 +33,10 @@ class Freshness:
             return False
         return self._seconds() - max(self.last_synced, read) > MAX_STALE_S
 
+    def has_synced_since(self, moment: float) -> bool:
+        """Whether all that others had ended by `moment`, on the monotonic clock, has ended here."""
+        return self.position is not None and self.last_synced > moment
+
     def age(self) -> float | None:
         """Seconds since the feed's latest page in effect was asked for; None without a feed."""
         return None if self.position is None else self._seconds() - self.last_synced

@@ -73,21 +73,28 @@ class Logins:
             return succeed(self.known(cookie.id, connection.policy))
         asked = self._seconds()
         loaded = self._store.load(cookie.id).addCallback(self._loaded, connection, cookie, asked)
-        return loaded.addErrback(self._failed, cookie.id, "looked up")
+        return loaded.addErrback(self._not_loaded, cookie, asked)
 
     def _needs_no_look_up(self, connection: TrackedConnection, cookie: ActiveCookie) -> bool:
         if connection.fresh and cookie.owner is None:
             # It logs nobody in, and if it was ended since, the store refuses a login on it.
             return True
+        if self._is_doubted(cookie):
+            return False
         return self._store.reads_block and not self._freshness.is_stale(cookie.read)
+
+    def _is_doubted(self, cookie: ActiveCookie) -> bool:
+        """Whether it may have been ended, although this worker has not heard of it."""
+        doubted = cookie.doubted
+        return doubted is not None and not self._freshness.has_synced_since(doubted)
 
     def known(self, id: str, policy: Policy) -> Cookie | None:
         """
         The record of a connection's cookie, without asking the store: as `begin` found it, or the
-        feed since. None if it is not valid.
+        feed since. None if it is not valid, or `begin` could not find that out.
         """
         cookie = self._connections.active(id)
-        if cookie is None:
+        if cookie is None or self._is_doubted(cookie):
             return None
         return self._validity.valid(self._store.overlay(id, cookie.record), policy)
 
@@ -209,10 +216,15 @@ class Logins:
         cookie: ActiveCookie,
         asked: float,
     ) -> Cookie | None:
+        cookie.doubted = asked if record is None else None
         if record is not None:
             self._connections.update(cookie, record)
             cookie.read = max(cookie.read, asked)
         return self._validity.valid(record, connection.policy)
+
+    def _not_loaded(self, failure: Failure, cookie: ActiveCookie, asked: float) -> None:
+        cookie.doubted = asked
+        self._failed(failure, cookie.id, "looked up")
 
     def _failed(self, failure: Failure, id: str, what: str) -> None:
         text = "cookie {id} cannot be {what}: {cause}"

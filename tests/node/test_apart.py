@@ -225,7 +225,7 @@ UNKNOWN = "revocations of other workers are not known"
 KNOWN = "revocations of other workers are known again"
 
 
-@pytest.mark.parametrize(("half", "entrance"), [("right", "router")], indirect=True)
+@pytest.mark.parametrize("half", ["right"], indirect=True)
 def test_a_node_that_is_cut_off_from_the_store_lets_nobody_in_by_what_it_knew(
     half: Half, entrance: Door, apart: Apart
 ) -> None:

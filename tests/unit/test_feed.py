@@ -8,12 +8,12 @@ import pytest
 from cookietrack_plugin.errors import PositionLost, StoreUnavailable
 from cookietrack_plugin.record import Delete, UserRevoked
 from cookietrack_plugin.stores.kit.backoff import AWAY_S
-from cookietrack_plugin.testing.samples import make_id
+from cookietrack_plugin.testing.samples import make_auth, make_id
 from cookietrack_plugin.tracking.feed import INTERVAL_S, MAX_RETRY_S, SIGNALLED_INTERVAL_S, Feed
 from cookietrack_plugin.tracking.freshness import MAX_STALE_S
 from cookietrack_plugin.tracking.revocation import LOGOUT
 from tests.support.feeds import FeedStore, SignallingStore
-from tests.support.trackers import Tracked
+from tests.support.trackers import POLICY, Tracked
 
 NOT_KNOWN = "the cookie store: revocations of other workers are not known: {}"
 KNOWN_AGAIN = "the cookie store: revocations of other workers are known again"
@@ -191,6 +191,24 @@ class TestAFeedThatFails:
         tracked.store.feed_error = None
         pages(tracked)
         assert not freshness.is_stale(0.0)
+
+    def test_and_what_could_not_be_looked_up_then_is_good_again_once_it_is_known(self, tracked):
+        id, link = tracked.enter("joe")
+        tracked.store.feed_error = StoreUnavailable("the network is away")
+        tracked.store.fail_loads()
+        pages(tracked)
+        tracked.reactor.advance(MAX_STALE_S)
+        assert tracked.hello(link) is None
+        tracked.store.recover()
+        _, other = tracked.visit(id)
+        assert tracked.hello(other).auth == make_auth("joe")
+        tracked.store.fail_loads()
+        tracked.reactor.advance(MAX_STALE_S + 1)
+        assert tracked.hello(link) is None
+        tracked.store.feed_error = None
+        tracked.store.recover()
+        pages(tracked)
+        assert tracked.tracker.known(id, POLICY) is not None
 
 
 class TestAPositionThatTheStoreHasLost:

@@ -83,6 +83,19 @@ class TestALogin:
         assert again.said == [Welcome]
         assert controller.joined == [True, True]
 
+    @pytest.mark.parametrize("cause", ["away", "ended elsewhere"])
+    def test_by_a_cookie_needs_one_if_that_may_have_been_ended(self, proxy, controller, cause):
+        first = proxy.enter()
+        again = proxy.connect(first.cookie)
+        if cause == "away":
+            proxy.store.fail_loads()
+        else:
+            del proxy.store.cookies[again.protocol._cbtid]
+        again.hello()
+        proxy.until(again, Challenge)
+        assert again.said == [Challenge]
+        assert controller.joined == [True]
+
     def test_of_a_hello_that_does_not_offer_the_cookie_leaves_that_as_it_is(self, proxy):
         first = proxy.enter()
         before = dict(proxy.store.cookies)

@@ -8,7 +8,7 @@ from cookietrack_plugin.record import Authenticate, Delete
 from cookietrack_plugin.testing.samples import NOW, make_auth
 from cookietrack_plugin.tracking.login import LoginRefused
 from cookietrack_plugin.tracking.revocation import LOGOUT
-from tests.support.trackers import DAY
+from tests.support.trackers import DAY, POLICY
 
 ROTATES = Policy(DAY, rotates=True)
 
@@ -131,13 +131,18 @@ class TestAHello:
         _, link = tracked.visit(id)
         del tracked.store.cookies[id]
         assert tracked.hello(link) is None
+        assert tracked.tracker.known(id, POLICY) is None
 
     def test_finds_nothing_where_the_truth_cannot_be_known(self, make_store, make_tracked, log):
         tracked = make_tracked(make_store())
-        _, link = tracked.enter()
+        id, link = tracked.enter()
         tracked.store.fail_loads()
         assert tracked.hello(link) is None
         assert "the disk is away" in log.at("error")[-1]
+        assert tracked.tracker.known(id, POLICY) is None
+        tracked.store.recover()
+        assert tracked.hello(link).auth == make_auth("joe")
+        assert tracked.tracker.known(id, POLICY) is not None
 
     def test_finds_nothing_of_a_cookie_that_expired_by_this_transports_policy(self, tracked):
         id, _ = tracked.enter()
@@ -235,7 +240,6 @@ class TestWithoutACookie:
 
     def test_a_session_joins_and_is_ended_with_its_user(self, tracked):
         from tests.support.connections import FakeLink
-        from tests.support.trackers import POLICY
 
         link = FakeLink()
         link.connection = tracked.tracker.enter(None, POLICY, link)
