@@ -23,31 +23,30 @@ def measure(bench: Bench) -> list[Figure]:
     """
     cookies = bench.size(COOKIES)
     with ExitStack() as stack:
-        lookups = bench.size(LOOKUPS)
-        cases = {DATABASE: _database(bench, stack, cookies, lookups)}
+        cases = {DATABASE: _database(bench, stack, cookies)}
         for label, options in bench.stores.items():
             bench.tell(f"filling {label}")
             store = stack.enter_context(stored.opened(options, bench.place(label)))
             stored.fill(store, cookies)
             ids = [stored.identifier(number) for number in range(cookies)]
             cases[label] = _rate(
-                ids, lambda id, load=store.load: load((id,))[id].auth.authid, lookups
+                bench, ids, lambda id, load=store.load: load((id,))[id].auth.authid
             )
         values = bench.interleaved(cases)
     return [_figure(label, values) for label in values]
 
 
-def _database(bench: Bench, stack: ExitStack, cookies: int, lookups: int) -> Callable[[], float]:
+def _database(bench: Bench, stack: ExitStack, cookies: int) -> Callable[[], float]:
     bench.tell(f"filling {DATABASE}")
     database = stack.enter_context(crossbars.database(bench.directory / "database", sync=False))
     issued = [database.create()[0] for _ in range(cookies)]
     for number, value in enumerate(issued):
         crossbars.log_in(database, value, number)
-    return _rate(issued, lambda value: database.getAuth(value)[0], lookups)
+    return _rate(bench, issued, lambda value: database.getAuth(value)[0])
 
 
-def _rate(ids: Sequence[str], look_up: Callable[[str], Any], lookups: int) -> Callable[[], float]:
-    order = random.Random(1).choices(ids, k=lookups)
+def _rate(bench: Bench, ids: Sequence[str], look_up: Callable[[str], Any]) -> Callable[[], float]:
+    order = random.Random(1).choices(ids, k=bench.size(LOOKUPS))
 
     def measure() -> float:
         return len(order) / stored.seconds(lambda: [look_up(id) for id in order])
