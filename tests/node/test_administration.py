@@ -42,9 +42,11 @@ class Administered:
             configs.websocket(each.port, cookie) for each in self.listeners.values()
         )
         config = configs.proxy(
-            folder, proxy, components=[configs.administration(store=STORES["lmdb"])]
+            folder,
+            proxy,
+            direct=[router, *self.metered.transports()],
+            components=[configs.administration(store=STORES["lmdb"])],
         )
-        config["workers"][0]["transports"] += [router, *self.metered.transports()]
         config["workers"].append(configs.router_worker(other))
         self.node = self.metered.node = Node(folder / "node", config)
 

@@ -73,15 +73,6 @@ class Lasting:
         ]
 
 
-def both_workers(folder: Path, direct: list[Item], front: list[Item]) -> Item:
-    """A node with these transports on its router worker, and on its proxy worker."""
-    workers = [
-        configs.router_worker(configs.backend(folder), *direct),
-        configs.proxy_worker(folder, *front),
-    ]
-    return {"version": 2, "workers": workers}
-
-
 @pytest.mark.server
 def test_after_a_restart_with_shorter_lifetimes_a_cookie_is_good_for_these(
     request: pytest.FixtureRequest,
@@ -92,14 +83,15 @@ def test_after_a_restart_with_shorter_lifetimes_a_cookie_is_good_for_these(
     """Redis behind the node's router worker, lmdb behind its proxy worker."""
     with server_store("redis", request) as redis:
         workers = [Lasting(redis), Lasting({"type": "lmdb", "path": str(tmp_path / "cookies")})]
-        before = both_workers(tmp_path, *(each.transports_before() for each in workers))
-        node = make_node(briefly.findable(before))
+        direct, front = (each.transports_before() for each in workers)
+        node = make_node(briefly.findable(configs.proxy(tmp_path, *front, direct=direct)))
         node.start(*(port for each in workers for port in (each.before.port, each.said.port)))
         sessions = [clients.login(each.before.url) for each in workers]
         told = [told_how_long(each.said.port) for each in workers]
         born = time.monotonic()
         node.stop()
-        node = make_node(both_workers(tmp_path, *(each.transports_after() for each in workers)))
+        direct, front = (each.transports_after() for each in workers)
+        node = make_node(configs.proxy(tmp_path, *front, direct=direct))
         node.start(*(listener.port for each in workers for listener in each.after))
         wait_for(lambda: time.monotonic() - born > BRIEF_S, "they are too old")
         for each, session, cookie in zip(workers, sessions, told, strict=True):

@@ -35,10 +35,8 @@ def test_the_value_is_in_no_file_no_debug_log_and_no_meta_event(
         configs.websocket(at.port, {"store": store})
         for at, store in zip(listeners, stores, strict=True)
     ]
-    config = configs.proxy(tmp_path, *transports[2:])
-    config["workers"][0]["transports"] += transports[:2]
-    config["workers"][0]["transports"].append(configs.websocket(watching.port, auth=None))
-    node = make_node(config)
+    direct = [*transports[:2], configs.websocket(watching.port, auth=None)]
+    node = make_node(configs.proxy(tmp_path, *transports[2:], direct=direct))
     node.start(watching.port, *(at.port for at in listeners), loglevel="debug")
     watcher = clients.open(watching.url)
     watcher.subscribe("wamp.session.on_join")

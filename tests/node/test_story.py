@@ -53,8 +53,7 @@ def test_a_login_is_remembered_until_the_logout_and_never_again(
     """On the router worker and on the proxy worker of one node, whose stores are their own."""
     places = [Doors(place) for place in PLACES]
     direct, front = (doors.transports() for doors in places)
-    backend = configs.router_worker(configs.backend(tmp_path), *direct)
-    node = make_node({"version": 2, "workers": [backend, configs.proxy_worker(tmp_path, *front)]})
+    node = make_node(configs.proxy(tmp_path, *front, direct=direct))
     ports = [port for doors in places for port in doors.ports()]
     node.start(*ports)
     before = [_live(clients, doors) for doors in places]

@@ -74,13 +74,10 @@ class Services:
         self.closed = folder / "node" / ".crossbar" / "closed"
         (folder / "ourapp.py").write_text(APPLICATION)
         router, proxy = (self._transport(port) for port in self.ports.values())
-        workers = [
-            configs.router_worker(configs.backend(folder), router),
-            configs.proxy_worker(folder, proxy),
-        ]
-        for worker in workers:
+        config = configs.proxy(folder, proxy, direct=[router])
+        for worker in config["workers"]:
             worker["options"] = {"pythonpath": [str(folder)]}
-        self.node = Node(folder / "node", {"version": 2, "workers": workers})
+        self.node = Node(folder / "node", config)
 
     def _transport(self, port: int) -> dict[str, Any]:
         wsgi = {"type": "wsgi", "module": "ourapp", "object": "app"}

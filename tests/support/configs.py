@@ -57,11 +57,18 @@ def router_worker(
 
 
 def proxy(
-    folder: Path, *transports: dict[str, Any], realms: Sequence[str] = (REALM,), **more: Any
+    folder: Path,
+    *transports: dict[str, Any],
+    direct: Sequence[dict[str, Any]] = (),
+    realms: Sequence[str] = (REALM,),
+    **more: Any,
 ) -> dict[str, Any]:
-    """A node with a router worker behind a Unix socket, and a proxy worker in front of it."""
+    """
+    A node with a router worker behind a Unix socket, and a proxy worker in front of it. `direct`:
+    transports of the router worker.
+    """
     workers = [
-        router_worker(backend(folder), realms=realms, **more),
+        router_worker(backend(folder), *direct, realms=realms, **more),
         proxy_worker(folder, *transports, realms=realms),
     ]
     return {"version": 2, "workers": workers}
